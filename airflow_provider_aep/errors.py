@@ -1,0 +1,192 @@
+"""What can go wrong, one class per situation that a caller can act on.
+
+::
+
+    AepError
+     ├─ AepConfigError            the Airflow connection or an argument is incomplete; nothing was sent
+     ├─ AepValidationError        .problems: every broken rule, as (pointer, message); nothing was created
+     ├─ AepTransportError         no answer arrived; .sent says whether the request may have been received
+     ├─ AepApiError               an answer >= 300; .status .message .code .request_id
+     │   ├─ AepAuthError          401, 403, and a refused token request
+     │   ├─ AepNotFoundError      404
+     │   ├─ AepPreconditionError  412
+     │   ├─ AepRateLimitError     429; .retry_after
+     │   └─ AepServerError        5xx
+     ├─ AepAmbiguousNameError     several entities could be the one we look for; .ids
+     ├─ AepConflictError          this task made the entity before, with other content; .ids
+     └─ AepRunFailedError         a dataflow run ended in a way that the run policy calls a failure; .verdict
+
+No message ever quotes a secret: messages name fields, rules, statuses and ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class AepError(Exception):
+    """Base of everything that this provider raises on purpose."""
+
+
+class AepConfigError(AepError):
+    """The Airflow connection or an argument is incomplete or wrong; nothing was sent."""
+
+
+class Problem(NamedTuple):
+    """One broken rule: where (a JSON pointer or an argument name) and what, never the value."""
+
+    pointer: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer} {self.message}"
+
+
+class AepValidationError(AepError):
+    """Input breaks one or more rules; nothing was created.
+
+    :param what: what was checked, as in "the Amazon S3 login".
+    :param problems: every broken rule.
+    :param advice: where to mend it.
+    """
+
+    def __init__(self, what: str, problems: Iterable[Problem], advice: str = "") -> None:
+        self.what, self.problems, self.advice = what, tuple(problems), advice
+        count = len(self.problems)
+        told = "; ".join(map(str, self.problems))
+        text = f"{count} problem{'' if count == 1 else 's'} with {what}: {told}."
+        super().__init__(f"{text} {advice}".rstrip())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.what, self.problems, self.advice)
+
+
+class AepTransportError(AepError):
+    """No answer arrived.
+
+    :param sent: whether the service may have received, and acted on, the request.
+    """
+
+    def __init__(self, message: str, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.sent)
+
+
+class AepApiError(AepError):
+    """The service answered with a status of 300 or more.
+
+    :param doing: the request, as in "POST /flows".
+    :param status: the HTTP status.
+    :param message: the service's own words, shortened.
+    :param code: Adobe's code, such as ``FLOW-1439-404`` or ``401013``.
+    :param request_id: what Adobe's support asks for.
+    :param retry_after: seconds that the service asked to wait, if it did.
+    """
+
+    def __init__(
+        self,
+        *,
+        doing: str,
+        status: int,
+        message: str,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.given = {
+            "doing": doing,
+            "status": status,
+            "message": message,
+            "code": code,
+            "request_id": request_id,
+            "retry_after": retry_after,
+            "hint": hint,
+        }
+        self.doing, self.status, self.message = doing, status, message
+        self.code, self.request_id, self.retry_after, self.hint = code, request_id, retry_after, hint
+        named = "".join(
+            f", {label} {value}" for label, value in (("code", code), ("request id", request_id)) if value
+        )
+        text = f"{doing} answered {status}{named}: {message}"
+        super().__init__(f"{text} {hint}" if hint else text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Airflow pickles exceptions between processes; keyword-only arguments need this help.
+        return _rebuild, (type(self), self.given)
+
+
+class AepAuthError(AepApiError):
+    """401 or 403, or the token request was refused."""
+
+
+class AepNotFoundError(AepApiError):
+    """404: the sandbox has no such entity, or the credential may not see it."""
+
+
+class AepPreconditionError(AepApiError):
+    """412: the entity changed since its etag was read."""
+
+
+class AepRateLimitError(AepApiError):
+    """429, after the polite number of repeats."""
+
+
+class AepServerError(AepApiError):
+    """5xx, after the polite number of repeats."""
+
+
+class AepAmbiguousNameError(AepError):
+    """Several entities could be the one that is looked for."""
+
+    def __init__(self, message: str, ids: Sequence[str]) -> None:
+        super().__init__(message)
+        self.ids = tuple(ids)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.ids)
+
+
+class AepConflictError(AepAmbiguousNameError):
+    """The entity that this task created earlier differs from the one it is asked for now."""
+
+
+class AepRunFailedError(AepError):
+    """A dataflow run ended badly under the run policy.
+
+    :param verdict: the verdict, as plain JSON.
+    """
+
+    def __init__(self, message: str, verdict: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.verdict = dict(verdict)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.verdict)
+
+
+def _rebuild(kind: type[AepApiError], given: dict[str, Any]) -> AepApiError:
+    return kind(**given)
+
+
+def error_to_json(error: AepError) -> dict[str, Any]:
+    """An error as plain JSON, for a trigger's event; ``error_from_json`` makes it again, class and all."""
+    args = [error.given] if isinstance(error, AepApiError) else list(tuple(error.__reduce__())[1])
+    return {"class": type(error).__name__, "args": args}
+
+
+def error_from_json(told: Mapping[str, Any]) -> AepError:
+    """The error that ``error_to_json`` described; a plain ``AepError`` for a class that is not ours."""
+    kind, args = globals().get(str(told.get("class"))), told.get("args") or []
+    if not (isinstance(kind, type) and issubclass(kind, AepError)):
+        return AepError(*map(str, args))
+    if issubclass(kind, AepApiError):
+        return kind(**args[0])
+    if issubclass(kind, AepValidationError):
+        what, problems, advice = args
+        return kind(what, [Problem(*problem) for problem in problems], advice)
+    return kind(*args)

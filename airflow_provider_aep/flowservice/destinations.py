@@ -1,0 +1,165 @@
+"""The six cloud storage destinations that can receive dataset exports, as data.
+
+Spec ids are the same in every organization and sandbox. A destination's ``logins`` say how its ``auth``
+parameters are found in an ordinary Airflow connection: each parameter names one or more places, the first
+that holds something wins. A place is a field (``login``), an extra (``extra.tenant_id``) or a text made of
+fields (``https://{host}.dfs.core.windows.net``).
+
+Source: "Export datasets by using the Flow Service API" and the destination catalogue, read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from airflow_provider_aep.errors import AepValidationError, Problem
+
+DATA_LAKE_SPEC_ID = "23598e46-f560-407b-88d5-ea6207e49db0"
+SPEC_VERSION = "1.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """One way to log in to a destination.
+
+    :param spec_name: Adobe's name of the authentication spec, to the letter.
+    :param params: Adobe's parameter -> the places where an Airflow connection holds it.
+    :param base64: parameters that Adobe wants base64-encoded.
+    """
+
+    spec_name: str
+    params: Mapping[str, tuple[str, ...]]
+    base64: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A kind of cloud storage.
+
+    :param slug: the name that DAG authors use.
+    :param title: the name in Adobe's catalogue.
+    :param flow_spec_id: the *dataset* flow spec; the segment flow spec of the same storage is another one.
+    :param logins: empty where Adobe provisions the storage and no login is sent.
+    """
+
+    slug: str
+    title: str
+    connection_spec_id: str
+    flow_spec_id: str
+    logins: tuple[Login, ...]
+
+
+S3 = Destination(
+    slug="s3",
+    title="Amazon S3",
+    connection_spec_id="4fce964d-3f37-408f-9778-e597338a21ee",
+    flow_spec_id="269ba276-16fc-47db-92b0-c1049a3c131f",
+    logins=(
+        Login(
+            spec_name="Access Key",
+            params={
+                "s3AccessKey": ("login", "extra.aws_access_key_id"),
+                "s3SecretKey": ("password", "extra.aws_secret_access_key"),
+            },
+        ),
+    ),
+)
+
+AZURE_BLOB = Destination(
+    slug="azure_blob",
+    title="Azure Blob Storage",
+    connection_spec_id="6d6b59bf-fb58-4107-9064-4d246c0e5bb2",
+    flow_spec_id="95bd8965-fc8a-4119-b9c3-944c2c2df6d2",
+    logins=(
+        Login(
+            spec_name="ConnectionString",
+            params={
+                "connectionString": (
+                    "extra.connection_string",
+                    # what a `wasb` connection holds when it has no connection string: account and key
+                    "DefaultEndpointsProtocol=https;AccountName={login};AccountKey={password};"
+                    "EndpointSuffix=core.windows.net",
+                )
+            },
+        ),
+    ),
+)
+
+ADLS_GEN2 = Destination(
+    slug="adls_gen2",
+    title="Azure Data Lake Gen2",
+    connection_spec_id="be2c3209-53bc-47e7-ab25-145db8b873e1",
+    flow_spec_id="17be2013-2549-41ce-96e7-a70363bec293",
+    logins=(
+        Login(
+            spec_name="Azure Service Principal Auth",
+            params={
+                # an `adls` connection's host is the bare account name
+                "url": ("extra.url", "extra.account_url", "https://{host}.dfs.core.windows.net"),
+                "tenant": ("extra.tenant_id", "extra.tenant"),
+                "servicePrincipalId": ("login",),
+                "servicePrincipalKey": ("password",),
+            },
+        ),
+    ),
+)
+
+DATA_LANDING_ZONE = Destination(
+    slug="data_landing_zone",
+    title="Data Landing Zone",
+    connection_spec_id="10440537-2a7b-4583-ac39-ed38d4b848e8",
+    flow_spec_id="cd2fc47e-e838-4f38-a581-8fff2f99b63a",
+    logins=(),  # the storage is Adobe's own: no auth key at all is sent
+)
+
+GCS = Destination(
+    slug="gcs",
+    title="Google Cloud Storage",
+    connection_spec_id="c5d93acb-ea8b-4b14-8f53-02138444ae99",
+    flow_spec_id="585c15c4-6cbf-4126-8f87-e26bff78b657",
+    logins=(
+        Login(
+            spec_name="Google Cloud Storage authentication credentials",
+            params={
+                # HMAC interoperability keys: a service account's JSON key file is of no use to Adobe
+                "accessKeyId": ("login", "extra.access_key_id"),
+                "secretAccessKey": ("password", "extra.secret_access_key"),
+            },
+        ),
+    ),
+)
+
+SFTP = Destination(
+    slug="sftp",
+    title="SFTP",
+    connection_spec_id="36965a81-b1c6-401b-99f8-22508f1e6a26",
+    flow_spec_id="354d6aad-4754-46e4-a576-1b384561c440",
+    logins=(
+        Login(
+            spec_name="SFTP with SSH Key",
+            params={"domain": ("host",), "username": ("login",), "sshKey": ("extra.private_key",)},
+            base64=("sshKey",),
+        ),
+        Login(
+            spec_name="SFTP with Password",
+            params={"domain": ("host",), "username": ("login",), "password": ("password",)},
+        ),
+    ),
+)
+
+DESTINATIONS: Mapping[str, Destination] = {
+    destination.slug: destination for destination in (S3, AZURE_BLOB, ADLS_GEN2, DATA_LANDING_ZONE, GCS, SFTP)
+}
+
+
+def get_destination(slug: str) -> Destination:
+    """The destination of that name.
+
+    :raises AepValidationError: there is none; the message lists those there are.
+    """
+    if slug in DESTINATIONS:
+        return DESTINATIONS[slug]
+    raise AepValidationError(
+        "the destination", [Problem("destination", f"must be one of {', '.join(DESTINATIONS)}")]
+    )

@@ -1,0 +1,196 @@
+"""What connections and dataflows have in common: listing, reading, deleting, and creating only once.
+
+Names are not unique in the Flow Service and a create call has no idempotency key, so a repeated POST makes a
+twin. ``create_entity`` therefore writes a *marker* into the description, and before it repeats a POST whose
+outcome it does not know it looks for the entity by name and marker, and adopts it.
+
+Source: Destinations API reference; "Sort and filter responses in the Flow Service API"; read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_aep.errors import (
+    AepAmbiguousNameError,
+    AepApiError,
+    AepConflictError,
+    AepError,
+    AepNotFoundError,
+    AepServerError,
+    AepTransportError,
+)
+from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response
+from airflow_provider_aep.flowservice.validation import check_id
+
+Document = Mapping[str, Any]
+
+LARGEST_PAGE = 100
+# Before we look whether a POST without an answer did arrive: give the service time to finish it.
+SETTLING_SECONDS = 5.0
+CREATE_TRIES = 3
+
+# Left out when an adopted entity is compared with what was asked for: secrets are never compared, and
+# a schedule without explicit times starts "now", which was another now at the first try.
+_NOT_COMPARED = frozenset(
+    {"/name", "/description", "/auth", "/scheduleParams/startTime", "/scheduleParams/endTime"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """An entity that exists now.
+
+    :param etag: with its double quotes, as ``If-Match`` wants it.
+    :param adopted: it was there already, from an earlier try of the same task.
+    """
+
+    id: str
+    etag: str | None
+    adopted: bool = False
+
+
+def list_entities(
+    path: str,
+    params: Sequence[tuple[str, str | int]] = (),
+    *,
+    page_size: int = LARGEST_PAGE,
+    enough: Callable[[list[Document]], bool] = lambda found: False,
+) -> Exchange[list[Document]]:
+    """The entities of a listing, page by page.
+
+    :param enough: stop when this says so of what was found up to now; by default, read to the end.
+    :raises AepError: the service repeats a page for ever.
+    """
+    found: list[Document] = []
+    tokens: list[str] = []
+    while True:
+        # The same filters go with every page: the token alone is not documented to carry them.
+        following = [("continuationToken", tokens[-1])] if tokens else []
+        reply = yield Request("GET", path, params=[*params, ("limit", page_size), *following])
+        found += _items(reply)
+        token = _next_token(reply.json)
+        if token is None or enough(found):
+            return found
+        if token in tokens:
+            raise AepError(f"GET {path}: the service gives the same continuation token again")
+        tokens.append(token)
+
+
+def get_entity(collection: str, entity_id: str, *, field: str, keep: bool = False) -> Exchange[Document]:
+    """One entity by its id.
+
+    :param field: the argument that holds the id, for the error message.
+    :param keep: it hardly ever changes; see ``Request``.
+    :raises AepNotFoundError: the sandbox has no such entity.
+    """
+    request = Request("GET", f"/{collection}/{check_id(field, entity_id)}", keep=keep)
+    reply = yield request
+    # The reference wraps a single entity in "items"; the newest tutorial prints it bare.
+    found = reply.json["items"][:1] if "items" in reply.json else [reply.json]
+    if not found or not found[0].get("id"):
+        raise AepNotFoundError(doing=str(request), status=reply.status, message="no such entity")
+    document: Document = found[0]
+    return document
+
+
+def delete_entity(collection: str, entity_id: str, *, field: str) -> Exchange[bool]:
+    """Delete; ``False`` when it was gone already."""
+    try:
+        yield Request("DELETE", f"/{collection}/{check_id(field, entity_id)}")
+    except AepNotFoundError:
+        return False
+    return True
+
+
+def create_entity(
+    collection: str, document: Document, *, marker: str | None = None, look_first: bool = False
+) -> Exchange[Created]:
+    """Create an entity once, also when an answer is lost on the way.
+
+    :param marker: a text of the caller's own that goes into the description. Without one, a POST with an
+        unknown outcome is not repeated, and its error is raised.
+    :param look_first: an earlier attempt may have created it already.
+    :raises AepConflictError: the entity with this marker was created with other content.
+    :raises AepAmbiguousNameError: several entities carry this marker.
+    """
+    marked = {**document, "description": _marked(document.get("description"), marker)} if marker else document
+    if marker and look_first and (found := (yield from _find_marked(collection, marked, marker))):
+        return found
+    for attempt in range(1, CREATE_TRIES + 1):
+        try:
+            reply = yield Request("POST", f"/{collection}", json=marked)
+        except (AepServerError, AepTransportError) as unknown:
+            refused = isinstance(unknown, AepTransportError) and not unknown.sent
+            if marker is None or refused:
+                raise
+            yield Pause(SETTLING_SECONDS)
+            if found := (yield from _find_marked(collection, marked, marker)):
+                return found
+            if attempt == CREATE_TRIES:
+                raise
+        else:
+            return Created(id=str(reply.json["id"]), etag=reply.json.get("etag"))
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _find_marked(collection: str, wanted: Document, marker: str) -> Exchange[Created | None]:
+    name = str(wanted["name"])
+    # A comma in a filter value separates alternatives, so such a name cannot be asked for.
+    by_name = [] if "," in name else [("property", f"name=={name}")]
+    found = yield from list_entities(f"/{collection}", [*by_name, ("orderby", "-createdAt")])
+    ours = [item for item in found if item.get("name") == name and marker in str(item.get("description"))]
+    if not ours:
+        return None
+    ids = [str(item["id"]) for item in ours]
+    if len(ours) > 1:
+        raise AepAmbiguousNameError(
+            f"{len(ours)} {collection} are named {name!r} and carry the mark of this task: {', '.join(ids)}. "
+            "Delete all but one.",
+            ids,
+        )
+    if changed := sorted(differences(wanted, ours[0])):
+        raise AepConflictError(
+            f"an earlier try of this task created {name!r} in {collection} as {ids[0]}, and now asks for "
+            f"other {', '.join(changed)}. Delete {ids[0]}, or choose another name, or start a new DAG run.",
+            ids,
+        )
+    return Created(id=ids[0], etag=ours[0].get("etag"), adopted=True)
+
+
+def differences(wanted: Any, found: Any, pointer: str = "") -> Iterator[str]:
+    """Pointers to what is wanted and is not so; what the service added of its own does not count."""
+    if pointer in _NOT_COMPARED or (wanted in ([], None) and found in ([], None)):
+        return
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        for key, value in wanted.items():
+            yield from differences(value, found.get(key), f"{pointer}/{key}")
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
+            yield from differences(one, other, f"{pointer}/{index}")
+    elif wanted != found:
+        yield pointer
+
+
+def _marked(description: object, marker: str) -> str:
+    return f"{description} [{marker}]" if description else f"[{marker}]"
+
+
+def _items(reply: Response) -> list[Document]:
+    items = reply.json.get("items")
+    if not isinstance(items, list):
+        raise AepApiError(doing="GET", status=reply.status, message="the answer holds no list of items")
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _next_token(body: Document) -> str | None:
+    """The continuation token of a page; tokens may hold ``=`` and ``+`` and must survive both."""
+    following = (body.get("_links") or {}).get("next") or {}
+    for pair in urlsplit(following.get("href", "")).query.split("&"):
+        name, _, value = pair.partition("=")
+        if name == "continuationToken" and value:
+            return unquote(value)
+    return None

@@ -1,0 +1,202 @@
+"""When a dataflow exports: from a DAG author's words to Adobe's ``scheduleParams``.
+
+``scheduleParams`` counts epoch *seconds* in UTC (runs count milliseconds). One schedule belongs to one
+dataflow and serves all of its datasets. The service runs six cadences and no others.
+
+Source: "Export datasets by using the Flow Service API", "Create dataflow"; read 2026-11.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.flowservice.validation import nearest
+
+INCREMENTAL = "FIRST_FULL_THEN_INCREMENTAL"
+FULL_ONCE = "DAILY_FULL_EXPORT"
+
+# every -> (timeUnit, interval, exportMode)
+CADENCES: Mapping[str, tuple[str, int, str]] = {
+    "once": ("day", 0, FULL_ONCE),  # Adobe's "export once" is a daily full export with interval 0
+    "3h": ("hour", 3, INCREMENTAL),
+    "6h": ("hour", 6, INCREMENTAL),
+    "9h": ("hour", 9, INCREMENTAL),
+    "12h": ("hour", 12, INCREMENTAL),
+    "1d": ("day", 1, INCREMENTAL),
+}
+# Only the first edition of the tutorial knows it; the newest one says day/1.
+OUTDATED = {"24h": ("hour", 24, INCREMENTAL)}
+
+# Adobe ends a dataflow six months after its creation when no end is given. We always send one.
+DEFAULT_LIFE = timedelta(days=180)
+
+MACROS = frozenset(
+    {
+        "DATASET_ID",
+        "DATASET_NAME",
+        "DESTINATION",
+        "DESTINATION_INSTANCE_ID",
+        "DESTINATION_INSTANCE_NAME",
+        "EXPORT_TIME",
+        "ORGANIZATION_NAME",
+        "SANDBOX_NAME",
+    }
+)
+_MACRO = re.compile(r"%([^%/]{1,64})%")
+# Adobe's own names for the same things, as pasted from its tutorial
+_ALIASES = {"startTime": "start", "endTime": "end", "foldernameTemplate": "folder_template"}
+_KEYS = ("every", "start", "end", "folder_template")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A checked schedule; ``start`` of ``None`` means "now", ``end`` of ``None`` means the default life."""
+
+    every: str
+    start: datetime | None = None
+    end: datetime | None = None
+    folder_template: str | None = None
+
+    def to_api(self, now: datetime) -> dict[str, Any]:
+        unit, interval, mode = {**CADENCES, **OUTDATED}[self.every]
+        start = self.start or now
+        end = self.end or start + DEFAULT_LIFE
+        wire: dict[str, Any] = {
+            "exportMode": mode,
+            "timeUnit": unit,
+            "interval": interval,
+            "startTime": int(start.timestamp()),
+            "endTime": int(end.timestamp()),
+        }
+        if self.folder_template is not None:
+            wire["foldernameTemplate"] = self.folder_template
+        return wire
+
+    def warnings(self) -> list[str]:
+        """What is allowed but probably not meant."""
+        told = []
+        if self.every in OUTDATED:
+            told.append("schedule: 24 hours is the wording of an older tutorial; write every: 1d (day/1)")
+        if self.end is None and self.every != "once":
+            told.append(
+                f"schedule: no end is given, so the export ends {DEFAULT_LIFE.days} days after its start; "
+                "Adobe stops an export at its end without an error"
+            )
+        unknown = [
+            name
+            for name in _MACRO.findall(self.folder_template or "")
+            if name not in MACROS and not name.startswith("DATETIME(")
+        ]
+        if unknown:
+            named = ", ".join(unknown)
+            told.append(f"schedule: folder_template has macros that Adobe does not list: {named}")
+        return told
+
+
+def parse_schedule(given: str | Mapping[str, Any], *, now: datetime) -> Schedule:
+    """A schedule from a word (``"3h"``) or a dict.
+
+    :param given: ``{"every": "3h", "start": ..., "end": ..., "folder_template": ...}``; times as ISO 8601
+        (UTC where no offset is given), ``datetime``, or epoch seconds. Adobe's own ``scheduleParams`` is
+        understood too.
+    :param now: what a missing start means, to judge the end by.
+    :raises AepValidationError: with all problems at once.
+    """
+    words = {"every": given} if isinstance(given, str) else dict(given)
+    for theirs, ours in (*_ALIASES.items(), ("folderNameTemplate", "folder_template")):
+        if theirs in words:
+            words[ours] = words.pop(theirs)
+    problems: list[Problem] = []
+    if "timeUnit" in words:
+        words["every"] = _cadence_of(words.pop("timeUnit"), words.pop("interval", None))
+        mode = words.pop("exportMode", None)
+        expected = {**CADENCES, **OUTDATED}.get(words["every"])
+        if mode is not None and expected is not None and mode != expected[2]:
+            problems.append(Problem("schedule/exportMode", f"must be {expected[2]} for that interval"))
+    for key in words:
+        if key not in _KEYS:
+            problems.append(Problem(f"schedule/{key}", f"is not known{nearest(key, _KEYS)}"))
+    every = words.get("every")
+    if every not in CADENCES and every not in OUTDATED:
+        rule = f"must be one of {', '.join(CADENCES)}: the service runs no other cadence"
+        problems.append(Problem("schedule/every", "is missing" if every is None else rule))
+    start = _moment("schedule/start", words.get("start"), problems)
+    end = _moment("schedule/end", words.get("end"), problems)
+    if end is not None and end <= (start or now):
+        rule = "must be later than the start" if start else "is in the past"
+        problems.append(Problem("schedule/end", rule))
+    elif end is not None and end <= now:
+        problems.append(Problem("schedule/end", "is in the past: nothing would ever be exported"))
+    template = words.get("folder_template")
+    if template is not None and (not isinstance(template, str) or not template or len(template) > 1024):
+        problems.append(Problem("schedule/folder_template", "must be a text of 1 to 1024 characters"))
+    if problems:
+        raise AepValidationError("the schedule", problems)
+    return Schedule(every=str(every), start=start, end=end, folder_template=template)
+
+
+def ticks(wire: Mapping[str, Any], after: datetime, before: datetime) -> list[datetime]:
+    """When a schedule lets its dataflow export, from ``after`` on and earlier than ``before``.
+
+    :param wire: Adobe's ``scheduleParams``. One that cannot be read has no ticks.
+    """
+    try:
+        start, end = float(wire["startTime"]), float(wire.get("endTime") or "inf")
+        step = int(wire["interval"]) * {"hour": 3600, "day": 86400}[wire["timeUnit"]]
+    except (KeyError, TypeError, ValueError):
+        return []
+    first, last = max(after.timestamp(), start), min(before.timestamp(), end)
+    if step <= 0:  # once
+        return [datetime.fromtimestamp(start, tz=UTC)] if first <= start < last else []
+    moment = start + -(-(first - start) // step) * step
+    found = []
+    while moment < last:
+        found.append(datetime.fromtimestamp(moment, tz=UTC))
+        moment += step
+    return found
+
+
+def parse_moment(field: str, given: object) -> datetime:
+    """A moment in UTC from ISO 8601, a ``datetime``, or epoch seconds.
+
+    :raises AepValidationError: it is none of these.
+    """
+    problems: list[Problem] = []
+    moment = _moment(field, given, problems)
+    if moment is None:
+        raise AepValidationError("the times", problems or [Problem(field, "is missing")])
+    return moment
+
+
+def _moment(field: str, given: object, problems: list[Problem]) -> datetime | None:
+    if given is None or given == "":
+        return None
+    try:
+        if isinstance(given, str) and not re.fullmatch(r"\d{1,17}(\.\d+)?", given):
+            given = datetime.fromisoformat(given)
+        if isinstance(given, datetime):
+            # pendulum's datetimes pass here too; a plain one leaves, which pickles and compares alike
+            aware = given if given.tzinfo else given.replace(tzinfo=UTC)
+            return datetime.fromtimestamp(aware.timestamp(), tz=UTC)
+        if isinstance(given, int | float | str) and not isinstance(given, bool):
+            seconds = float(given)
+            if seconds > 1e11:
+                problems.append(Problem(field, "must be in epoch seconds; this looks like milliseconds"))
+                return None
+            return datetime.fromtimestamp(seconds, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        pass  # told below, with all other kinds of unreadable values
+    problems.append(Problem(field, "must be ISO 8601, a datetime, or epoch seconds"))
+    return None
+
+
+def _cadence_of(unit: object, interval: object) -> str:
+    for every, (known_unit, known_interval, _) in {**CADENCES, **OUTDATED}.items():
+        if unit == known_unit and str(interval) == str(known_interval):
+            return every
+    return f"{interval} {unit}"

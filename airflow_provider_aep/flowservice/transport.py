@@ -1,0 +1,137 @@
+"""The one place with a socket: a request over ``requests``.
+
+``requests`` itself is imported when the first request is sent: a parsed DAG file pays nothing for it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_aep.errors import AepConfigError, AepTransportError
+from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Response
+
+PLATFORM_URL = "https://platform.adobe.io"
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+
+
+class RequestsTransport:
+    """Carries requests to one platform host; safe to share between threads.
+
+    :param platform_url: scheme and host, as in ``https://platform.adobe.io``.
+    :param proxy: a proxy URL; by default the environment's (``HTTPS_PROXY``, ``NO_PROXY``).
+    :param ca_bundle: path of a CA bundle; by default the environment's (``REQUESTS_CA_BUNDLE``).
+    :param timeout: (connect, read), in seconds.
+    """
+
+    def __init__(
+        self,
+        platform_url: str = PLATFORM_URL,
+        *,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+        timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+    ) -> None:
+        self.base_url = check_url("host", platform_url) + BASE_PATH
+        self._proxies: Mapping[str, str] | None = {"http": proxy, "https": proxy} if proxy else None
+        self._ca_bundle, self._timeout = ca_bundle, timeout
+
+    def send(self, request: Request) -> Response:
+        """One request, one answer, whatever its status.
+
+        :raises AepTransportError: no answer; ``sent`` is false only where no connection was made.
+        """
+        import requests
+
+        try:
+            answer = self._session.request(
+                request.method,
+                request.path if "://" in request.path else self.base_url + request.path,
+                params=request.query,
+                headers=dict(request.headers),
+                json=request.json,
+                data=request.form,
+                timeout=self._timeout,
+                # A redirect to another host would take x-api-key, or the client secret in a form, along.
+                allow_redirects=False,
+                # Given with each request, because there the environment does not overrule them.
+                proxies=self._proxies,
+                verify=self._ca_bundle,
+            )
+        except requests.exceptions.SSLError as error:
+            raise AepTransportError(
+                f"{request}: TLS failed: {_reason(error)}. If your company inspects TLS, set ca_bundle in "
+                "the connection's extra, or REQUESTS_CA_BUNDLE.",
+                sent=False,
+            ) from None
+        except requests.exceptions.ConnectTimeout:
+            raise AepTransportError(
+                f"{request}: no connection within {self._timeout[0]:g} s", sent=False
+            ) from None
+        except requests.exceptions.Timeout:
+            raise AepTransportError(
+                f"{request}: no answer within {self._timeout[1]:g} s", sent=True
+            ) from None
+        except requests.exceptions.RequestException as error:
+            unsent = _never_connected(error)
+            what = "no connection" if unsent else "the connection broke before the answer"
+            raise AepTransportError(f"{request}: {what}: {_reason(error)}", sent=not unsent) from None
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(answer.status_code, headers, answer.content)
+
+    @cached_property
+    def _session(self) -> Any:
+        import requests
+
+        session = requests.Session()
+        # Without this, a line for the host in ~/.netrc would replace our Authorization header.
+        session.auth = lambda prepared: prepared
+        session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=8))
+        session.headers["User-Agent"] = "airflow-provider-aep"
+        return session
+
+
+def check_url(field: str, url: str) -> str:
+    """``url`` without a trailing slash if tokens may travel to it: ``https``, or ``http`` on loopback.
+
+    :raises AepConfigError: it is something else.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if not host or parts.username or parts.password or parts.query or parts.fragment:
+        raise AepConfigError(f"{field} must be a URL such as {PLATFORM_URL}, without login or query")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise AepConfigError(f"{field} must use https; http is accepted for the loopback address alone")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _never_connected(error: Exception) -> bool:
+    import requests
+    import urllib3
+
+    if isinstance(error, requests.exceptions.ProxyError):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
+
+
+def _reason(error: Exception) -> str:
+    """The innermost cause by its class and own words; the outer ones repeat the whole URL."""
+    inner: BaseException = error
+    while inner.__cause__ or inner.__context__:
+        inner = inner.__cause__ or inner.__context__  # type: ignore[assignment]
+    return f"{type(inner).__name__}: {inner}"[:200]

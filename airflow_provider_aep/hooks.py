@@ -1,0 +1,273 @@
+"""From an Airflow connection to a conversation with the Flow Service.
+
+``AepHook().run(exchange)`` carries out any function of ``flowservice``, with login, sandbox and repeats::
+
+    from airflow_provider_aep.flowservice.dataflows import list_dataflows
+
+    AepHook("aep_default").run(list_dataflows())
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+
+from airflow_provider_aep.errors import AepConfigError, AepError
+from airflow_provider_aep.flowservice.connections import login_from_fields
+from airflow_provider_aep.flowservice.destinations import Destination
+from airflow_provider_aep.flowservice.entities import list_entities
+from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
+from airflow_provider_aep.flowservice.session import SCOPES, TOKEN_URL, AepCredentials, AepSession
+from airflow_provider_aep.flowservice.transport import PLATFORM_URL, RequestsTransport, check_url
+from airflow_provider_aep.flowservice.validation import check_id
+from airflow_provider_aep.provider_info import (
+    CONN_FIELDS,
+    HIDDEN_FIELDS,
+    INTEGRATION,
+    PLACEHOLDERS,
+    RELABELING,
+)
+
+T = TypeVar("T")
+
+_SANDBOX = re.compile(r"[a-z0-9][a-z0-9-]{0,255}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AepConnection:
+    """An Airflow connection of type ``aep``, read and checked."""
+
+    credentials: AepCredentials
+    platform_url: str
+    sandbox: str
+    tenant: str | None
+    proxy: str | None
+    ca_bundle: str | None
+
+    @classmethod
+    def from_airflow(cls, conn: Any, extra: Mapping[str, Any]) -> AepConnection:
+        """Read a connection.
+
+        :raises AepConfigError: naming every field that is missing or wrong, and none of the values.
+        """
+        problems = []
+        if not conn.login:
+            problems.append("login (client id) is missing")
+        if not conn.password:
+            problems.append("password (client secret) is missing")
+        org_id = str(extra.get("org_id") or "")
+        if not org_id.endswith("@AdobeOrg") or any(map(str.isspace, org_id)):
+            problems.append("extra.org_id must end in @AdobeOrg" if org_id else "extra.org_id is missing")
+        sandbox = str(extra.get("sandbox") or "prod")
+        try:
+            check_sandbox("extra.sandbox", sandbox)
+        except AepConfigError as error:
+            problems.append(str(error))
+        urls = {"host": _platform_url(conn), "extra.token_url": str(extra.get("token_url") or TOKEN_URL)}
+        for field, url in urls.items():
+            try:
+                urls[field] = check_url(field, url)
+            except AepConfigError as error:
+                problems.append(str(error))
+        ca_bundle = extra.get("ca_bundle") or None
+        if ca_bundle and not Path(ca_bundle).exists():
+            problems.append("extra.ca_bundle names a file that does not exist on this machine")
+        if problems:
+            raise AepConfigError(f"Airflow connection {conn.conn_id!r}: {'; '.join(problems)}.")
+        return cls(
+            credentials=AepCredentials(
+                client_id=conn.login,
+                client_secret=conn.password,
+                org_id=org_id,
+                scopes=str(extra.get("scopes") or SCOPES).replace(" ", ""),
+                token_url=urls["extra.token_url"],
+            ),
+            platform_url=urls["host"],
+            sandbox=sandbox,
+            tenant=extra.get("tenant") or None,
+            proxy=extra.get("proxy") or None,
+            ca_bundle=ca_bundle,
+        )
+
+
+class AepHook(BaseHook):
+    """Talks to the Flow Service as the credential of an Airflow connection.
+
+    :param aep_conn_id: the Airflow connection, of type ``aep``.
+    :param sandbox: overrides the connection's sandbox.
+    """
+
+    conn_name_attr = "aep_conn_id"
+    default_conn_name = "aep_default"
+    conn_type = "aep"
+    hook_name = INTEGRATION
+
+    def __init__(self, aep_conn_id: str = default_conn_name, *, sandbox: str | None = None) -> None:
+        super().__init__()
+        self.aep_conn_id = aep_conn_id
+        self._sandbox = sandbox or None
+        self._connection: AepConnection | None = None
+
+    def get_conn(self) -> AepConnection:
+        """The connection, read once.
+
+        :raises AepConfigError: it is incomplete or wrong.
+        """
+        if self._connection is None:
+            conn = self.get_connection(self.aep_conn_id)
+            self._connection = AepConnection.from_airflow(conn, conn.extra_dejson)
+        return self._connection
+
+    async def aget_conn(self) -> AepConnection:
+        """``get_conn`` for the event loop."""
+        if self._connection is None:
+            conn = await get_async_connection(self.aep_conn_id, hook=self)
+            extra = await get_async_extra_dejson(conn)
+            self._connection = AepConnection.from_airflow(conn, extra)
+        return self._connection
+
+    @property
+    def sandbox(self) -> str:
+        """The sandbox that every request names."""
+        return check_sandbox("sandbox", self._sandbox or self.get_conn().sandbox)
+
+    def run(self, exchange: Exchange[T]) -> T:
+        """Carry out an exchange.
+
+        :raises AepError: what the service, the network or the check of an argument said.
+        """
+        session, transport = _shared(self.get_conn())
+        return drive(session.conduct(exchange, sandbox=self.sandbox), transport)
+
+    async def arun(self, exchange: Exchange[T]) -> T:
+        """Carry out an exchange without holding up the event loop."""
+        session, transport = _shared(await self.aget_conn())
+        return await adrive(session.conduct(exchange, sandbox=self.sandbox), transport)
+
+    def dataflow_url(self, dataflow_id: str) -> str:
+        """The page of a dataflow in the Platform UI."""
+        # Assumed: Adobe documents the address up to /platform/; the rest is what its UI showed.
+        tenant = self.get_conn().tenant
+        organization = f"@{tenant.lstrip('@_')}/" if tenant else ""
+        return (
+            f"https://experience.adobe.com/#/{organization}sname:{self.sandbox}"
+            f"/platform/destination/browse/{check_id('dataflow_id', dataflow_id)}"
+        )
+
+    def destination_login(
+        self, destination: Destination, credentials_conn_id: str | None
+    ) -> dict[str, Any] | None:
+        """The login for a destination from a second Airflow connection; ``None`` where it takes none.
+
+        :raises AepConfigError: the destination needs a connection and got none, or the other way round.
+        :raises AepValidationError: the connection lacks something that the destination needs.
+        """
+        if not credentials_conn_id:
+            if not destination.logins:
+                return None
+            raise AepConfigError(
+                f"{destination.title} needs credentials_conn_id: a connection with its login"
+            )
+        conn = self.get_connection(credentials_conn_id)
+        return login_from_fields(destination, _fields(conn), conn_id=credentials_conn_id)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Log in and read one page of dataflows, which needs org, sandbox and permissions to be right."""
+        try:
+            self.run(list_entities("/flows", page_size=1, enough=lambda found: True))
+        except AepError as error:
+            return False, str(error)
+        return True, f"Logged in; sandbox {self.sandbox!r} answers."
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """The standard fields of the connection form, for Airflow before 3.2."""
+        return {"hidden_fields": HIDDEN_FIELDS, "relabeling": RELABELING, "placeholders": PLACEHOLDERS}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The further fields of the connection form, for Airflow before 3.2."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from wtforms import StringField
+
+        return {
+            name: StringField(
+                field["label"],
+                description=field["description"],
+                default=field["schema"].get("default"),
+                widget=BS3TextFieldWidget(),
+            )
+            for name, field in CONN_FIELDS.items()
+        }
+
+
+def check_sandbox(field: str, name: str) -> str:
+    """``name`` if it can be a sandbox's.
+
+    :raises AepConfigError: it cannot.
+    """
+    if not _SANDBOX.fullmatch(name):
+        raise AepConfigError(f"{field} must be a sandbox name: lower-case letters, digits and hyphens")
+    return name
+
+
+_sessions: dict[tuple[Any, ...], tuple[AepSession, RequestsTransport]] = {}
+_sessions_lock = threading.Lock()
+# A forked task must not share its parent's sockets, nor wait for a token that only the parent fetches.
+os.register_at_fork(after_in_child=_sessions.clear)
+
+
+def _shared(connection: AepConnection) -> tuple[AepSession, RequestsTransport]:
+    """One session, hence one token, and one pool of sockets for a process and credential."""
+    key = (connection.credentials, connection.platform_url, connection.proxy, connection.ca_bundle)
+    with _sessions_lock:
+        if key not in _sessions:
+            _sessions[key] = (
+                AepSession(connection.credentials, on_token=mask_secret),
+                RequestsTransport(
+                    connection.platform_url, proxy=connection.proxy, ca_bundle=connection.ca_bundle
+                ),
+            )
+        return _sessions[key]
+
+
+def _platform_url(conn: Any) -> str:
+    host = conn.host or PLATFORM_URL
+    if "://" in host:
+        return str(host)
+    # a connection given as a URI holds host, port and scheme apart
+    port = f":{conn.port}" if conn.port else ""
+    return f"{conn.schema or 'https'}://{host}{port}"
+
+
+def _fields(conn: Any) -> dict[str, Any]:
+    """The fields of a destination's connection, its extras as ``extra.<key>``."""
+    fields = {"host": conn.host, "login": conn.login, "password": conn.password}
+    for key, value in conn.extra_dejson.items():
+        # older connections say extra__wasb__tenant_id
+        fields[f"extra.{key.split('__')[-1]}"] = value
+    if conn.port and conn.port != 22 and conn.conn_type in ("sftp", "ssh"):
+        raise AepConfigError(
+            f"Airflow connection {conn.conn_id!r}: Adobe's SFTP destination knows no port but 22"
+        )
+    if fields.get("extra.private_key_passphrase"):
+        raise AepConfigError(
+            f"Airflow connection {conn.conn_id!r}: Adobe cannot use a private key with a passphrase"
+        )
+    key_file = fields.get("extra.key_file")
+    if key_file and not fields.get("extra.private_key"):
+        try:
+            fields["extra.private_key"] = Path(key_file).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AepConfigError(
+                f"Airflow connection {conn.conn_id!r}: extra.key_file cannot be read ({type(error).__name__})"
+            ) from None
+    return fields

@@ -1,0 +1,26 @@
+"""Links from Airflow's UI to Adobe's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+
+
+class AepDataflowLink(BaseOperatorLink):
+    """To the page of a task's dataflow in the Platform UI.
+
+    The task pushes the address as soon as it knows the dataflow, so the link works while it still runs.
+    """
+
+    name = "AEP dataflow"
+    xcom_key = "aep_dataflow_url"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The stored address. Airflow 3 reads the XCom itself; 2.11 asks here."""
+        return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
+
+
+def push_dataflow_link(context: Any, url: str) -> None:
+    """Make the link of the running task point to ``url``."""
+    context["ti"].xcom_push(key=AepDataflowLink.xcom_key, value=url)

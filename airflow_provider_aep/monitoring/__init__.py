@@ -1,0 +1,1 @@
+"""Judging dataflow runs; pure functions, free of Airflow."""

@@ -1,0 +1,71 @@
+"""One look at the runs that somebody waits for; sensor and trigger both look through here.
+
+A service that does not answer is no verdict on a run: such a look says so, and the wait goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from airflow_provider_aep.errors import AepRateLimitError, AepServerError, AepTransportError
+from airflow_provider_aep.flowservice.dataflows import get_dataflow
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
+from airflow_provider_aep.monitoring.verdict import all_finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What one look saw.
+
+    :param finished: the wait is over; ``runs`` can be judged.
+    :param told: the same in one sentence, for logs and for the message of a timeout.
+    :param wait_seconds: at least so long the service asked to be left alone.
+    """
+
+    runs: tuple[DataflowRun, ...] = ()
+    finished: bool = False
+    told: str
+    wait_seconds: float = 0.0
+
+
+def look_for_runs(
+    dataflow_id: str, *, started_after: datetime, expected: int, ask_why: bool = False
+) -> Exchange[Sighting]:
+    """Look once for the runs of a dataflow that started at or after a moment.
+
+    :param expected: how many there must be before the wait is over.
+    :param ask_why: where there is no run yet, read the dataflow too: it may be gone or disabled.
+    :raises AepNotFoundError: with ``ask_why``, when the sandbox has no such dataflow.
+    :raises AepAuthError: the credential is refused; waiting would not help.
+    """
+    try:
+        runs = yield from list_runs(dataflow_id, started_after=started_after)
+        if not runs and ask_why:
+            told = yield from _why_no_run(dataflow_id)
+            return Sighting(told=told)
+    except (AepServerError, AepRateLimitError, AepTransportError) as error:
+        asked = getattr(error, "retry_after", None) or 0.0
+        return Sighting(told=f"the service gave no answer: {error}", wait_seconds=asked)
+    return Sighting(
+        runs=tuple(runs), finished=all_finished(runs, expected=expected), told=_told(runs, expected)
+    )
+
+
+def _told(runs: Sequence[DataflowRun], expected: int) -> str:
+    if not runs:
+        return "no run has started yet"
+    seen = ", ".join(f"{run.id} {run.status_word}" for run in runs)
+    return f"{len(runs)} of {expected} expected: {seen}" if expected > 1 else f"run {seen}"
+
+
+def _why_no_run(dataflow_id: str) -> Exchange[str]:
+    flow = yield from get_dataflow(dataflow_id)
+    if flow.state == "disabled":
+        return f"no run has started yet: dataflow {flow.name!r} is disabled"
+    end = flow.schedule.get("endTime")
+    if isinstance(end, int | float) and end < datetime.now(tz=UTC).timestamp():
+        return f"no run has started yet: the schedule of dataflow {flow.name!r} has ended"
+    return "no run has started yet"

@@ -1,0 +1,65 @@
+"""What all operators of this provider share: the connection, and creating an entity only once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.entities import Created
+    from airflow_provider_aep.hooks import AepHook
+
+
+class Once(TypedDict):
+    """How a create call recognises what an earlier try of its task made."""
+
+    marker: str
+    look_first: bool
+
+
+class AepOperator(BaseOperator):
+    """Base of the operators.
+
+    :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
+    :param sandbox: overrides the connection's sandbox. Templated.
+    """
+
+    template_fields: Sequence[str] = ("aep_conn_id", "sandbox")
+    ui_color = "#fbe3e0"
+
+    def __init__(
+        self, *, aep_conn_id: str = "aep_default", sandbox: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.aep_conn_id = aep_conn_id
+        self.sandbox = sandbox
+
+    @cached_property
+    def hook(self) -> AepHook:
+        # Imported here: parsing a DAG file must not pay for the conversation with the service.
+        from airflow_provider_aep.hooks import AepHook
+
+        return AepHook(self.aep_conn_id, sandbox=self.sandbox)
+
+    def _once(self, context: Any) -> Once:
+        """The mark of this task instance, which all its tries share.
+
+        A first try has nothing to look for, and pays for no look-up.
+        """
+        ti = context["ti"]
+        identity = "\n".join(map(str, (ti.dag_id, ti.run_id, ti.task_id, ti.map_index)))
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:20]
+        return {"marker": f"airflow {digest}", "look_first": ti.try_number > 1}
+
+    def _finish(self, context: Any, what: str, name: str, created: Created) -> str:
+        """Log a created entity, keep its etag, return its id."""
+        if created.adopted:
+            self.log.info("An earlier try had created %s %s (%s): adopted", what, created.id, name)
+        else:
+            self.log.info("Created %s %s (%s)", what, created.id, name)
+        context["ti"].xcom_push(key="etag", value=created.etag)
+        return created.id

@@ -1,0 +1,183 @@
+"""Operators for connection specs and for source, base and target connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow_provider_aep.operators.base import AepOperator
+
+
+class AepGetConnectionSpecOperator(AepOperator):
+    """Read Adobe's spec of a destination: what its login and its target parameters must hold.
+
+    :param destination: ``s3``, ``azure_blob``, ``adls_gen2``, ``data_landing_zone``, ``gcs`` or ``sftp``.
+        Templated.
+    :return: the spec as a dict, with ``authSpec`` and ``targetSpec``.
+    """
+
+    template_fields: Sequence[str] = (*AepOperator.template_fields, "destination")
+
+    def __init__(self, *, destination: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        from airflow_provider_aep.flowservice.connections import get_connection_spec
+        from airflow_provider_aep.flowservice.destinations import get_destination
+
+        return dict(self.hook.run(get_connection_spec(get_destination(self.destination))))
+
+
+class AepCreateSourceConnectionOperator(AepOperator):
+    """Say which datasets to export. They cannot be changed afterwards.
+
+    :param name: its name; the service does not require names to be unique. Templated.
+    :param datasets: ids, or dicts with ``id`` and ``name`` as ``AepListDatasetsOperator`` returns them.
+        Templated.
+    :param description: free text. Templated.
+    :return: the id of the source connection; its etag goes to XCom key ``etag``.
+    """
+
+    template_fields: Sequence[str] = (*AepOperator.template_fields, "name", "datasets", "description")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"datasets": "json"}
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        datasets: Sequence[str | Mapping[str, Any]],
+        description: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.datasets = datasets
+        self.description = description
+
+    def execute(self, context: Any) -> str:
+        from airflow_provider_aep.flowservice.connections import create_source_connection
+
+        created = self.hook.run(
+            create_source_connection(
+                name=self.name,
+                datasets=self.datasets,
+                description=self.description,
+                **self._once(context),
+            )
+        )
+        return self._finish(context, "source connection", self.name, created)
+
+
+class AepCreateBaseConnectionOperator(AepOperator):
+    """Store the login to a cloud storage in Experience Platform.
+
+    The login is read from a second Airflow connection while the task runs, checked against Adobe's live
+    spec, and sent; it never appears in a log, a rendered template or an XCom.
+
+    :param name: its name; the service does not require names to be unique. Templated.
+    :param destination: as for ``AepGetConnectionSpecOperator``. Templated.
+    :param credentials_conn_id: an Airflow connection with the storage's login, in its usual fields; none
+        for Data Landing Zone, which Adobe owns. Templated.
+    :param description: free text. Templated.
+    :return: the id of the base connection; its etag goes to XCom key ``etag``.
+    """
+
+    template_fields: Sequence[str] = (
+        *AepOperator.template_fields,
+        "name",
+        "destination",
+        "credentials_conn_id",
+        "description",
+    )
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        destination: str,
+        credentials_conn_id: str | None = None,
+        description: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.destination = destination
+        self.credentials_conn_id = credentials_conn_id
+        self.description = description
+
+    def execute(self, context: Any) -> str:
+        from airflow_provider_aep.flowservice.connections import create_base_connection
+        from airflow_provider_aep.flowservice.destinations import get_destination
+
+        destination = get_destination(self.destination)
+        created = self.hook.run(
+            create_base_connection(
+                name=self.name,
+                destination=destination,
+                login=self.hook.destination_login(destination, self.credentials_conn_id),
+                description=self.description,
+                advice=f"Check Airflow connection {self.credentials_conn_id!r}.",
+                **self._once(context),
+            )
+        )
+        return self._finish(context, "base connection", self.name, created)
+
+
+class AepCreateTargetConnectionOperator(AepOperator):
+    """Say where in a cloud storage the files go, and in which format.
+
+    :param name: its name; the service does not require names to be unique. Templated.
+    :param destination: as for ``AepGetConnectionSpecOperator``. Templated.
+    :param base_connection_id: from ``AepCreateBaseConnectionOperator``. Templated.
+    :param target_params: in Adobe's words: the location (``bucketName`` and ``path`` for S3),
+        ``datasetFileType`` (``JSON`` or ``PARQUET``) and ``compression`` (``GZIP``, unless given).
+        Templated.
+    :param description: free text. Templated.
+    :return: the id of the target connection; its etag goes to XCom key ``etag``.
+    """
+
+    template_fields: Sequence[str] = (
+        *AepOperator.template_fields,
+        "name",
+        "destination",
+        "base_connection_id",
+        "target_params",
+        "description",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"target_params": "json"}
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        destination: str,
+        base_connection_id: str,
+        target_params: Mapping[str, Any],
+        description: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.destination = destination
+        self.base_connection_id = base_connection_id
+        self.target_params = target_params
+        self.description = description
+
+    def execute(self, context: Any) -> str:
+        from airflow_provider_aep.flowservice.connections import create_target_connection, target_warnings
+        from airflow_provider_aep.flowservice.destinations import get_destination
+
+        for warning in target_warnings(self.target_params):
+            self.log.warning("%s", warning)
+        created = self.hook.run(
+            create_target_connection(
+                name=self.name,
+                destination=get_destination(self.destination),
+                base_connection_id=self.base_connection_id,
+                target_params=self.target_params,
+                description=self.description,
+                **self._once(context),
+            )
+        )
+        return self._finish(context, "target connection", self.name, created)

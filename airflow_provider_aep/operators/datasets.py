@@ -1,0 +1,30 @@
+"""Operator to find the datasets that can be exported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_aep.operators.base import AepOperator
+
+
+class AepListDatasetsOperator(AepOperator):
+    """List the datasets of the sandbox that can be exported.
+
+    :param name_contains: only those whose name holds this text, in any letter case. Templated.
+    :return: a list of dicts with ``id``, ``name`` and ``description``, fit for
+        ``AepCreateSourceConnectionOperator(datasets=...)``.
+    """
+
+    template_fields: Sequence[str] = (*AepOperator.template_fields, "name_contains")
+
+    def __init__(self, *, name_contains: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.name_contains = name_contains
+
+    def execute(self, context: Any) -> list[dict[str, Any]]:
+        from airflow_provider_aep.flowservice.datasets import list_datasets
+
+        found = self.hook.run(list_datasets(name_contains=self.name_contains))
+        self.log.info("Found %d datasets in sandbox %s", len(found), self.hook.sandbox)
+        return [dataset.to_json() for dataset in found]

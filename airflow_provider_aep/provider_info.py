@@ -1,0 +1,112 @@
+"""What Airflow reads about this provider, in every one of its processes: pure data, no imports.
+
+The connection form is described here once. Airflow 3.2 and later build it from this; for earlier ones
+``AepHook`` makes the same fields out of the same table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+DESCRIPTION = "Set up and watch dataset exports from Adobe Experience Platform to cloud storage."
+INTEGRATION = "Adobe Experience Platform"
+
+CONN_FIELDS: dict[str, dict[str, Any]] = {
+    "org_id": {
+        "label": "Organization ID",
+        "description": "The IMS organization, as in 1234567890ABCDEF@AdobeOrg.",
+        "schema": {"type": ["string", "null"], "pattern": ".+@AdobeOrg$"},
+    },
+    "sandbox": {
+        "label": "Sandbox",
+        "description": "Name of the sandbox, in lower case. Tasks may override it.",
+        "schema": {"type": ["string", "null"], "default": "prod"},
+    },
+    "scopes": {
+        "label": "Scopes",
+        "description": "Comma-separated OAuth scopes granted to the credential. Empty: the usual ones.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "token_url": {
+        "label": "Token URL",
+        "description": "Empty: Adobe's own token endpoint (IMS).",
+        "schema": {"type": ["string", "null"]},
+    },
+    "tenant": {
+        "label": "Tenant",
+        "description": "The name after the @ in the Platform UI's address; links to the UI use it.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "proxy": {
+        "label": "Proxy URL",
+        "description": "Empty: the environment's HTTPS_PROXY and NO_PROXY.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "ca_bundle": {
+        "label": "CA bundle",
+        "description": "Path of a CA bundle on the workers. Empty: the environment's REQUESTS_CA_BUNDLE.",
+        "schema": {"type": ["string", "null"]},
+    },
+}
+
+HIDDEN_FIELDS = ["port", "schema"]
+RELABELING = {"login": "Client ID", "password": "Client secret", "host": "Platform URL"}
+PLACEHOLDERS = {"host": "https://platform.adobe.io"}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's metadata; valid against the schemas of Airflow 2.11 and 3.3."""
+
+    def modules(*names: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "integration-name": INTEGRATION,
+                "python-modules": [f"airflow_provider_aep.{name}" for name in names],
+            }
+        ]
+
+    return {
+        "package-name": "airflow-provider-aep",
+        "name": INTEGRATION,
+        "description": DESCRIPTION,
+        "integrations": [
+            {
+                "integration-name": INTEGRATION,
+                "external-doc-url": "https://developer.adobe.com/experience-platform-apis/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": modules("hooks"),
+        "operators": modules("operators.datasets", "operators.connections", "operators.dataflows"),
+        "sensors": modules("sensors"),
+        "triggers": modules("triggers"),
+        "connection-types": [
+            {
+                "connection-type": "aep",
+                "hook-name": INTEGRATION,
+                "hook-class-name": "airflow_provider_aep.hooks.AepHook",
+                "conn-fields": CONN_FIELDS,
+                "ui-field-behaviour": {
+                    "hidden-fields": HIDDEN_FIELDS,
+                    "relabeling": RELABELING,
+                    "placeholders": PLACEHOLDERS,
+                },
+            }
+        ],
+        "config": {
+            "aep": {
+                "description": "Settings of the Adobe Experience Platform provider.",
+                "options": {
+                    "poll_interval": {
+                        "description": "Seconds between two looks of a sensor that names no poke_interval.",
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": "30",
+                        "default": "60",
+                    }
+                },
+            }
+        },
+        "extra-links": ["airflow_provider_aep.links.AepDataflowLink"],
+        "notifications": ["airflow_provider_aep.notifications.AepRunNotifier"],
+    }

@@ -1,0 +1,215 @@
+"""The sensor that waits for dataflow runs and judges them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_aep.errors import AepError, AepRunFailedError, error_from_json
+from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.runs import DataflowRun
+    from airflow_provider_aep.hooks import AepHook
+    from airflow_provider_aep.monitoring.poll import Sighting
+
+# Where every verdict is kept, also that of a task that failed: the notifier reads it from there.
+VERDICT_KEY = "aep_verdict"
+
+
+class AepDataflowRunSensor(BaseSensorOperator):
+    """Wait for the runs of a dataflow that started at or after a moment, and judge them.
+
+    Poke, reschedule and deferrable mode run the same code and end alike. While waiting, a service that
+    does not answer, a 429 or an expired token do not fail the task; its ``timeout`` ends the wait and says
+    what was last seen. ``poke_interval`` is the time between two looks in every mode; by default it is
+    ``[aep] poll_interval``, 60 seconds.
+
+    :param dataflow_id: the dataflow. Templated.
+    :param started_after: ISO 8601, ``datetime`` or epoch seconds; by default the start of the DAG run's data
+        interval, or the moment from which the run could start where it has none. Templated.
+    :param expected_runs: how many runs must have appeared. One tick makes one run, or one for each dataset.
+    :param on_failed: ``fail``, ``warn``, ``skip`` or ``ok`` for a run that failed.
+    :param on_partial: the same for a run that lost or skipped records, or carries errors.
+    :param on_zero_records: the same for a run that succeeded and exported nothing.
+    :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
+    :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
+    :param sandbox: overrides the connection's sandbox. Templated.
+    :return: the verdict as a dict: ``outcome``, ``status``, ``reason``, ``run_ids``, ``records_in``,
+        ``records_out``, ``records_skipped``, ``records_failed``, ``bytes``, ``files``,
+        ``duration_seconds``, ``errors`` and more.
+    """
+
+    template_fields: Sequence[str] = ("aep_conn_id", "sandbox", "dataflow_id", "started_after")
+    operator_extra_links = (AepDataflowLink(),)
+    ui_color = "#fbe3e0"
+
+    def __init__(
+        self,
+        *,
+        dataflow_id: str,
+        started_after: str | float | datetime | None = None,
+        expected_runs: int = 1,
+        on_failed: str = "fail",
+        on_partial: str = "warn",
+        on_zero_records: str = "warn",
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        aep_conn_id: str = "aep_default",
+        sandbox: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("poke_interval", conf.getfloat("aep", "poll_interval", fallback=60.0))
+        super().__init__(**kwargs)
+        self.dataflow_id = dataflow_id
+        self.started_after = started_after
+        self.expected_runs = expected_runs
+        self.on_failed = on_failed
+        self.on_partial = on_partial
+        self.on_zero_records = on_zero_records
+        self.deferrable = deferrable
+        self.aep_conn_id = aep_conn_id
+        self.sandbox = sandbox
+        self._last_seen = "nothing yet"
+        self._asked_why = False
+
+    @cached_property
+    def hook(self) -> AepHook:
+        from airflow_provider_aep.hooks import AepHook
+
+        return AepHook(self.aep_conn_id, sandbox=self.sandbox)
+
+    def execute(self, context: Any) -> Any:
+        self._policy()  # a misspelt policy fails now, not after hours of waiting
+        push_dataflow_link(context, self.hook.dataflow_url(self.dataflow_id))
+        if self.deferrable:
+            return self._execute_deferrable(context)
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout as error:
+            raise AirflowSensorTimeout(f"{error} Last seen: {self._last_seen}.") from None
+
+    def poke(self, context: Any) -> PokeReturnValue:
+        sighting = self._look(context)
+        if not sighting.finished:
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, sighting.runs))
+
+    def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:
+        """Judge what the trigger saw; anything but a well-formed event fails the task."""
+        from airflow_provider_aep.flowservice.runs import DataflowRun
+        from airflow_provider_aep.triggers import EVENT_VERSION
+
+        told = event if isinstance(event, dict) and event.get("version") == EVENT_VERSION else {}
+        if told.get("status") == "finished" and told.get("runs"):
+            return self._conclude(context, [DataflowRun.from_api(run) for run in told["runs"]])
+        if told.get("status") == "timeout":
+            self._time_out(told.get("last_seen"))
+        if told.get("status") == "error" and isinstance(told.get("error"), dict):
+            raise error_from_json(told["error"])
+        raise AepError(
+            "the trigger's event is lost or not of this provider's version, so the outcome of dataflow "
+            f"{self.dataflow_id} is unknown; clear the task to look again"
+        )
+
+    def _execute_deferrable(self, context: Any) -> dict[str, Any]:
+        from airflow_provider_aep.triggers import AepDataflowRunTrigger
+
+        deadline = time.time() + self.timeout
+        try:
+            sighting = self._look(context)
+            if sighting.finished:
+                return self._conclude(context, sighting.runs)
+            left = deadline - time.time()
+            if left <= 0:
+                self._time_out(sighting.told)
+        except (AirflowFailException, AirflowSensorTimeout) as error:
+            # as the base class does for the other modes, and for this one after it has resumed
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+        self.defer(
+            trigger=AepDataflowRunTrigger(
+                dataflow_id=self.dataflow_id,
+                started_after=self._started_after(context).isoformat(),
+                expected_runs=self.expected_runs,
+                deadline=deadline,
+                poll_interval=self.poke_interval,
+                aep_conn_id=self.aep_conn_id,
+                sandbox=self.sandbox,
+            ),
+            method_name="execute_complete",
+            # The trigger ends the wait itself and says what it saw last. Airflow's own timeout, which
+            # cannot, is there for a triggerer that is dead.
+            timeout=timedelta(seconds=left + 60 + 2 * self.poke_interval),
+        )
+
+    def _look(self, context: Any) -> Sighting:
+        from airflow_provider_aep.monitoring.poll import look_for_runs
+
+        sighting = self.hook.run(
+            look_for_runs(
+                self.dataflow_id,
+                started_after=self._started_after(context),
+                expected=self.expected_runs,
+                ask_why=not self._asked_why,
+            )
+        )
+        self._asked_why = True
+        self._last_seen = sighting.told
+        self.log.info("Dataflow %s: %s", self.dataflow_id, sighting.told)
+        return sighting
+
+    def _conclude(self, context: Any, runs: Sequence[DataflowRun]) -> dict[str, Any]:
+        """Judge finished runs, keep the verdict, and end the task as the policy says."""
+        from airflow_provider_aep.monitoring.verdict import judge_runs
+
+        verdict = judge_runs(runs, self._policy())
+        told = verdict.to_json()
+        context["ti"].xcom_push(key=VERDICT_KEY, value=told)
+        for error in verdict.errors:
+            self.log.error("Adobe's error %s: %s", error["code"], error["message"])
+        if verdict.outcome == "fail":
+            failed = AepRunFailedError(f"Dataflow {self.dataflow_id}: {verdict.reason}", told)
+            # Not retried: looking again at a finished run cannot change it.
+            raise AirflowFailException(str(failed)) from failed
+        if verdict.outcome == "skip":
+            raise AirflowSkipException(f"Dataflow {self.dataflow_id}: {verdict.reason}")
+        log = self.log.warning if verdict.outcome == "warn" else self.log.info
+        log("Dataflow %s: %s", self.dataflow_id, verdict.reason)
+        return told
+
+    def _time_out(self, last_seen: object) -> NoReturn:
+        raise AirflowSensorTimeout(
+            f"Sensor has timed out after {self.timeout:g} seconds. Last seen: {last_seen}."
+        )
+
+    def _policy(self) -> Any:
+        from airflow_provider_aep.monitoring.verdict import RunPolicy
+
+        return RunPolicy(
+            on_failed=self.on_failed,  # type: ignore[arg-type]  # the policy itself checks the words
+            on_partial=self.on_partial,  # type: ignore[arg-type]
+            on_zero_records=self.on_zero_records,  # type: ignore[arg-type]
+        )
+
+    def _started_after(self, context: Any) -> datetime:
+        from airflow_provider_aep.flowservice.schedule import parse_moment
+
+        if self.started_after not in (None, ""):
+            return parse_moment("started_after", self.started_after)
+        # A run that was triggered by hand has no data interval on Airflow 3.
+        run = context["dag_run"]
+        start = context.get("data_interval_start") or getattr(run, "run_after", None) or run.start_date
+        return parse_moment("started_after", start or datetime.now(tz=UTC))

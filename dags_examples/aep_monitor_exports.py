@@ -1,0 +1,52 @@
+"""Watch all dataset exports of a sandbox, every hour, and alert when one failed or exported nothing.
+
+Each hour it lists the dataflows whose schedule had a tick in that hour and waits for the runs of each, in the
+triggerer. So every tick is judged once, by the DAG run of its hour. To look at all dataflows from some moment
+on instead, due or not, trigger it with ``{"since": "2026-12-01T06:00:00Z"}``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow.providers.common.compat.sdk import DAG, Param
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_aep.notifications import AepRunNotifier
+from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
+from airflow_provider_aep.sensors import AepDataflowRunSensor
+
+# Give the notifier a `send` function to reach people; without one it writes to the task's log.
+alert = AepRunNotifier(
+    messages={
+        "failed": "AEP export {{ verdict.dataflow_id }} FAILED: {{ verdict.reason }}",
+        "zero_records": "AEP export {{ verdict.dataflow_id }} is EMPTY: {{ verdict.reason }}. Was data expected?",
+    }
+)
+
+with DAG(
+    "aep_monitor_exports",
+    description="Alert when a dataset export failed or exported nothing",
+    # Named in full: a plain "@hourly" has no data interval on Airflow 3 by default.
+    schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    tags=["aep"],
+    params={"since": Param(None, type=["null", "string"], description="Watch all dataflows from here on")},
+) as dag:
+    list_dataflows = AepListDataflowsOperator(
+        task_id="list_dataflows",
+        due_from="{{ '' if params.since else data_interval_start }}",
+        due_until="{{ '' if params.since else data_interval_end }}",
+    )
+
+    AepDataflowRunSensor.partial(
+        task_id="judge_runs",
+        started_after="{{ params.since or data_interval_start }}",
+        on_failed="fail",
+        on_zero_records="warn",
+        deferrable=True,
+        timeout=timedelta(minutes=150).total_seconds(),  # beyond this, Adobe itself calls a run late
+        on_failure_callback=alert,
+        on_success_callback=alert,
+    ).expand(dataflow_id=list_dataflows.output.map(lambda dataflow: dataflow["id"]))
