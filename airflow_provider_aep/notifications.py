@@ -12,11 +12,11 @@ from airflow_provider_aep.sensors import VERDICT_KEY
 
 # status of the verdict -> what to say. "error" is a task that failed without a verdict.
 MESSAGES: Mapping[str, str] = {
-    "failed": "AEP export failed: {{ verdict.reason }}",
-    "unknown": "AEP export ended in an unknown way: {{ verdict.reason }}",
-    "partial": "AEP export is incomplete: {{ verdict.reason }}",
-    "zero_records": "AEP export is empty: {{ verdict.reason }}",
-    "success": "AEP export is fine: {{ verdict.reason }}",
+    "failed": "AEP export {{ verdict.dataflow_name }} failed: {{ verdict.reason }}",
+    "unknown": "AEP export {{ verdict.dataflow_name }} ended in an unknown way: {{ verdict.reason }}",
+    "partial": "AEP export {{ verdict.dataflow_name }} is incomplete: {{ verdict.reason }}",
+    "zero_records": "AEP export {{ verdict.dataflow_name }} is empty: {{ verdict.reason }}",
+    "success": "AEP export {{ verdict.dataflow_name }} is fine: {{ verdict.reason }}",
     "error": "AEP export could not be watched: {{ exception }}",
 }
 USUAL = ("failed", "unknown", "partial", "zero_records", "error")

@@ -47,8 +47,8 @@ class AepDataflowRunSensor(BaseSensorOperator):
     :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
     :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
     :param sandbox: overrides the connection's sandbox. Templated.
-    :return: the verdict as a dict: ``outcome``, ``status``, ``reason``, ``run_ids``, ``records_in``,
-        ``records_out``, ``records_skipped``, ``records_failed``, ``bytes``, ``files``,
+    :return: the verdict as a dict: ``outcome``, ``status``, ``reason``, ``dataflow_name``, ``run_ids``,
+        ``records_in``, ``records_out``, ``records_skipped``, ``records_failed``, ``bytes``, ``files``,
         ``duration_seconds``, ``errors`` and more.
     """
 
@@ -176,19 +176,28 @@ class AepDataflowRunSensor(BaseSensorOperator):
         from airflow_provider_aep.monitoring.verdict import judge_runs
 
         verdict = judge_runs(runs, self._policy())
-        told = verdict.to_json()
+        told = {**verdict.to_json(), "dataflow_name": self._name()}
         context["ti"].xcom_push(key=VERDICT_KEY, value=told)
         for error in verdict.errors:
             self.log.error("Adobe's error %s: %s", error["code"], error["message"])
         if verdict.outcome == "fail":
-            failed = AepRunFailedError(f"Dataflow {self.dataflow_id}: {verdict.reason}", told)
+            failed = AepRunFailedError(f"Dataflow {told['dataflow_name']!r}: {verdict.reason}", told)
             # Not retried: looking again at a finished run cannot change it.
             raise AirflowFailException(str(failed)) from failed
         if verdict.outcome == "skip":
-            raise AirflowSkipException(f"Dataflow {self.dataflow_id}: {verdict.reason}")
+            raise AirflowSkipException(f"Dataflow {told['dataflow_name']!r}: {verdict.reason}")
         log = self.log.warning if verdict.outcome == "warn" else self.log.info
-        log("Dataflow %s: %s", self.dataflow_id, verdict.reason)
+        log("Dataflow %r: %s", told["dataflow_name"], verdict.reason)
         return told
+
+    def _name(self) -> str:
+        """The dataflow's name, for people who read an alert; its id where the name cannot be had."""
+        from airflow_provider_aep.flowservice.dataflows import get_dataflow
+
+        try:
+            return self.hook.run(get_dataflow(self.dataflow_id)).name
+        except AepError:
+            return self.dataflow_id
 
     def _time_out(self, last_seen: object) -> NoReturn:
         raise AirflowSensorTimeout(

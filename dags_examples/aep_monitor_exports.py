@@ -19,8 +19,8 @@ from airflow_provider_aep.sensors import AepDataflowRunSensor
 # Give the notifier a `send` function to reach people; without one it writes to the task's log.
 alert = AepRunNotifier(
     messages={
-        "failed": "AEP export {{ verdict.dataflow_id }} FAILED: {{ verdict.reason }}",
-        "zero_records": "AEP export {{ verdict.dataflow_id }} is EMPTY: {{ verdict.reason }}. Was data expected?",
+        "failed": "AEP export {{ verdict.dataflow_name }} FAILED: {{ verdict.reason }}",
+        "zero_records": "AEP export {{ verdict.dataflow_name }} is EMPTY: {{ verdict.reason }}",
     }
 )
 

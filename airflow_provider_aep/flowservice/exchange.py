@@ -64,11 +64,11 @@ class Response:
 
     @property
     def json(self) -> Any:
-        """The body as JSON; ``{}`` when it is empty or not JSON (a proxy's page, a body cut short)."""
+        """The body as JSON; ``{}`` when it is empty, ``None`` when it is a proxy's page or cut short."""
         try:
             return json.loads(self.body or b"{}")
         except ValueError:
-            return {}
+            return None
 
 
 @dataclass(frozen=True, slots=True)

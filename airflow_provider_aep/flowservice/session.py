@@ -247,7 +247,7 @@ class AepSession:
         return kind(
             doing=str(request),
             status=answer.status,
-            message=_without(_message(answer, body, report), self._secrets_of(request)),
+            message=_message(answer, body, report, self._secrets_of(request)),
             code=code,
             request_id=report.get("request-id") or answer.headers.get("x-request-id"),
             retry_after=_retry_after(answer.headers.get("retry-after"), self._now()),
@@ -290,7 +290,7 @@ def _code(body: dict[str, Any]) -> str | None:
     return kind.rsplit("/", 1)[-1] if "/errors/" in kind else None
 
 
-def _message(answer: Response, body: dict[str, Any], report: dict[str, Any]) -> str:
+def _message(answer: Response, body: dict[str, Any], report: dict[str, Any], secrets: list[str]) -> str:
     if 300 <= answer.status < 400:
         return "the address redirects; a redirect is never followed, as it would carry the token away"
     candidates = (
@@ -300,7 +300,8 @@ def _message(answer: Response, body: dict[str, Any], report: dict[str, Any]) -> 
         answer.body[:2000].decode(errors="replace"),
     )
     text = next((str(found) for found in candidates if found), "no message")
-    text = " ".join(text.split())
+    # Blotted out first: cut in two, or with other blanks, a secret would not be recognized.
+    text = " ".join(_without(text, secrets).split())
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
 
 

@@ -1,0 +1,37 @@
+# Needs make and Python 3.11, 3.12 or 3.13. Everything made lives in .venv/; paths are relative, so that a
+# checkout may live anywhere.
+
+# The first that runs: a version manager's shim can be on PATH and still refuse to.
+PYTHONS := python3.13 python3.12 python3.11 python3
+runs_311 = $(shell $(1) -c 'import sys; sys.version_info >= (3, 11) and print("$(1)")' 2>/dev/null)
+PYTHON ?= $(firstword $(foreach python,$(PYTHONS),$(call runs_311,$(python))))
+python = $(or $(PYTHON),$(error No Python 3.11 or newer found. Install one, or name it: make PYTHON=/path/to/python))
+airflow = .venv/airflow-3.3/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo ui test lint constraints clean environment
+
+help:  ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+environment:
+	@$(python) -m tools.environment 3.3
+
+demo: environment  ## an export from plan to delivered files in a local Airflow, no account needed
+	@$(airflow) -m tools.demo
+
+ui: environment  ## the same, and leave the Airflow UI open
+	@$(airflow) -m tools.demo --keep
+
+test: environment  ## lint, types, and all tests on Airflow 3.3 and 2.11
+	@$(airflow) -m tools.checks
+
+lint: environment  ## lint and types only
+	@$(airflow) -m tools.checks --lint
+
+constraints:  ## resolve the pinned versions in constraints/ anew
+	@$(python) -m tools.constraints
+
+clean:  ## remove environments and caches
+	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,29 @@
+"""The emulator's clock: seconds since the epoch, as ``time.time`` counts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+NEW_YEAR_2026 = 1_767_225_600.0
+
+
+class Clock:
+    """A clock that stands still until it is told to move, or one that runs and can be pushed ahead.
+
+    :param now: where a standing clock begins.
+    :param source: what makes it run, such as ``time.time``; ``now`` then means nothing.
+    """
+
+    def __init__(self, now: float = NEW_YEAR_2026, *, source: Callable[[], float] | None = None) -> None:
+        self._source = source or (lambda: now)
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        return self._source() + self._ahead
+
+    @property
+    def now(self) -> float:
+        return self()
+
+    def advance(self, seconds: float) -> None:
+        self._ahead += seconds

@@ -1,0 +1,106 @@
+"""Trouble on demand: refusals, lost answers and silence, for the next requests that match.
+
+Source: Platform troubleshooting guide (429050), Flow Service error table (1102, 1103, 1104).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from airflow_provider_aep.emulator.replies import Refusal, flow_error, gateway_error, reply
+from airflow_provider_aep.errors import AepTransportError
+from airflow_provider_aep.flowservice.exchange import Response
+
+Kind = Literal["fail", "reset", "drop", "lose", "stall"]
+
+# A login is nobody's target unless it is named: tests mean the service when they say "the next request".
+LOGIN = "POST /ims/token"
+
+SAYS = {
+    "fail": "",
+    "reset": "connection refused",
+    "drop": "connection reset before an answer came",
+    "lose": "connection reset after the request was processed",
+    "stall": "read timed out",
+}
+
+
+@dataclass(slots=True)
+class Fault:
+    """One kind of trouble.
+
+    :param kind: ``fail`` answers ``status``; ``reset`` breaks before anything is received; ``drop`` after
+        receiving, unprocessed; ``lose`` after processing; ``stall`` processes and answers too late.
+    :param match: part of "METHOD /path"; None for any call but the login.
+    """
+
+    kind: Kind
+    times: int = 1
+    match: str | None = None
+    status: int = 0
+    retry_after: float | str | None = None
+    body: Any = field(default=None, repr=False)
+    seconds: float = 0.0
+
+    @property
+    def processed(self) -> bool:
+        return self.kind in ("lose", "stall")
+
+    def response(self) -> Response:
+        headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
+        if isinstance(self.body, str):
+            # Not JSON: the page of a proxy on the way.
+            return Response(self.status, {"content-type": "text/html", **headers}, self.body.encode())
+        document = _usual(self.status).document if self.body is None else self.body
+        return reply(self.status, document, headers)
+
+    def error(self, doing: str) -> AepTransportError:
+        """What a transport would raise, had this happened on the network."""
+        return AepTransportError(f"{doing}: {SAYS[self.kind]} (emulated)", sent=self.kind != "reset")
+
+
+class Faults:
+    """Trouble in waiting, first come first served."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        self._waiting.append(fault)
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    def take(self, doing: str) -> Fault | None:
+        for fault in self._waiting:
+            if (fault.match or "") in doing and (fault.match or not doing.startswith(LOGIN)):
+                fault.times -= 1
+                if fault.times <= 0:
+                    self._waiting.remove(fault)
+                return fault
+        return None
+
+
+def fault_from(document: Mapping[str, Any]) -> Fault:
+    """A fault as the control routes receive it."""
+    known = {"kind", "times", "match", "status", "retry_after", "body", "seconds"}
+    if document.get("kind") not in SAYS or set(document) - known:
+        raise ValueError(f"A fault has a kind ({', '.join(SAYS)}) and some of {', '.join(sorted(known))}.")
+    return Fault(**json.loads(json.dumps(dict(document))))
+
+
+def _usual(status: int) -> Refusal:
+    if status == 429:
+        return gateway_error("429050", "Too many requests")
+    if status == 401:
+        return gateway_error("401013", "Oauth token is not valid")
+    number, words = {
+        500: (1102, "An internal error occurred"),
+        503: (1103, "The service is unavailable"),
+        504: (1104, "The gateway timed out"),
+        412: (1404, "The version does not match the current version"),
+    }.get(status, (9400, "A scripted answer of the emulator"))
+    return flow_error(number, status, words)

@@ -1,0 +1,46 @@
+"""Fixtures for your own tests: ``pytest_plugins = ["airflow_provider_aep.emulator.pytest_plugin"]``.
+
+Override ``aep_emulator_options`` to choose what ``Emulator`` takes, for instance ``{"root": tmp_path}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.emulator.clock import Clock
+from airflow_provider_aep.emulator.server import airflow_connection, serve
+from airflow_provider_aep.emulator.service import Emulator
+
+
+@dataclass(frozen=True)
+class ServedEmulator:
+    """An emulator behind HTTP, and the Airflow connection to it as JSON."""
+
+    url: str
+    emulator: Emulator
+    connection: str
+
+
+@pytest.fixture
+def aep_emulator_options() -> dict[str, Any]:
+    """Arguments of ``Emulator`` for ``aep_emulator``."""
+    return {}
+
+
+@pytest.fixture
+def aep_emulator(aep_emulator_options: dict[str, Any]) -> Emulator:
+    """An emulator whose time stands still until ``aep_emulator.clock.advance(seconds)``."""
+    return Emulator(**{"clock": Clock(), **aep_emulator_options})
+
+
+@pytest.fixture
+def aep_server(aep_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedEmulator]:
+    """``aep_emulator`` on a free port; ``aep_default`` is the Airflow connection to it."""
+    with serve(aep_emulator) as url:
+        connection = airflow_connection(aep_emulator, url)
+        monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", connection)
+        yield ServedEmulator(url, aep_emulator, connection)

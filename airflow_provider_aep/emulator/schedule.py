@@ -1,0 +1,83 @@
+"""Schedules of dataset exports: which are allowed, and when they tick.
+
+``scheduleParams`` carry epoch *seconds*. An "hour" of the schedule lasts as many seconds of the clock as
+the emulator is told, so that a three-hourly export can tick every six seconds in a demo.
+
+Source: export datasets tutorial, the table of export modes, time units and intervals.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_aep.emulator.replies import undocumented
+
+INCREMENTAL, FULL = "FIRST_FULL_THEN_INCREMENTAL", "DAILY_FULL_EXPORT"
+
+# Hour 24 is the tutorial's own older value and still passes; an export once has the interval 0.
+ALLOWED = {
+    (INCREMENTAL, "hour"): {3, 6, 9, 12, 24},
+    (INCREMENTAL, "day"): {1},
+    (FULL, "day"): {0},
+}
+
+# Epoch seconds stay below this until the year 5138; a larger number is milliseconds by mistake.
+MILLISECONDS = 100_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """When a dataflow exports. ``hours`` is the step between two exports, or None for an export once."""
+
+    start: int
+    end: int
+    hours: int | None
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> Cadence:
+        interval = int(params["interval"])
+        hours = interval * (24 if params["timeUnit"] == "day" else 1)
+        return cls(int(params["startTime"]), int(params["endTime"]), hours or None)
+
+
+def checked_schedule(params: object, *, created: float) -> dict[str, Any]:
+    """The schedule as the service stores it, or a refusal."""
+    if not isinstance(params, Mapping):
+        raise undocumented("scheduleParams is required")
+    unit, interval = params.get("timeUnit"), _whole_number(params, "interval")
+    # Assumed: without an exportMode (it came in September 2024) the interval tells which one is meant.
+    mode = str(params.get("exportMode", FULL if (unit, interval) == ("day", 0) else INCREMENTAL))
+    if interval not in ALLOWED.get((mode, str(unit)), set()):
+        raise undocumented(
+            f"The combination of exportMode {mode}, timeUnit {unit} and interval {interval} is not supported"
+        )
+    start = _whole_number(params, "startTime")
+    # Source: export datasets tutorial: an end time left out becomes six months after creation.
+    end = _whole_number(params, "endTime") if "endTime" in params else _six_months_after(created)
+    if max(start, end) >= MILLISECONDS:
+        raise undocumented("startTime and endTime are epoch seconds, not milliseconds")
+    if "endTime" in params and end <= start:
+        raise undocumented("endTime must be after startTime")
+    return {**params, "endTime": end}
+
+
+def _whole_number(params: Mapping[str, Any], key: str) -> int:
+    value = params.get(key)
+    # Assumed: Adobe's Python client sends the interval as text, so text that is a number passes.
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise undocumented(f"scheduleParams.{key} must be a whole number")
+
+
+def _six_months_after(seconds: float) -> int:
+    then = datetime.fromtimestamp(int(seconds), UTC)
+    year, month = divmod(then.month - 1 + 6, 12)
+    year, month = then.year + year, month + 1
+    day = min(then.day, calendar.monthrange(year, month)[1])
+    return int(then.replace(year=year, month=month, day=day).timestamp())

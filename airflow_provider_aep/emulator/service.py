@@ -1,0 +1,289 @@
+"""The emulator: one object that answers requests as Adobe's services would.
+
+Deterministic given its clock and seed. ``handle`` is the whole interface; the rest are the levers with
+which a test or a demo makes things happen.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from airflow_provider_aep.emulator.clock import Clock
+from airflow_provider_aep.emulator.entities import CONNECTORS, Document, Entities
+from airflow_provider_aep.emulator.exporter import Exporter
+from airflow_provider_aep.emulator.faults import Fault, Faults
+from airflow_provider_aep.emulator.gateway import Gateway
+from airflow_provider_aep.emulator.journal import Record, record
+from airflow_provider_aep.emulator.lake import Dataset, Lake
+from airflow_provider_aep.emulator.lifecycle import Lifecycle
+from airflow_provider_aep.emulator.replies import Refusal, bad_request
+from airflow_provider_aep.emulator.routes import routed
+from airflow_provider_aep.emulator.views import viewed
+from airflow_provider_aep.emulator.world import Call, Settings, World
+from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Response
+
+PUBLIC_BASE = "https://platform.adobe.io"
+LOGIN_PATH = "/ims/token/v3"
+RECORDS_KEPT = 10_000
+
+
+class Emulator:
+    """A local Adobe Experience Platform.
+
+    :param root: folder for exported files; None writes nothing, counts behave all the same.
+    :param clock: epoch seconds; a ``Clock`` can be moved by hand.
+    :param hour: how many seconds of the clock an hour of an export schedule lasts; with 2.0 a
+        three-hourly export ticks every six seconds.
+    :param run_seconds: how long a run is in progress; by default a twentieth of an hour.
+    :param late_seconds: how long after its tick a late run appears; by default 170 minutes of the schedule.
+    :param adhoc_seconds: how old a dataflow must be for ad hoc runs; by default ten minutes of the schedule.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: Path | None = None,
+        clock: Callable[[], float] = time.time,
+        hour: float = 3600.0,
+        seed: int = 7,
+        org_id: str = "EMULATED00000000000000@AdobeOrg",
+        client_id: str = "emulated-client-id",
+        client_secret: str = "emulated-client-secret",  # noqa: S107 - published, and opens nothing
+        token_seconds: float = 86399,
+        sandboxes: Sequence[str] = ("prod", "dev"),
+        page_size: int = 20,
+        reject_uncompressed_json: bool = False,
+        bare_entities: bool = False,
+        run_per_dataset: bool = False,
+        run_seconds: float | None = None,
+        late_seconds: float | None = None,
+        adhoc_seconds: float | None = None,
+        initializing_seconds: float = 0.0,
+    ) -> None:
+        if root is not None and find_spec("pyarrow") is None:
+            raise ImportError(
+                "Exported files need pyarrow: pip install 'airflow-provider-aep[emulator]'; "
+                "without a root, no files are written and it is not needed."
+            )
+        self.root, self.clock = root, clock if isinstance(clock, Clock) else Clock(source=clock)
+        self.org_id, self.client_id, self.client_secret = org_id, client_id, client_secret
+        self.log: list[Record] = []
+        settings = Settings(
+            hour=hour,
+            run_seconds=hour / 20 if run_seconds is None else run_seconds,
+            # Source: destination alerts page: a delay is more than 150 minutes.
+            late_seconds=hour * 170 / 60 if late_seconds is None else late_seconds,
+            adhoc_seconds=hour / 6 if adhoc_seconds is None else adhoc_seconds,
+            initializing_seconds=initializing_seconds,
+            page_size=page_size,
+            bare_entities=bare_entities,
+            run_per_dataset=run_per_dataset,
+            reject_uncompressed_json=reject_uncompressed_json,
+        )
+        dice = random.Random(seed)
+        ids = {name: str(uuid.UUID(int=dice.getrandbits(128), version=4)) for name in sandboxes}
+        self._lake = Lake(seed=seed, origin=self.clock(), hour=hour, sandboxes=tuple(sandboxes))
+        entities = Entities(clock=self.clock, dice=dice, org_id=org_id, client=client_id, sandboxes=ids)
+        exporter = Exporter(root, dice=random.Random(f"{seed}:files"))
+        lifecycle = Lifecycle(settings, entities, self._lake, exporter, org_id=org_id)
+        self._world = World(settings, self.clock, entities, self._lake, lifecycle, ids)
+        self._gateway = Gateway(
+            clock=self.clock,
+            dice=random.Random(f"{seed}:tokens"),
+            org_id=org_id,
+            client_id=client_id,
+            client_secret=client_secret,
+            token_seconds=token_seconds,
+            sandboxes=ids,
+        )
+        self._faults = Faults()
+        self._lock = threading.RLock()
+
+    # Requests
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request.
+
+        :raises AepTransportError: a fault of the network was ordered for it.
+        """
+        response, fault = self.answer(request)
+        if fault is not None:
+            raise fault.error(str(request))
+        return response
+
+    send = handle
+
+    def answer(self, request: Request) -> tuple[Response, Fault | None]:
+        """The answer, and the network fault that keeps it from arriving, if one is ordered."""
+        with self._now():
+            call = _call(request)
+            fault = self._faults.take(f"{call.method} {call.path}")
+            if fault is None or fault.processed:
+                response = self._respond(request, call)
+            else:
+                response = fault.response() if fault.kind == "fail" else Response(0)
+            broken = fault if fault is not None and fault.kind != "fail" else None
+            status = 0 if broken else response.status
+            self.log.append(record(call.method, call.path, call.query, status, call.headers, call.body))
+            del self.log[:-RECORDS_KEPT]
+            return response, broken
+
+    def requests(self, method: str | None = None, path: str | None = None) -> list[Record]:
+        """The log, narrowed; ``path`` may hold wildcards, as in ``/flows/*``."""
+        return [
+            each
+            for each in self.log
+            if method in (None, each.method) and (path is None or fnmatchcase(each.path, path))
+        ]
+
+    # Levers
+
+    def tick(self) -> None:
+        """Bring everything up to the clock. Every request does this first."""
+        with self._now():
+            pass
+
+    def script_runs(self, flow: str | None, kinds: Sequence[str]) -> None:
+        """Decide how coming runs end: of one dataflow (by name or id), or of any when ``flow`` is None."""
+        with self._now():
+            self._world.lifecycle.script(flow, kinds)
+
+    def finish_run(self, run_id: str, kind: str = "success") -> None:
+        """End a run that was scripted to stay in progress."""
+        with self._now():
+            self._world.lifecycle.finish(run_id, kind, self.clock())
+
+    def run_now(self, flow_id: str) -> list[str]:
+        """Export a dataflow outside its schedule; the ids of the runs."""
+        with self._now():
+            return self._world.lifecycle.run_now(flow_id, self.clock())
+
+    def add_rows(self, dataset_id: str, rows: int) -> None:
+        with self._now():
+            self._lake.anywhere(dataset_id).added.append((self.clock(), rows))
+
+    def add_dataset(
+        self, name: str, *, kind: str = "profile", rows: int = 100, hourly: int = 10, sandbox: str = "prod"
+    ) -> Dataset:
+        with self._lock:
+            dataset = Dataset(self._lake.new_id(name), name, kind, rows, hourly)
+            self._lake.add(dataset, sandbox)
+            return dataset
+
+    def datasets(self, sandbox: str = "prod") -> list[Dataset]:
+        return self._lake.datasets(sandbox)
+
+    def count_rows(self, dataset_id: str) -> int:
+        """How many rows a dataset has now."""
+        return self._lake.count(self._lake.anywhere(dataset_id), self.clock())
+
+    def entities(self, kind: str, sandbox: str = "prod") -> list[Document]:
+        """What a list of ``flows``, ``connections`` and so on would show, oldest first."""
+        with self._now():
+            return [viewed(self._world, kind, kept) for kept in self._world.entities.all(kind, sandbox)]
+
+    def touch(self, kind: str, entity_id: str, sandbox: str = "prod") -> str:
+        """Move an etag, as Adobe's background services do; the new etag."""
+        with self._now():
+            kept = self._world.entities.get(kind, sandbox, entity_id)
+            return str(self._world.entities.change(kind, kept, {}, by=CONNECTORS)["etag"])
+
+    def expire_tokens(self) -> None:
+        self._gateway.expire_tokens()
+
+    # Trouble: each strikes the next ``times`` requests whose "METHOD /path" contains ``match``
+
+    def fail_next(
+        self,
+        status: int,
+        *,
+        times: int = 1,
+        match: str | None = None,
+        retry_after: float | str | None = None,
+        body: Any = None,
+    ) -> None:
+        """Answer with a status, unprocessed. A ``str`` body is sent as a proxy's page, else as JSON."""
+        self.order(Fault("fail", times, match, status, retry_after, body))
+
+    def reset_next(self, *, times: int = 1, match: str | None = None) -> None:
+        """No connection: nothing was received."""
+        self.order(Fault("reset", times, match))
+
+    def drop_next(self, *, times: int = 1, match: str | None = None) -> None:
+        """The connection breaks after the request, which is not processed."""
+        self.order(Fault("drop", times, match))
+
+    def lose_next(self, *, times: int = 1, match: str | None = None) -> None:
+        """The request is processed, its answer is lost."""
+        self.order(Fault("lose", times, match))
+
+    def stall_next(self, seconds: float, *, times: int = 1, match: str | None = None) -> None:
+        """The request is processed, its answer comes late; in-process, a read timeout."""
+        self.order(Fault("stall", times, match, seconds=seconds))
+
+    def order(self, fault: Fault) -> None:
+        with self._lock:
+            # A copy, because an ordered fault counts down.
+            self._faults.add(replace(fault))
+
+    def clear_faults(self) -> None:
+        with self._lock:
+            self._faults.clear()
+
+    @contextmanager
+    def _now(self) -> Iterator[None]:
+        """One caller at a time, in a state that is up to the clock."""
+        with self._lock:
+            self._world.lifecycle.catch_up(self.clock())
+            yield
+
+    def _respond(self, request: Request, call: Call) -> Response:
+        try:
+            if call.method == "POST" and call.path == LOGIN_PATH:
+                # Source: OAuth Server-to-Server guide: in the form, or (less safely) in the query.
+                return self._gateway.token({**dict(call.query), **(request.form or {})})
+            self._gateway.check(call.headers)
+            call = replace(call, sandbox=self._gateway.sandbox(call.headers))
+            _check_content_type(call)
+            return routed(self._world, call)
+        except Refusal as refusal:
+            return refusal.response(f"emulated-{len(self.log) + 1:06d}")
+
+
+def _call(request: Request) -> Call:
+    """A request as the routes know it.
+
+    A path without a host is the Flow Service's, unless it is another service's whole path.
+    """
+    parts = urlsplit(request.path)
+    path = parts.path
+    if not parts.netloc and not path.startswith("/data/"):
+        path = BASE_PATH + path
+    return Call(
+        method=request.method.upper(),
+        path=path.removeprefix(BASE_PATH) or "/",
+        base=f"{parts.scheme}://{parts.netloc}" if parts.netloc else PUBLIC_BASE,
+        # A link to the next page arrives with its query in the path.
+        query=[*parse_qsl(parts.query, keep_blank_values=True), *request.query],
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=request.json,
+    )
+
+
+def _check_content_type(call: Call) -> None:
+    # A Request that carries ``json`` is JSON by its nature; HTTP has to say so in the header.
+    kind = call.headers.get("content-type", "application/json")
+    if call.body is not None and kind.split(";")[0].strip().lower() != "application/json":
+        # Source: Platform troubleshooting guide.
+        raise bad_request("A valid content-type must be specified")
