@@ -9,7 +9,7 @@ python = $(or $(PYTHON),$(error No Python 3.11 or newer found. Install one, or n
 airflow = .venv/airflow-3.3/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test lint constraints clean environment
+.PHONY: help demo ui test lint wheel constraints clean environment
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ test: environment  ## lint, types, and all tests on Airflow 3.3 and 2.11
 
 lint: environment  ## lint and types only
 	@$(airflow) -m tools.checks --lint
+
+wheel: environment  ## build the wheel and try it in plain Airflow 3.3 and 2.11 environments
+	@$(airflow) -m tools.wheel
 
 constraints:  ## resolve the pinned versions in constraints/ anew
 	@$(python) -m tools.constraints

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.runs import DataflowRun
     from airflow_provider_aep.hooks import AepHook
     from airflow_provider_aep.monitoring.poll import Sighting
+    from airflow_provider_aep.operators.base import Upstream
 
 # Where every verdict is kept, also that of a task that failed: the notifier reads it from there.
 VERDICT_KEY = "aep_verdict"
@@ -59,7 +60,7 @@ class AepDataflowRunSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        dataflow_id: str,
+        dataflow_id: str | Upstream,
         started_after: str | float | datetime | None = None,
         expected_runs: int = 1,
         on_failed: str = "fail",

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from airflow_provider_aep.hooks import AepHook
 
 
+# What an upstream task returns may stand for an argument until the task runs: `create.output`, an XComArg.
+Upstream = Any
+
+
 class Once(TypedDict):
     """How a create call recognises what an earlier try of its task made."""
 

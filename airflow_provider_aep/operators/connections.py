@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from airflow_provider_aep.operators.base import AepOperator
+from airflow_provider_aep.operators.base import AepOperator, Upstream
 
 
 class AepGetConnectionSpecOperator(AepOperator):
@@ -46,7 +46,7 @@ class AepCreateSourceConnectionOperator(AepOperator):
         self,
         *,
         name: str,
-        datasets: Sequence[str | Mapping[str, Any]],
+        datasets: Sequence[str | Mapping[str, Any]] | Upstream,
         description: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -152,8 +152,8 @@ class AepCreateTargetConnectionOperator(AepOperator):
         *,
         name: str,
         destination: str,
-        base_connection_id: str,
-        target_params: Mapping[str, Any],
+        base_connection_id: str | Upstream,
+        target_params: Mapping[str, Any] | Upstream,
         description: str | None = None,
         **kwargs: Any,
     ) -> None:

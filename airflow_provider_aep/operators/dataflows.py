@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
-from airflow_provider_aep.operators.base import AepOperator
+from airflow_provider_aep.operators.base import AepOperator, Upstream
 
 Moment = str | float | datetime | None
 State = Literal["enabled", "disabled"]
@@ -43,9 +43,9 @@ class AepCreateDataflowOperator(AepOperator):
         *,
         name: str,
         destination: str,
-        source_connection_id: str,
-        target_connection_id: str,
-        schedule: str | Mapping[str, Any],
+        source_connection_id: str | Upstream,
+        target_connection_id: str | Upstream,
+        schedule: str | Mapping[str, Any] | Upstream,
         description: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -143,7 +143,7 @@ class AepDataflowOperator(AepOperator):
     template_fields: Sequence[str] = (*AepOperator.template_fields, "dataflow_id")
     operator_extra_links = (AepDataflowLink(),)
 
-    def __init__(self, *, dataflow_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, dataflow_id: str | Upstream, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataflow_id = dataflow_id
 
