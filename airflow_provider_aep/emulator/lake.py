@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ BEGINNING = datetime(2025, 6, 1, tzinfo=UTC)
 class Dataset:
     """One dataset.
 
-    :param rows: how many rows it begins with.
+    :param rows: how many rows it begins with, and those that were added by hand.
     :param hourly: how many it gains in an hour of the schedule, on average; 0 for one that never grows.
     :param kind: what a row looks like: ``profile``, ``event``, ``order``, ``loyalty`` or ``product``.
     """
@@ -33,7 +33,6 @@ class Dataset:
     rows: int
     hourly: int
     description: str = ""
-    added: list[tuple[float, int]] = field(default_factory=list, repr=False)
 
     def to_api(self) -> dict[str, Any]:
         # Source: export datasets tutorial, the answer to "retrieve a list of available datasets".
@@ -99,8 +98,7 @@ class Lake:
         grown = self._grown.setdefault(dataset.id, [0])
         while len(grown) <= hours:
             grown.append(grown[-1] + self._gain(dataset, len(grown)))
-        added = sum(rows for when, rows in dataset.added if when <= at)
-        return dataset.rows + grown[hours] + added
+        return dataset.rows + grown[hours]
 
     def row(self, dataset: Dataset, number: int) -> Row:
         return ROWS[dataset.kind](number, random.Random(f"{self._seed}:{dataset.id}:{number}"))

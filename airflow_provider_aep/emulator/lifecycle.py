@@ -23,8 +23,8 @@ from airflow_provider_aep.emulator.exporter import Exporter, Landed, door_of, fo
 from airflow_provider_aep.emulator.lake import Dataset, Lake
 from airflow_provider_aep.emulator.run_documents import KINDS, Exported, Frame, finished, in_progress
 from airflow_provider_aep.emulator.schedule import FULL, Cadence
+from airflow_provider_aep.emulator.settings import Settings
 from airflow_provider_aep.emulator.specs import connection_specs
-from airflow_provider_aep.emulator.world import Settings
 
 TICKS_PER_CALL = 500
 # Source: export datasets tutorial: the printed run without records took five milliseconds.
@@ -230,8 +230,9 @@ class Lifecycle:
         self._underway.remove(run)
         try:
             exported = [self._export(run, kind, dataset_id) for dataset_id in run.stops]
-        except OSError:
-            # A full disk, a folder without rights: for the caller the run failed, as it would at Adobe.
+        except (OSError, ValueError):
+            # A full disk, a folder without rights, a name that no disk can hold: for the caller the run
+            # failed, as it would at Adobe.
             kind, exported = "failed", []
         started = document["createdAt"]
         frame = Frame(

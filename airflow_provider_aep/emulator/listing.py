@@ -89,7 +89,8 @@ def values_at(document: object, path: str) -> Iterator[Any]:
     name, array, _ = head.partition("[]")
     if not isinstance(document, Mapping) or name not in document:
         return
-    for value in document[name] or () if array else (document[name],):
+    found = document[name]
+    for value in (found if isinstance(found, list) else ()) if array else (found,):
         if rest:
             yield from values_at(value, rest)
         else:

@@ -55,6 +55,9 @@ def checked_schedule(params: object, *, created: float) -> dict[str, Any]:
         raise undocumented(
             f"The combination of exportMode {mode}, timeUnit {unit} and interval {interval} is not supported"
         )
+    for key in ("foldernameTemplate", "folderNameTemplate"):
+        if not isinstance(params.get(key, ""), str):
+            raise undocumented(f"scheduleParams.{key} must be a text")
     start = _whole_number(params, "startTime")
     # Source: export datasets tutorial: an end time left out becomes six months after creation.
     end = _whole_number(params, "endTime") if "endTime" in params else _six_months_after(created)

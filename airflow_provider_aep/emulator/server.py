@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -54,15 +55,16 @@ class EmulatorServer(ThreadingHTTPServer):
             super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no news."""
+        # A client that went away is no news.
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class Door(BaseHTTPRequestHandler):
     server: EmulatorServer
     protocol_version = "HTTP/1.1"
     server_version = "aep-emulator"
-    # One write for each answer: small pieces would wait for one another.
-    wbufsize = -1
+    # Otherwise the small pieces of an answer wait for one another.
     disable_nagle_algorithm = True
 
     def _serve(self) -> None:

@@ -29,8 +29,9 @@ from airflow_provider_aep.emulator.lake import Dataset, Lake
 from airflow_provider_aep.emulator.lifecycle import Lifecycle
 from airflow_provider_aep.emulator.replies import Refusal, bad_request
 from airflow_provider_aep.emulator.routes import routed
+from airflow_provider_aep.emulator.settings import Settings
 from airflow_provider_aep.emulator.views import viewed
-from airflow_provider_aep.emulator.world import Call, Settings, World
+from airflow_provider_aep.emulator.world import Call, World
 from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Response
 
 PUBLIC_BASE = "https://platform.adobe.io"
@@ -171,7 +172,7 @@ class Emulator:
 
     def add_rows(self, dataset_id: str, rows: int) -> None:
         with self._now():
-            self._lake.anywhere(dataset_id).added.append((self.clock(), rows))
+            self._lake.anywhere(dataset_id).rows += rows
 
     def add_dataset(
         self, name: str, *, kind: str = "profile", rows: int = 100, hourly: int = 10, sandbox: str = "prod"

@@ -4,41 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.entities import Document, Entities
 from airflow_provider_aep.emulator.lake import Lake
+from airflow_provider_aep.emulator.lifecycle import Lifecycle
 from airflow_provider_aep.emulator.replies import bad_request
-
-if TYPE_CHECKING:
-    from airflow_provider_aep.emulator.lifecycle import Lifecycle
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How this emulator decides what Adobe leaves open; times are seconds of the clock.
-
-    :param hour: how long an hour of an export schedule lasts.
-    :param run_seconds: how long a run is in progress.
-    :param late_seconds: how long after its tick a late run appears.
-    :param adhoc_seconds: how old a dataflow must be for an ad hoc run.
-    :param initializing_seconds: how long a new dataflow is ``initializing``.
-    :param bare_entities: answer a read by id with the bare entity, as the newest tutorial prints it.
-    :param run_per_dataset: one run for each dataset of a dataflow, rather than one for all.
-    :param reject_uncompressed_json: refuse JSON without compression, which the tutorial's text forbids
-        and its samples use.
-    """
-
-    hour: float
-    run_seconds: float
-    late_seconds: float
-    adhoc_seconds: float
-    initializing_seconds: float
-    page_size: int
-    bare_entities: bool
-    run_per_dataset: bool
-    reject_uncompressed_json: bool
+from airflow_provider_aep.emulator.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

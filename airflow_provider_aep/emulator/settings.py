@@ -1,0 +1,31 @@
+"""What one emulator decides where Adobe's documents leave a choice, and how fast its time goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this emulator decides what Adobe leaves open; times are seconds of the clock.
+
+    :param hour: how long an hour of an export schedule lasts.
+    :param run_seconds: how long a run is in progress.
+    :param late_seconds: how long after its tick a late run appears.
+    :param adhoc_seconds: how old a dataflow must be for an ad hoc run.
+    :param initializing_seconds: how long a new dataflow is ``initializing``.
+    :param bare_entities: answer a read by id with the bare entity, as the newest tutorial prints it.
+    :param run_per_dataset: one run for each dataset of a dataflow, rather than one for all.
+    :param reject_uncompressed_json: refuse JSON without compression, which the tutorial's text forbids
+        and its samples use.
+    """
+
+    hour: float
+    run_seconds: float
+    late_seconds: float
+    adhoc_seconds: float
+    initializing_seconds: float
+    page_size: int
+    bare_entities: bool
+    run_per_dataset: bool
+    reject_uncompressed_json: bool

@@ -1,0 +1,57 @@
+"""``python -m airflow_provider_aep.emulator``, started and stopped as a launcher would."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+HERE = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def start(tmp_path):
+    running = []
+
+    def start(*arguments):
+        ready = tmp_path / "ready"
+        command = [sys.executable, "-m", "airflow_provider_aep.emulator", "--port", "0"]
+        program = subprocess.Popen(
+            [*command, "--ready-file", str(ready), *arguments], cwd=HERE, stdout=subprocess.PIPE, text=True
+        )
+        running.append(program)
+        began = time.monotonic()
+        while not ready.exists():
+            assert program.poll() is None
+            assert time.monotonic() - began < 20
+            time.sleep(0.01)
+        return program, ready.read_text().strip()
+
+    yield start
+    for program in running:
+        program.kill()
+        program.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_tells_where_it_is_and_stops_when_asked(start, tmp_path, number):
+    program, url = start("--root", str(tmp_path / "exports"), "--hour-seconds", "2", "--seed", "11")
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+    connection.request("GET", "/emulator")
+    assert json.loads(connection.getresponse().read())["root"] == str(tmp_path / "exports")
+    connection.close()
+    program.send_signal(number)
+    told, _ = program.communicate(timeout=10)
+    assert program.returncode == 0
+    assert url in told
+    assert "ticks every 6 seconds" in told
+    assert str(tmp_path / "exports") in told
+    (line,) = [each for each in told.splitlines() if each.startswith("export AIRFLOW_CONN_AEP_DEFAULT='")]
+    assert json.loads(line.split("=", 1)[1].strip("'"))["host"] == url
