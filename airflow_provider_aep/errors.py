@@ -13,7 +13,7 @@
      │   ├─ AepRateLimitError     429; .retry_after
      │   └─ AepServerError        5xx
      ├─ AepAmbiguousNameError     several entities could be the one we look for; .ids
-     ├─ AepConflictError          this task made the entity before, with other content; .ids
+     │   └─ AepConflictError      this task made the entity before, with other content; .ids
      └─ AepRunFailedError         a dataflow run ended in a way that the run policy calls a failure; .verdict
 
 No message ever quotes a secret: messages name fields, rules, statuses and ids.
@@ -113,7 +113,7 @@ class AepApiError(AepError):
             f", {label} {value}" for label, value in (("code", code), ("request id", request_id)) if value
         )
         text = f"{doing} answered {status}{named}: {message}"
-        super().__init__(f"{text} {hint}" if hint else text)
+        super().__init__(f"{text.rstrip('.')}. {hint}" if hint else text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Airflow pickles exceptions between processes; keyword-only arguments need this help.

@@ -13,7 +13,7 @@ import os
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,10 +21,10 @@ from airflow.providers.common.compat.connection import get_async_connection, get
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_aep.errors import AepConfigError, AepError
-from airflow_provider_aep.flowservice.connections import login_from_fields
 from airflow_provider_aep.flowservice.destinations import Destination
 from airflow_provider_aep.flowservice.entities import list_entities
 from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
+from airflow_provider_aep.flowservice.logins import login_from_fields
 from airflow_provider_aep.flowservice.session import SCOPES, TOKEN_URL, AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import PLATFORM_URL, RequestsTransport, check_url
 from airflow_provider_aep.flowservice.validation import check_id
@@ -49,7 +49,7 @@ class AepConnection:
     platform_url: str
     sandbox: str
     tenant: str | None
-    proxy: str | None
+    proxy: str | None = field(repr=False)  # it may hold a login
     ca_bundle: str | None
 
     @classmethod
@@ -63,6 +63,11 @@ class AepConnection:
             problems.append("login (client id) is missing")
         if not conn.password:
             problems.append("password (client secret) is missing")
+        problems += [
+            f"{place} must not contain line breaks or control characters"
+            for place, text in (("login", conn.login), ("password", conn.password))
+            if text and not text.isprintable()
+        ]
         org_id = str(extra.get("org_id") or "")
         if not org_id.endswith("@AdobeOrg") or any(map(str.isspace, org_id)):
             problems.append("extra.org_id must end in @AdobeOrg" if org_id else "extra.org_id is missing")
@@ -72,9 +77,9 @@ class AepConnection:
         except AepConfigError as error:
             problems.append(str(error))
         urls = {"host": _platform_url(conn), "extra.token_url": str(extra.get("token_url") or TOKEN_URL)}
-        for field, url in urls.items():
+        for place, url in urls.items():
             try:
-                urls[field] = check_url(field, url)
+                urls[place] = check_url(place, url)
             except AepConfigError as error:
                 problems.append(str(error))
         ca_bundle = extra.get("ca_bundle") or None
@@ -240,12 +245,10 @@ def _shared(connection: AepConnection) -> tuple[AepSession, RequestsTransport]:
 
 
 def _platform_url(conn: Any) -> str:
-    host = conn.host or PLATFORM_URL
-    if "://" in host:
-        return str(host)
+    host = str(conn.host or PLATFORM_URL)
     # a connection given as a URI holds host, port and scheme apart
     port = f":{conn.port}" if conn.port else ""
-    return f"{conn.schema or 'https'}://{host}{port}"
+    return f"{host}{port}" if "://" in host else f"{conn.schema or 'https'}://{host}{port}"
 
 
 def _fields(conn: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.notifier import BaseNotifier
 
+from airflow_provider_aep.errors import AepConfigError
 from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.sensors import VERDICT_KEY
 
@@ -34,6 +35,7 @@ class AepRunNotifier(BaseNotifier):
         ``verdict``, a dict as the sensor returns it.
     :param send: called with the text and a dict (``status``, ``verdict``, ``link``, ``dag_id``, ``run_id``,
         ``task_id``, ``map_index``); by default the text goes to the task's log.
+    :raises AepConfigError: ``on`` or ``messages`` names a status that no verdict has.
     """
 
     def __init__(
@@ -45,6 +47,9 @@ class AepRunNotifier(BaseNotifier):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if unknown := sorted({*on, *(messages or ())} - set(MESSAGES)):
+            # Found out when the DAG is parsed, and not by an alert that never comes.
+            raise AepConfigError(f"on and messages know {', '.join(MESSAGES)}, not {', '.join(unknown)}")
         self.on = tuple(on)
         self.messages = {**MESSAGES, **(messages or {})}
         self.send = send
@@ -56,9 +61,10 @@ class AepRunNotifier(BaseNotifier):
         status = str(verdict.get("status") or "error")
         if status not in self.on or (status == "error" and not context.get("exception")):
             return
-        variables: Any = {**context, "verdict": verdict}
+        # Into the context itself: a copy would evaluate all that Airflow 2 keeps lazy in there.
+        context["verdict"] = verdict
         environment = self.get_template_env(dag=context.get("dag"))
-        text = self.render_template(self.messages[status], variables, environment)
+        text = self.render_template(self.messages[status], context, environment)
         about = {
             "status": status,
             "verdict": verdict,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,21 +18,27 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_aep.errors import AepError, AepRunFailedError, error_from_json
+from airflow_provider_aep.errors import (
+    AepError,
+    AepRunFailedError,
+    AepValidationError,
+    Problem,
+    error_from_json,
+)
 from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.runs import DataflowRun
     from airflow_provider_aep.hooks import AepHook
     from airflow_provider_aep.monitoring.poll import Sighting
-    from airflow_provider_aep.operators.base import Upstream
+    from airflow_provider_aep.operators.base import Moment, Upstream
 
 # Where every verdict is kept, also that of a task that failed: the notifier reads it from there.
 VERDICT_KEY = "aep_verdict"
 
 
 class AepDataflowRunSensor(BaseSensorOperator):
-    """Wait for the runs of a dataflow that started at or after a moment, and judge them.
+    """Wait for the runs of a dataflow that started in a window, and judge them.
 
     Poke, reschedule and deferrable mode run the same code and end alike. While waiting, a service that
     does not answer, a 429 or an expired token do not fail the task; its ``timeout`` ends the wait and says
@@ -41,6 +48,8 @@ class AepDataflowRunSensor(BaseSensorOperator):
     :param dataflow_id: the dataflow. Templated.
     :param started_after: ISO 8601, ``datetime`` or epoch seconds; by default the start of the DAG run's data
         interval, or the moment from which the run could start where it has none. Templated.
+    :param started_before: the end of the window, likewise; by default it is open, and later runs are judged
+        too, if they are there when the sensor looks. Templated.
     :param expected_runs: how many runs must have appeared. One tick makes one run, or one for each dataset.
     :param on_failed: ``fail``, ``warn``, ``skip`` or ``ok`` for a run that failed.
     :param on_partial: the same for a run that lost or skipped records, or carries errors.
@@ -53,7 +62,13 @@ class AepDataflowRunSensor(BaseSensorOperator):
         ``duration_seconds``, ``errors`` and more.
     """
 
-    template_fields: Sequence[str] = ("aep_conn_id", "sandbox", "dataflow_id", "started_after")
+    template_fields: Sequence[str] = (
+        "aep_conn_id",
+        "sandbox",
+        "dataflow_id",
+        "started_after",
+        "started_before",
+    )
     operator_extra_links = (AepDataflowLink(),)
     ui_color = "#fbe3e0"
 
@@ -61,8 +76,9 @@ class AepDataflowRunSensor(BaseSensorOperator):
         self,
         *,
         dataflow_id: str | Upstream,
-        started_after: str | float | datetime | None = None,
-        expected_runs: int = 1,
+        started_after: Moment | Upstream = None,
+        started_before: Moment | Upstream = None,
+        expected_runs: int | Upstream = 1,
         on_failed: str = "fail",
         on_partial: str = "warn",
         on_zero_records: str = "warn",
@@ -75,6 +91,7 @@ class AepDataflowRunSensor(BaseSensorOperator):
         super().__init__(**kwargs)
         self.dataflow_id = dataflow_id
         self.started_after = started_after
+        self.started_before = started_before
         self.expected_runs = expected_runs
         self.on_failed = on_failed
         self.on_partial = on_partial
@@ -83,7 +100,7 @@ class AepDataflowRunSensor(BaseSensorOperator):
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
         self._last_seen = "nothing yet"
-        self._asked_why = False
+        self._asked_to_wait = 0.0
 
     @cached_property
     def hook(self) -> AepHook:
@@ -92,14 +109,15 @@ class AepDataflowRunSensor(BaseSensorOperator):
         return AepHook(self.aep_conn_id, sandbox=self.sandbox)
 
     def execute(self, context: Any) -> Any:
-        self._policy()  # a misspelt policy fails now, not after hours of waiting
+        self._check()
         push_dataflow_link(context, self.hook.dataflow_url(self.dataflow_id))
-        if self.deferrable:
-            return self._execute_deferrable(context)
-        try:
-            return super().execute(context)
-        except AirflowSensorTimeout as error:
-            raise AirflowSensorTimeout(f"{error} Last seen: {self._last_seen}.") from None
+        with self._lenient():
+            if self.deferrable:
+                return self._execute_deferrable(context)
+            try:
+                return super().execute(context)
+            except AirflowSensorTimeout as error:
+                raise AirflowSensorTimeout(f"{error} Last seen: {self._last_seen}.") from None
 
     def poke(self, context: Any) -> PokeReturnValue:
         sighting = self._look(context)
@@ -109,6 +127,20 @@ class AepDataflowRunSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:
         """Judge what the trigger saw; anything but a well-formed event fails the task."""
+        with self._lenient():
+            return self._resume(context, event)
+
+    @contextmanager
+    def _lenient(self) -> Iterator[None]:
+        """``soft_fail`` and ``never_fail`` as in poke mode, in which alone all Airflow versions agree."""
+        try:
+            yield
+        except (AirflowFailException, AirflowSensorTimeout, AepError) as error:
+            if self.never_fail or (self.soft_fail and not isinstance(error, AepError)):
+                raise AirflowSkipException(str(error)) from error
+            raise
+
+    def _resume(self, context: Any, event: Any) -> dict[str, Any]:
         from airflow_provider_aep.flowservice.runs import DataflowRun
         from airflow_provider_aep.triggers import EVENT_VERSION
 
@@ -128,22 +160,18 @@ class AepDataflowRunSensor(BaseSensorOperator):
         from airflow_provider_aep.triggers import AepDataflowRunTrigger
 
         deadline = time.time() + self.timeout
-        try:
-            sighting = self._look(context)
-            if sighting.finished:
-                return self._conclude(context, sighting.runs)
-            left = deadline - time.time()
-            if left <= 0:
-                self._time_out(sighting.told)
-        except (AirflowFailException, AirflowSensorTimeout) as error:
-            # as the base class does for the other modes, and for this one after it has resumed
-            if self.soft_fail or self.never_fail:
-                raise AirflowSkipException(str(error)) from error
-            raise
+        started_after, started_before = self._window(context)
+        sighting = self._look(context)
+        if sighting.finished:
+            return self._conclude(context, sighting.runs)
+        left = deadline - time.time()
+        if left <= 0:
+            self._time_out(sighting.told)
         self.defer(
             trigger=AepDataflowRunTrigger(
                 dataflow_id=self.dataflow_id,
-                started_after=self._started_after(context).isoformat(),
+                started_after=started_after.isoformat(),
+                started_before=started_before.isoformat() if started_before else None,
                 expected_runs=self.expected_runs,
                 deadline=deadline,
                 poll_interval=self.poke_interval,
@@ -159,18 +187,24 @@ class AepDataflowRunSensor(BaseSensorOperator):
     def _look(self, context: Any) -> Sighting:
         from airflow_provider_aep.monitoring.poll import look_for_runs
 
+        started_after, started_before = self._window(context)
         sighting = self.hook.run(
             look_for_runs(
                 self.dataflow_id,
-                started_after=self._started_after(context),
+                now=datetime.now(tz=UTC),
+                started_after=started_after,
+                started_before=started_before,
                 expected=self.expected_runs,
-                ask_why=not self._asked_why,
+                ask_why=True,
             )
         )
-        self._asked_why = True
-        self._last_seen = sighting.told
+        self._last_seen, self._asked_to_wait = sighting.told, sighting.wait_seconds
         self.log.info("Dataflow %s: %s", self.dataflow_id, sighting.told)
         return sighting
+
+    def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
+        # A service that asks to be left alone is, also when Airflow's own loop does the waiting.
+        return max(float(super()._get_next_poke_interval(*args, **kwargs)), self._asked_to_wait)
 
     def _conclude(self, context: Any, runs: Sequence[DataflowRun]) -> dict[str, Any]:
         """Judge finished runs, keep the verdict, and end the task as the policy says."""
@@ -205,6 +239,13 @@ class AepDataflowRunSensor(BaseSensorOperator):
             f"Sensor has timed out after {self.timeout:g} seconds. Last seen: {last_seen}."
         )
 
+    def _check(self) -> None:
+        """Refuse what is misspelt now, and not after hours of waiting."""
+        self._policy()
+        if not isinstance(self.expected_runs, int) or self.expected_runs < 1:
+            problem = Problem("expected_runs", "must be a whole number, at least 1")
+            raise AepValidationError("the sensor", [problem])
+
     def _policy(self) -> Any:
         from airflow_provider_aep.monitoring.verdict import RunPolicy
 
@@ -214,12 +255,14 @@ class AepDataflowRunSensor(BaseSensorOperator):
             on_zero_records=self.on_zero_records,  # type: ignore[arg-type]
         )
 
-    def _started_after(self, context: Any) -> datetime:
+    def _window(self, context: Any) -> tuple[datetime, datetime | None]:
         from airflow_provider_aep.flowservice.schedule import parse_moment
 
-        if self.started_after not in (None, ""):
-            return parse_moment("started_after", self.started_after)
         # A run that was triggered by hand has no data interval on Airflow 3.
         run = context["dag_run"]
         start = context.get("data_interval_start") or getattr(run, "run_after", None) or run.start_date
-        return parse_moment("started_after", start or datetime.now(tz=UTC))
+        before = self.started_before
+        return (
+            parse_moment("started_after", self.started_after or start or datetime.now(tz=UTC)),
+            parse_moment("started_before", before) if before else None,
+        )

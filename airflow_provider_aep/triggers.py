@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -20,10 +21,11 @@ EVENT_VERSION = 1
 
 
 class AepDataflowRunTrigger(BaseTrigger):
-    """Waits until the runs of a dataflow that started at or after a moment have finished.
+    """Waits until the runs of a dataflow that started in a window have finished.
 
     :param dataflow_id: the dataflow.
-    :param started_after: ISO 8601.
+    :param started_after: the window's start, ISO 8601.
+    :param started_before: its end, ISO 8601; ``None`` leaves it open.
     :param expected_runs: how many runs there must be.
     :param deadline: when to give up, in epoch seconds; absolute, so that a triggerer's restart
         does not start it anew.
@@ -42,10 +44,12 @@ class AepDataflowRunTrigger(BaseTrigger):
         poll_interval: float,
         aep_conn_id: str,
         sandbox: str | None,
+        started_before: str | None = None,
     ) -> None:
         super().__init__()
         self.dataflow_id = dataflow_id
         self.started_after = started_after
+        self.started_before = started_before
         self.expected_runs = expected_runs
         self.deadline = deadline
         self.poll_interval = poll_interval
@@ -58,6 +62,7 @@ class AepDataflowRunTrigger(BaseTrigger):
             {
                 "dataflow_id": self.dataflow_id,
                 "started_after": self.started_after,
+                "started_before": self.started_before,
                 "expected_runs": self.expected_runs,
                 "deadline": self.deadline,
                 "poll_interval": self.poll_interval,
@@ -78,7 +83,8 @@ class AepDataflowRunTrigger(BaseTrigger):
             pause = max(self.poll_interval * random.uniform(0.9, 1.1), asked)
             await asyncio.sleep(min(pause, left))
             try:
-                sighting = await self._look()
+                # The last look also asks why there is no run: that is what the timeout will tell.
+                sighting = await self._look(ask_why=pause >= left)
             except AepError as error:
                 return {"status": "error", "error": error_to_json(error)}
             except Exception as error:  # e.g. a connection that the triggerer cannot read
@@ -90,14 +96,18 @@ class AepDataflowRunTrigger(BaseTrigger):
             self.log.info("Dataflow %s: %s", self.dataflow_id, told)
         return {"status": "timeout", "last_seen": told}
 
-    async def _look(self) -> Sighting:
+    async def _look(self, *, ask_why: bool) -> Sighting:
         from airflow_provider_aep.flowservice.schedule import parse_moment
         from airflow_provider_aep.hooks import AepHook
         from airflow_provider_aep.monitoring.poll import look_for_runs
 
+        before = self.started_before
         exchange = look_for_runs(
             self.dataflow_id,
+            now=datetime.now(tz=UTC),
             started_after=parse_moment("started_after", self.started_after),
+            started_before=parse_moment("started_before", before) if before else None,
             expected=self.expected_runs,
+            ask_why=ask_why,
         )
         return await AepHook(self.aep_conn_id, sandbox=self.sandbox).arun(exchange)

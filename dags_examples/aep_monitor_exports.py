@@ -1,15 +1,17 @@
 """Watch all dataset exports of a sandbox, every hour, and alert when one failed or exported nothing.
 
-Each hour it lists the dataflows whose schedule had a tick in that hour and waits for the runs of each, in the
-triggerer. So every tick is judged once, by the DAG run of its hour. To look at all dataflows from some moment
-on instead, due or not, trigger it with ``{"since": "2026-12-01T06:00:00Z"}``.
+Each hour it lists the dataflows whose schedule had a tick in that hour and waits, in the triggerer, for the
+run of each tick. So every tick is judged once, by the DAG run of its hour, also when that DAG run is late or
+cleared. To look at all dataflows from some moment on instead, due or not, trigger it with
+``{"since": "2026-12-01T06:00:00Z"}``.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_aep.notifications import AepRunNotifier
@@ -34,19 +36,32 @@ with DAG(
     tags=["aep"],
     params={"since": Param(None, type=["null", "string"], description="Watch all dataflows from here on")},
 ) as dag:
+    # Triggered by hand there may be no data interval: then it lists all dataflows, due or not.
     list_dataflows = AepListDataflowsOperator(
         task_id="list_dataflows",
-        due_from="{{ '' if params.since else data_interval_start }}",
-        due_until="{{ '' if params.since else data_interval_end }}",
+        due_from="{{ '' if params.since else data_interval_start or '' }}",
+        due_until="{{ '' if params.since else data_interval_end or '' }}",
     )
+
+    @task
+    def choose_windows(dataflows: list[dict[str, Any]], params: dict[str, Any]) -> list[dict[str, Any]]:
+        """For each dataflow: the time from its tick to its next one, in which its run must start."""
+        return [
+            {
+                "dataflow_id": dataflow["id"],
+                "started_after": params["since"] or dataflow.get("due_at"),
+                "started_before": dataflow.get("due_before"),
+                "expected_runs": dataflow.get("runs_due", 1),
+            }
+            for dataflow in dataflows
+        ]
 
     AepDataflowRunSensor.partial(
         task_id="judge_runs",
-        started_after="{{ params.since or data_interval_start }}",
         on_failed="fail",
         on_zero_records="warn",
         deferrable=True,
         timeout=timedelta(minutes=150).total_seconds(),  # beyond this, Adobe itself calls a run late
         on_failure_callback=alert,
         on_success_callback=alert,
-    ).expand(dataflow_id=list_dataflows.output.map(lambda dataflow: dataflow["id"]))
+    ).expand_kwargs(choose_windows(list_dataflows.output))

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -27,7 +28,7 @@ os.environ.update(
     AIRFLOW__CORE__DAGS_FOLDER=f"{_home}/dags",
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_home}/airflow.db",
 )
-os.mkdir(f"{_home}/dags")
+Path(_home, "dags").mkdir()
 
 from airflow_provider_aep.emulator import Clock, Emulator  # noqa: E402
 from airflow_provider_aep.flowservice.exchange import Exchange, drive  # noqa: E402

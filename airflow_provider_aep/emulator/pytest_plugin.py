@@ -5,6 +5,7 @@ Override ``aep_emulator_options`` to choose what ``Emulator`` takes, for instanc
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,8 +34,11 @@ def aep_emulator_options() -> dict[str, Any]:
 
 @pytest.fixture
 def aep_emulator(aep_emulator_options: dict[str, Any]) -> Emulator:
-    """An emulator whose time stands still until ``aep_emulator.clock.advance(seconds)``."""
-    return Emulator(**{"clock": Clock(), **aep_emulator_options})
+    """An emulator whose time stands still until ``aep_emulator.clock.advance(seconds)``.
+
+    It stands at the moment the test began, because operators ask the real clock when a schedule starts.
+    """
+    return Emulator(**{"clock": Clock(time.time()), **aep_emulator_options})
 
 
 @pytest.fixture

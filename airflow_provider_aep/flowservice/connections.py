@@ -8,21 +8,14 @@ Source: "Export datasets by using the Flow Service API"; Destinations API refere
 
 from __future__ import annotations
 
-import base64
-import binascii
-import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
-from airflow_provider_aep.flowservice.destinations import (
-    DATA_LAKE_SPEC_ID,
-    SPEC_VERSION,
-    Destination,
-    Login,
-)
+from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, SPEC_VERSION, Destination
 from airflow_provider_aep.flowservice.entities import Created, Document, create_entity, get_entity
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.logins import login_problems
 from airflow_provider_aep.flowservice.validation import check_id, check_name, nearest, schema_problems
 
 # In every documented request, in no spec.
@@ -155,84 +148,6 @@ def target_problems(spec: Document, params: Mapping[str, Any]) -> list[Problem]:
         "required": [key for key in schema.get("required", ()) if key not in SEGMENT_PARAMS],
     }
     return problems + schema_problems(for_datasets, params)
-
-
-def login_problems(spec: Document, login: Document) -> list[Problem]:
-    """Where a login breaks the live ``authSpec`` that it names."""
-    specs = {auth["name"]: auth.get("spec") or {} for auth in spec.get("authSpec") or ()}
-    if login.get("specName") not in specs:
-        return [Problem("specName", f"must be one of {', '.join(specs) or 'none: send no login'}")]
-    return schema_problems(specs[login["specName"]], login.get("params") or {})
-
-
-def login_from_fields(
-    destination: Destination, fields: Mapping[str, Any], *, conn_id: str
-) -> dict[str, Any] | None:
-    """The login for a destination out of an ordinary Airflow connection.
-
-    :param fields: ``host``, ``login``, ``password`` and ``extra.<key>`` of the connection.
-    :param conn_id: its name, for the error message.
-    :raises AepConfigError: the destination takes no login.
-    :raises AepValidationError: the connection lacks something; the message names Adobe's parameter and
-        the Airflow field.
-    """
-    if not destination.logins:
-        raise AepConfigError(
-            f"{destination.title} takes no credentials_conn_id: Adobe owns the storage. Leave it out."
-        )
-    if free := fields.get("extra.aep_auth"):
-        # A way to log in that we do not know yet, such as S3's assumed role: passed on as it is.
-        return dict(free)
-    tried = [(login, dict(_found(login, fields))) for login in destination.logins]
-    login, params = max(tried, key=lambda one: len(one[1]) / len(one[0].params))
-    missing = [
-        Problem(f"/{name}", f"is missing (it is taken from {' or '.join(map(_place, places))})")
-        for name, places in login.params.items()
-        if name not in params
-    ]
-    encoded = {name: _base64(params[name]) for name in login.base64 if name in params}
-    missing += [
-        Problem(f"/{name}", "must be a PEM private key, or one encoded as base64")
-        for name, value in encoded.items()
-        if value is None
-    ]
-    if missing:
-        advice = f"Check Airflow connection {conn_id!r}."
-        raise AepValidationError(f"the {destination.title} login", missing, advice)
-    return {"specName": login.spec_name, "params": {**params, **encoded}}
-
-
-def _found(login: Login, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, places in login.params.items():
-        for place in places:
-            if value := _value(place, fields):
-                yield name, value
-                break
-
-
-def _value(place: str, fields: Mapping[str, Any]) -> str:
-    parts = [field for _, field, _, _ in string.Formatter().parse(place) if field]
-    if not parts:
-        return str(fields.get(place) or "")
-    if "://" not in str(fields.get("host") or "") and all(fields.get(part) for part in parts):
-        return place.format(**{part: fields[part] for part in parts})
-    # a host that is a whole URL already
-    return str(fields["host"]) if parts == ["host"] and fields.get("host") else ""
-
-
-def _place(place: str) -> str:
-    parts = [field for _, field, _, _ in string.Formatter().parse(place) if field]
-    return f"its {' and '.join(parts or [place])}"
-
-
-def _base64(value: str) -> str | None:
-    if value.lstrip().startswith("-----BEGIN"):
-        return base64.b64encode(value.encode()).decode()
-    try:
-        base64.b64decode(value, validate=True)
-    except binascii.Error:
-        return None
-    return value
 
 
 def _described(name: str, description: str | None) -> dict[str, Any]:

@@ -13,11 +13,14 @@ from typing import Any, Literal
 from airflow_provider_aep.errors import AepApiError, AepServerError, AepTransportError
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, SPEC_VERSION, Destination
 from airflow_provider_aep.flowservice.entities import (
+    CHANGE_PAUSE,
+    CHANGE_TRIES,
     Created,
     Document,
     create_entity,
     delete_entity,
     get_entity,
+    is_transitional,
     list_entities,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request
@@ -25,11 +28,6 @@ from airflow_provider_aep.flowservice.schedule import Schedule, ticks
 from airflow_provider_aep.flowservice.validation import check_id, check_name
 
 State = Literal["enabled", "disabled"]
-
-# Errors that say "not in this state, or not yet": a dataflow that is being changed passes through others.
-TRANSITIONAL = ("FLOW-1409", "FLOW-1420", "FLOW-1421", "FLOW-1422", "FLOW-1457", "FLOW-1458")
-STATE_TRIES = 4
-STATE_PAUSE = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +103,15 @@ def create_dataflow(
     }
     if description:
         document["description"] = description
-    created = yield from create_entity("flows", document, marker=marker, look_first=look_first)
+    # What the author left to us was computed from another now at the first try.
+    given = {"/scheduleParams/startTime": schedule.start, "/scheduleParams/endTime": schedule.end}
+    created = yield from create_entity(
+        "flows",
+        document,
+        marker=marker,
+        look_first=look_first,
+        volatile=[pointer for pointer, time in given.items() if time is None],
+    )
     return created
 
 
@@ -135,7 +141,7 @@ def set_dataflow_state(dataflow_id: str, wanted: State) -> Exchange[bool]:
     """
     op = "enable" if wanted == "enabled" else "disable"
     check_id("dataflow_id", dataflow_id)
-    for attempt in range(1, STATE_TRIES + 1):
+    for attempt in range(1, CHANGE_TRIES + 1):
         flow = yield from get_dataflow(dataflow_id)
         if flow.state == wanted:
             return attempt > 1
@@ -143,9 +149,9 @@ def set_dataflow_state(dataflow_id: str, wanted: State) -> Exchange[bool]:
             yield Request("POST", f"/flows/{dataflow_id}/action", params={"op": op})
         except (AepApiError, AepTransportError) as error:
             unknown = isinstance(error, AepServerError | AepTransportError)
-            if attempt == STATE_TRIES or not (unknown or _is_transitional(error)):
+            if attempt == CHANGE_TRIES or not (unknown or is_transitional(error)):
                 raise
-            yield Pause(STATE_PAUSE)
+            yield Pause(CHANGE_PAUSE)
         else:
             return True
     raise AssertionError("unreachable: the last try returns or raises")
@@ -155,8 +161,3 @@ def delete_dataflow(dataflow_id: str) -> Exchange[bool]:
     """Delete a dataflow, not its connections; ``False`` when it was gone already."""
     deleted = yield from delete_entity("flows", dataflow_id, field="dataflow_id")
     return deleted
-
-
-def _is_transitional(error: Exception) -> bool:
-    code = getattr(error, "code", None)
-    return bool(code) and str(code).startswith(TRANSITIONAL)

@@ -9,7 +9,7 @@ Source: Destinations API reference; "Sort and filter responses in the Flow Servi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -33,11 +33,14 @@ LARGEST_PAGE = 100
 SETTLING_SECONDS = 5.0
 CREATE_TRIES = 3
 
-# Left out when an adopted entity is compared with what was asked for: secrets are never compared, and
-# a schedule without explicit times starts "now", which was another now at the first try.
-_NOT_COMPARED = frozenset(
-    {"/name", "/description", "/auth", "/scheduleParams/startTime", "/scheduleParams/endTime"}
+TRANSITIONAL = tuple(
+    f"FLOW-{number}-" for number in (1409, 1416, 1417, 1420, 1421, 1422, 1444, 1456, 1457, 1458)
 )
+CHANGE_TRIES = 4
+CHANGE_PAUSE = 5.0
+
+# Never compared when an entity is adopted: the name is how it was found, and secrets are not read back.
+_NOT_COMPARED = frozenset({"/name", "/description", "/auth"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,37 +101,58 @@ def get_entity(collection: str, entity_id: str, *, field: str, keep: bool = Fals
 
 
 def delete_entity(collection: str, entity_id: str, *, field: str) -> Exchange[bool]:
-    """Delete; ``False`` when it was gone already."""
-    try:
-        yield Request("DELETE", f"/{collection}/{check_id(field, entity_id)}")
-    except AepNotFoundError:
-        return False
-    return True
+    """Delete, as soon as the service lets us; ``False`` when it was gone already."""
+    request = Request("DELETE", f"/{collection}/{check_id(field, entity_id)}")
+    for attempt in range(1, CHANGE_TRIES + 1):
+        try:
+            yield request
+        except AepNotFoundError:
+            return False
+        except AepApiError as error:
+            if attempt == CHANGE_TRIES or not is_transitional(error):
+                raise
+            yield Pause(CHANGE_PAUSE)
+        else:
+            return True
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def is_transitional(error: Exception) -> bool:
+    """Whether the service says "not in this state": an entity that is being changed passes through others."""
+    return isinstance(error, AepApiError) and bool(error.code) and str(error.code).startswith(TRANSITIONAL)
 
 
 def create_entity(
-    collection: str, document: Document, *, marker: str | None = None, look_first: bool = False
+    collection: str,
+    document: Document,
+    *,
+    marker: str | None = None,
+    look_first: bool = False,
+    volatile: Collection[str] = (),
 ) -> Exchange[Created]:
     """Create an entity once, also when an answer is lost on the way.
 
     :param marker: a text of the caller's own that goes into the description. Without one, a POST with an
         unknown outcome is not repeated, and its error is raised.
     :param look_first: an earlier attempt may have created it already.
+    :param volatile: pointers to what differs from try to try, such as "now"; adoption does not compare it.
     :raises AepConflictError: the entity with this marker was created with other content.
     :raises AepAmbiguousNameError: several entities carry this marker.
     """
     marked = {**document, "description": _marked(document.get("description"), marker)} if marker else document
-    if marker and look_first and (found := (yield from _find_marked(collection, marked, marker))):
+    if marker and look_first and (found := (yield from _find_marked(collection, marked, marker, volatile))):
         return found
     for attempt in range(1, CREATE_TRIES + 1):
         try:
             reply = yield Request("POST", f"/{collection}", json=marked)
+            if not reply.json.get("id"):
+                raise AepTransportError(f"POST /{collection}: the answer names no id", sent=True)
         except (AepServerError, AepTransportError) as unknown:
             refused = isinstance(unknown, AepTransportError) and not unknown.sent
             if marker is None or refused:
                 raise
             yield Pause(SETTLING_SECONDS)
-            if found := (yield from _find_marked(collection, marked, marker)):
+            if found := (yield from _find_marked(collection, marked, marker, volatile)):
                 return found
             if attempt == CREATE_TRIES:
                 raise
@@ -137,7 +161,9 @@ def create_entity(
     raise AssertionError("unreachable: the last try returns or raises")
 
 
-def _find_marked(collection: str, wanted: Document, marker: str) -> Exchange[Created | None]:
+def _find_marked(
+    collection: str, wanted: Document, marker: str, volatile: Collection[str]
+) -> Exchange[Created | None]:
     name = str(wanted["name"])
     # A comma in a filter value separates alternatives, so such a name cannot be asked for.
     by_name = [] if "," in name else [("property", f"name=={name}")]
@@ -152,7 +178,7 @@ def _find_marked(collection: str, wanted: Document, marker: str) -> Exchange[Cre
             "Delete all but one.",
             ids,
         )
-    if changed := sorted(differences(wanted, ours[0])):
+    if changed := sorted(set(differences(wanted, ours[0])) - set(volatile)):
         raise AepConflictError(
             f"an earlier try of this task created {name!r} in {collection} as {ids[0]}, and now asks for "
             f"other {', '.join(changed)}. Delete {ids[0]}, or choose another name, or start a new DAG run.",

@@ -136,11 +136,16 @@ class DataflowRun:
 
 
 def list_runs(
-    dataflow_id: str, *, started_after: datetime | None = None, page_size: int = POLL_PAGE
+    dataflow_id: str,
+    *,
+    started_after: datetime | None = None,
+    started_before: datetime | None = None,
+    page_size: int = POLL_PAGE,
 ) -> Exchange[list[DataflowRun]]:
     """Runs of one dataflow, newest first.
 
     :param started_after: only those that started at or after this moment.
+    :param started_before: only those that started earlier than this moment.
     """
     check_id("dataflow_id", dataflow_id)
     # Neither status nor start is asked of the server: its filters' letter case is undocumented, and a run
@@ -153,12 +158,18 @@ def list_runs(
     )
     # The tutorial's own sample answers with a run of another dataflow.
     runs = [run for run in map(DataflowRun.from_api, found) if run.dataflow_id == dataflow_id]
-    return runs if started_after is None else pick_runs(runs, started_after=started_after)
+    return pick_runs(runs, started_after=started_after, started_before=started_before)
 
 
-def pick_runs(runs: Sequence[DataflowRun], *, started_after: datetime) -> list[DataflowRun]:
-    """Those that started at or after a moment."""
-    return [run for run in runs if run.started_at is not None and run.started_at >= started_after]
+def pick_runs(
+    runs: Sequence[DataflowRun], *, started_after: datetime | None, started_before: datetime | None = None
+) -> list[DataflowRun]:
+    """Those that started in a window: at or after its start, and earlier than its end."""
+    if started_after is None and started_before is None:
+        return list(runs)
+    first = started_after or datetime.min.replace(tzinfo=UTC)
+    last = started_before or datetime.max.replace(tzinfo=UTC)
+    return [run for run in runs if run.started_at is not None and first <= run.started_at < last]
 
 
 def _older_than(moment: datetime) -> Callable[[list[Mapping[str, Any]]], bool]:

@@ -47,6 +47,8 @@ MACROS = frozenset(
         "SANDBOX_NAME",
     }
 )
+# Numbers outside these are no epoch seconds of an export: 1973, and the year 5138.
+EARLIEST, LATEST = 1e8, 1e11
 _MACRO = re.compile(r"%([^%/]{1,64})%")
 # Adobe's own names for the same things, as pasted from its tutorial
 _ALIASES = {"startTime": "start", "endTime": "end", "foldernameTemplate": "folder_template"}
@@ -65,7 +67,8 @@ class Schedule:
     def to_api(self, now: datetime) -> dict[str, Any]:
         unit, interval, mode = {**CADENCES, **OUTDATED}[self.every]
         start = self.start or now
-        end = self.end or start + DEFAULT_LIFE
+        # Counted from now where the start is past: an old one would make an export that is over already.
+        end = self.end or max(start, now) + DEFAULT_LIFE
         wire: dict[str, Any] = {
             "exportMode": mode,
             "timeUnit": unit,
@@ -107,6 +110,8 @@ def parse_schedule(given: str | Mapping[str, Any], *, now: datetime) -> Schedule
     :param now: what a missing start means, to judge the end by.
     :raises AepValidationError: with all problems at once.
     """
+    if not isinstance(given, str | Mapping):
+        raise AepValidationError("the schedule", [Problem("schedule", "must be a word or a dict")])
     words = {"every": given} if isinstance(given, str) else dict(given)
     for theirs, ours in (*_ALIASES.items(), ("folderNameTemplate", "folder_template")):
         if theirs in words:
@@ -122,6 +127,7 @@ def parse_schedule(given: str | Mapping[str, Any], *, now: datetime) -> Schedule
         if key not in _KEYS:
             problems.append(Problem(f"schedule/{key}", f"is not known{nearest(key, _KEYS)}"))
     every = words.get("every")
+    every = every if every is None or isinstance(every, str) else str(every)
     if every not in CADENCES and every not in OUTDATED:
         rule = f"must be one of {', '.join(CADENCES)}: the service runs no other cadence"
         problems.append(Problem("schedule/every", "is missing" if every is None else rule))
@@ -177,7 +183,8 @@ def _moment(field: str, given: object, problems: list[Problem]) -> datetime | No
     if given is None or given == "":
         return None
     try:
-        if isinstance(given, str) and not re.fullmatch(r"\d{1,17}(\.\d+)?", given):
+        # eight digits are a date, as {{ ds_nodash }} renders it
+        if isinstance(given, str) and not re.fullmatch(r"\d{1,7}|\d{9,17}(\.\d+)?", given):
             given = datetime.fromisoformat(given)
         if isinstance(given, datetime):
             # pendulum's datetimes pass here too; a plain one leaves, which pickles and compares alike
@@ -185,10 +192,11 @@ def _moment(field: str, given: object, problems: list[Problem]) -> datetime | No
             return datetime.fromtimestamp(aware.timestamp(), tz=UTC)
         if isinstance(given, int | float | str) and not isinstance(given, bool):
             seconds = float(given)
-            if seconds > 1e11:
+            if seconds > LATEST:
                 problems.append(Problem(field, "must be in epoch seconds; this looks like milliseconds"))
                 return None
-            return datetime.fromtimestamp(seconds, tz=UTC)
+            if seconds >= EARLIEST:
+                return datetime.fromtimestamp(seconds, tz=UTC)
     except (ValueError, OverflowError, OSError):
         pass  # told below, with all other kinds of unreadable values
     problems.append(Problem(field, "must be ISO 8601, a datetime, or epoch seconds"))

@@ -16,19 +16,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from airflow_provider_aep.errors import (
     AepApiError,
     AepAuthError,
-    AepNotFoundError,
-    AepPreconditionError,
     AepRateLimitError,
     AepServerError,
     AepTransportError,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, conduct
+from airflow_provider_aep.flowservice.failures import failure_of, token_was_refused
 
 T = TypeVar("T")
 
@@ -41,26 +39,6 @@ LONGEST_PAUSE = 60.0
 RENEW_EARLY = 600.0
 # How long one caller may hold the right to fetch the token before another one tries.
 CLAIM = 120.0
-LONGEST_MESSAGE = 300
-
-PERMISSIONS = (
-    "The credential needs View Destinations, View Datasets and Manage and Activate Dataset Destinations "
-    "in this sandbox."
-)
-# code -> what to do about it
-HINTS = {
-    "403000": "Check the login (client id) of the Airflow connection.",
-    "403003": "Check the login (client id) of the Airflow connection.",
-    "400003": "Check org_id in the Airflow connection's extra.",
-    "403025": "The credential is not entitled for that org_id.",
-    "403027": "Check org_id in the extra, and that the credential has a Platform product profile.",
-    "invalid_client": "Check login (client id) and password (client secret) of the Airflow connection.",
-    "invalid_scope": "Check scopes in the extra: only scopes granted to the credential are accepted.",
-    "2000": "Check org_id in the Airflow connection's extra.",
-    "2100": "Check the sandbox: the organization has none of that name.",
-    "1418": "Delete the dataflows that use it first.",
-    "1447": "Delete the dataflows that use it first.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +100,7 @@ class AepSession:
         try:
             answer = yield from self._persist(self._signed(request, sandbox, token))
         except AepApiError as refusal:
-            if not _token_was_refused(refusal):
+            if not token_was_refused(refusal):
                 raise
             self._forget(token)
             token = yield from self._valid_token()
@@ -199,7 +177,7 @@ class AepSession:
         for attempt in range(1, TRIES + 1):
             try:
                 answer = yield request
-                failure = self._failure(request, answer)
+                failure = failure_of(request, answer, secrets=self._secrets_of(request), now=self._now())
             except AepTransportError as error:
                 if attempt == TRIES or (error.sent and not _repeatable(request)):
                     raise
@@ -228,32 +206,6 @@ class AepSession:
         pause: float = FIRST_PAUSE * 2 ** (attempt - 1) * (1 + self._jitter() / 2)
         return min(pause, LONGEST_PAUSE)
 
-    def _failure(self, request: Request, answer: Response) -> AepApiError | None:
-        if answer.status < 300:
-            if answer.body and not isinstance(answer.json, dict):
-                # A login page, or a body cut short: what the service did is as unknown as without an answer.
-                raise AepTransportError(f"{request}: the answer is not a JSON document", sent=True)
-            return None
-        body: dict[str, Any] = answer.json if isinstance(answer.json, dict) else {}
-        report: dict[str, Any] = body["report"] if isinstance(body.get("report"), dict) else {}
-        code = _code(body)
-        kind = _KINDS.get(answer.status, AepServerError if answer.status >= 500 else AepApiError)
-        if request.form is not None and answer.status in (400, 401):
-            kind = AepAuthError  # the token endpoint refuses a wrong secret with 400
-        number = code.split("-")[1] if code and code.startswith("FLOW-") else code
-        hint = HINTS.get(number or "")
-        if hint is None and answer.status == 403:
-            hint = PERMISSIONS
-        return kind(
-            doing=str(request),
-            status=answer.status,
-            message=_message(answer, body, report, self._secrets_of(request)),
-            code=code,
-            request_id=report.get("request-id") or answer.headers.get("x-request-id"),
-            retry_after=_retry_after(answer.headers.get("retry-after"), self._now()),
-            hint=hint,
-        )
-
     def _secrets_of(self, request: Request) -> list[str]:
         """What a refusal could quote back to us and no message may repeat."""
         secrets = [self.credentials.client_secret, request.headers.get("Authorization", "").split(" ")[-1]]
@@ -262,65 +214,6 @@ class AepSession:
         return [*secrets, *map(str, login.get("params", {}).values())]
 
 
-_KINDS: dict[int, type[AepApiError]] = {
-    401: AepAuthError,
-    403: AepAuthError,
-    404: AepNotFoundError,
-    412: AepPreconditionError,
-    429: AepRateLimitError,
-}
-
-
 def _repeatable(request: Request) -> bool:
     """Whether sending it twice does no more than sending it once: all but a POST that creates."""
     return request.method != "POST" or request.form is not None
-
-
-def _token_was_refused(refusal: AepApiError) -> bool:
-    # 2114 and 2115 are the service's own words, in a 400, for a token that its gateway let pass.
-    return refusal.status == 401 or bool(refusal.code and refusal.code.startswith(("FLOW-2114", "FLOW-2115")))
-
-
-def _code(body: dict[str, Any]) -> str | None:
-    """Adobe's code: gateway, Flow Service or token endpoint; a number or a text, depending on the source."""
-    named = body.get("error_code") or body.get("error")
-    if named is not None:
-        return str(named)
-    kind = str(body.get("type") or "")
-    return kind.rsplit("/", 1)[-1] if "/errors/" in kind else None
-
-
-def _message(answer: Response, body: dict[str, Any], report: dict[str, Any], secrets: list[str]) -> str:
-    if 300 <= answer.status < 400:
-        return "the address redirects; a redirect is never followed, as it would carry the token away"
-    candidates = (
-        report.get("detailed-message"),
-        *(body.get(key) for key in ("errorMessage", "detail", "message", "error_description", "title")),
-        body.get("error"),
-        answer.body[:2000].decode(errors="replace"),
-    )
-    text = next((str(found) for found in candidates if found), "no message")
-    # Blotted out first: cut in two, or with other blanks, a secret would not be recognized.
-    text = " ".join(_without(text, secrets).split())
-    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
-
-
-def _without(text: str, secrets: list[str]) -> str:
-    for secret in secrets:
-        if len(secret) >= 4:  # shorter ones would blot out ordinary words
-            text = text.replace(secret, "***")
-    return text
-
-
-def _retry_after(header: str | None, now: float) -> float | None:
-    """Seconds to wait, from either form of the header; ``None`` when it says nothing usable."""
-    if not header:
-        return None
-    try:
-        return max(0.0, float(int(header)))
-    except ValueError:
-        pass  # the other form is a date
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
-    except ValueError:
-        return None

@@ -45,6 +45,8 @@ class RequestsTransport:
 
         :raises AepTransportError: no answer; ``sent`` is false only where no connection was made.
         """
+        import ssl
+
         import requests
 
         try:
@@ -66,7 +68,8 @@ class RequestsTransport:
             raise AepTransportError(
                 f"{request}: TLS failed: {_reason(error)}. If your company inspects TLS, set ca_bundle in "
                 "the connection's extra, or REQUESTS_CA_BUNDLE.",
-                sent=False,
+                # A certificate is refused before the request goes out; anything else may break after it.
+                sent=not isinstance(_innermost(error), ssl.SSLCertVerificationError),
             ) from None
         except requests.exceptions.ConnectTimeout:
             raise AepTransportError(
@@ -80,6 +83,8 @@ class RequestsTransport:
             unsent = _never_connected(error)
             what = "no connection" if unsent else "the connection broke before the answer"
             raise AepTransportError(f"{request}: {what}: {_reason(error)}", sent=not unsent) from None
+        except OSError as error:  # a CA bundle that is not there: this library checks it before it connects
+            raise AepTransportError(f"{request}: {_reason(error)}", sent=False) from None
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(answer.status_code, headers, answer.content)
 
@@ -131,7 +136,11 @@ def _never_connected(error: Exception) -> bool:
 
 def _reason(error: Exception) -> str:
     """The innermost cause by its class and own words; the outer ones repeat the whole URL."""
-    inner: BaseException = error
-    while inner.__cause__ or inner.__context__:
-        inner = inner.__cause__ or inner.__context__  # type: ignore[assignment]
+    inner = _innermost(error)
     return f"{type(inner).__name__}: {inner}"[:200]
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from airflow_provider_aep.errors import AepRateLimitError, AepServerError, AepTransportError
 from airflow_provider_aep.flowservice.dataflows import get_dataflow
@@ -32,19 +32,26 @@ class Sighting:
 
 
 def look_for_runs(
-    dataflow_id: str, *, started_after: datetime, expected: int, ask_why: bool = False
+    dataflow_id: str,
+    *,
+    now: datetime,
+    started_after: datetime,
+    started_before: datetime | None = None,
+    expected: int,
+    ask_why: bool = False,
 ) -> Exchange[Sighting]:
-    """Look once for the runs of a dataflow that started at or after a moment.
+    """Look once for the runs of a dataflow that started in a window, or at or after a moment.
 
+    :param now: to tell whether a schedule is over.
     :param expected: how many there must be before the wait is over.
     :param ask_why: where there is no run yet, read the dataflow too: it may be gone or disabled.
     :raises AepNotFoundError: with ``ask_why``, when the sandbox has no such dataflow.
     :raises AepAuthError: the credential is refused; waiting would not help.
     """
     try:
-        runs = yield from list_runs(dataflow_id, started_after=started_after)
+        runs = yield from list_runs(dataflow_id, started_after=started_after, started_before=started_before)
         if not runs and ask_why:
-            told = yield from _why_no_run(dataflow_id)
+            told = yield from _why_no_run(dataflow_id, now)
             return Sighting(told=told)
     except (AepServerError, AepRateLimitError, AepTransportError) as error:
         asked = getattr(error, "retry_after", None) or 0.0
@@ -61,11 +68,11 @@ def _told(runs: Sequence[DataflowRun], expected: int) -> str:
     return f"{len(runs)} of {expected} expected: {seen}" if expected > 1 else f"run {seen}"
 
 
-def _why_no_run(dataflow_id: str) -> Exchange[str]:
+def _why_no_run(dataflow_id: str, now: datetime) -> Exchange[str]:
     flow = yield from get_dataflow(dataflow_id)
     if flow.state == "disabled":
         return f"no run has started yet: dataflow {flow.name!r} is disabled"
     end = flow.schedule.get("endTime")
-    if isinstance(end, int | float) and end < datetime.now(tz=UTC).timestamp():
+    if isinstance(end, int | float) and end < now.timestamp():
         return f"no run has started yet: the schedule of dataflow {flow.name!r} has ended"
     return "no run has started yet"

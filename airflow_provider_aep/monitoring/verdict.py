@@ -88,7 +88,13 @@ def judge_runs(runs: Sequence[DataflowRun], policy: RunPolicy) -> Verdict:
     judged = [(*_judge(run, policy), run) for run in runs]
     choice, status, told, _ = max(judged, key=lambda one: _WEIGHT[one[0]])
     alike = sum(1 for each in judged if each[1] == status)
-    reason = told if len(runs) == 1 else f"{alike} of {len(runs)} runs: {told}"
+    records_out = _total(runs, lambda run: run.records_out)
+    if len(runs) == 1:
+        reason = told
+    elif status == "success" and alike == len(runs):
+        reason = f"{alike} runs exported {_records(records_out)}"
+    else:
+        reason = f"{alike} of {len(runs)} runs: {told}"
     starts = [run.started_at for run in runs if run.started_at]
     ends = [run.completed_at for run in runs if run.completed_at]
     started_at, completed_at = min(starts, default=None), max(ends, default=None)
@@ -100,7 +106,7 @@ def judge_runs(runs: Sequence[DataflowRun], policy: RunPolicy) -> Verdict:
         dataflow_id=runs[0].dataflow_id,
         run_ids=tuple(run.id for run in runs),
         records_in=_total(runs, lambda run: run.records_in),
-        records_out=_total(runs, lambda run: run.records_out),
+        records_out=records_out,
         records_skipped=_total(runs, lambda run: run.records_skipped),
         records_failed=_total(runs, lambda run: run.records_failed),
         bytes=_total(runs, lambda run: run.bytes_out),
@@ -133,14 +139,19 @@ def _judge(run: DataflowRun, policy: RunPolicy) -> tuple[Choice, str, str]:
     if run.status is RunStatus.PARTIAL or lost or run.errors:
         findings.append((policy.on_partial, "partial"))
     choice, status = max(findings, key=lambda one: _WEIGHT[one[0]], default=("ok", "success"))
-    exported = "an unknown number of" if run.records_out is None else f"{run.records_out:,}"
-    told = f"run {run.id} exported {exported if run.records_out != 0 else 'no'} records"
+    told = f"run {run.id} exported {_records(run.records_out)}"
     return choice, status, f"{told}{', ' if lost else ''}{lost}{why}"
 
 
 def _total(runs: Sequence[DataflowRun], metric: Callable[[DataflowRun], int | None]) -> int | None:
     counts = [metric(run) for run in runs]
     return None if None in counts else sum(filter(None, counts))
+
+
+def _records(count: int | None) -> str:
+    if count is None:
+        return "an unknown number of records"
+    return f"{count:,} records" if count else "no records"
 
 
 def _iso(moment: datetime | None) -> str | None:

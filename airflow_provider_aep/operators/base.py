@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # What an upstream task returns may stand for an argument until the task runs: `create.output`, an XComArg.
 Upstream = Any
+# ISO 8601, a datetime, or epoch seconds.
+Moment = str | float | datetime | None
 
 
 class Once(TypedDict):

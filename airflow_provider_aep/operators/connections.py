@@ -121,6 +121,13 @@ class AepCreateBaseConnectionOperator(AepOperator):
                 **self._once(context),
             )
         )
+        if created.adopted:
+            self.log.warning(
+                "The login of an adopted base connection stays as the earlier try sent it. If you corrected "
+                "%r since, delete base connection %s and clear this task",
+                self.credentials_conn_id,
+                created.id,
+            )
         return self._finish(context, "base connection", self.name, created)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
-from airflow_provider_aep.operators.base import AepOperator, Upstream
+from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
 
-Moment = str | float | datetime | None
 State = Literal["enabled", "disabled"]
 
 
@@ -92,7 +91,8 @@ class AepListDataflowsOperator(AepOperator):
     :param due_from: start of the window: ISO 8601, ``datetime`` or epoch seconds. Templated.
     :param due_until: end of the window, itself not in it. Templated.
     :return: a list of dicts with ``id``, ``name``, ``state``, ``destination`` and ``schedule``; with a
-        window also ``due_at`` (the first tick in it, ISO 8601) and ``runs_due`` (how many ticks).
+        window also ``due_at`` and ``due_before`` (ISO 8601: the first tick in the window, and the first
+        one after it, or ``None``), and ``runs_due`` (how many ticks the window has).
     """
 
     template_fields: Sequence[str] = (
@@ -122,14 +122,24 @@ class AepListDataflowsOperator(AepOperator):
         part = (self.name_contains or "").casefold()
         found = [flow for flow in self.hook.run(list_dataflows()) if part in flow.name.casefold()]
         if not (self.due_from or self.due_until):
-            self.log.info("Found %d export dataflows in sandbox %s", len(found), self.hook.sandbox)
+            self.log.info("Export dataflows found in sandbox %s: %d", self.hook.sandbox, len(found))
             return [flow.to_json() for flow in found]
         start, end = parse_moment("due_from", self.due_from), parse_moment("due_until", self.due_until)
         due = []
         for flow in found:
             ticks = flow.ticks(start, end) if flow.state == "enabled" else []
-            if ticks:
-                due.append({**flow.to_json(), "due_at": ticks[0].isoformat(), "runs_due": len(ticks)})
+            if not ticks:
+                continue
+            # No cadence is longer than a day, so the tick that ends the wait lies within the next one.
+            following = flow.ticks(end, end + timedelta(days=1, seconds=1))
+            due.append(
+                {
+                    **flow.to_json(),
+                    "due_at": ticks[0].isoformat(),
+                    "due_before": following[0].isoformat() if following else None,
+                    "runs_due": len(ticks),
+                }
+            )
         self.log.info("%d of %d export dataflows were due from %s to %s", len(due), len(found), start, end)
         return due
 

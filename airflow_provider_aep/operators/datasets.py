@@ -26,5 +26,5 @@ class AepListDatasetsOperator(AepOperator):
         from airflow_provider_aep.flowservice.datasets import list_datasets
 
         found = self.hook.run(list_datasets(name_contains=self.name_contains))
-        self.log.info("Found %d datasets in sandbox %s", len(found), self.hook.sandbox)
+        self.log.info("Datasets found in sandbox %s: %d", self.hook.sandbox, len(found))
         return [dataset.to_json() for dataset in found]

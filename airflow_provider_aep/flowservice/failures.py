@@ -1,0 +1,135 @@
+"""From an HTTP answer to a typed error: Adobe speaks in four shapes, and its token endpoint in a fifth.
+
+Sources: "Experience Platform FAQ and troubleshooting" (the gateway), "Flow Service errors", "Access labels"
+(the current shape), the Destinations API reference (the legacy shape), "Server-to-server authentication"
+(the token endpoint); read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from airflow_provider_aep.errors import (
+    AepApiError,
+    AepAuthError,
+    AepNotFoundError,
+    AepPreconditionError,
+    AepRateLimitError,
+    AepServerError,
+    AepTransportError,
+)
+from airflow_provider_aep.flowservice.exchange import Request, Response
+
+LONGEST_MESSAGE = 300
+
+PERMISSIONS = (
+    "The credential needs View Destinations, View Datasets and Manage and Activate Dataset Destinations "
+    "in this sandbox."
+)
+# code -> what to do about it
+HINTS = {
+    "403000": "Check the login (client id) of the Airflow connection.",
+    "403003": "Check the login (client id) of the Airflow connection.",
+    "400003": "Check org_id in the Airflow connection's extra.",
+    "403025": "The credential is not entitled for that org_id.",
+    "403027": "Check org_id in the extra, and that the credential has a Platform product profile.",
+    "invalid_client": "Check login (client id) and password (client secret) of the Airflow connection.",
+    "invalid_scope": "Check scopes in the extra: only scopes granted to the credential are accepted.",
+    "2000": "Check org_id in the Airflow connection's extra.",
+    "2100": "Check the sandbox: the organization has none of that name.",
+    "1418": "Delete the dataflows that use it first.",
+    "1447": "Delete the dataflows that use it first.",
+}
+
+_KINDS: dict[int, type[AepApiError]] = {
+    401: AepAuthError,
+    403: AepAuthError,
+    404: AepNotFoundError,
+    412: AepPreconditionError,
+    429: AepRateLimitError,
+}
+
+
+def failure_of(
+    request: Request, answer: Response, *, secrets: Collection[str], now: float
+) -> AepApiError | None:
+    """The error that an answer is, or ``None`` for a good one.
+
+    :param secrets: what a refusal could quote back to us and no message may repeat.
+    :param now: epoch seconds, for a ``Retry-After`` that is a date.
+    :raises AepTransportError: a good status with a body that is no JSON document.
+    """
+    if answer.status < 300:
+        if answer.body and not isinstance(answer.json, dict):
+            # A login page, or a body cut short: what the service did is as unknown as without an answer.
+            raise AepTransportError(f"{request}: the answer is not a JSON document", sent=True)
+        return None
+    body: dict[str, Any] = answer.json if isinstance(answer.json, dict) else {}
+    report: dict[str, Any] = body["report"] if isinstance(body.get("report"), dict) else {}
+    code = _code(body)
+    kind = _KINDS.get(answer.status, AepServerError if answer.status >= 500 else AepApiError)
+    if request.form is not None and answer.status in (400, 401):
+        kind = AepAuthError  # the token endpoint refuses a wrong secret with 400
+    number = code.split("-")[1] if code and code.startswith("FLOW-") else code
+    return kind(
+        doing=str(request),
+        status=answer.status,
+        message=_message(answer, body, report, secrets),
+        code=code,
+        request_id=report.get("request-id") or answer.headers.get("x-request-id"),
+        retry_after=_retry_after(answer.headers.get("retry-after"), now),
+        hint=HINTS.get(number or "", PERMISSIONS if answer.status == 403 else None),
+    )
+
+
+def token_was_refused(refusal: AepApiError) -> bool:
+    """Whether a fresh token could help."""
+    # 2114 and 2115 are the service's own words, in a 400, for a token that its gateway let pass.
+    return refusal.status == 401 or bool(refusal.code and refusal.code.startswith(("FLOW-2114", "FLOW-2115")))
+
+
+def _code(body: dict[str, Any]) -> str | None:
+    """Adobe's code: gateway, Flow Service or token endpoint; a number or a text, depending on the source."""
+    named = body.get("error_code") or body.get("error")
+    if named is not None:
+        return str(named)
+    kind = str(body.get("type") or "")
+    return kind.rsplit("/", 1)[-1] if "/errors/" in kind else None
+
+
+def _message(answer: Response, body: dict[str, Any], report: dict[str, Any], secrets: Collection[str]) -> str:
+    if 300 <= answer.status < 400:
+        return "the address redirects; a redirect is never followed, as it would carry the token away"
+    candidates = (
+        report.get("detailed-message"),
+        *(body.get(key) for key in ("errorMessage", "detail", "message", "error_description", "title")),
+        body.get("error"),
+        answer.body[:2000].decode(errors="replace"),
+    )
+    text = next((str(found) for found in candidates if found), "no message")
+    # Blotted out first: cut in two, or with other blanks, a secret would not be recognized.
+    text = " ".join(_without(text, secrets).split())
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
+
+
+def _without(text: str, secrets: Collection[str]) -> str:
+    for secret in secrets:
+        if len(secret) >= 4:  # shorter ones would blot out ordinary words
+            text = text.replace(secret, "***")
+    return text
+
+
+def _retry_after(header: str | None, now: float) -> float | None:
+    """Seconds to wait, from either form of the header; ``None`` when it says nothing usable."""
+    if not header:
+        return None
+    try:
+        return max(0.0, float(int(header)))
+    except (ValueError, OverflowError):
+        pass  # the other form is a date
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
+    except ValueError:
+        return None

@@ -1,0 +1,71 @@
+"""What the unit tests share: a finished export, and an exchange of a single request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flowservice.connections import (
+    create_base_connection,
+    create_source_connection,
+    create_target_connection,
+)
+from airflow_provider_aep.flowservice.dataflows import create_dataflow
+from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
+from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
+from airflow_provider_aep.flowservice.schedule import parse_schedule
+
+
+@pytest.fixture
+def now(clock) -> datetime:
+    return datetime.fromtimestamp(clock(), tz=UTC)
+
+
+@pytest.fixture
+def ask() -> Callable[[Request], Exchange[Response]]:
+    """The shortest exchange: one request, and its answer."""
+
+    def asked(request: Request) -> Exchange[Response]:
+        return (yield request)
+
+    return asked
+
+
+@pytest.fixture
+def make_dataflow(run, emulator, clock) -> Callable[..., str]:
+    """``make_dataflow("nightly")``: a three-hourly export to the Data Landing Zone; its id.
+
+    It starts in an hour, so that no run happens until a test moves the clock or asks for one. The log
+    forgets how it was made.
+    """
+
+    def make(name: str = "nightly", **schedule: Any) -> str:
+        now = datetime.fromtimestamp(clock(), tz=UTC)
+        words = {"every": "3h", "start": now + timedelta(hours=1), **schedule}
+        source = run(create_source_connection(name=name, datasets=[emulator.datasets()[0].id]))
+        base = run(create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None))
+        target = run(
+            create_target_connection(
+                name=name,
+                destination=DATA_LANDING_ZONE,
+                base_connection_id=base.id,
+                target_params={"path": "exports", "datasetFileType": "JSON"},
+            )
+        )
+        made = run(
+            create_dataflow(
+                name=name,
+                destination=DATA_LANDING_ZONE,
+                source_connection_id=source.id,
+                target_connection_id=target.id,
+                schedule=parse_schedule(words, now=now),
+                now=now,
+            )
+        )
+        emulator.log.clear()
+        return made.id
+
+    return make

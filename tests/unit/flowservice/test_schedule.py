@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pendulum
+import pytest
+
+from airflow_provider_aep.errors import AepValidationError
+from airflow_provider_aep.flowservice.schedule import parse_moment, parse_schedule, ticks
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+START, END = NOW + timedelta(days=1), NOW + timedelta(days=31)
+INCREMENTAL, FULL = "FIRST_FULL_THEN_INCREMENTAL", "DAILY_FULL_EXPORT"
+
+# word -> exportMode, timeUnit, interval
+MATRIX = {
+    "once": (FULL, "day", 0),
+    "3h": (INCREMENTAL, "hour", 3),
+    "6h": (INCREMENTAL, "hour", 6),
+    "9h": (INCREMENTAL, "hour", 9),
+    "12h": (INCREMENTAL, "hour", 12),
+    "1d": (INCREMENTAL, "day", 1),
+    "24h": (INCREMENTAL, "hour", 24),
+}
+
+
+def parsed(given):
+    return parse_schedule(given, now=NOW)
+
+
+def problems(given):
+    with pytest.raises(AepValidationError) as caught:
+        parsed(given)
+    return [str(problem) for problem in caught.value.problems]
+
+
+# Words, dicts, and Adobe's own
+
+
+@pytest.mark.parametrize("word", MATRIX)
+def test_a_word_becomes_adobes_schedule(word):
+    mode, unit, interval = MATRIX[word]
+    assert parsed(word).to_api(NOW) == {
+        "exportMode": mode,
+        "timeUnit": unit,
+        "interval": interval,
+        "startTime": int(NOW.timestamp()),
+        "endTime": int((NOW + timedelta(days=180)).timestamp()),
+    }
+
+
+def test_a_dict_says_more():
+    given = {"every": "3h", "start": START, "end": END, "folder_template": "%DATASET_ID%/%EXPORT_TIME%"}
+    assert parsed(given).to_api(NOW) == {
+        "exportMode": INCREMENTAL,
+        "timeUnit": "hour",
+        "interval": 3,
+        "startTime": int(START.timestamp()),
+        "endTime": int(END.timestamp()),
+        "foldernameTemplate": "%DATASET_ID%/%EXPORT_TIME%",
+    }
+    assert parsed(given).warnings() == []
+
+
+@pytest.mark.parametrize("word", MATRIX)
+@pytest.mark.parametrize("key", ["foldernameTemplate", "folderNameTemplate"])
+def test_adobes_own_schedule_params_can_be_pasted(word, key):
+    mode, unit, interval = MATRIX[word]
+    wire = {
+        "exportMode": mode,
+        "timeUnit": unit,
+        "interval": interval,
+        "startTime": int(START.timestamp()),
+        "endTime": int(END.timestamp()),
+        key: "%DESTINATION%",
+    }
+    expected = {**wire, "foldernameTemplate": "%DESTINATION%"}
+    if key != "foldernameTemplate":
+        del expected[key]
+    assert parsed(wire).to_api(NOW) == expected
+
+
+def test_an_interval_as_text_and_a_missing_mode_are_understood_in_adobes_own():
+    assert parsed({"timeUnit": "hour", "interval": "6"}).every == "6h"
+
+
+def test_what_was_given_is_left_as_it_was():
+    given = {"timeUnit": "hour", "interval": 6, "startTime": START}
+    parsed(given)
+    assert given == {"timeUnit": "hour", "interval": 6, "startTime": START}
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "4h",
+        "8h",
+        "daily",
+        "",
+        "3H",
+        {"every": 3},
+        {"timeUnit": "hour", "interval": 4},
+        {"timeUnit": "hour", "interval": 8},
+        {"timeUnit": "day", "interval": 2},
+        {"timeUnit": "week", "interval": 1},
+        {"timeUnit": "hour"},
+    ],
+)
+def test_a_cadence_that_the_service_does_not_run_is_answered_with_those_it_does(given):
+    (told,) = problems(given)
+    assert told == (
+        "schedule/every must be one of once, 3h, 6h, 9h, 12h, 1d: the service runs no other cadence"
+    )
+
+
+def test_a_missing_cadence_is_told():
+    assert problems({"start": START}) == ["schedule/every is missing"]
+
+
+def test_a_daily_full_export_is_refused():
+    (told,) = problems({"timeUnit": "day", "interval": 1, "exportMode": FULL})
+    assert told == f"schedule/exportMode must be {INCREMENTAL} for that interval"
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ({"start": END, "end": START}, "schedule/end must be later than the start"),
+        ({"start": START, "end": START}, "schedule/end must be later than the start"),
+        ({"end": NOW - timedelta(days=1)}, "schedule/end is in the past"),
+        (
+            {"start": NOW - timedelta(days=9), "end": NOW - timedelta(days=1)},
+            "schedule/end is in the past: nothing would ever be exported",
+        ),
+        ({"start": int(START.timestamp() * 1000)}, "must be in epoch seconds; this looks like milliseconds"),
+        ({"start": str(int(START.timestamp() * 1000))}, "this looks like milliseconds"),
+        ({"start": "tomorrow"}, "schedule/start must be ISO 8601, a datetime, or epoch seconds"),
+        ({"end": "2026-13-01"}, "schedule/end must be ISO 8601"),
+        ({"end": True}, "schedule/end must be ISO 8601"),
+        ({"end": ["2027-01-01"]}, "schedule/end must be ISO 8601"),
+        ({"start": float("nan")}, "schedule/start must be ISO 8601"),
+        ({"start": -1e18}, "schedule/start must be ISO 8601"),
+        ({"start": 20261}, "schedule/start must be ISO 8601"),
+    ],
+)
+def test_impossible_times_are_refused(times, told):
+    (problem,) = problems({"every": "3h", **times})
+    assert told in problem
+
+
+@pytest.mark.parametrize("template", ["", 7, "x" * 1025])
+def test_an_impossible_folder_template_is_refused(template):
+    assert problems({"every": "3h", "folder_template": template}) == [
+        "schedule/folder_template must be a text of 1 to 1024 characters"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("ever", "schedule/ever is not known (did you mean 'every'?)"),
+        ("folder_tmpl", "schedule/folder_tmpl is not known (did you mean 'folder_template'?)"),
+        ("frequency", "schedule/frequency is not known"),
+        ("zzz", "schedule/zzz is not known"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_nearest(key, told):
+    assert problems({"every": "3h", key: "x"}) == [told]
+
+
+def test_all_problems_are_told_at_once():
+    told = problems({"every": "4h", "start": "x", "end": 1e13, "folder_template": "", "untill": 1})
+    assert len(told) == 5
+
+
+# Times
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        START,
+        START.replace(tzinfo=None),
+        START.astimezone(timezone(timedelta(hours=5, minutes=30))),
+        pendulum.instance(START),
+        "2026-12-02",
+        "2026-12-02T00:00:00",
+        "2026-12-02T00:00:00Z",
+        "2026-12-02T05:30:00+05:30",
+        int(START.timestamp()),
+        START.timestamp(),
+        str(int(START.timestamp())),
+    ],
+    ids=repr,
+)
+def test_a_moment_may_be_written_in_many_ways_and_means_utc_where_it_does_not_say(given):
+    moment = parse_moment("started_after", given)
+    assert moment == START
+    assert type(moment) is datetime
+    assert moment.tzinfo is UTC
+
+
+def test_utc_is_meant_on_a_machine_with_another_time_zone_too(monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert parse_moment("started_after", "2026-12-02T00:00:00") == START
+        assert parse_moment("started_after", START.replace(tzinfo=None)) == START
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_a_missing_moment_is_told(given):
+    with pytest.raises(AepValidationError, match="started_after is missing"):
+        parse_moment("started_after", given)
+
+
+def test_an_empty_template_value_means_that_no_time_is_given():
+    assert parsed({"every": "3h", "start": "", "end": None}) == parsed("3h")
+
+
+def test_without_an_end_the_export_lives_for_180_days_and_says_so():
+    schedule = parsed({"every": "3h", "start": START})
+    assert schedule.to_api(NOW)["endTime"] == int((START + timedelta(days=180)).timestamp())
+    (warning,) = schedule.warnings()
+    assert "180 days" in warning
+
+
+def test_an_old_start_without_an_end_does_not_make_an_export_that_is_over_already():
+    wire = parsed({"every": "3h", "start": NOW - timedelta(days=400)}).to_api(NOW)
+    assert wire["startTime"] == int((NOW - timedelta(days=400)).timestamp())
+    assert wire["endTime"] == int((NOW + timedelta(days=180)).timestamp())
+
+
+def test_an_export_once_needs_no_warning_about_its_end():
+    assert parsed("once").warnings() == []
+
+
+def test_twenty_four_hours_pass_with_a_warning_that_says_what_to_write():
+    for given in ({"every": "24h", "end": END}, {"timeUnit": "hour", "interval": 24, "endTime": END}):
+        (warning,) = parsed(given).warnings()
+        assert "every: 1d" in warning
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "%DATASET_ID%/%DATASET_NAME%/%DESTINATION%/%EXPORT_TIME%",
+        "%DESTINATION_INSTANCE_NAME%_%DESTINATION_INSTANCE_ID%_%SANDBOX_NAME%_%ORGANIZATION_NAME%",
+        "%DESTINATION%_%DATASET_ID%_%DATETIME(YYYYMMdd_HHmmss)%",
+        "/",
+        "plain",
+    ],
+)
+def test_macros_that_adobe_lists_pass_in_silence(template):
+    assert parsed({"every": "3h", "end": END, "folder_template": template}).warnings() == []
+
+
+def test_a_macro_that_adobe_does_not_list_passes_with_a_warning():
+    given = {"every": "3h", "end": END, "folder_template": "%DESTINATION_NAME%/%DATASET_ID%/%DATASETID%"}
+    (warning,) = parsed(given).warnings()
+    assert warning.endswith("DESTINATION_NAME, DATASETID")
+
+
+# Ticks
+
+
+def wire(unit="hour", interval=3, start=START, end=END):
+    return {
+        "timeUnit": unit,
+        "interval": interval,
+        "startTime": int(start.timestamp()),
+        **({"endTime": int(end.timestamp())} if end else {}),
+    }
+
+
+def hours(*numbers):
+    return [START + timedelta(hours=number) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "after", "before", "expected"),
+    [
+        (wire(), START, START + timedelta(hours=9), hours(0, 3, 6)),
+        (wire(), START - timedelta(days=1), START + timedelta(hours=1), hours(0)),
+        (wire(), START + timedelta(seconds=1), START + timedelta(hours=6, seconds=1), hours(3, 6)),
+        (wire(end=START + timedelta(hours=6)), START, END, hours(0, 3)),
+        (wire(end=None), START, START + timedelta(hours=4), hours(0, 3)),
+        (wire(interval="3"), START, START + timedelta(hours=4), hours(0, 3)),
+        (wire("day", 1), START, START + timedelta(hours=49), hours(0, 24, 48)),
+        (wire("day", 0), START, END, hours(0)),
+        (wire("day", 0), START + timedelta(seconds=1), END, []),
+        (wire("day", 0), NOW, START, []),
+        (wire(), END, END + timedelta(days=1), []),
+        (wire(), START + timedelta(hours=9), START, []),
+    ],
+)
+def test_ticks_are_counted_from_the_start_within_a_window(schedule, after, before, expected):
+    assert ticks(schedule, after, before) == expected
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {},
+        {"startTime": 1},
+        wire("week", 1),
+        wire(interval=None),
+        {**wire(), "startTime": "soon"},
+        {**wire(), "startTime": None},
+        {**wire(), "endTime": "never"},
+    ],
+)
+def test_a_schedule_that_cannot_be_read_has_no_ticks(schedule):
+    assert ticks(schedule, NOW, END) == []
+
+
+def test_a_date_as_airflow_renders_it_without_dashes_is_a_date():
+    assert parse_moment("started_after", "20261201") == datetime(2026, 12, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("given", [None, ["3h"], 3])
+def test_a_schedule_that_is_neither_word_nor_dict_is_refused(given):
+    with pytest.raises(AepValidationError, match="schedule must be a word or a dict"):
+        parse_schedule(given, now=NOW)
+
+
+def test_a_cadence_that_is_no_text_is_refused():
+    assert "schedule/every must be one of" in problems({"every": ["3h"]})[0]

@@ -1,0 +1,234 @@
+"""What is sent again, after how long, and what is not: the retry table, row by row.
+
+The jitter is zero here, so that a pause is a number.
+"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+import pytest
+
+from airflow_provider_aep.errors import (
+    AepApiError,
+    AepAuthError,
+    AepNotFoundError,
+    AepPreconditionError,
+    AepRateLimitError,
+    AepServerError,
+    AepTransportError,
+)
+from airflow_provider_aep.flowservice.datasets import list_datasets
+from airflow_provider_aep.flowservice.exchange import Pause, Request
+from airflow_provider_aep.flowservice.session import TRIES, AepSession
+
+CREATE = Request(
+    "POST",
+    "/connections",
+    json={"name": "base", "connectionSpec": {"id": "10440537-2a7b-4583-ac39-ed38d4b848e8", "version": "1.0"}},
+)
+METHODS = ("GET", "DELETE", "PATCH", "POST")
+TROUBLE = {
+    "reset": lambda emulator: emulator.reset_next(),
+    "drop": lambda emulator: emulator.drop_next(),
+    "lose": lambda emulator: emulator.lose_next(),
+    "stall": lambda emulator: emulator.stall_next(1.0),
+    "429": lambda emulator: emulator.fail_next(429),
+    "429, 7 s": lambda emulator: emulator.fail_next(429, retry_after=7),
+    "500": lambda emulator: emulator.fail_next(500),
+    "503": lambda emulator: emulator.fail_next(503),
+    "504": lambda emulator: emulator.fail_next(504),
+    "401": lambda emulator: emulator.fail_next(401),
+    "400": lambda emulator: emulator.fail_next(400),
+    "409": lambda emulator: emulator.fail_next(409),
+}
+DONE = "done"
+
+# trouble -> method -> (how often it was sent, pauses, how it ended)
+TABLE = {
+    "reset": dict.fromkeys(METHODS, (2, [2.0], DONE)),
+    "drop": {**dict.fromkeys(METHODS, (2, [2.0], DONE)), "POST": (1, [], AepTransportError)},
+    "lose": {
+        "GET": (2, [2.0], DONE),
+        "DELETE": (2, [2.0], AepNotFoundError),  # gone since the first time; delete_entity calls that done
+        "PATCH": (2, [2.0], AepPreconditionError),  # the first one moved the etag: read anew
+        "POST": (1, [], AepTransportError),
+    },
+    "429": dict.fromkeys(METHODS, (2, [2.0], DONE)),
+    "429, 7 s": dict.fromkeys(METHODS, (2, [7.0], DONE)),
+    "503": {**dict.fromkeys(METHODS, (2, [2.0], DONE)), "POST": (1, [], AepServerError)},
+    "401": dict.fromkeys(METHODS, (2, [], DONE)),
+    "400": dict.fromkeys(METHODS, (1, [], AepApiError)),
+}
+TABLE |= {"stall": TABLE["lose"], "500": TABLE["503"], "504": TABLE["503"], "409": TABLE["400"]}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("trouble", TABLE)
+def test_what_can_be_repeated_is_repeated(emulator, run, ask, make_dataflow, trouble, method):
+    request = a_request(method, emulator, make_dataflow())
+    before = len(emulator.entities("connections"))
+    TROUBLE[trouble](emulator)
+    times, pauses, outcome = TABLE[trouble][method]
+    if outcome is DONE:
+        assert run(ask(request)).status < 300
+    else:
+        with pytest.raises(AepApiError if outcome is AepApiError else outcome) as caught:
+            run(ask(request))
+        assert type(caught.value) is outcome
+    assert len(emulator.requests(method, request.path)) == times
+    assert run.pauses == pauses
+    created = len(emulator.entities("connections")) - before
+    assert created == (method == "POST" and (outcome is DONE or trouble in ("lose", "stall")))
+
+
+@pytest.mark.parametrize("trouble", ["reset", "drop", "lose", "stall"])
+def test_an_unanswered_request_says_whether_it_may_have_been_received(emulator, run, ask, trouble):
+    for _ in range(TRIES):
+        TROUBLE[trouble](emulator)
+    with pytest.raises(AepTransportError) as caught:
+        run(ask(CREATE))
+    assert caught.value.sent is (trouble != "reset")
+    assert "POST /connections" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("order", "error"),
+    [
+        (lambda emulator: emulator.fail_next(503, times=99), AepServerError),
+        (lambda emulator: emulator.fail_next(429, times=99), AepRateLimitError),
+        (lambda emulator: emulator.reset_next(times=99), AepTransportError),
+        (lambda emulator: emulator.drop_next(times=99), AepTransportError),
+    ],
+    ids=["503", "429", "reset", "drop"],
+)
+def test_after_five_tries_the_error_rises(emulator, run, order, error):
+    order(emulator)
+    with pytest.raises(error):
+        run(list_datasets())
+    assert run.pauses == [2.0, 4.0, 8.0, 16.0]
+    assert len(emulator.requests("GET")) == 5
+
+
+def test_different_troubles_count_together(emulator, run):
+    emulator.fail_next(503)
+    emulator.reset_next()
+    emulator.fail_next(429)
+    emulator.drop_next()
+    assert run(list_datasets())
+    assert run.pauses == [2.0, 4.0, 8.0, 16.0]
+
+
+def test_each_page_has_its_own_tries(emulator, run):
+    for number in range(150):
+        emulator.add_dataset(f"Extra {number}")
+    emulator.fail_next(503, times=3)
+    assert run.pauses == []
+    page_by_page = list_datasets()
+    assert len(run(page_by_page)) == 155
+    emulator.fail_next(503, times=4)
+    run(list_datasets())
+    assert run.pauses == [2.0, 4.0, 8.0, 2.0, 4.0, 8.0, 16.0]
+
+
+# The service says when
+
+
+def in_seconds(seconds):
+    """The date form of the header, ``seconds`` from now."""
+    return lambda clock: formatdate(clock() + seconds, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("header", "pause"),
+    [
+        ("7", 7.0),
+        ("38", 38.0),
+        ("60", 60.0),
+        ("0", 0.0),
+        ("-5", 0.0),
+        (in_seconds(20), 20.0),
+        (in_seconds(-20), 0.0),
+        ("soon", 2.0),
+        ("1.5", 2.0),
+        ("", 2.0),
+        ("9" * 400, 2.0),
+        ("9" * 5000, 2.0),
+    ],
+    ids=["7", "38", "60", "0", "negative", "date", "past date", "word", "fraction", "empty", "huge", "vast"],
+)
+def test_retry_after_is_honoured_when_it_can_be_read(emulator, run, clock, header, pause):
+    emulator.fail_next(429, retry_after=header(clock) if callable(header) else header)
+    assert run(list_datasets())
+    assert run.pauses == [pause]
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("61", 61.0), ("3600", 3600.0), (in_seconds(90), 90.0)])
+def test_a_long_retry_after_is_surfaced_at_once_with_the_number(emulator, run, clock, header, seconds):
+    emulator.fail_next(429, retry_after=header(clock) if callable(header) else header)
+    with pytest.raises(AepRateLimitError) as caught:
+        run(list_datasets())
+    assert caught.value.retry_after == seconds
+    assert run.pauses == []
+
+
+@pytest.mark.parametrize(("header", "pause"), [(1, 2.0), (20, 20.0), (3600, 60.0)])
+def test_a_failing_service_may_ask_for_a_longer_pause_up_to_a_minute(emulator, run, header, pause):
+    emulator.fail_next(503, retry_after=header)
+    assert run(list_datasets())
+    assert run.pauses == [pause]
+
+
+def test_jitter_stretches_pauses_by_up_to_half(emulator, run, credentials):
+    run.session = AepSession(credentials, now=emulator.clock, jitter=lambda: 1.0)
+    emulator.fail_next(503, times=4)
+    assert run(list_datasets())
+    assert run.pauses == [3.0, 6.0, 12.0, 24.0]
+
+
+def test_jitter_differs_from_one_session_to_the_next(emulator, credentials):
+    def first_pause():
+        session = AepSession(credentials, now=emulator.clock)
+        exchange = session.conduct(list_datasets(), sandbox="prod")
+        step = next(exchange)
+        while not isinstance(step, Pause):
+            try:
+                step = exchange.send(emulator.send(step))
+            except AepTransportError as error:
+                step = exchange.throw(error)
+        return step.seconds
+
+    emulator.reset_next(times=20)
+    pauses = {first_pause() for _ in range(20)}
+    assert len(pauses) > 1
+    assert all(2.0 <= pause <= 3.0 for pause in pauses)
+
+
+# Login in between
+
+
+def test_a_refused_token_and_a_busy_service_are_two_different_troubles(emulator, run, tokens):
+    emulator.fail_next(503)
+    emulator.fail_next(401)
+    emulator.fail_next(503)
+    assert run(list_datasets())
+    assert run.pauses == [2.0, 2.0]
+    assert len(tokens) == 2
+
+
+def test_a_missing_permission_is_not_asked_again(emulator, run, tokens):
+    emulator.fail_next(403)
+    with pytest.raises(AepAuthError):
+        run(list_datasets())
+    assert (len(emulator.requests("GET")), len(tokens), run.pauses) == (1, 1, [])
+
+
+def a_request(method, emulator, flow_id):
+    path = f"/flows/{flow_id}"
+    if method == "POST":
+        return CREATE
+    if method == "PATCH":
+        etag = emulator.entities("flows")[0]["etag"]
+        change = [{"op": "replace", "path": "/name", "value": "renamed"}]
+        return Request("PATCH", path, headers={"If-Match": etag}, json=change)
+    return Request(method, path)

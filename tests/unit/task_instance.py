@@ -1,0 +1,42 @@
+"""The part of Airflow's task instance that the provider touches, and a context around it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+
+@dataclass
+class FakeTaskInstance:
+    """Keeps XComs, which must be plain JSON: Airflow stores nothing else without further ado."""
+
+    dag_id: str = "exports"
+    run_id: str = "manual__2026-12-01"
+    task_id: str = "task"
+    map_index: int = -1
+    try_number: int = 1
+    max_tries: int = 0
+    xcoms: dict[tuple[str, int, str], Any] = field(default_factory=dict)
+    first_look: datetime | None = None
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        kept = json.loads(json.dumps(value))
+        assert kept == value
+        self.xcoms[self.task_id, self.map_index, key] = kept
+
+    def xcom_pull(self, *, key: str, task_ids: str, map_indexes: int) -> Any:
+        return self.xcoms.get((task_ids, map_indexes, key))
+
+    def pushed(self, key: str) -> Any:
+        return self.xcoms.get((self.task_id, self.map_index, key))
+
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:
+        return self.first_look
+
+
+def context_of(ti: FakeTaskInstance, **more: Any) -> dict[str, Any]:
+    run = SimpleNamespace(run_after=None, start_date=None, run_id=ti.run_id)
+    return {"ti": ti, "dag": None, "dag_run": run, "params": {}, **more}

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from pkgutil import resolve_name
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep import triggers
+from airflow_provider_aep.errors import (
+    AepAmbiguousNameError,
+    AepAuthError,
+    AepConfigError,
+    AepConflictError,
+    AepError,
+    AepNotFoundError,
+    AepPreconditionError,
+    AepRateLimitError,
+    AepRunFailedError,
+    AepServerError,
+    AepTransportError,
+    AepValidationError,
+    Problem,
+    error_from_json,
+    error_to_json,
+)
+from airflow_provider_aep.flowservice import exchange
+from airflow_provider_aep.triggers import EVENT_VERSION, AepDataflowRunTrigger
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def pauses(aep, clock, monkeypatch) -> list[float]:
+    """The trigger's pauses, in which the emulator's clock moves instead of ours."""
+    taken: list[float] = []
+
+    async def asleep(seconds: float) -> None:
+        taken.append(seconds)
+        clock.advance(seconds)
+
+    async def asleep_in_an_exchange(seconds: float) -> None:
+        clock.advance(seconds)
+
+    monkeypatch.setattr(triggers, "time", SimpleNamespace(time=clock))
+    monkeypatch.setattr(triggers, "asyncio", SimpleNamespace(sleep=asleep))
+    monkeypatch.setattr(
+        exchange,
+        "asyncio",
+        SimpleNamespace(sleep=asleep_in_an_exchange, get_running_loop=asyncio.get_running_loop),
+    )
+    return taken
+
+
+@pytest.fixture
+def trigger(make_dataflow, clock, now):
+    """``trigger(deadline=...)``: waits for a dataflow whose first run starts in an hour."""
+
+    def make(**changes: Any) -> AepDataflowRunTrigger:
+        return AepDataflowRunTrigger(
+            **{
+                "dataflow_id": changes.pop("dataflow_id", None) or make_dataflow(),
+                "started_after": now.isoformat(),
+                "started_before": None,
+                "expected_runs": 1,
+                "deadline": clock() + 3 * HOUR,
+                "poll_interval": 60.0,
+                "aep_conn_id": "aep_default",
+                "sandbox": None,
+                **changes,
+            }
+        )
+
+    return make
+
+
+def events(trigger: AepDataflowRunTrigger) -> list[Any]:
+    async def all_of_them() -> list[Any]:
+        return [event.payload async for event in trigger.run()]
+
+    return asyncio.run(all_of_them())
+
+
+def test_it_survives_the_way_to_the_triggerer(trigger):
+    path, arguments = trigger().serialize()
+    assert json.loads(json.dumps(arguments)) == arguments
+    again = resolve_name(path)(**json.loads(json.dumps(arguments)))
+    assert isinstance(again, AepDataflowRunTrigger)
+    assert again.serialize() == (path, arguments)
+
+
+def test_it_carries_names_of_connections_and_no_secret(aep, trigger, pauses):
+    waiting = trigger()
+    events(waiting)
+    for secret in (aep.client_secret, *aep._gateway._tokens):
+        assert secret not in f"{waiting.serialize()}{waiting!r}{vars(waiting)}"
+
+
+def test_it_pauses_before_its_first_look(aep, trigger, pauses):
+    waiting = trigger()
+    wait = waiting.run()
+
+    async def up_to_the_first_pause() -> None:
+        asked_before = len(aep.log)
+        triggers.asyncio.sleep = lambda seconds: asyncio.Event().wait()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(anext(wait), 0.05)
+        assert len(aep.log) == asked_before
+
+    asyncio.run(up_to_the_first_pause())
+
+
+def test_it_fires_once_with_the_run_as_the_service_told_it(aep, trigger, pauses):
+    (event,) = events(trigger())
+    (run,) = aep.entities("runs")
+    assert json.loads(json.dumps(event)) == event
+    assert event["version"] == EVENT_VERSION
+    assert event["status"] == "finished"
+    assert event["runs"] == [run]
+
+
+def test_a_run_that_failed_is_news_like_any_other(aep, trigger, pauses):
+    aep.script_runs(None, ["failed"])
+    (event,) = events(trigger())
+    assert event["status"] == "finished"
+    assert event["runs"][0]["metrics"]["statusSummary"]["status"] == "failed"
+
+
+def test_the_pauses_are_the_interval_give_or_take_a_tenth(trigger, pauses):
+    events(trigger(poll_interval=100.0))
+    assert len(pauses) > 30
+    assert all(90 <= pause <= 110 for pause in pauses)
+    assert len(set(pauses)) > 20  # many sensors spread
+
+
+def test_at_the_deadline_it_tells_what_it_saw_last(aep, trigger, pauses, clock):
+    aep.script_runs(None, ["in_progress"])
+    waiting = trigger()
+    (event,) = events(waiting)
+    (run,) = aep.entities("runs")
+    assert event == {
+        "version": EVENT_VERSION,
+        "status": "timeout",
+        "last_seen": f"run {run['id']} processing",
+    }
+    assert clock() == pytest.approx(waiting.deadline)
+
+
+def test_a_deadline_that_passed_while_the_triggerer_was_down_ends_the_wait_at_once(trigger, pauses, clock):
+    (event,) = events(trigger(deadline=clock() - 1))
+    assert (event["status"], event["last_seen"]) == ("timeout", "nothing yet")
+    assert pauses == []
+
+
+def test_a_short_time_left_is_not_overslept(trigger, pauses, clock):
+    (event,) = events(trigger(deadline=clock() + 5, poll_interval=600.0))
+    assert pauses == [5.0]
+    assert event["last_seen"] == "no run has started yet"
+
+
+def test_it_leaves_a_busy_service_alone_for_as_long_as_it_asks(aep, trigger, pauses):
+    waiting = trigger()
+    aep.fail_next(429, retry_after=950, match="GET /runs")
+    events(waiting)
+    assert pauses[0] < 70
+    assert pauses[1] == 950
+    assert pauses[2] < 70
+
+
+def test_a_service_that_is_down_for_an_hour_is_waited_out(aep, trigger, pauses):
+    waiting = trigger()
+    aep.fail_next(503, times=100, match="GET /runs")
+    (event,) = events(waiting)
+    assert event["status"] == "finished"
+
+
+def test_a_run_beyond_the_window_is_not_the_one(trigger, pauses, now):
+    (event,) = events(trigger(started_before=(now + timedelta(minutes=30)).isoformat()))
+    assert event["status"] == "timeout"
+
+
+def test_it_only_reads(aep, trigger, pauses):
+    waiting = trigger()
+    aep.log.clear()
+    events(waiting)
+    assert {request.method for request in aep.log if not request.path.startswith("/ims/")} == {"GET"}
+
+
+def test_a_token_that_expires_is_no_news(aep, trigger, pauses):
+    waiting = trigger()
+    events(trigger(deadline=1.0))
+    aep.expire_tokens()
+    (event,) = events(waiting)
+    assert event["status"] == "finished"
+
+
+@pytest.mark.parametrize(("status", "kind"), [(403, AepAuthError), (404, AepNotFoundError)])
+def test_what_no_waiting_mends_is_told_with_its_class(aep, trigger, pauses, status, kind):
+    waiting = trigger()
+    aep.fail_next(status, match="GET /runs")
+    (event,) = events(waiting)
+    assert json.loads(json.dumps(event)) == event
+    assert event["status"] == "error"
+    again = error_from_json(event["error"])
+    assert type(again) is kind
+    assert again.status == status
+
+
+def test_an_error_that_nobody_expected_is_news_and_no_crash(trigger, pauses, monkeypatch):
+    waiting = trigger()
+    monkeypatch.delenv("AIRFLOW_CONN_AEP_DEFAULT")
+    (event,) = events(waiting)
+    assert event["status"] == "error"
+    assert "aep_default" in str(error_from_json(event["error"]))
+
+
+def test_being_cancelled_ends_it_without_an_event(trigger, pauses, monkeypatch):
+    async def cancelled() -> list[Any]:
+        monkeypatch.setattr(triggers, "asyncio", asyncio)
+        seen: list[Any] = []
+
+        async def run() -> None:
+            seen.extend([event async for event in trigger().run()])
+
+        task = asyncio.create_task(run())
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return seen
+
+    assert asyncio.run(cancelled()) == []
+
+
+def test_twenty_triggers_do_not_hold_up_the_loop(trigger, pauses):
+    waiting = trigger()
+
+    async def together() -> float:
+        loop = asyncio.get_running_loop()
+        longest, before, going = 0.0, loop.time(), True
+
+        async def beat() -> None:
+            nonlocal longest, before
+            while going:
+                before = loop.time()
+                await asyncio.sleep(0.005)
+                longest = max(longest, loop.time() - before - 0.005)
+
+        heart = asyncio.create_task(beat())
+        looks = await asyncio.gather(*(waiting._look(ask_why=True) for _ in range(20)))
+        going = False
+        await heart
+        assert len(looks) == 20
+        return longest
+
+    assert asyncio.run(together()) < 0.25  # a whole look takes milliseconds; a blocked loop would show
+
+
+API = {"doing": "GET /runs", "message": "no", "code": "FLOW-1-2", "request_id": "r", "hint": "Look."}
+ERRORS = [
+    AepError("x"),
+    AepConfigError("x"),
+    AepValidationError("the ids", [Problem("/a", "is missing")], "Mend it."),
+    AepTransportError("x", sent=True),
+    AepAuthError(status=403, **API),
+    AepNotFoundError(status=404, **API),
+    AepPreconditionError(status=412, **API),
+    AepRateLimitError(status=429, retry_after=900.0, **API),
+    AepServerError(status=503, **API),
+    AepAmbiguousNameError("x", ["a", "b"]),
+    AepConflictError("x", ["a"]),
+    AepRunFailedError("x", {"outcome": "fail"}),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_an_error_keeps_class_words_and_details_through_an_event(error):
+    again = error_from_json(json.loads(json.dumps(error_to_json(error))))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
