@@ -1,0 +1,70 @@
+"""Parsing a DAG file, which Airflow does all the time, costs next to nothing and asks nobody."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "dags_examples").glob("*.py"))
+PARSE = """
+import runpy, socket, sys, time
+
+def closed(*_, **__):
+    raise AssertionError("the network was asked")
+
+socket.socket.connect = socket.socket.connect_ex = socket.create_connection = socket.getaddrinfo = closed
+from airflow.providers.common.compat.sdk import DAG, Param, BaseOperator, BaseSensorOperator, XCom
+from airflow.providers.common.compat.notifier import BaseNotifier
+from airflow.timetables.interval import CronDataIntervalTimetable
+from airflow import settings
+
+def no_database(*_, **__):
+    raise AssertionError("the database was asked")
+
+if getattr(settings, "engine", None) is not None:
+    from sqlalchemy import event
+    event.listen(settings.engine, "connect", no_database)
+before, started = set(sys.modules), time.process_time()
+for file in sys.argv[1:]:
+    assert len(runpy.run_path(file)["dag"].tasks) > 1
+spent = time.process_time() - started
+for name in sorted(set(sys.modules) - before):
+    print(name)
+assert spent < 1, f"{spent:.2f} s"
+"""
+NOT_FOR_PARSING = (
+    "requests",
+    "urllib3",
+    "airflow_provider_aep.hooks",
+    "airflow_provider_aep.triggers",
+    "airflow_provider_aep.emulator",
+    "airflow_provider_aep.flowservice",
+)
+
+
+def test_examples_are_parsed_without_network_database_or_a_heavy_import(tmp_path):
+    assert len(EXAMPLES) >= 3
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/never.db",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE, *map(str, EXAMPLES)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "never.db").exists()
+    imported = done.stdout.split()
+    assert "airflow_provider_aep.sensors" in imported
+    heavy = [name for name in imported if name.startswith(NOT_FOR_PARSING)]
+    assert heavy == []

@@ -1,0 +1,192 @@
+"""Every example DAG, run by Airflow against the emulator behind real HTTP."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flowservice.connections import (
+    create_base_connection,
+    create_source_connection,
+    create_target_connection,
+)
+from airflow_provider_aep.flowservice.dataflows import create_dataflow
+from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, DESTINATIONS
+from airflow_provider_aep.flowservice.schedule import parse_schedule
+from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.links import AepDataflowLink
+from airflow_provider_aep.sensors import VERDICT_KEY
+
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.skipif(importlib.util.find_spec("pyarrow") is None, reason="exported files need pyarrow"),
+]
+
+
+def files(root: Path) -> list[Path]:
+    return [file for file in root.rglob("*") if file.is_file()]
+
+
+def test_s3_step_by_step(run_dag, aep_server, aep_emulator_options, states, pulled):
+    run = run_dag("aep_provision_s3", name="crm-nightly")
+    assert set(states(run).values()) == {"success"}
+    aep = aep_server.emulator
+    (flow,) = aep.entities("flows")
+    (target,) = aep.entities("targetConnections")
+    assert flow["id"] == pulled(run, "create_dataflow")
+    assert (flow["scheduleParams"]["timeUnit"], flow["scheduleParams"]["interval"]) == ("hour", 3)
+    assert target["params"]["bucketName"] == "acme-exports"
+    assert target["params"]["datasetFileType"] == "PARQUET"
+    assert pulled(run, "create_dataflow", AepDataflowLink.xcom_key).endswith(flow["id"])
+
+    verdict = pulled(run, "wait_for_first_run")
+    assert verdict == pulled(run, "wait_for_first_run", VERDICT_KEY)
+    assert (verdict["outcome"], verdict["dataflow_name"]) == ("ok", "crm-nightly")
+    assert verdict["records_out"] >= 840
+    root = aep_emulator_options["root"]
+    assert all(file.suffix == ".parquet" for file in files(root / "acme-exports" / "aep" / "crm"))
+    assert len(files(root)) == verdict["files"]
+
+
+PLACES = {
+    "s3": ("aep_s3", {"bucketName": "acme-exports", "path": "aep"}),
+    "azure_blob": ("aep_blob", {"container": "acme-exports", "path": "aep"}),
+    "adls_gen2": ("aep_adls", {"path": "aep"}),
+    "data_landing_zone": (None, {"path": "aep"}),
+    "gcs": ("aep_gcs", {"bucketName": "acme-exports", "path": "aep"}),
+    "sftp": ("aep_sftp", {"remotePath": "aep"}),
+    "sftp with a key": ("aep_sftp_key", {"remotePath": "aep"}),
+}
+
+
+@pytest.mark.airflow3
+@pytest.mark.parametrize("place", PLACES)
+def test_any_of_the_six_destinations(run_dag, aep_server, aep_emulator_options, states, pulled, place):
+    conn_id, location = PLACES[place]
+    destination = DESTINATIONS[place.split()[0]]
+    run = run_dag(
+        "aep_provision_any", destination=destination.slug, credentials_conn_id=conn_id, name="loyalty"
+    )
+    assert set(states(run).values()) == {"success"}
+    aep = aep_server.emulator
+    ((flow,), (base,)) = aep.entities("flows"), aep.entities("connections")
+    ((target,), (source,)) = aep.entities("targetConnections"), aep.entities("sourceConnections")
+    assert flow["flowSpec"]["id"] == destination.flow_spec_id
+    assert base["connectionSpec"]["id"] == destination.connection_spec_id
+    assert {key: target["params"][key] for key in location} == location
+    assert (target["params"]["datasetFileType"], target["params"]["compression"]) == ("JSON", "GZIP")
+    assert [each["name"] for each in source["params"]["datasets"]] == ["Loyalty Profiles"]
+    assert (flow["sourceConnectionIds"], flow["targetConnectionIds"]) == ([source["id"]], [target["id"]])
+    if place == "sftp with a key":
+        assert base["auth"]["specName"] == "SFTP with SSH Key"
+    if place == "data_landing_zone":
+        assert "auth" not in base
+    assert pulled(run, "wait_for_first_run")["outcome"] == "ok"
+    assert all(file.name.endswith(".json.gz") for file in files(aep_emulator_options["root"]))
+    assert files(aep_emulator_options["root"])
+
+
+def export(name: str, **schedule: Any) -> str:
+    """A three-hourly export to the Data Landing Zone; its id."""
+    hook, now = AepHook(), datetime.now(tz=UTC)
+    made = {"name": name, "destination": DATA_LANDING_ZONE}
+    source = hook.run(create_source_connection(name=name, datasets=["5ef3e3259ad2a1191ab7dd7d"]))
+    base = hook.run(create_base_connection(**made, login=None))
+    params = {"path": name, "datasetFileType": "JSON"}
+    target = hook.run(create_target_connection(**made, base_connection_id=base.id, target_params=params))
+    words = {"every": "3h", "end": now + timedelta(days=30), **schedule}
+    flow = hook.run(
+        create_dataflow(
+            **made,
+            source_connection_id=source.id,
+            target_connection_id=target.id,
+            schedule=parse_schedule(words, now=now),
+            now=now,
+        )
+    )
+    return flow.id
+
+
+LAST_HOUR = timedelta(minutes=50)
+
+
+@pytest.fixture
+def on_the_hour() -> datetime:
+    """When the hourly run is due that judges the hour before."""
+    return datetime.now(tz=UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def test_the_monitor_alerts_on_what_failed_and_what_is_empty(
+    run_dag, aep_server, on_the_hour, states, pulled
+):
+    aep = aep_server.emulator
+    exports = {}
+    for kind in ("success", "failed", "zero"):
+        aep.script_runs(kind, [kind])
+        exports[kind] = export(kind, start=on_the_hour - LAST_HOUR)
+    export("not due", start=datetime.now(tz=UTC) + timedelta(days=1))
+
+    told: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def listen(names: dict[str, Any]) -> None:
+        names["alert"].send = lambda text, about: told.__setitem__(
+            about["verdict"]["dataflow_name"], (text, dict(about))
+        )
+
+    run = run_dag("aep_monitor_exports", at=on_the_hour, prepare=listen)
+    due = pulled(run, "list_dataflows")
+    assert {each["id"] for each in due} == set(exports.values())
+    verdicts = {
+        (verdict := pulled(run, "judge_runs", VERDICT_KEY, index))["dataflow_name"]: verdict
+        for index in range(3)
+    }
+    assert {name: verdict["outcome"] for name, verdict in verdicts.items()} == {
+        "success": "ok",
+        "failed": "fail",
+        "zero": "warn",
+    }
+    index = {each["name"]: position for position, each in enumerate(due)}
+    assert {name: states(run)[f"judge_runs/{index[name]}"] for name in index} == {
+        "success": "success",
+        "failed": "failed",
+        "zero": "success",
+    }
+    assert str(run.state) == "failed"
+    assert set(told) == {"failed", "zero"}
+    assert told["failed"][0].startswith("AEP export failed FAILED: run ")
+    assert told["failed"][0].endswith("ACTIVATION_BATCH-0000-FAILED: Job aborted.")
+    assert told["zero"][0].startswith("AEP export zero is EMPTY: run ")
+    for name, (_, about) in told.items():
+        assert about["verdict"] == verdicts[name]
+        assert about["map_index"] == index[name]
+        assert about["link"].endswith(exports[name])
+        assert json.loads(json.dumps(about)) == about
+
+
+def test_the_monitor_without_a_sender_alerts_in_the_log(run_dag, aep_server, on_the_hour, logged):
+    aep_server.emulator.script_runs(None, ["failed"])
+    flow = export("nightly", start=on_the_hour - LAST_HOUR)
+    run_dag("aep_monitor_exports", at=on_the_hour)
+    assert "AEP export nightly FAILED: run " in logged()
+    assert f"/browse/{flow}" in logged()
+
+
+def test_the_monitor_watches_all_dataflows_from_a_moment_on(run_dag, aep_server, pulled):
+    aep_server.emulator.script_runs(None, ["zero"])
+    since = datetime.now(tz=UTC).isoformat()
+    flow = export("nightly")  # starts now, which is not in the hour before
+    run = run_dag("aep_monitor_exports", since=since)
+    assert [each["id"] for each in pulled(run, "list_dataflows")] == [flow]
+    assert pulled(run, "judge_runs", VERDICT_KEY, 0)["status"] == "zero_records"
+
+
+def test_a_monitor_with_nothing_due_has_nothing_to_say(run_dag, aep_server, states):
+    run = run_dag("aep_monitor_exports")
+    assert states(run)["list_dataflows"] == "success"
+    assert states(run)["judge_runs"] == "skipped"
+    assert str(run.state) == "success"
