@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
@@ -226,8 +227,16 @@ def check_sandbox(field: str, name: str) -> str:
 
 _sessions: dict[tuple[Any, ...], tuple[AepSession, RequestsTransport]] = {}
 _sessions_lock = threading.Lock()
-# A forked task must not share its parent's sockets, nor wait for a token that only the parent fetches.
-os.register_at_fork(after_in_child=_sessions.clear)
+
+
+def _start_afresh() -> None:
+    """A forked task must not share its parent's sockets, nor wait for what only the parent's threads do."""
+    global _sessions_lock
+    _sessions.clear()
+    _sessions_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_start_afresh)
 
 
 def _shared(connection: AepConnection) -> tuple[AepSession, RequestsTransport]:
@@ -235,6 +244,9 @@ def _shared(connection: AepConnection) -> tuple[AepSession, RequestsTransport]:
     key = (connection.credentials, connection.platform_url, connection.proxy, connection.ca_bundle)
     with _sessions_lock:
         if key not in _sessions:
+            # Airflow masks the password and what is called a secret; a proxy's login is neither.
+            if proxy_password := urlsplit(connection.proxy or "").password:
+                mask_secret(proxy_password)
             _sessions[key] = (
                 AepSession(connection.credentials, on_token=mask_secret),
                 RequestsTransport(

@@ -51,6 +51,7 @@ class AepDataflowRunSensor(BaseSensorOperator):
     :param started_before: the end of the window, likewise; by default it is open, and later runs are judged
         too, if they are there when the sensor looks. Templated.
     :param expected_runs: how many runs must have appeared. One tick makes one run, or one for each dataset.
+        Templated.
     :param on_failed: ``fail``, ``warn``, ``skip`` or ``ok`` for a run that failed.
     :param on_partial: the same for a run that lost or skipped records, or carries errors.
     :param on_zero_records: the same for a run that succeeded and exported nothing.
@@ -68,6 +69,7 @@ class AepDataflowRunSensor(BaseSensorOperator):
         "dataflow_id",
         "started_after",
         "started_before",
+        "expected_runs",
     )
     operator_extra_links = (AepDataflowLink(),)
     ui_color = "#fbe3e0"
@@ -109,7 +111,9 @@ class AepDataflowRunSensor(BaseSensorOperator):
         return AepHook(self.aep_conn_id, sandbox=self.sandbox)
 
     def execute(self, context: Any) -> Any:
-        self._check()
+        # Refused now, what is misspelt, and not after hours of waiting.
+        self._policy()
+        self._expected()
         push_dataflow_link(context, self.hook.dataflow_url(self.dataflow_id))
         with self._lenient():
             if self.deferrable:
@@ -172,7 +176,8 @@ class AepDataflowRunSensor(BaseSensorOperator):
                 dataflow_id=self.dataflow_id,
                 started_after=started_after.isoformat(),
                 started_before=started_before.isoformat() if started_before else None,
-                expected_runs=self.expected_runs,
+                asked_to_wait=sighting.wait_seconds,
+                expected_runs=self._expected(),
                 deadline=deadline,
                 poll_interval=self.poke_interval,
                 aep_conn_id=self.aep_conn_id,
@@ -194,7 +199,7 @@ class AepDataflowRunSensor(BaseSensorOperator):
                 now=datetime.now(tz=UTC),
                 started_after=started_after,
                 started_before=started_before,
-                expected=self.expected_runs,
+                expected=self._expected(),
                 ask_why=True,
             )
         )
@@ -202,9 +207,11 @@ class AepDataflowRunSensor(BaseSensorOperator):
         self.log.info("Dataflow %s: %s", self.dataflow_id, sighting.told)
         return sighting
 
-    def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
+    def _get_next_poke_interval(self, started_at: Any, run_duration: Any, poke_count: int) -> float:
         # A service that asks to be left alone is, also when Airflow's own loop does the waiting.
-        return max(float(super()._get_next_poke_interval(*args, **kwargs)), self._asked_to_wait)
+        usual = float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
+        left = float(self.timeout - run_duration())
+        return max(usual, min(self._asked_to_wait, left))
 
     def _conclude(self, context: Any, runs: Sequence[DataflowRun]) -> dict[str, Any]:
         """Judge finished runs, keep the verdict, and end the task as the policy says."""
@@ -239,12 +246,13 @@ class AepDataflowRunSensor(BaseSensorOperator):
             f"Sensor has timed out after {self.timeout:g} seconds. Last seen: {last_seen}."
         )
 
-    def _check(self) -> None:
-        """Refuse what is misspelt now, and not after hours of waiting."""
-        self._policy()
-        if not isinstance(self.expected_runs, int) or self.expected_runs < 1:
-            problem = Problem("expected_runs", "must be a whole number, at least 1")
-            raise AepValidationError("the sensor", [problem])
+    def _expected(self) -> int:
+        text = str(self.expected_runs)
+        if text.isdecimal() and int(text) > 0:
+            return int(text)
+        raise AepValidationError(
+            "the sensor", [Problem("expected_runs", "must be a whole number, at least 1")]
+        )
 
     def _policy(self) -> Any:
         from airflow_provider_aep.monitoring.verdict import RunPolicy
@@ -261,8 +269,12 @@ class AepDataflowRunSensor(BaseSensorOperator):
         # A run that was triggered by hand has no data interval on Airflow 3.
         run = context["dag_run"]
         start = context.get("data_interval_start") or getattr(run, "run_after", None) or run.start_date
-        before = self.started_before
-        return (
-            parse_moment("started_after", self.started_after or start or datetime.now(tz=UTC)),
-            parse_moment("started_before", before) if before else None,
-        )
+        after = parse_moment("started_after", self.started_after or start or datetime.now(tz=UTC))
+        if not self.started_before:
+            return after, None
+        before = parse_moment("started_before", self.started_before)
+        if before <= after:
+            raise AepValidationError(
+                "the window", [Problem("started_before", "must be later than started_after")]
+            )
+        return after, before

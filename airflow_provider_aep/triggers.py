@@ -32,6 +32,7 @@ class AepDataflowRunTrigger(BaseTrigger):
     :param poll_interval: seconds between two looks, give or take a tenth.
     :param aep_conn_id: the Airflow connection.
     :param sandbox: overrides the connection's.
+    :param asked_to_wait: how long the service asked the sensor, which has just looked, to leave it alone.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class AepDataflowRunTrigger(BaseTrigger):
         aep_conn_id: str,
         sandbox: str | None,
         started_before: str | None = None,
+        asked_to_wait: float = 0.0,
     ) -> None:
         super().__init__()
         self.dataflow_id = dataflow_id
         self.started_after = started_after
         self.started_before = started_before
+        self.asked_to_wait = asked_to_wait
         self.expected_runs = expected_runs
         self.deadline = deadline
         self.poll_interval = poll_interval
@@ -63,6 +66,7 @@ class AepDataflowRunTrigger(BaseTrigger):
                 "dataflow_id": self.dataflow_id,
                 "started_after": self.started_after,
                 "started_before": self.started_before,
+                "asked_to_wait": self.asked_to_wait,
                 "expected_runs": self.expected_runs,
                 "deadline": self.deadline,
                 "poll_interval": self.poll_interval,
@@ -76,7 +80,7 @@ class AepDataflowRunTrigger(BaseTrigger):
 
     async def _wait(self) -> dict[str, Any]:
         """Look until the runs have finished, the deadline passes, or waiting cannot help any more."""
-        told, asked = "nothing yet", 0.0
+        told, asked = "nothing yet", self.asked_to_wait
         while (left := self.deadline - time.time()) > 0:
             # Pausing comes first: the sensor has just looked, and a trigger that fires while its task is
             # still being put to sleep can confuse the scheduler.

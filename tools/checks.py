@@ -20,7 +20,7 @@ LINT: dict[str, tuple[str, ...]] = {
     "types": ("mypy",),
 }
 TESTS_3_3 = ("pytest", "-q")
-TESTS_2_11 = ("pytest", "-q", "--ignore=tests/browser", "-m", "not airflow3 and not stack")
+TESTS_2_11 = ("pytest", "-q", "-m", "not airflow3 and not stack")
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ class AirflowApi:
         dag_id: str,
         run_id: str,
         *,
-        seconds: float = 300,
+        seconds: float = 180,
         on_change: Callable[[str, str | None], None] | None = None,
     ) -> str:
         """Wait until a run has finished; return ``success`` or ``failed``.

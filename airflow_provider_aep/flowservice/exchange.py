@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -161,3 +162,6 @@ async def adrive(exchange: Exchange[T], transport: Transport) -> T:
 @cache
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=8, thread_name_prefix="aep")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)  # threads do not survive a fork

@@ -183,6 +183,8 @@ def _moment(field: str, given: object, problems: list[Problem]) -> datetime | No
     if given is None or given == "":
         return None
     try:
+        if isinstance(given, int) and not isinstance(given, bool):
+            given = str(given)
         # eight digits are a date, as {{ ds_nodash }} renders it
         if isinstance(given, str) and not re.fullmatch(r"\d{1,7}|\d{9,17}(\.\d+)?", given):
             given = datetime.fromisoformat(given)
@@ -190,7 +192,7 @@ def _moment(field: str, given: object, problems: list[Problem]) -> datetime | No
             # pendulum's datetimes pass here too; a plain one leaves, which pickles and compares alike
             aware = given if given.tzinfo else given.replace(tzinfo=UTC)
             return datetime.fromtimestamp(aware.timestamp(), tz=UTC)
-        if isinstance(given, int | float | str) and not isinstance(given, bool):
+        if isinstance(given, float | str):
             seconds = float(given)
             if seconds > LATEST:
                 problems.append(Problem(field, "must be in epoch seconds; this looks like milliseconds"))

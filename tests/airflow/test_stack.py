@@ -106,10 +106,10 @@ def eventually(found: Callable[[], object], what: str, *, seconds: float = 60) -
 
 
 def kill_worker(airflow: AirflowStack, dag_id: str, run_id: str) -> None:
-    """SIGKILL the process that runs the only task of a DAG run."""
+    """SIGKILL the process that runs the only task of a DAG run; its supervisor has another title."""
     (task,) = airflow.api.task_instances(dag_id, run_id)
     for process in psutil.process_iter(["cmdline"]):
-        if task["id"] in " ".join(process.info["cmdline"] or ()):
+        if " ".join(process.info["cmdline"] or ()).startswith(f"airflow worker -- {task['id']}"):
             process.kill()
             return
     raise AssertionError("no process runs that task")

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import json
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_aep.emulator.__main__ import _parser
+from airflow_provider_aep.emulator.control import LEVERS
+from airflow_provider_aep.emulator.faults import SAYS
+from airflow_provider_aep.emulator.run_documents import KINDS
+from airflow_provider_aep.monitoring.verdict import Verdict
+from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.provider_info import get_provider_info
+from airflow_provider_aep.sensors import AepDataflowRunSensor
 
 try:
     from airflow.dag_processing.dagbag import DagBag
@@ -27,12 +35,13 @@ PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"`([^`\n]+)`")
 URL = re.compile(r"https?://[^\s`'\")>|]+")
 
 # Who a page may name: Adobe, this machine, and the storages in examples. No package registry is among them.
 HOSTS = {
     *("platform.adobe.io", "ims-na1.adobelogin.com", "experience.adobe.com", "127.0.0.1"),
-    *("semver.org", "dfs.core.windows.net"),
+    *("semver.org", "acme.dfs.core.windows.net"),
 }
 # Modules whose public classes a user meets.
 FACE = ("errors", "hooks", "links", "notifications", "sensors", "triggers")
@@ -170,3 +179,45 @@ def test_every_operator_argument_is_explained() -> None:
         if name.endswith("Operator"):
             for field in found.template_fields:  # type: ignore[attr-defined]
                 assert f"`{field}`" in page, f"{name}.{field}"
+
+
+def arguments(found: type) -> set[str]:
+    return set(inspect.signature(found.__init__).parameters) - {"self", "kwargs"}  # type: ignore[misc]
+
+
+def words(page: str) -> set[str]:
+    """What a page of docs/ sets in code type."""
+    return set(CODE.findall(FENCE.sub("", (CHECKOUT / "docs" / page).read_text())))
+
+
+@pytest.mark.parametrize("found", [AepDataflowRunSensor, AepRunNotifier], ids=lambda found: found.__name__)
+def test_every_argument_of_sensor_and_notifier_is_explained(found: type) -> None:
+    assert arguments(found) - words("sensor.md") == set()
+
+
+def test_every_field_of_a_verdict_is_explained() -> None:
+    assert {field.name for field in fields(Verdict)} - words("sensor.md") == set()
+
+
+def test_every_option_of_the_emulator_is_explained_with_its_default() -> None:
+    page = (CHECKOUT / "docs" / "emulator.md").read_text()
+    for option in _parser()._actions:
+        name, default = option.option_strings[-1], option.default
+        # A default that is worked out later is told in words.
+        told = "" if default is None else "off" if default is False else f"{default}".removesuffix(".0")
+        assert name == "--help" or re.search(rf"^\| `{name}` \| `?{told}", page, re.MULTILINE), name
+
+
+def test_every_lever_fault_and_kind_of_run_is_explained() -> None:
+    assert {*map(" ".join, LEVERS), *SAYS, *KINDS} - words("emulator.md") == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_and_make_targets_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text()
+    targets = set(re.findall(r"^([a-z]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE)) - targets == set()
+    tops = (CHECKOUT, CHECKOUT / "airflow_provider_aep")
+    folders = "|".join(each.name for top in tops for each in top.iterdir() if each.is_dir())
+    for name in re.findall(rf"`((?:{folders})/[\w./-]*)`", text):
+        assert any((top / name).exists() for top in tops), name

@@ -30,7 +30,6 @@ FLOORS = {
     "notifications": 6,
     "operators": 6,
     "sensors": 6,
-    "cli": 6,
 }
 FIRST_FLOOR_OF_AIRFLOW = 4
 # What the emulator may know of the package it stands in for: the words of a conversation, nothing else.

@@ -220,6 +220,14 @@ def test_a_fetched_token_is_masked_in_airflows_logs(aep, masker, monkeypatch):
     assert "***" in record.getMessage()
 
 
+def test_the_password_of_a_proxy_is_masked_in_airflows_logs(connect, masker, monkeypatch):
+    monkeypatch.setattr(hooks, "drive", lambda exchange, transport: exchange.close())
+    connect({"proxy": "http://user:pr0xy-passw0rd@127.0.0.1:1"}).run(list_datasets())
+    record = logging.LogRecord("x", logging.INFO, "f", 1, "through %s", ("pr0xy-passw0rd",), None)
+    masker.filter(record)
+    assert "pr0xy-passw0rd" not in record.getMessage()
+
+
 def test_the_link_names_tenant_and_sandbox(connect):
     hook = connect({"tenant": "@_acme"})
     assert hook.dataflow_url("f-1") == (

@@ -597,7 +597,7 @@ def test_a_dataflow_that_is_deleted_while_waiting_is_not_found(aep, watch, night
     assert type(outcome.error) is AepNotFoundError
 
 
-@pytest.mark.parametrize("expected", [0, -1, "2", 1.5, None])
+@pytest.mark.parametrize("expected", [0, -1, "two", 1.5, None])
 @each_mode
 def test_a_number_of_runs_that_is_none_fails_before_any_waiting(aep, watch, nightly, mode, expected):
     outcome = watch(mode, dataflow_id=nightly(), started_after=watch.now(), expected_runs=expected)
@@ -621,6 +621,36 @@ def test_a_service_that_asks_for_time_gets_it(aep, watch, nightly, mode):
         between=[refuse, lambda: looks.append(watch.clock())],
     )
     assert looks[1] - looks[0] == 2000
+
+
+@each_mode
+def test_a_service_that_asks_for_time_at_the_first_look_gets_it_too(aep, watch, nightly, mode):
+    flow = nightly("success")
+    aep.fail_next(429, times=1, match="GET /runs", retry_after=2000)
+    begun = watch.clock()
+    looks: list[float] = []
+    watch(mode, dataflow_id=flow, started_after=watch.now(), between=[lambda: looks.append(watch.clock())])
+    assert looks[0] - begun == 2000
+
+
+@each_mode
+def test_a_service_that_asks_for_more_time_than_there_is_does_not_outlast_the_timeout(
+    aep, watch, nightly, mode
+):
+    flow = nightly("in_progress")
+    aep.fail_next(429, times=1, match="GET /runs", retry_after=50 * HOUR)
+    begun = watch.clock()
+    outcome = watch(mode, dataflow_id=flow, started_after=watch.now(), timeout=HOUR)
+    assert type(outcome.error).__name__ == "AirflowSensorTimeout"
+    assert watch.clock() - begun < 1.5 * HOUR
+
+
+@each_mode
+def test_a_window_that_ends_before_it_begins_is_refused(aep, watch, nightly, mode):
+    now = watch.now()
+    outcome = watch(mode, dataflow_id=nightly(), started_after=now, started_before=now)
+    assert isinstance(outcome.error, AepValidationError)
+    assert "started_before must be later than started_after" in outcome.told
 
 
 @pytest.mark.parametrize("policy", ["on_failed", "on_partial", "on_zero_records"])

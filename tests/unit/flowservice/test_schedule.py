@@ -323,6 +323,7 @@ def test_a_schedule_that_cannot_be_read_has_no_ticks(schedule):
 
 def test_a_date_as_airflow_renders_it_without_dashes_is_a_date():
     assert parse_moment("started_after", "20261201") == datetime(2026, 12, 1, tzinfo=UTC)
+    assert parse_moment("started_after", 20261201) == datetime(2026, 12, 1, tzinfo=UTC)  # native rendering
 
 
 @pytest.mark.parametrize("given", [None, ["3h"], 3])
