@@ -130,9 +130,9 @@ def test_a_worker_killed_between_its_post_and_its_xcom_leaves_one_entity(stage: 
 
 
 def test_a_deferred_wait_outlives_an_outage_and_an_expired_token(stage: Stage) -> None:
-    dataflow_id = stage.dataflow("outage")
-    stage.emulator.script_runs(dataflow_id, ["in_progress"])
     since = datetime.now(tz=UTC).isoformat()
+    stage.emulator.script_runs("outage", ["in_progress"])
+    dataflow_id = stage.dataflow("outage")
     run_id = stage.airflow.api.trigger("aep_wait", {"dataflow_id": dataflow_id, "started_after": since})
     states = stage.airflow.api.task_states
     eventually(lambda: states("aep_wait", run_id).get("wait") == "deferred", "deferral")
@@ -154,9 +154,9 @@ def test_a_deferred_wait_outlives_an_outage_and_an_expired_token(stage: Stage) -
 
 
 def test_a_failed_run_turns_the_task_red_with_adobes_error_and_an_alert(stage: Stage) -> None:
-    dataflow_id = stage.dataflow("doomed")
-    stage.emulator.script_runs(dataflow_id, ["failed"] * 20)
     since = datetime.now(tz=UTC).isoformat()
+    stage.emulator.script_runs("doomed", ["failed"] * 20)
+    dataflow_id = stage.dataflow("doomed")
     run_id = stage.airflow.api.trigger("aep_wait", {"dataflow_id": dataflow_id, "started_after": since})
 
     assert stage.airflow.api.wait_for_run("aep_wait", run_id) == "failed"
