@@ -181,7 +181,14 @@ def error_to_json(error: AepError) -> dict[str, Any]:
 
 def error_from_json(told: Mapping[str, Any]) -> AepError:
     """The error that ``error_to_json`` described; a plain ``AepError`` for a class that is not ours."""
-    kind, args = globals().get(str(told.get("class"))), told.get("args") or []
+    kind, args = globals().get(str(told.get("class"))), told.get("args")
+    try:
+        return _revive(kind, args)
+    except (TypeError, ValueError, IndexError, KeyError):
+        return AepError(f"{told.get('class')}: {args}")
+
+
+def _revive(kind: Any, args: Any) -> AepError:
     if not (isinstance(kind, type) and issubclass(kind, AepError)):
         return AepError(*map(str, args))
     if issubclass(kind, AepApiError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_aep.errors import AepConfigError, AepError
 from airflow_provider_aep.flowservice.destinations import Destination
-from airflow_provider_aep.flowservice.entities import list_entities
+from airflow_provider_aep.flowservice.entities import list_entities, mapping
 from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
 from airflow_provider_aep.flowservice.logins import login_from_fields
 from airflow_provider_aep.flowservice.session import SCOPES, TOKEN_URL, AepCredentials, AepSession
@@ -40,6 +40,8 @@ from airflow_provider_aep.provider_info import (
 T = TypeVar("T")
 
 _SANDBOX = re.compile(r"[a-z0-9][a-z0-9-]{0,255}")
+_TENANT = re.compile(r"[@_]*[0-9A-Za-z][0-9A-Za-z._-]{0,255}")
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,48 +61,31 @@ class AepConnection:
 
         :raises AepConfigError: naming every field that is missing or wrong, and none of the values.
         """
+        extra = mapping(extra)
+        given = {"login": conn.login, "password": conn.password, "host": _platform_url(conn)}
+        given |= {f"extra.{key}": extra.get(key) for key in CONN_FIELDS}
+        texts: dict[str, str] = {}
         problems = []
-        if not conn.login:
-            problems.append("login (client id) is missing")
-        if not conn.password:
-            problems.append("password (client secret) is missing")
-        problems += [
-            f"{place} must not contain line breaks or control characters"
-            for place, text in (("login", conn.login), ("password", conn.password))
-            if text and not text.isprintable()
-        ]
-        org_id = str(extra.get("org_id") or "")
-        if not org_id.endswith("@AdobeOrg") or any(map(str.isspace, org_id)):
-            problems.append("extra.org_id must end in @AdobeOrg" if org_id else "extra.org_id is missing")
-        sandbox = str(extra.get("sandbox") or "prod")
-        try:
-            check_sandbox("extra.sandbox", sandbox)
-        except AepConfigError as error:
-            problems.append(str(error))
-        urls = {"host": _platform_url(conn), "extra.token_url": str(extra.get("token_url") or TOKEN_URL)}
-        for place, url in urls.items():
+        for place, value in given.items():
             try:
-                urls[place] = check_url(place, url)
+                texts[place] = _checked(place, value)
             except AepConfigError as error:
                 problems.append(str(error))
-        ca_bundle = extra.get("ca_bundle") or None
-        if ca_bundle and not Path(ca_bundle).exists():
-            problems.append("extra.ca_bundle names a file that does not exist on this machine")
         if problems:
             raise AepConfigError(f"Airflow connection {conn.conn_id!r}: {'; '.join(problems)}.")
         return cls(
             credentials=AepCredentials(
-                client_id=conn.login,
-                client_secret=conn.password,
-                org_id=org_id,
-                scopes=str(extra.get("scopes") or SCOPES).replace(" ", ""),
-                token_url=urls["extra.token_url"],
+                client_id=texts["login"],
+                client_secret=texts["password"],
+                org_id=texts["extra.org_id"],
+                scopes=texts["extra.scopes"].replace(" ", ""),
+                token_url=texts["extra.token_url"],
             ),
-            platform_url=urls["host"],
-            sandbox=sandbox,
-            tenant=extra.get("tenant") or None,
-            proxy=extra.get("proxy") or None,
-            ca_bundle=ca_bundle,
+            platform_url=texts["host"],
+            sandbox=texts["extra.sandbox"],
+            tenant=texts["extra.tenant"] or None,
+            proxy=texts["extra.proxy"] or None,
+            ca_bundle=texts["extra.ca_bundle"] or None,
         )
 
 
@@ -215,14 +200,77 @@ class AepHook(BaseHook):
         }
 
 
-def check_sandbox(field: str, name: str) -> str:
+def check_sandbox(field: str, name: object) -> str:
     """``name`` if it can be a sandbox's.
 
     :raises AepConfigError: it cannot.
     """
-    if not _SANDBOX.fullmatch(name):
+    if not isinstance(name, str) or not _SANDBOX.fullmatch(name):
         raise AepConfigError(f"{field} must be a sandbox name: lower-case letters, digits and hyphens")
     return name
+
+
+def _check_org_id(field: str, org_id: str) -> str:
+    if not org_id.endswith("@AdobeOrg") or any(map(str.isspace, org_id)):
+        raise AepConfigError(f"{field} must end in @AdobeOrg")
+    return org_id
+
+
+def _check_tenant(field: str, tenant: str) -> str:
+    if not _TENANT.fullmatch(tenant):
+        raise AepConfigError(f"{field} must be a tenant name: letters, digits, '-', '_' and '.'")
+    return tenant
+
+
+def _check_proxy(field: str, url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in _PROXY_SCHEMES or any(map(str.isspace, url)):
+        raise AepConfigError(f"{field} must be a URL such as http://proxy.example:3128")
+    return url
+
+
+def _check_ca_bundle(field: str, path: str) -> str:
+    if not os.path.exists(path):  # noqa: PTH110 - its sibling in pathlib raises for a text that is too long
+        raise AepConfigError(f"{field} names a file that does not exist on this machine")
+    return path
+
+
+_REQUIRED = {
+    "login": "login (client id)",
+    "password": "password (client secret)",
+    "extra.org_id": "extra.org_id",
+}
+_DEFAULTS = {"extra.sandbox": "prod", "extra.scopes": SCOPES, "extra.token_url": TOKEN_URL}
+_RULES: Mapping[str, Callable[[str, str], str]] = {
+    "host": check_url,
+    "extra.token_url": check_url,
+    "extra.org_id": _check_org_id,
+    "extra.sandbox": check_sandbox,
+    "extra.tenant": _check_tenant,
+    "extra.proxy": _check_proxy,
+    "extra.ca_bundle": _check_ca_bundle,
+}
+
+
+def _checked(place: str, given: object) -> str:
+    """A field of the connection as text, empty where nothing is given and nothing needed.
+
+    :raises AepConfigError: naming place and rule, and never the value.
+    """
+    value = given or _DEFAULTS.get(place, "")
+    if not value and place in _REQUIRED:
+        raise AepConfigError(f"{_REQUIRED[place]} is missing")
+    if not isinstance(value, str):
+        raise AepConfigError(f"{place} must be a text")
+    if not value.isprintable():
+        raise AepConfigError(f"{place} must not contain line breaks or control characters")
+    if place in _REQUIRED and max(value) > "\xff":  # they travel in headers
+        raise AepConfigError(f"{place} must not contain characters outside Latin-1")
+    return _RULES[place](place, value) if value and place in _RULES else value
 
 
 _sessions: dict[tuple[Any, ...], tuple[AepSession, RequestsTransport]] = {}
@@ -266,7 +314,7 @@ def _platform_url(conn: Any) -> str:
 def _fields(conn: Any) -> dict[str, Any]:
     """The fields of a destination's connection, its extras as ``extra.<key>``."""
     fields = {"host": conn.host, "login": conn.login, "password": conn.password}
-    for key, value in conn.extra_dejson.items():
+    for key, value in mapping(conn.extra_dejson).items():
         # older connections say extra__wasb__tenant_id
         fields[f"extra.{key.split('__')[-1]}"] = value
     if conn.port and conn.port != 22 and conn.conn_type in ("sftp", "ssh"):
@@ -281,7 +329,7 @@ def _fields(conn: Any) -> dict[str, Any]:
     if key_file and not fields.get("extra.private_key"):
         try:
             fields["extra.private_key"] = Path(key_file).read_text()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, TypeError, ValueError) as error:  # no text, or a text that can be no path
             raise AepConfigError(
                 f"Airflow connection {conn.conn_id!r}: extra.key_file cannot be read ({type(error).__name__})"
             ) from None

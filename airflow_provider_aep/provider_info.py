@@ -40,7 +40,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     "proxy": {
         "label": "Proxy URL",
         "description": "Empty: the environment's HTTPS_PROXY and NO_PROXY.",
-        "schema": {"type": ["string", "null"]},
+        "schema": {"type": ["string", "null"], "format": "password"},
     },
     "ca_bundle": {
         "label": "CA bundle",

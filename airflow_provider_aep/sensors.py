@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # Where every verdict is kept, also that of a task that failed: the notifier reads it from there.
 VERDICT_KEY = "aep_verdict"
+# Read once, and not by each of the sensors in a DAG file.
+POLL_INTERVAL = conf.getfloat("aep", "poll_interval", fallback=60.0)
 
 
 class AepDataflowRunSensor(BaseSensorOperator):
@@ -42,8 +44,7 @@ class AepDataflowRunSensor(BaseSensorOperator):
 
     Poke, reschedule and deferrable mode run the same code and end alike. While waiting, a service that
     does not answer, a 429 or an expired token do not fail the task; its ``timeout`` ends the wait and says
-    what was last seen. ``poke_interval`` is the time between two looks in every mode; by default it is
-    ``[aep] poll_interval``, 60 seconds.
+    what was last seen.
 
     :param dataflow_id: the dataflow. Templated.
     :param started_after: ISO 8601, ``datetime`` or epoch seconds; by default the start of the DAG run's data
@@ -55,6 +56,8 @@ class AepDataflowRunSensor(BaseSensorOperator):
     :param on_failed: ``fail``, ``warn``, ``skip`` or ``ok`` for a run that failed.
     :param on_partial: the same for a run that lost or skipped records, or carries errors.
     :param on_zero_records: the same for a run that succeeded and exported nothing.
+    :param poke_interval: seconds between two looks, in every mode; by default ``[aep] poll_interval``, 60.
+        ``exponential_backoff`` stretches it in the modes that wait on a worker.
     :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
     :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
     :param sandbox: overrides the connection's sandbox. Templated.
@@ -84,13 +87,13 @@ class AepDataflowRunSensor(BaseSensorOperator):
         on_failed: str = "fail",
         on_partial: str = "warn",
         on_zero_records: str = "warn",
+        poke_interval: float | timedelta = POLL_INTERVAL,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         aep_conn_id: str = "aep_default",
         sandbox: str | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("poke_interval", conf.getfloat("aep", "poll_interval", fallback=60.0))
-        super().__init__(**kwargs)
+        super().__init__(poke_interval=poke_interval, **kwargs)
         self.dataflow_id = dataflow_id
         self.started_after = started_after
         self.started_before = started_before

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 # The layout of the event. A worker that meets another one fails the task instead of guessing.
 EVENT_VERSION = 1
+LOOKS_UNTIL_WHY = 10
+# The look at the deadline itself may take this long; Airflow's own timeout of the task comes later.
+LAST_LOOK_SECONDS = 30.0
 
 
 class AepDataflowRunTrigger(BaseTrigger):
@@ -81,14 +85,22 @@ class AepDataflowRunTrigger(BaseTrigger):
     async def _wait(self) -> dict[str, Any]:
         """Look until the runs have finished, the deadline passes, or waiting cannot help any more."""
         told, asked = "nothing yet", self.asked_to_wait
-        while (left := self.deadline - time.time()) > 0:
+        for look in count(1):
+            if (left := self.deadline - time.time()) <= 0:
+                break
             # Pausing comes first: the sensor has just looked, and a trigger that fires while its task is
             # still being put to sleep can confuse the scheduler.
             pause = max(self.poll_interval * random.uniform(0.9, 1.1), asked)
             await asyncio.sleep(min(pause, left))
             try:
-                # The last look also asks why there is no run: that is what the timeout will tell.
-                sighting = await self._look(ask_why=pause >= left)
+                # Now and then, and at the last look, it also asks why there is no run: a dataflow that was
+                # deleted ends the wait, and a disabled one is what the timeout will tell of.
+                ask_why = pause >= left or look % LOOKS_UNTIL_WHY == 0
+                patience = max(self.deadline - time.time(), LAST_LOOK_SECONDS)
+                sighting = await asyncio.wait_for(self._look(ask_why=ask_why), patience)
+            except TimeoutError:
+                told = "the service gave no answer in time"
+                continue
             except AepError as error:
                 return {"status": "error", "error": error_to_json(error)}
             except Exception as error:  # e.g. a connection that the triggerer cannot read

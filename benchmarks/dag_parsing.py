@@ -86,7 +86,8 @@ def parse_seconds(path: Path) -> float:
 
 
 def preimport(source: str) -> None:
-    """Import what the DAG processor imports before it forks."""
+    """Import what the DAG processor has imported when it forks: its own code, and the file's Airflow."""
+    importlib.import_module("airflow.dag_processing.processor")
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("airflow."):
             importlib.import_module(str(node.module))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import errno
+import math
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from airflow_provider_aep.emulator.bounds import HOUR, PAGE, PORT, SPAN, TOKEN, Bounds
 from airflow_provider_aep.emulator.server import airflow_connection, serve
-from airflow_provider_aep.emulator.service import Emulator
+from airflow_provider_aep.emulator.service import Emulator, check_sandboxes
 
 # How often exports are written when nobody asks anything, in seconds.
 HEARTBEAT = 0.5
@@ -26,29 +29,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=given.seed,
             run_seconds=given.run_seconds,
             token_seconds=given.token_seconds,
-            sandboxes=given.sandboxes.split(","),
+            sandboxes=given.sandboxes,
             page_size=given.page_size,
             bare_entities=given.bare_entities,
             run_per_dataset=given.run_per_dataset,
             reject_uncompressed_json=given.reject_uncompressed_json,
         )
     except ImportError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+        return _give_up(str(error), 2)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    try:
-        with serve(emulator, given.port) as url:
-            _announce(emulator, url, given)
-            while not stop.wait(HEARTBEAT):
-                emulator.tick()
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        sys.stderr.write(f"Port {given.port} is taken. Choose another with --port, or --port 0 for any.\n")
-        return 1
+    with ExitStack() as served:
+        try:
+            url = served.enter_context(serve(emulator, given.port))
+        except OSError as error:
+            trouble = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror}"
+            return _give_up(f"Port {given.port} {trouble}. Choose another with --port, or --port 0 for any.")
+        _announce(emulator, url, given)
+        try:
+            _tell_ready(given.ready_file, url)
+        except OSError as error:
+            return _give_up(f"Cannot write --ready-file {given.ready_file}: {error.strerror}.")
+        while not stop.wait(HEARTBEAT):
+            emulator.tick()
     return 0
+
+
+def _give_up(why: str, code: int = 1) -> int:
+    sys.stderr.write(why + "\n")
+    return code
 
 
 def _announce(emulator: Emulator, url: str, given: argparse.Namespace) -> None:
@@ -63,29 +73,68 @@ def _announce(emulator: Emulator, url: str, given: argparse.Namespace) -> None:
         f"export AIRFLOW_CONN_AEP_DEFAULT='{airflow_connection(emulator, url)}'",
         "",
         "Datasets:",
-        *(f"  {dataset.id}  {dataset.name} ({dataset.rows} rows)" for dataset in emulator.datasets()),
+        *(
+            f"  {dataset.id}  {dataset.name} ({dataset.rows} rows)"
+            for dataset in emulator.datasets(emulator.sandboxes[0])
+        ),
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
-    if given.ready_file:
-        # Renamed into place, so that a launcher never reads half a line.
-        growing = given.ready_file.with_name(given.ready_file.name + ".growing")
+
+
+def _tell_ready(ready_file: Path | None, url: str) -> None:
+    if ready_file is None:
+        return
+    # Renamed into place, so that a launcher never reads half a line.
+    growing = ready_file.parent / f"{ready_file.name}.growing"
+    try:
         growing.write_text(url + "\n", encoding="utf-8")
-        growing.replace(given.ready_file)
+        growing.replace(ready_file)
+    except OSError:
+        growing.unlink(missing_ok=True)
+        raise
+
+
+def _number(bounds: Bounds) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            number = int(text) if bounds.whole else float(text)
+        except ValueError:
+            number = math.nan
+        if number not in bounds:
+            raise argparse.ArgumentTypeError(f"must be {bounds}")
+        return number
+
+    return read
+
+
+def _sandboxes(text: str) -> list[str]:
+    names = text.split(",")
+    try:
+        check_sandboxes(names)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("sandboxes ").rstrip(".")) from None
+    return names
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_aep.emulator", description=__doc__)
-    parser.add_argument("--port", type=int, default=8088, help="0 for any free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=_number(PORT), default=8088, help="0 for any free one (default: %(default)s)"
+    )
     parser.add_argument("--root", type=Path, help="folder for exported files; without it none are written")
     parser.add_argument(
-        "--hour-seconds", type=float, default=3600.0, help="how long an hour of a schedule lasts"
+        "--hour-seconds", type=_number(HOUR), default=3600.0, help="how long an hour of a schedule lasts"
     )
-    parser.add_argument("--run-seconds", type=float, help="how long a run is in progress")
-    parser.add_argument("--token-seconds", type=float, default=86399, help="how long a token is valid")
+    parser.add_argument("--run-seconds", type=_number(SPAN), help="how long a run is in progress")
+    parser.add_argument(
+        "--token-seconds", type=_number(TOKEN), default=86399, help="how long a token is valid"
+    )
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--sandboxes", default="prod,dev", help="comma list (default: %(default)s)")
-    parser.add_argument("--page-size", type=int, default=20)
+    parser.add_argument(
+        "--sandboxes", type=_sandboxes, default="prod,dev", help="comma list (default: %(default)s)"
+    )
+    parser.add_argument("--page-size", type=_number(PAGE), default=20)
     parser.add_argument("--ready-file", type=Path, help="receives the URL once the server listens")
     for switch in ("--bare-entities", "--run-per-dataset", "--reject-uncompressed-json"):
         parser.add_argument(switch, action="store_true")

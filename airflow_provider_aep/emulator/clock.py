@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from airflow_provider_aep.emulator.bounds import AHEAD
+
 NEW_YEAR_2026 = 1_767_225_600.0
 
 
@@ -26,4 +28,11 @@ class Clock:
         return self()
 
     def advance(self, seconds: float) -> None:
+        """Push the clock ahead.
+
+        :raises ValueError: that is back, or more than 100 years with all steps before.
+        """
+        AHEAD.check("seconds", seconds)
+        if self._ahead + seconds not in AHEAD:
+            raise ValueError("seconds must leave the clock at most 100 years ahead of where it began.")
         self._ahead += seconds

@@ -22,7 +22,7 @@ def _state(emulator: Emulator, body: Body) -> Any:
         "root": str(emulator.root) if emulator.root else None,
         "datasets": [
             {"id": dataset.id, "name": dataset.name, "rows": emulator.count_rows(dataset.id)}
-            for dataset in emulator.datasets()
+            for dataset in emulator.datasets(emulator.sandboxes[0])
         ],
         "levers": [f"{method} {path}" for method, path in LEVERS],
     }
@@ -41,7 +41,7 @@ def _run_now(emulator: Emulator, body: Body) -> Any:
 
 
 def _add_rows(emulator: Emulator, body: Body) -> Any:
-    emulator.add_rows(body["dataset"], int(body["rows"]))
+    emulator.add_rows(body["dataset"], body["rows"])
     return {"rows": emulator.count_rows(body["dataset"])}
 
 
@@ -62,7 +62,7 @@ def _touch(emulator: Emulator, body: Body) -> Any:
 
 
 def _advance(emulator: Emulator, body: Body) -> Any:
-    emulator.clock.advance(float(body["seconds"]))
+    emulator.clock.advance(body["seconds"])
     emulator.tick()
     return {"now": emulator.clock()}
 
@@ -99,6 +99,6 @@ def control(emulator: Emulator, method: str, path: str, body: Any) -> Response:
         done = lever(emulator, body if isinstance(body, dict) else {})
     except Refusal as refusal:
         return refusal.response("emulator")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         return reply(400, {"error": f"{type(error).__name__}: {error}"})
     return reply(200, done if done is not None else {"done": True})

@@ -105,4 +105,7 @@ class Entities:
 
 
 def milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
+    """The last full millisecond: a time is never told before it has come."""
+    near = round(seconds * 1000)
+    # Compared in seconds, because the product's last digit can be one too few for a full millisecond.
+    return near if near / 1000 <= seconds else near - 1

@@ -72,30 +72,30 @@ class Exporter:
 
     def __init__(self, root: Path | None, *, dice: random.Random) -> None:
         self._root, self._dice = root, dice
+        self.files_written = 0
 
     def land(self, door: Door, numbers: range, row: Callable[[int], Mapping[str, Any]]) -> Landed:
-        parts = [
-            range(start, min(start + ROWS_PER_FILE, numbers.stop))
-            for start in range(numbers.start, numbers.stop, ROWS_PER_FILE)
-        ]
+        starts = range(numbers.start, numbers.stop, ROWS_PER_FILE)
         job = (
             f"{self._dice.randrange(10**18, 10**19)}-{uuid.UUID(int=self._dice.getrandbits(128), version=4)}"
         )
-        if self._root is None or not parts:
-            return Landed(len(numbers), len(parts), len(numbers) * ASSUMED_BYTES[door.file_type])
+        if self._root is None or not starts:
+            return Landed(len(numbers), len(starts), len(numbers) * ASSUMED_BYTES[door.file_type])
         folder = _inside(self._root, door.place, door.folder)
         folder.mkdir(parents=True, exist_ok=True)
         written: list[tuple[Path, Path]] = []
-        for index, part in enumerate(parts):
+        for index, start in enumerate(starts):
             # Spark names its files like this; the tutorial shows the same pattern.
             name = f"part-{index:05d}-tid-{job}-{index}-1-c000{door.suffix}"
             growing = folder / f".{name}.growing"
+            part = range(start, min(start + ROWS_PER_FILE, numbers.stop))
             _write(growing, [row(number) for number in part], door)
+            self.files_written += 1
             written.append((growing, folder / name))
         size = sum(growing.stat().st_size for growing, _ in written)
         for growing, final in written:
             growing.replace(final)
-        return Landed(len(numbers), len(parts), size)
+        return Landed(len(numbers), len(written), size)
 
 
 def door_of(target: Mapping[str, Any], base: Mapping[str, Any] | None, folder: str) -> Door:

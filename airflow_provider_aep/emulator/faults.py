@@ -5,11 +5,11 @@ Source: Platform troubleshooting guide (429050), Flow Service error table (1102,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
 
+from airflow_provider_aep.emulator.bounds import Bounds
 from airflow_provider_aep.emulator.replies import Refusal, flow_error, gateway_error, reply
 from airflow_provider_aep.errors import AepTransportError
 from airflow_provider_aep.flowservice.exchange import Response
@@ -18,6 +18,12 @@ Kind = Literal["fail", "reset", "drop", "lose", "stall"]
 
 # A login is nobody's target unless it is named: tests mean the service when they say "the next request".
 LOGIN = "POST /ims/token"
+
+TIMES = Bounds(1, 1_000_000, whole=True)
+STATUS = Bounds(200, 599, whole=True)
+SECONDS = Bounds(0, 86_400)
+RETRY_AFTER = Bounds(0, 86_400 * 365)
+LONGEST_HEADER = 10_000
 
 SAYS = {
     "fail": "",
@@ -35,6 +41,7 @@ class Fault:
     :param kind: ``fail`` answers ``status``; ``reset`` breaks before anything is received; ``drop`` after
         receiving, unprocessed; ``lose`` after processing; ``stall`` processes and answers too late.
     :param match: part of "METHOD /path"; None for any call but the login.
+    :raises ValueError: a member is of another type or out of its bounds; the message starts with its name.
     """
 
     kind: Kind
@@ -44,6 +51,22 @@ class Fault:
     retry_after: float | str | None = None
     body: Any = field(default=None, repr=False)
     seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}.")
+        TIMES.check("times", self.times)
+        if not isinstance(self.match, str | None):
+            raise ValueError('match must be a part of "METHOD /path", or null.')
+        if self.kind == "fail":
+            STATUS.check("status", self.status)
+        if not _fits_a_header(self.retry_after):
+            raise ValueError(
+                f"retry_after must be {RETRY_AFTER}, or at most {LONGEST_HEADER} printable ASCII characters."
+            )
+        if isinstance(self.body, str) and any("\ud800" <= letter <= "\udfff" for letter in self.body):
+            raise ValueError("body must be a text that UTF-8 can carry.")
+        SECONDS.check("seconds", self.seconds)
 
     @property
     def processed(self) -> bool:
@@ -86,10 +109,16 @@ class Faults:
 
 def fault_from(document: Mapping[str, Any]) -> Fault:
     """A fault as the control routes receive it."""
-    known = {"kind", "times", "match", "status", "retry_after", "body", "seconds"}
-    if document.get("kind") not in SAYS or set(document) - known:
+    known = {each.name for each in fields(Fault)}
+    if "kind" not in document or set(document) - known:
         raise ValueError(f"A fault has a kind ({', '.join(SAYS)}) and some of {', '.join(sorted(known))}.")
-    return Fault(**json.loads(json.dumps(dict(document))))
+    return Fault(**document)
+
+
+def _fits_a_header(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= LONGEST_HEADER and value.isascii() and value.isprintable()
+    return value is None or value in RETRY_AFTER
 
 
 def _usual(status: int) -> Refusal:

@@ -103,7 +103,7 @@ class Door(BaseHTTPRequestHandler):
             return self.server.emulator.answer(Request(self.command, url, headers=headers, form=form))
         try:
             document = json.loads(body) if body else None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise bad_request("The body is not JSON") from None
         if not path.startswith("/emulator"):
             return self.server.emulator.answer(Request(self.command, url, headers=headers, json=document))
@@ -130,14 +130,21 @@ def serve(emulator: Emulator, port: int = 0) -> Iterator[str]:
         thread.join()
 
 
-def airflow_connection(emulator: Emulator, url: str, sandbox: str = "prod") -> str:
-    """The Airflow connection to a served emulator, as the JSON of ``AIRFLOW_CONN_...``."""
+def airflow_connection(emulator: Emulator, url: str, sandbox: str | None = None) -> str:
+    """The Airflow connection to a served emulator, as the JSON of ``AIRFLOW_CONN_...``.
+
+    :param sandbox: by default the emulator's first.
+    """
     return json.dumps(
         {
             "conn_type": "aep",
             "host": url,
             "login": emulator.client_id,
             "password": emulator.client_secret,
-            "extra": {"org_id": emulator.org_id, "sandbox": sandbox, "token_url": url + LOGIN_PATH},
+            "extra": {
+                "org_id": emulator.org_id,
+                "sandbox": sandbox or emulator.sandboxes[0],
+                "token_url": url + LOGIN_PATH,
+            },
         }
     )

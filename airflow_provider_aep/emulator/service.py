@@ -7,6 +7,7 @@ which a test or a demo makes things happen.
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 import uuid
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from airflow_provider_aep.emulator.bounds import HOUR, PAGE, ROWS, SPAN, TOKEN
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.entities import CONNECTORS, Document, Entities
 from airflow_provider_aep.emulator.exporter import Exporter
@@ -37,6 +39,7 @@ from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Respon
 PUBLIC_BASE = "https://platform.adobe.io"
 LOGIN_PATH = "/ims/token/v3"
 RECORDS_KEPT = 10_000
+SANDBOX_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*")
 
 
 class Emulator:
@@ -49,6 +52,8 @@ class Emulator:
     :param run_seconds: how long a run is in progress; by default a twentieth of an hour.
     :param late_seconds: how long after its tick a late run appears; by default 170 minutes of the schedule.
     :param adhoc_seconds: how old a dataflow must be for ad hoc runs; by default ten minutes of the schedule.
+    :param sandboxes: their names; the first one's datasets have the published ids.
+    :raises ValueError: an argument is out of its bounds; the message starts with its name.
     """
 
     def __init__(
@@ -72,6 +77,18 @@ class Emulator:
         adhoc_seconds: float | None = None,
         initializing_seconds: float = 0.0,
     ) -> None:
+        HOUR.check("hour", hour)
+        TOKEN.check("token_seconds", token_seconds)
+        PAGE.check("page_size", page_size)
+        for name, span in (
+            ("run_seconds", run_seconds),
+            ("late_seconds", late_seconds),
+            ("adhoc_seconds", adhoc_seconds),
+            ("initializing_seconds", initializing_seconds),
+        ):
+            if span is not None:
+                SPAN.check(name, span)
+        check_sandboxes(sandboxes)
         if root is not None and find_spec("pyarrow") is None:
             raise ImportError(
                 "Exported files need pyarrow: pip install 'airflow-provider-aep[emulator]'; "
@@ -79,6 +96,7 @@ class Emulator:
             )
         self.root, self.clock = root, clock if isinstance(clock, Clock) else Clock(source=clock)
         self.org_id, self.client_id, self.client_secret = org_id, client_id, client_secret
+        self.sandboxes = tuple(sandboxes)
         self.log: list[Record] = []
         settings = Settings(
             hour=hour,
@@ -94,7 +112,7 @@ class Emulator:
         )
         dice = random.Random(seed)
         ids = {name: str(uuid.UUID(int=dice.getrandbits(128), version=4)) for name in sandboxes}
-        self._lake = Lake(seed=seed, origin=self.clock(), hour=hour, sandboxes=tuple(sandboxes))
+        self._lake = Lake(seed=seed, origin=self.clock(), hour=hour, sandboxes=self.sandboxes)
         entities = Entities(clock=self.clock, dice=dice, org_id=org_id, client=client_id, sandboxes=ids)
         exporter = Exporter(root, dice=random.Random(f"{seed}:files"))
         lifecycle = Lifecycle(settings, entities, self._lake, exporter, org_id=org_id)
@@ -171,6 +189,7 @@ class Emulator:
             return self._world.lifecycle.run_now(flow_id, self.clock())
 
     def add_rows(self, dataset_id: str, rows: int) -> None:
+        ROWS.check("rows", rows)
         with self._now():
             self._lake.anywhere(dataset_id).rows += rows
 
@@ -260,6 +279,13 @@ class Emulator:
             return routed(self._world, call)
         except Refusal as refusal:
             return refusal.response(f"emulated-{len(self.log) + 1:06d}")
+
+
+def check_sandboxes(names: Sequence[str]) -> None:
+    """:raises ValueError: there is none, one is no name, or two are the same."""
+    good = not isinstance(names, str) and len(set(names)) == len(names) > 0
+    if not good or not all(SANDBOX_NAME.fullmatch(name) for name in names):
+        raise ValueError("sandboxes must be different names of letters, digits and hyphens, at least one.")
 
 
 def _call(request: Request) -> Call:

@@ -104,6 +104,7 @@ def create_target_connection(
     """
     described = _described(name, description)
     check_id("base_connection_id", base_connection_id)
+    _check_params(target_params)
     spec = yield from get_connection_spec(destination)
     params = {"mode": MODE, "compression": "GZIP", **target_params}
     if problems := target_problems(spec, params):
@@ -119,7 +120,11 @@ def create_target_connection(
 
 
 def target_warnings(target_params: Mapping[str, Any]) -> list[str]:
-    """What is allowed but probably not meant."""
+    """What is allowed but probably not meant.
+
+    :raises AepValidationError: they are no dict at all.
+    """
+    _check_params(target_params)
     if (target_params.get("datasetFileType"), target_params.get("compression")) == ("JSON", "NONE"):
         return [
             "target_params: Adobe documents JSON exports as compressed only; compression NONE is sent as "
@@ -148,6 +153,12 @@ def target_problems(spec: Document, params: Mapping[str, Any]) -> list[Problem]:
         "required": [key for key in schema.get("required", ()) if key not in SEGMENT_PARAMS],
     }
     return problems + schema_problems(for_datasets, params)
+
+
+def _check_params(target_params: object) -> None:
+    if not isinstance(target_params, Mapping) or not all(isinstance(key, str) for key in target_params):
+        problem = Problem("target_params", "must be a dict with texts as keys")
+        raise AepValidationError("the target_params", [problem])
 
 
 def _described(name: str, description: str | None) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from airflow_provider_aep.flowservice.entities import (
     get_entity,
     is_transitional,
     list_entities,
+    mapping,
+    sequence,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request
 from airflow_provider_aep.flowservice.schedule import Schedule, ticks
@@ -49,7 +51,7 @@ class Dataflow:
 
     @classmethod
     def from_api(cls, wire: Document) -> Dataflow:
-        flow_spec_id = (wire.get("flowSpec") or {}).get("id")
+        flow_spec_id = mapping(wire.get("flowSpec")).get("id")
         return cls(
             id=str(wire["id"]),
             name=str(wire.get("name") or wire["id"]),
@@ -57,9 +59,9 @@ class Dataflow:
             destination=next(
                 (slug for slug, one in DESTINATIONS.items() if one.flow_spec_id == flow_spec_id), None
             ),
-            schedule=wire.get("scheduleParams") or {},
-            source_connection_ids=tuple(wire.get("sourceConnectionIds") or ()),
-            target_connection_ids=tuple(wire.get("targetConnectionIds") or ()),
+            schedule=mapping(wire.get("scheduleParams")),
+            source_connection_ids=tuple(sequence(wire.get("sourceConnectionIds"))),
+            target_connection_ids=tuple(sequence(wire.get("targetConnectionIds"))),
             raw=wire,
         )
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, entities_of, mapping, part_of_name
 from airflow_provider_aep.flowservice.exchange import Exchange, Request
 
 
@@ -42,23 +43,29 @@ def list_datasets(*, name_contains: str | None = None) -> Exchange[list[Dataset]
     """The exportable datasets of the sandbox, in the service's order.
 
     :param name_contains: only those whose name holds this text, in any letter case.
+    :raises AepError: the service repeats a page for ever.
     """
-    found: list[Dataset] = []
+    part = part_of_name(name_contains)
+    found: dict[str, Dataset] = {}
+    start = 0
     while True:
-        page = yield Request(
+        request = Request(
             "GET",
             f"/connectionSpecs/{DATA_LAKE_SPEC_ID}/configs",
             params={
                 "outputType": "activationDatasets",
                 "outputField": "datasets",
-                "start": len(found),
+                "start": start,
                 "limit": LARGEST_PAGE,
             },
         )
-        items = page.json.get("items") or []
-        found += map(Dataset.from_api, items)
+        page = yield request
+        datasets = [Dataset.from_api(item) for item in entities_of(request, page)]
+        known = len(found)
+        found |= {dataset.id: dataset for dataset in datasets}
         # The reference's own sample has no pageInfo: then there is no more.
-        if not items or not (page.json.get("pageInfo") or {}).get("hasNext"):
-            break
-    part = (name_contains or "").casefold()
-    return [dataset for dataset in found if part in dataset.name.casefold()]
+        if not datasets or not mapping(page.json.get("pageInfo")).get("hasNext"):
+            return [dataset for dataset in found.values() if part in dataset.name.casefold()]
+        if len(found) == known:
+            raise AepError(f"{request}: the service gives the same datasets again")
+        start += len(datasets)

@@ -158,8 +158,9 @@ def get_destination(slug: str) -> Destination:
 
     :raises AepValidationError: there is none; the message lists those there are.
     """
-    if slug in DESTINATIONS:
-        return DESTINATIONS[slug]
+    for destination in DESTINATIONS.values():
+        if destination.slug == slug:  # compared, as a template can render to what has no hash
+            return destination
     raise AepValidationError(
         "the destination", [Problem("destination", f"must be one of {', '.join(DESTINATIONS)}")]
     )

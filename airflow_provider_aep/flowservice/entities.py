@@ -9,6 +9,7 @@ Source: Destinations API reference; "Sort and filter responses in the Flow Servi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from airflow_provider_aep.errors import (
     AepNotFoundError,
     AepServerError,
     AepTransportError,
+    AepValidationError,
+    Problem,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response
 from airflow_provider_aep.flowservice.validation import check_id
@@ -39,8 +42,9 @@ TRANSITIONAL = tuple(
 CHANGE_TRIES = 4
 CHANGE_PAUSE = 5.0
 
-# Never compared when an entity is adopted: the name is how it was found, and secrets are not read back.
-_NOT_COMPARED = frozenset({"/name", "/description", "/auth"})
+# Never compared on adoption: the description is how it was found, and secrets are not read back.
+_NOT_COMPARED = frozenset({"/description", "/auth"})
+_FILTERABLE = re.compile(r"\w[\w .-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +77,9 @@ def list_entities(
     while True:
         # The same filters go with every page: the token alone is not documented to carry them.
         following = [("continuationToken", tokens[-1])] if tokens else []
-        reply = yield Request("GET", path, params=[*params, ("limit", page_size), *following])
-        found += _items(reply)
+        request = Request("GET", path, params=[*params, ("limit", page_size), *following])
+        reply = yield request
+        found += entities_of(request, reply)
         token = _next_token(reply.json)
         if token is None or enough(found):
             return found
@@ -93,11 +98,10 @@ def get_entity(collection: str, entity_id: str, *, field: str, keep: bool = Fals
     request = Request("GET", f"/{collection}/{check_id(field, entity_id)}", keep=keep)
     reply = yield request
     # The reference wraps a single entity in "items"; the newest tutorial prints it bare.
-    found = reply.json["items"][:1] if "items" in reply.json else [reply.json]
-    if not found or not found[0].get("id"):
+    found = entities_of(request, reply, bare="items" not in reply.json)
+    if not found:
         raise AepNotFoundError(doing=str(request), status=reply.status, message="no such entity")
-    document: Document = found[0]
-    return document
+    return found[0]
 
 
 def delete_entity(collection: str, entity_id: str, *, field: str) -> Exchange[bool]:
@@ -164,24 +168,31 @@ def create_entity(
 def _find_marked(
     collection: str, wanted: Document, marker: str, volatile: Collection[str]
 ) -> Exchange[Created | None]:
-    name = str(wanted["name"])
-    # A comma in a filter value separates alternatives, so such a name cannot be asked for.
-    by_name = [] if "," in name else [("property", f"name=={name}")]
-    found = yield from list_entities(f"/{collection}", [*by_name, ("orderby", "-createdAt")])
-    ours = [item for item in found if item.get("name") == name and marker in str(item.get("description"))]
+    name, description = str(wanted["name"]), str(wanted["description"])
+    if description == marker:
+        narrowed = [("property", f"description=={marker}")]  # found whatever it was named at the first try
+    elif _FILTERABLE.fullmatch(name):
+        narrowed = [("property", f"name=={name}")]
+    else:
+        narrowed = []  # commas, comparisons and the like have a meaning of their own in a filter
+    found = yield from list_entities(f"/{collection}", [*narrowed, ("orderby", "-createdAt")])
+    ours = [item for item in found if marker in str(item.get("description"))]
     if not ours:
         return None
+    # One task makes one entity; should it have been renamed since, that is a conflict, told below.
+    ours = [item for item in ours if item.get("name") == name] or ours
     ids = [str(item["id"]) for item in ours]
     if len(ours) > 1:
         raise AepAmbiguousNameError(
-            f"{len(ours)} {collection} are named {name!r} and carry the mark of this task: {', '.join(ids)}. "
+            f"{len(ours)} {collection} carry the mark of the task that creates {name!r}: {', '.join(ids)}. "
             "Delete all but one.",
             ids,
         )
     if changed := sorted(set(differences(wanted, ours[0])) - set(volatile)):
         raise AepConflictError(
-            f"an earlier try of this task created {name!r} in {collection} as {ids[0]}, and now asks for "
-            f"other {', '.join(changed)}. Delete {ids[0]}, or choose another name, or start a new DAG run.",
+            f"an earlier try of this task created {ours[0].get('name')!r} in {collection} as {ids[0]}, and "
+            f"now asks for other {', '.join(changed)}. Delete {ids[0]}, or choose another name, or start a "
+            "new DAG run.",
             ids,
         )
     return Created(id=ids[0], etag=ours[0].get("etag"), adopted=True)
@@ -202,20 +213,47 @@ def differences(wanted: Any, found: Any, pointer: str = "") -> Iterator[str]:
 
 
 def _marked(description: object, marker: str) -> str:
-    return f"{description} [{marker}]" if description else f"[{marker}]"
+    return f"{description} ({marker})" if description else marker
 
 
-def _items(reply: Response) -> list[Document]:
-    items = reply.json.get("items")
-    if not isinstance(items, list):
-        raise AepApiError(doing="GET", status=reply.status, message="the answer holds no list of items")
-    return [item for item in items if isinstance(item, dict)]
+def entities_of(request: Request, reply: Response, *, bare: bool = False) -> list[Document]:
+    """The entities of an answer, each with an id.
+
+    :param bare: the answer is the entity itself.
+    :raises AepTransportError: it holds something else, so the question is as open as without an answer.
+    """
+    items = [reply.json] if bare else reply.json.get("items")
+    if not isinstance(items, list) or not all(mapping(item).get("id") for item in items):
+        raise AepTransportError(f"{request}: the answer holds no list of entities", sent=True)
+    return items
+
+
+def part_of_name(name_contains: object) -> str:
+    """What names are searched for, in one letter case; empty where nothing is asked for.
+
+    :raises AepValidationError: it is no text.
+    """
+    # render_template_as_native_obj turns a rendered "2024" into 2024
+    if isinstance(name_contains, bool) or not isinstance(name_contains, str | int | float | None):
+        raise AepValidationError("the filter", [Problem("name_contains", "must be a text")])
+    return "" if name_contains is None else str(name_contains).casefold()
+
+
+def mapping(value: object) -> Document:
+    """A JSON object; an empty one in place of anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: object) -> Sequence[Any]:
+    """A JSON list; an empty one in place of anything else."""
+    return value if isinstance(value, list) else ()
 
 
 def _next_token(body: Document) -> str | None:
     """The continuation token of a page; tokens may hold ``=`` and ``+`` and must survive both."""
-    following = (body.get("_links") or {}).get("next") or {}
-    for pair in urlsplit(following.get("href", "")).query.split("&"):
+    following = mapping(body.get("_links")).get("next")
+    address = mapping(following).get("href", following)
+    for pair in urlsplit(address if isinstance(address, str) else "").query.split("&"):
         name, _, value = pair.partition("=")
         if name == "continuationToken" and value:
             return unquote(value)

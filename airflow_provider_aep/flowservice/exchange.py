@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.errors import AepApiError, AepError
 
 T = TypeVar("T")
 
@@ -116,6 +116,8 @@ def conduct(exchange: Exchange[T], ask: Callable[[Request], Exchange[Response]])
     """The same exchange, with each of its requests carried out by ``ask``, which may pause and repeat.
 
     An error that ``ask`` raises surfaces in the exchange at the request that caused it.
+
+    :raises AepApiError: the exchange cannot read an answer.
     """
     try:
         step = next(exchange)
@@ -129,10 +131,20 @@ def conduct(exchange: Exchange[T], ask: Callable[[Request], Exchange[Response]])
             except AepError as error:
                 step = exchange.throw(error)
             else:
-                step = exchange.send(answer)
+                step = _hand_over(exchange, step, answer)
     except StopIteration as end:
         result: T = end.value
         return result
+
+
+def _hand_over(exchange: Exchange[T], request: Request, answer: Response) -> Step:
+    try:
+        return exchange.send(answer)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        # What we sent was checked before it was sent, so it is the answer that differs from all we have seen.
+        raise AepApiError(
+            doing=str(request), status=answer.status, message="the answer has an unexpected shape"
+        ) from error
 
 
 def drive(exchange: Exchange[T], transport: Transport, sleep: Callable[[float], object] = time.sleep) -> T:

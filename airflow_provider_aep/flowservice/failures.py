@@ -7,9 +7,13 @@ Sources: "Experience Platform FAQ and troubleshooting" (the gateway), "Flow Serv
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import base64
+import json
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from airflow_provider_aep.errors import (
     AepApiError,
@@ -23,6 +27,7 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.flowservice.exchange import Request, Response
 
 LONGEST_MESSAGE = 300
+SHORTEST_SECRET = 4  # shorter ones would blot out ordinary words
 
 PERMISSIONS = (
     "The credential needs View Destinations, View Datasets and Manage and Activate Dataset Destinations "
@@ -70,7 +75,7 @@ def failure_of(
     report: dict[str, Any] = body["report"] if isinstance(body.get("report"), dict) else {}
     code = _code(body)
     kind = _KINDS.get(answer.status, AepServerError if answer.status >= 500 else AepApiError)
-    if request.form is not None and answer.status in (400, 401):
+    if request.form is not None and answer.status == 400:
         kind = AepAuthError  # the token endpoint refuses a wrong secret with 400
     number = code.split("-")[1] if code and code.startswith("FLOW-") else code
     return kind(
@@ -115,10 +120,19 @@ def _message(answer: Response, body: dict[str, Any], report: dict[str, Any], sec
 
 
 def _without(text: str, secrets: Collection[str]) -> str:
-    for secret in secrets:
-        if len(secret) >= 4:  # shorter ones would blot out ordinary words
-            text = text.replace(secret, "***")
+    forms = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST_SECRET}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "***")
     return text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """How a service may quote a secret: as it is, inside JSON or a URL, decoded, or a part of it."""
+    yield from (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote_plus(secret))
+    for part in secret.split(";"):  # a connection string: AccountName=...;AccountKey=...
+        yield part.partition("=")[2]
+    with suppress(ValueError):
+        yield from base64.b64decode(secret, validate=True).decode().split("\n")
 
 
 def _retry_after(header: str | None, now: float) -> float | None:

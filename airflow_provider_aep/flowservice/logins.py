@@ -58,9 +58,12 @@ def login_from_fields(
 def login_problems(spec: Document, login: Document) -> list[Problem]:
     """Where a login breaks the live ``authSpec`` that it names."""
     specs = {auth["name"]: auth.get("spec") or {} for auth in spec.get("authSpec") or ()}
-    if login.get("specName") not in specs:
+    name, params = login.get("specName"), login.get("params", {})
+    if not isinstance(name, str) or name not in specs:
         return [Problem("specName", f"must be one of {', '.join(specs) or 'none: send no login'}")]
-    return schema_problems(specs[login["specName"]], login.get("params") or {})
+    if not isinstance(params, Mapping):
+        return [Problem("params", "must be a JSON object")]
+    return schema_problems(specs[name], params)
 
 
 def _missing(logins: list[Login], found: Mapping[str, Mapping[str, str]]) -> list[Problem]:
@@ -107,11 +110,11 @@ def _parts(place: str) -> list[str]:
 
 
 def _base64(value: str) -> str | None:
-    if value.lstrip().startswith("-----BEGIN"):
-        return base64.b64encode(value.encode()).decode()
     joined = "".join(value.split())  # the usual tools wrap their lines
     try:
+        if value.lstrip().startswith("-----BEGIN"):
+            return base64.b64encode(value.encode()).decode()
         base64.b64decode(joined, validate=True)
-    except ValueError:  # not base64, or not even ASCII
+    except ValueError:  # not base64, or not even text
         return None
     return joined

@@ -10,13 +10,14 @@ export tutorial; read 2026-11.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_aep.flowservice.entities import list_entities
+from airflow_provider_aep.flowservice.entities import list_entities, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.validation import check_id
 
@@ -95,12 +96,12 @@ class DataflowRun:
 
     @classmethod
     def from_api(cls, wire: Mapping[str, Any]) -> DataflowRun:
-        metrics = _mapping(wire.get("metrics"))
-        duration = _mapping(metrics.get("durationSummary"))
-        records = _mapping(metrics.get("recordSummary"))
+        metrics = mapping(wire.get("metrics"))
+        duration = mapping(metrics.get("durationSummary"))
+        records = mapping(metrics.get("recordSummary"))
         # Every sample says completedAtUTC, the reference's schema stoppedAtUTC.
         completed_at = _moment(duration.get("completedAtUTC")) or _moment(duration.get("stoppedAtUTC"))
-        word = _mapping(metrics.get("statusSummary")).get("status")
+        word = mapping(metrics.get("statusSummary")).get("status")
         return cls(
             id=str(wire.get("id")),
             dataflow_id=str(wire.get("flowId")),
@@ -112,8 +113,8 @@ class DataflowRun:
             records_out=_exported(records),
             records_skipped=_count(records.get("skippedRecordCount")),
             records_failed=_count(records.get("failedRecordCount")),
-            bytes_out=_count(_mapping(metrics.get("sizeSummary")).get("outputBytes")),
-            files_out=_count(_mapping(metrics.get("fileSummary")).get("outputFileCount")),
+            bytes_out=_count(mapping(metrics.get("sizeSummary")).get("outputBytes")),
+            files_out=_count(mapping(metrics.get("fileSummary")).get("outputFileCount")),
             errors=tuple(dict.fromkeys(_errors(wire))),
             raw=wire,
         )
@@ -168,6 +169,8 @@ def pick_runs(
     if started_after is None and started_before is None:
         return list(runs)
     first = started_after or datetime.min.replace(tzinfo=UTC)
+    # The service counts whole milliseconds: a run of this very one must not seem to be from before it.
+    first = first.replace(microsecond=first.microsecond // 1000 * 1000)
     last = started_before or datetime.max.replace(tzinfo=UTC)
     return [run for run in runs if run.started_at is not None and first <= run.started_at < last]
 
@@ -191,7 +194,7 @@ def _exported(records: Mapping[str, Any]) -> int | None:
     for key in ("outputRecordCount", "createdRecordCount"):
         if (count := _count(records.get(key))) is not None:
             return count
-    targets = [_mapping(target) for target in records.get("targetSummaries") or ()]
+    targets = [mapping(target) for target in sequence(records.get("targetSummaries"))]
     counts = [_count(target.get("outputRecordCount")) for target in targets]
     if counts and None not in counts:
         return sum(filter(None, counts))
@@ -201,26 +204,24 @@ def _exported(records: Mapping[str, Any]) -> int | None:
 
 def _errors(wire: Mapping[str, Any]) -> Iterator[RunError]:
     """Errors of the run, then deeper causes of its activities."""
-    metrics = _mapping(wire.get("metrics"))
-    records = _mapping(metrics.get("recordSummary"))
-    lists = [_mapping(metrics.get("statusSummary")).get("errors"), records.get("failedInfo")]
-    for activity in wire.get("activities") or ():
-        status = _mapping(_mapping(activity).get("statusSummary"))
-        lists += [status.get("errors"), _mapping(status.get("extensions")).get("errors")]
+    metrics = mapping(wire.get("metrics"))
+    records = mapping(metrics.get("recordSummary"))
+    lists = [mapping(metrics.get("statusSummary")).get("errors"), records.get("failedInfo")]
+    for activity in sequence(wire.get("activities")):
+        status = mapping(mapping(activity).get("statusSummary"))
+        lists += [status.get("errors"), mapping(status.get("extensions")).get("errors")]
     for errors in lists:
-        for error in errors if isinstance(errors, list) else ():
-            told = _mapping(error)
+        for error in sequence(errors):
+            told = mapping(error)
             if told and str(told.get("type") or "Error").lower() == "error":
                 yield RunError(str(told.get("code") or "(no code)"), str(told.get("message") or ""))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _count(value: object) -> int | None:
     """A count, or ``None`` for what is missing, not a number, or the service's -1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        return None
+    if isinstance(value, float) and not math.isfinite(value):  # 1e999 and NaN pass as JSON
         return None
     return int(value)
 

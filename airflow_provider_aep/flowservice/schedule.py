@@ -51,7 +51,12 @@ MACROS = frozenset(
 EARLIEST, LATEST = 1e8, 1e11
 _MACRO = re.compile(r"%([^%/]{1,64})%")
 # Adobe's own names for the same things, as pasted from its tutorial
-_ALIASES = {"startTime": "start", "endTime": "end", "foldernameTemplate": "folder_template"}
+_ALIASES = {
+    "startTime": "start",
+    "endTime": "end",
+    "foldernameTemplate": "folder_template",
+    "folderNameTemplate": "folder_template",
+}
 _KEYS = ("every", "start", "end", "folder_template")
 
 
@@ -113,10 +118,14 @@ def parse_schedule(given: str | Mapping[str, Any], *, now: datetime) -> Schedule
     if not isinstance(given, str | Mapping):
         raise AepValidationError("the schedule", [Problem("schedule", "must be a word or a dict")])
     words = {"every": given} if isinstance(given, str) else dict(given)
-    for theirs, ours in (*_ALIASES.items(), ("folderNameTemplate", "folder_template")):
+    problems = [
+        Problem(f"schedule/{theirs}", f"says the same as {ours}; give one of them")
+        for theirs, ours in (("timeUnit", "every"), *_ALIASES.items())
+        if theirs in words and ours in words
+    ]
+    for theirs, ours in _ALIASES.items():
         if theirs in words:
             words[ours] = words.pop(theirs)
-    problems: list[Problem] = []
     if "timeUnit" in words:
         words["every"] = _cadence_of(words.pop("timeUnit"), words.pop("interval", None))
         mode = words.pop("exportMode", None)
@@ -127,8 +136,7 @@ def parse_schedule(given: str | Mapping[str, Any], *, now: datetime) -> Schedule
         if key not in _KEYS:
             problems.append(Problem(f"schedule/{key}", f"is not known{nearest(key, _KEYS)}"))
     every = words.get("every")
-    every = every if every is None or isinstance(every, str) else str(every)
-    if every not in CADENCES and every not in OUTDATED:
+    if not isinstance(every, str) or every not in {**CADENCES, **OUTDATED}:
         rule = f"must be one of {', '.join(CADENCES)}: the service runs no other cadence"
         problems.append(Problem("schedule/every", "is missing" if every is None else rule))
     start = _moment("schedule/start", words.get("start"), problems)
@@ -154,7 +162,9 @@ def ticks(wire: Mapping[str, Any], after: datetime, before: datetime) -> list[da
     try:
         start, end = float(wire["startTime"]), float(wire.get("endTime") or "inf")
         step = int(wire["interval"]) * {"hour": 3600, "day": 86400}[wire["timeUnit"]]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return []
+    if not 0 <= start <= LATEST:
         return []
     first, last = max(after.timestamp(), start), min(before.timestamp(), end)
     if step <= 0:  # once
@@ -207,6 +217,6 @@ def _moment(field: str, given: object, problems: list[Problem]) -> datetime | No
 
 def _cadence_of(unit: object, interval: object) -> str:
     for every, (known_unit, known_interval, _) in {**CADENCES, **OUTDATED}.items():
-        if unit == known_unit and str(interval) == str(known_interval):
+        if unit == known_unit and interval in (known_interval, str(known_interval)):
             return every
-    return f"{interval} {unit}"
+    return "unknown"

@@ -15,12 +15,14 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from airflow_provider_aep.errors import (
     AepApiError,
     AepAuthError,
+    AepError,
     AepRateLimitError,
     AepServerError,
     AepTransportError,
@@ -38,7 +40,9 @@ FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 60.0
 RENEW_EARLY = 600.0
 # How long one caller may hold the right to fetch the token before another one tries.
-CLAIM = 120.0
+CLAIM = 400.0
+# How often those who wait for it look whether it is there.
+FIRST_GLANCE, LONGEST_GLANCE = 0.05, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,8 @@ class AepSession:
         self._now, self._jitter, self._on_token = now, jitter, on_token
         self._lock = threading.Lock()
         self._token: _Token | None = None
-        self._claimed_until = 0.0
+        self._claim: tuple[object, float] | None = None
+        self._trouble: AepError | None = None
         self._kept: dict[tuple[str, str], Response] = {}
 
     def conduct(self, exchange: Exchange[T], *, sandbox: str) -> Exchange[T]:
@@ -105,7 +110,7 @@ class AepSession:
             self._forget(token)
             token = yield from self._valid_token()
             answer = yield from self._persist(self._signed(request, sandbox, token))
-        if request.keep:
+        if request.keep and answer.json.keys() & {"items", "id"}:
             self._kept[key] = answer
         return answer
 
@@ -124,25 +129,42 @@ class AepSession:
         return replace(request, headers={**headers, **request.headers})
 
     def _valid_token(self) -> Exchange[str]:
-        """The current token; when there is none, one caller fetches it and the others wait."""
+        """The current token; when there is none, one caller fetches it and the others wait.
+
+        :raises AepError: why there is none; whoever waited gets the error of the one that tried, instead
+            of trying in vain one after the other.
+        """
+        mine = object()
+        pause, waited = FIRST_GLANCE, False
         while True:
             with self._lock:
                 now = self._now()
                 if self._token is not None and now < self._token.renew_at:
                     return self._token.value
-                if claimed := now >= self._claimed_until:
-                    self._claimed_until = now + CLAIM
-            if claimed:
-                break
-            yield Pause(0.05)
+                if waited and self._trouble is not None:
+                    raise copy(self._trouble)
+                if self._claim is None or now >= self._claim[1]:
+                    self._claim, self._trouble = (mine, now + CLAIM), None
+                    break
+            yield Pause(pause)
+            pause, waited = min(pause * 2, LONGEST_GLANCE), True
         try:
             token = yield from self._fetch_token()
             self._on_token(token.value)
             with self._lock:
                 self._token = token
             return token.value
+        except AepError as error:
+            with self._lock:
+                self._trouble = error
+            raise
         finally:
-            self._claimed_until = 0.0
+            self._release(mine)
+
+    def _release(self, claim: object) -> None:
+        with self._lock:
+            if self._claim is not None and self._claim[0] is claim:
+                self._claim = None
 
     def _fetch_token(self) -> Exchange[_Token]:
         asked_at = self._now()

@@ -64,6 +64,18 @@ class RequestsTransport:
                 proxies=self._proxies,
                 verify=self._ca_bundle,
             )
+        except (
+            requests.exceptions.InvalidURL,
+            requests.exceptions.InvalidHeader,
+            requests.exceptions.InvalidJSONError,
+            UnicodeError,
+            TypeError,  # a body that is no JSON, such as a datetime among target_params
+        ) as error:
+            # Not in the library's words: they quote the URL of the proxy, the header, or the value.
+            raise AepConfigError(
+                f"{request} cannot be sent ({type(error).__name__}): check host, proxy, login, password and "
+                "org_id of the Airflow connection, and that all arguments are plain JSON"
+            ) from None
         except requests.exceptions.SSLError as error:
             raise AepTransportError(
                 f"{request}: TLS failed: {_reason(error)}. If your company inspects TLS, set ca_bundle in "

@@ -83,10 +83,14 @@ def all_finished(runs: Sequence[DataflowRun], *, expected: int = 1) -> bool:
 def judge_runs(runs: Sequence[DataflowRun], policy: RunPolicy) -> Verdict:
     """The verdict on finished runs of one dataflow: each is judged, and the worst decides.
 
-    ``skip`` weighs least: it decides only when no run delivered anything that downstream could use.
+    ``skip`` decides only when no run delivered anything that downstream could use. The status is that of
+    the gravest run that matters to the policy, whatever the order of the runs.
     """
-    judged = [(*_judge(run, policy), run) for run in runs]
-    choice, status, told, _ = max(judged, key=lambda one: _WEIGHT[one[0]])
+    judged = [_judge(run, policy) for run in runs]
+    choices = [each[0] for each in judged]
+    choice, status, told = max(judged, key=lambda each: (_CONCERN[each[0]], _GRAVITY.index(each[1])))
+    if not _CONCERN[choice]:
+        choice = "ok" if "ok" in choices else "skip"
     alike = sum(1 for each in judged if each[1] == status)
     records_out = _total(runs, lambda run: run.records_out)
     if len(runs) == 1:
@@ -118,7 +122,9 @@ def judge_runs(runs: Sequence[DataflowRun], policy: RunPolicy) -> Verdict:
     )
 
 
-_WEIGHT: Mapping[Choice, int] = {"skip": 0, "ok": 1, "warn": 2, "fail": 3}
+_CONCERN: Mapping[Choice, int] = {"fail": 2, "warn": 1, "ok": 0, "skip": 0}
+# Of runs that the policy minds alike, or not at all: good data speaks for itself, a failure never hides.
+_GRAVITY = ("zero_records", "partial", "success", "unknown", "failed")
 
 
 def _judge(run: DataflowRun, policy: RunPolicy) -> tuple[Choice, str, str]:
@@ -138,7 +144,9 @@ def _judge(run: DataflowRun, policy: RunPolicy) -> tuple[Choice, str, str]:
         findings.append((policy.on_zero_records, "zero_records"))
     if run.status is RunStatus.PARTIAL or lost or run.errors:
         findings.append((policy.on_partial, "partial"))
-    choice, status = max(findings, key=lambda one: _WEIGHT[one[0]], default=("ok", "success"))
+    choice, status = max(
+        findings, key=lambda one: (_CONCERN[one[0]], _GRAVITY.index(one[1])), default=("ok", "success")
+    )
     told = f"run {run.id} exported {_records(run.records_out)}"
     return choice, status, f"{told}{', ' if lost else ''}{lost}{why}"
 

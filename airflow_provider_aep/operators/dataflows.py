@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -117,9 +117,10 @@ class AepListDataflowsOperator(AepOperator):
 
     def execute(self, context: Any) -> list[dict[str, Any]]:
         from airflow_provider_aep.flowservice.dataflows import list_dataflows
+        from airflow_provider_aep.flowservice.entities import part_of_name
         from airflow_provider_aep.flowservice.schedule import parse_moment
 
-        part = (self.name_contains or "").casefold()
+        part = part_of_name(self.name_contains)
         found = [flow for flow in self.hook.run(list_dataflows()) if part in flow.name.casefold()]
         if not (self.due_from or self.due_until):
             self.log.info("Export dataflows found in sandbox %s: %d", self.hook.sandbox, len(found))
@@ -151,7 +152,7 @@ class AepDataflowOperator(AepOperator):
     """
 
     template_fields: Sequence[str] = (*AepOperator.template_fields, "dataflow_id")
-    operator_extra_links = (AepDataflowLink(),)
+    operator_extra_links: Collection[AepDataflowLink] = (AepDataflowLink(),)
 
     def __init__(self, *, dataflow_id: str | Upstream, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -228,6 +229,8 @@ class AepDeleteDataflowOperator(AepDataflowOperator):
     :param dataflow_id: the dataflow. Templated.
     :return: its id.
     """
+
+    operator_extra_links = ()  # what is gone has no page
 
     def execute(self, context: Any) -> str:
         from airflow_provider_aep.flowservice.dataflows import delete_dataflow

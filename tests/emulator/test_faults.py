@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
+from airflow_provider_aep.emulator.faults import fault_from
 from airflow_provider_aep.errors import AepTransportError
 
 
@@ -124,3 +126,40 @@ def test_the_log_holds_no_secret(api, emulator):
         "a key of mine",
     ):
         assert secret not in log
+
+
+@pytest.mark.parametrize(
+    ("field", "order"),
+    [
+        ("kind", {"kind": "earthquake"}),
+        ("kind", {"kind": ["fail"]}),
+        ("kind", {}),
+        *(("times", {"kind": "reset", "times": times}) for times in ("x", 0, -1, 1.5, True, None, 10**9)),
+        *(("match", {"kind": "reset", "match": match}) for match in (5, ["GET"], True)),
+        *(("status", {"kind": "fail", **status}) for status in ({}, {"status": 99}, {"status": "500"})),
+        *(
+            ("retry_after", {"kind": "fail", "status": 429, "retry_after": value})
+            for value in ("3\r\nX-Evil: 1", "\x00", "später", -1, math.nan, math.inf, True, [3], "9" * 10_001)
+        ),
+        *(("seconds", {"kind": "stall", "seconds": value}) for value in ("x", -1, math.nan, 1e9, None)),
+        ("body", {"kind": "fail", "status": 500, "body": "\ud800"}),
+    ],
+)
+def test_trouble_of_the_wrong_type_or_size_is_declined_by_name(field, order):
+    with pytest.raises(ValueError, match=field):
+        fault_from(order)
+
+
+def test_levers_in_python_decline_the_same(api, emulator):
+    with pytest.raises(ValueError, match="retry_after"):
+        emulator.fail_next(429, retry_after="3\r\nX-Evil: 1")
+    with pytest.raises(ValueError, match="times"):
+        emulator.reset_next(times=0)
+    assert api.call("GET", "/flows").status == 200
+
+
+def test_a_date_to_come_back_at_is_allowed(api, emulator):
+    emulator.order(
+        fault_from({"kind": "fail", "status": 503, "retry_after": "Wed, 21 Oct 2026 07:28:00 GMT"})
+    )
+    assert api.call("GET", "/flows").headers["retry-after"] == "Wed, 21 Oct 2026 07:28:00 GMT"

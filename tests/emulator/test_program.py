@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from airflow_provider_aep.emulator.__main__ import main
+
 HERE = Path(__file__).parents[2]
 
 
@@ -55,3 +57,41 @@ def test_it_tells_where_it_is_and_stops_when_asked(start, tmp_path, number):
     assert str(tmp_path / "exports") in told
     (line,) = [each for each in told.splitlines() if each.startswith("export AIRFLOW_CONN_AEP_DEFAULT='")]
     assert json.loads(line.split("=", 1)[1].strip("'"))["host"] == url
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["--port", value] for value in ("99999", "-1", "http")),
+        *(["--hour-seconds", value] for value in ("0", "1e-9", "nan", "-1", "inf", "soon")),
+        *(["--run-seconds", value] for value in ("-1", "nan")),
+        *(["--token-seconds", value] for value in ("0", "nan")),
+        *(["--page-size", value] for value in ("0", "101", "2.5")),
+        *(["--sandboxes", value] for value in ("", "prod,", "prod,prod", "a b")),
+    ],
+    ids=" ".join,
+)
+def test_an_option_that_cannot_be_is_told_in_one_line(capsys, arguments):
+    with pytest.raises(SystemExit) as left:
+        main([f"{arguments[0]}={arguments[1]}"])
+    assert left.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"error: argument {arguments[0]}: must be " in last
+
+
+@pytest.mark.parametrize("place", ["nowhere/ready", "folder"])
+def test_a_ready_file_that_cannot_be_written_is_told_in_one_line(capsys, tmp_path, place):
+    (tmp_path / "folder").mkdir()
+    assert main(["--port", "0", "--ready-file", str(tmp_path / place)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"Cannot write --ready-file {tmp_path / place}: ")
+    assert [each.name for each in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_world_without_prod_starts(start):
+    program, _ = start("--sandboxes", "dev")
+    program.terminate()
+    told, _ = program.communicate(timeout=10)
+    assert "CRM Profiles" in told
+    assert '"sandbox": "dev"' in told
+    assert program.returncode == 0

@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from airflow_provider_aep.emulator.__main__ import main
+from airflow_provider_aep.emulator.control import control
 from airflow_provider_aep.emulator.server import airflow_connection, serve
 
 FLOWS = "/data/foundation/flowservice/flows"
@@ -73,9 +74,10 @@ def test_a_body_without_its_content_type_is_refused(wire, api):
     assert json.loads(answer.read())["detail"] == "A valid content-type must be specified"
 
 
-def test_a_body_that_is_no_json_is_refused(wire, api):
+@pytest.mark.parametrize("text", ["{half", "[" * 200_000])
+def test_a_body_that_is_no_json_is_refused(wire, api, text):
     headers = {**api.headers, "Content-Type": "application/json"}
-    wire.connection.request("POST", CONNECTIONS, "{half", headers)
+    wire.connection.request("POST", CONNECTIONS, text, headers)
     assert wire.connection.getresponse().status == 400
 
 
@@ -175,12 +177,23 @@ class TestLevers:
             ("/emulator/run_now", {"flow": "unknown"}, 400),
             ("/emulator/faults", {"kind": "earthquake"}, 400),
             ("/emulator/faults", {"kind": "fail", "colour": "red"}, 400),
+            ("/emulator/faults", {"kind": "reset", "match": 5}, 400),
+            ("/emulator/faults", {"kind": "reset", "times": "x"}, 400),
+            ("/emulator/faults", {"kind": "fail", "status": 429, "retry_after": "3\r\nX-Evil: 1"}, 400),
+            ("/emulator/advance", {"seconds": float("nan")}, 400),
+            ("/emulator/advance", {"seconds": 1e12}, 400),
+            ("/emulator/advance", {"seconds": "60"}, 400),
+            ("/emulator/add_rows", {"dataset": "5ef3e3259ad2a1191ab7dd7d", "rows": float("inf")}, 400),
+            ("/emulator/add_rows", {"dataset": "5ef3e3259ad2a1191ab7dd7d", "rows": -5}, 400),
+            ("/emulator/finish_run", {"run": "unknown", "kind": "great"}, 400),
         ],
     )
     def test_a_lever_that_cannot_move_says_why(self, wire, path, body, status):
         answer = wire("POST", path, body)
         assert answer[0] == status
         assert answer[2]["error"]
+        assert wire("GET", "/emulator")[2]["datasets"][0]["rows"] == 1200
+        assert wire("GET", FLOWS)[0] == 200
 
     def test_a_web_page_elsewhere_cannot_move_them(self, wire):
         assert wire("POST", "/emulator/expire_tokens", {}, **{"Content-Type": "text/plain"})[0] == 400
@@ -206,3 +219,9 @@ def test_a_taken_port_is_told_in_words(capsys):
         port = taken.getsockname()[1]
         assert main(["--port", str(port)]) == 1
     assert f"Port {port} is taken" in capsys.readouterr().err
+
+
+def test_without_prod_the_first_sandbox_is_shown(make_caller):
+    emulator = make_caller(sandboxes=("dev",)).emulator
+    assert json.loads(airflow_connection(emulator, "http://127.0.0.1:1"))["extra"]["sandbox"] == "dev"
+    assert control(emulator, "GET", "/emulator", None).json["datasets"]

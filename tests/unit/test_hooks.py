@@ -17,7 +17,7 @@ from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, get_destination
 from airflow_provider_aep.flowservice.session import TOKEN_URL
-from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks import AepConnection, AepHook
 
 SECRET = "p8e-QuiteSecret"
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n"
@@ -438,3 +438,99 @@ def test_a_child_process_starts_without_its_parents_sessions(aep):
     if child == 0:
         os._exit(len(hooks._sessions))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+# Odd fields
+
+
+TEXTS = ("org_id", "sandbox", "scopes", "token_url", "tenant", "proxy", "ca_bundle")
+
+
+@pytest.mark.parametrize("value", [5, ["quoted"], {"quoted": 1}, True])
+def test_what_must_be_a_text_is_named_at_once_and_not_quoted(connect, value):
+    with pytest.raises(AepConfigError) as told:
+        connect(dict.fromkeys(TEXTS, value)).get_conn()
+    for field in TEXTS:
+        assert f"extra.{field} must be a text" in str(told.value)
+    assert "missing" not in str(told.value)
+    assert "quoted" not in str(told.value)
+
+
+@pytest.mark.parametrize("field", TEXTS)
+def test_no_field_may_hold_control_characters(connect, field):
+    with pytest.raises(AepConfigError, match=f"extra.{field} must not contain line breaks") as told:
+        connect({field: "quoted\x00"}).get_conn()
+    assert "quoted" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "fields"),
+    [
+        ("login", {"login": "Ω"}),
+        ("password", {"password": "Ω"}),
+        ("org_id", {"extra": {"org_id": "Ω@AdobeOrg"}}),
+    ],
+)
+def test_what_goes_into_a_header_must_fit_into_one(connect, place, fields):
+    with pytest.raises(AepConfigError, match=f"{place} must not contain .* outside Latin-1") as told:
+        connect(**fields).get_conn()
+    assert "Ω" not in str(told.value)
+
+
+@pytest.mark.parametrize("bundle", ["x" * 10_000, "/" + "x/" * 5_000])
+def test_a_ca_bundle_that_cannot_be_a_path_does_not_exist(connect, bundle):
+    with pytest.raises(AepConfigError, match=r"extra\.ca_bundle names a file that does not exist"):
+        connect({"ca_bundle": bundle}).get_conn()
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["quoted", "quoted:3128", "ftp://quoted", "http://", "http://u:quoted@", "http://quoted:99999", "http://[quoted",
+     "http://quoted host"],
+)  # fmt: skip
+def test_a_proxy_that_is_no_url_is_told_and_not_quoted(connect, proxy):
+    with pytest.raises(AepConfigError, match=r"extra\.proxy must be a URL") as told:
+        connect({"proxy": proxy}).get_conn()
+    assert "quoted" not in str(told.value)
+
+
+@pytest.mark.parametrize("proxy", ["http://p:3128", "https://u:pw@p", "socks5://p:1080", "socks5h://p:1080"])
+def test_a_usable_proxy_is_kept_as_it_is(connect, proxy):
+    assert connect({"proxy": proxy}).get_conn().proxy == proxy
+
+
+@pytest.mark.parametrize("tenant", ["a/b", "a b", "a?b", "@", "x" * 300])
+def test_a_tenant_that_would_change_the_link_is_told(connect, tenant):
+    with pytest.raises(AepConfigError, match=r"extra\.tenant must be a tenant name"):
+        connect({"tenant": tenant}).get_conn()
+
+
+def test_a_bad_tenant_is_found_before_anything_is_created(aep, monkeypatch):
+    conn = json.loads(os.environ["AIRFLOW_CONN_AEP_DEFAULT"])
+    conn["extra"] = {**conn["extra"], "tenant": ["x"]}
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", json.dumps(conn))
+    with pytest.raises(AepConfigError, match="tenant"):
+        AepHook().run(list_dataflows())
+    assert aep.log == []
+
+
+@pytest.mark.parametrize("extra", [["x"], "x", None])
+def test_an_extra_that_is_no_object_holds_nothing(extra):
+    from airflow.models import Connection
+
+    conn = Connection(conn_id="odd", conn_type="aep", login="l", password="p")
+    with pytest.raises(AepConfigError, match=r"extra\.org_id is missing"):
+        AepConnection.from_airflow(conn, extra)
+
+
+@pytest.mark.parametrize("sandbox", [5, ["dev"], {"dev": 1}])
+def test_a_sandbox_that_is_no_text_is_told(aep, sandbox):
+    with pytest.raises(AepConfigError, match="sandbox must be a sandbox name"):
+        AepHook(sandbox=sandbox).run(list_datasets())
+
+
+@pytest.mark.parametrize("key_file", [5, ["/quoted"], "/quoted\x00", "quoted" * 2_000])
+def test_a_key_file_that_cannot_be_a_path_is_told_and_not_quoted(storage, key_file):
+    with pytest.raises(AepConfigError, match=r"extra\.key_file cannot be read") as told:
+        storage("sftp", conn_type="sftp", host="h", login="l", extra={"key_file": key_file})
+    assert "quoted" not in str(told.value)

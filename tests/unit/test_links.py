@@ -4,7 +4,11 @@ import pytest
 from airflow.providers.common.compat.sdk import XCom
 
 from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
-from airflow_provider_aep.operators.dataflows import AepCreateDataflowOperator, AepListDataflowRunsOperator
+from airflow_provider_aep.operators.dataflows import (
+    AepCreateDataflowOperator,
+    AepDeleteDataflowOperator,
+    AepListDataflowRunsOperator,
+)
 from airflow_provider_aep.sensors import AepDataflowRunSensor
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
@@ -28,3 +32,7 @@ def test_whatever_names_a_dataflow_carries_the_link(kind):
     (link,) = kind.operator_extra_links
     assert isinstance(link, AepDataflowLink)
     assert link.xcom_key == "aep_dataflow_url"
+
+
+def test_a_deleted_dataflow_has_no_page_to_link_to():
+    assert tuple(AepDeleteDataflowOperator.operator_extra_links) == ()

@@ -122,10 +122,11 @@ def create_dataflow(
 
 
 @pytest.fixture
-def connections(aep, bucket, perform) -> dict[str, str]:
-    """The three connections that a dataflow needs."""
-    source, base = perform(create_source()), perform(create_base())
-    made = {"source": source, "base": base, "target": perform(create_target(base))}
+def connections(aep, bucket, perform, ti) -> dict[str, str]:
+    """The three connections that a dataflow needs, made by another task."""
+    upstream = replace(ti, task_id="upstream")
+    source, base = perform(create_source(), on=upstream), perform(create_base(), on=upstream)
+    made = {"source": source, "base": base, "target": perform(create_target(base), on=upstream)}
     aep.log.clear()
     return made
 
@@ -614,3 +615,33 @@ def test_a_window_finds_the_enabled_dataflows_with_a_tick_in_it(aep, make_datafl
 def test_half_a_window_is_refused(aep, perform, window):
     with pytest.raises(AepValidationError, match="is missing"):
         perform(AepListDataflowsOperator(task_id="t", **window))
+
+
+# What render_template_as_native_obj makes of texts
+
+
+def test_a_name_may_be_rendered_to_a_number(aep, bucket, perform, ti):
+    perform(create_source(name=2024))
+    (made,) = aep.entities("sourceConnections")
+    assert made["name"] == "2024"
+
+
+def test_a_part_of_a_name_may_be_rendered_to_a_number(aep, make_dataflow, perform):
+    make_dataflow("orders 2024")
+    make_dataflow("orders")
+    found = perform(AepListDataflowsOperator(task_id="t", name_contains=2024))
+    assert [flow["name"] for flow in found] == ["orders 2024"]
+    assert perform(AepListDatasetsOperator(task_id="t", name_contains=2024)) == []
+
+
+def test_a_part_of_a_name_must_be_a_text(aep, perform):
+    with pytest.raises(AepValidationError, match="name_contains must be a text"):
+        perform(AepListDataflowsOperator(task_id="t", name_contains=["x"]))
+    assert aep.log == []
+
+
+@pytest.mark.parametrize("params", [None, "text", ["text"], {1: 2}])
+def test_target_params_that_are_no_dict_are_refused(aep, perform, params):
+    with pytest.raises(AepValidationError, match="target_params must be a dict"):
+        perform(create_target("b", target_params=params))
+    assert no_post(aep)

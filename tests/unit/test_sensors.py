@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -141,7 +143,7 @@ def watch(aep, clock, ti, monkeypatch) -> Watch:
         monkeypatch.setattr(base, "_orig_start_date", lambda **_: ti.first_look)
     monkeypatch.setattr(sensors, "time", SimpleNamespace(time=clock))
     monkeypatch.setattr(triggers, "time", SimpleNamespace(time=clock))
-    monkeypatch.setattr(triggers, "asyncio", SimpleNamespace(sleep=asleep))
+    monkeypatch.setattr(triggers, "asyncio", SimpleNamespace(sleep=asleep, wait_for=asyncio.wait_for))
     monkeypatch.setattr(exchange, "asyncio", SimpleNamespace(sleep=asleep_in_an_exchange, **loops))
     return watch
 
@@ -747,11 +749,18 @@ def test_a_task_resumes_although_the_service_is_down_by_then(aep, watch, nightly
 # Arguments
 
 
-def test_the_usual_time_between_two_looks_is_the_sections(monkeypatch):
+def test_the_usual_time_between_two_looks_is_the_sections():
+    asked = "from airflow_provider_aep.sensors import POLL_INTERVAL; print(POLL_INTERVAL)"
+    environment = {**os.environ, "AIRFLOW__AEP__POLL_INTERVAL": "7.5"}
+    told = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True)
+    assert told.stdout.splitlines()[-1] == "7.5"
     assert AepDataflowRunSensor(task_id="t", dataflow_id="f").poke_interval == 60
-    monkeypatch.setenv("AIRFLOW__AEP__POLL_INTERVAL", "7.5")
-    assert AepDataflowRunSensor(task_id="t", dataflow_id="f").poke_interval == 7.5
-    assert AepDataflowRunSensor(task_id="t", dataflow_id="f", poke_interval=9).poke_interval == 9
+
+
+def test_the_time_between_two_looks_may_come_from_default_args():
+    with DAG("story", schedule=None, default_args={"poke_interval": 5}):
+        assert AepDataflowRunSensor(task_id="t", dataflow_id="f").poke_interval == 5
+        assert AepDataflowRunSensor(task_id="u", dataflow_id="f", poke_interval=9).poke_interval == 9
 
 
 def test_conn_id_sandbox_dataflow_and_moment_are_rendered():

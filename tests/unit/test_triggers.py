@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import timedelta
 from pkgutil import resolve_name
 from types import SimpleNamespace
@@ -28,6 +29,7 @@ from airflow_provider_aep.errors import (
     error_to_json,
 )
 from airflow_provider_aep.flowservice import exchange
+from airflow_provider_aep.flowservice.dataflows import delete_dataflow
 from airflow_provider_aep.triggers import EVENT_VERSION, AepDataflowRunTrigger
 
 HOUR = 3600.0
@@ -46,7 +48,7 @@ def pauses(aep, clock, monkeypatch) -> list[float]:
         clock.advance(seconds)
 
     monkeypatch.setattr(triggers, "time", SimpleNamespace(time=clock))
-    monkeypatch.setattr(triggers, "asyncio", SimpleNamespace(sleep=asleep))
+    monkeypatch.setattr(triggers, "asyncio", SimpleNamespace(sleep=asleep, wait_for=asyncio.wait_for))
     monkeypatch.setattr(
         exchange,
         "asyncio",
@@ -153,6 +155,26 @@ def test_a_deadline_that_passed_while_the_triggerer_was_down_ends_the_wait_at_on
     (event,) = events(trigger(deadline=clock() - 1))
     assert (event["status"], event["last_seen"]) == ("timeout", "nothing yet")
     assert pauses == []
+
+
+def test_a_dataflow_that_is_deleted_while_it_is_waited_for_ends_the_wait(aep, trigger, pauses, run):
+    waiting = trigger(deadline=time.time() * 2)
+    run(delete_dataflow(waiting.dataflow_id))
+    (event,) = events(waiting)
+    assert event["error"]["class"] == "AepNotFoundError"
+    assert len(pauses) == triggers.LOOKS_UNTIL_WHY
+
+
+def test_a_look_that_hangs_does_not_outlast_the_deadline(aep, trigger, pauses, monkeypatch, clock):
+    async def hang(**_: Any) -> None:
+        clock.advance(2 * HOUR)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(triggers, "LAST_LOOK_SECONDS", 0.01)
+    waiting = trigger(deadline=clock() + 60)
+    monkeypatch.setattr(waiting, "_look", hang)
+    (event,) = events(waiting)
+    assert (event["status"], event["last_seen"]) == ("timeout", "the service gave no answer in time")
 
 
 def test_a_short_time_left_is_not_overslept(trigger, pauses, clock):

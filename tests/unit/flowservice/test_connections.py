@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_aep.errors import AepConflictError, AepValidationError
+from airflow_provider_aep.errors import AepApiError, AepConflictError, AepValidationError
 from airflow_provider_aep.flowservice.connections import (
     create_base_connection,
     create_source_connection,
@@ -381,3 +381,29 @@ def test_a_new_password_does_not_make_another_base_connection(run, emulator):
     first = run(create_base_connection(login={"specName": "Access Key", "params": S3_LOGIN}, **marked))
     rotated = {"specName": "Access Key", "params": {**S3_LOGIN, "s3SecretKey": "z" * 40}}
     assert run(create_base_connection(login=rotated, **marked)).id == first.id
+
+
+@pytest.mark.parametrize("params", [None, "text", ["text"], {1: 2, "path": "x"}])
+def test_target_params_must_be_a_dict_with_texts_as_keys(refused, emulator, params):
+    told = "target_params must be a dict with texts as keys"
+    with pytest.raises(AepValidationError, match=told):
+        target_warnings(params)
+    assert told in refused(target(S3, params))
+    assert emulator.log == []
+
+
+@pytest.mark.parametrize(
+    "odd", [{"authSpec": {"name": "x"}}, {"authSpec": [{"spec": {}}]}, {"authSpec": 7}, {"targetSpec": "x"}]
+)
+def test_a_spec_of_an_unknown_shape_is_told_as_the_services_fault(run, emulator, odd):
+    emulator.fail_next(
+        200, body={"items": [{"id": S3.connection_spec_id, **odd}]}, match="GET /connectionSpecs"
+    )
+    make = (
+        target(S3, PLACES["s3"])
+        if "targetSpec" in odd
+        else create_base_connection(name="n", destination=S3, login={"specName": "x", "params": {}})
+    )
+    with pytest.raises(AepApiError, match=r"GET /connectionSpecs/.* unexpected shape"):
+        run(make)
+    assert [request for request in emulator.log if request.path != "/ims/token/v3"][1:] == []

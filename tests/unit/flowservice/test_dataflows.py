@@ -286,3 +286,31 @@ def test_deleting_removes_the_dataflow_and_leaves_its_connections(run, emulator,
     assert run(delete_dataflow(dataflow_id)) is False
     assert emulator.entities("flows") == []
     assert len(emulator.entities("sourceConnections")) == len(emulator.entities("targetConnections")) == 1
+
+
+# Odd answers
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"flowSpec": "text"},
+        {"flowSpec": ["text"]},
+        {"scheduleParams": "text"},
+        {"sourceConnectionIds": 5, "targetConnectionIds": {"a": 1}},
+    ],
+)
+def test_a_member_of_an_unknown_shape_is_as_good_as_missing(odd):
+    assert Dataflow.from_api({"id": "a", **odd}) == Dataflow.from_api({"id": "a"})
+
+
+@pytest.mark.parametrize("start", [float("inf"), float("nan"), -1e300, 1e300, 10**400])
+def test_a_schedule_that_never_starts_has_no_ticks(now, start):
+    wire = {"timeUnit": "hour", "interval": 3, "startTime": start}
+    flow = Dataflow.from_api({"id": "a", "scheduleParams": wire})
+    assert flow.ticks(now, now + timedelta(days=1)) == []
+
+
+def test_an_endless_interval_has_no_ticks(now):
+    wire = {"timeUnit": "hour", "interval": float("inf"), "startTime": now.timestamp()}
+    assert Dataflow.from_api({"id": "a", "scheduleParams": wire}).ticks(now, now + timedelta(days=1)) == []

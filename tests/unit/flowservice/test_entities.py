@@ -130,10 +130,29 @@ def test_a_page_that_comes_again_for_ever_is_an_error():
     assert len(pages.tokens) == 3
 
 
-def test_an_answer_that_is_no_listing_is_an_error(emulator, run):
-    emulator.fail_next(200, body={"count": 7})
-    with pytest.raises(AepApiError, match="no list of items"):
+# What the service could send in place of entities
+NO_ENTITIES = [None, "text", 7, {"id": "a"}, [{}], [None], ["text"], [{"name": "without an id"}]]
+
+
+@pytest.mark.parametrize("body", [{}, {"count": 7}, *({"items": items} for items in NO_ENTITIES)])
+def test_an_answer_that_is_no_listing_counts_as_no_answer(emulator, run, body):
+    emulator.fail_next(200, body=body)
+    with pytest.raises(AepTransportError, match="GET /flows: the answer holds no list of entities") as caught:
         run(list_entities("/flows"))
+    assert caught.value.sent
+
+
+@pytest.mark.parametrize("links", ["text", 7, ["x"], {"next": 7}, {"next": {"href": None}}])
+def test_links_that_lead_nowhere_end_a_listing(emulator, run, links):
+    emulator.fail_next(200, body={"items": [{"id": "1"}], "_links": links})
+    assert run(list_entities("/flows")) == [{"id": "1"}]
+
+
+def test_a_next_link_may_be_the_address_itself(emulator, run):
+    links = {"next": "/flows?continuationToken=a"}
+    emulator.fail_next(200, body={"items": [{"id": "1"}], "_links": links})
+    emulator.fail_next(200, body={"items": [{"id": "2"}]})
+    assert [each["id"] for each in run(list_entities("/flows"))] == ["1", "2"]
 
 
 # Reading and deleting
@@ -147,15 +166,22 @@ def test_an_entity_is_read_whether_the_service_wraps_it_or_not(run, clock, bare)
     assert (found["id"], found["name"]) == (made.id, "crm")
 
 
+@pytest.mark.parametrize("body", [{}, {"name": "x"}, *({"items": items} for items in NO_ENTITIES)])
+def test_an_answer_that_is_no_entity_counts_as_no_answer(emulator, run, body):
+    emulator.fail_next(200, body=body)
+    with pytest.raises(AepTransportError, match="GET /connections/c-1: the answer holds no") as caught:
+        run(get_entity("connections", "c-1", field="base_connection_id"))
+    assert caught.value.sent
+
+
 def test_an_entity_that_is_not_there_is_not_found(run):
     with pytest.raises(AepNotFoundError) as caught:
         run(get_entity("flows", "no-such-flow", field="dataflow_id"))
     assert "no-such-flow" in str(caught.value)
 
 
-@pytest.mark.parametrize("body", [{"items": []}, {"items": [{}]}, {}])
-def test_an_answer_without_an_entity_is_not_found_either(emulator, run, body):
-    emulator.fail_next(200, body=body)
+def test_an_answer_without_an_entity_is_not_found_either(emulator, run):
+    emulator.fail_next(200, body={"items": []})
     with pytest.raises(AepNotFoundError):
         run(get_entity("flows", "1", field="dataflow_id"))
 
@@ -189,7 +215,7 @@ def test_a_created_entity_has_an_id_an_etag_and_the_mark(run, kept):
     made = run(create(base(description="nightly")))
     (one,) = kept()
     assert (made.id, made.etag, made.adopted) == (one["id"], one["etag"], False)
-    assert one["description"] == f"nightly [{MARKER}]"
+    assert one["description"] == f"nightly ({MARKER})"
     assert made.etag.startswith('"')
 
 
@@ -374,8 +400,27 @@ def test_differences_are_pointers_to_what_is_wanted_and_not_so(wanted, found, po
     assert list(differences(wanted, found)) == pointers
 
 
-def test_looking_for_a_lost_entity_reads_its_own_collection_by_name(run, emulator):
+@pytest.mark.parametrize(
+    ("described", "asked"),
+    [({}, f"description=={MARKER}"), ({"description": "ours"}, "name==crm")],
+)
+def test_looking_for_a_lost_entity_reads_its_own_collection_narrowed(run, emulator, described, asked):
     emulator.lose_next(match="POST /connections")
-    run(create(base()))
+    run(create(base(**described)))
     (look,) = emulator.requests("GET")
-    assert (look.path, dict(look.query)["property"]) == ("/connections", "name==crm")
+    assert (look.path, dict(look.query)["property"]) == ("/connections", asked)
+
+
+@pytest.mark.parametrize("name", ["=x", "<b>", "~x", "a>=b"])
+@pytest.mark.parametrize("described", [{}, {"description": "ours"}])
+def test_a_name_that_means_something_in_a_filter_is_found_again(run, emulator, kept, name, described):
+    emulator.lose_next(match="POST /connections")
+    made = run(create(base(name=name, **described)))
+    assert (made.adopted, [one["id"] for one in kept()]) == (True, [made.id])
+
+
+def test_a_task_that_names_its_entity_anew_is_told_and_makes_no_twin(run, kept):
+    first = run(create(base(name="crm 10:00")))
+    with pytest.raises(AepConflictError, match=f"created 'crm 10:00' in connections as {first.id}.*/name"):
+        run(create(base(name="crm 10:05"), look_first=True))
+    assert len(kept()) == 1

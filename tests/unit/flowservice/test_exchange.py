@@ -4,7 +4,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from airflow_provider_aep.errors import AepNotFoundError, AepTransportError
+from airflow_provider_aep.errors import AepApiError, AepNotFoundError, AepTransportError
 from airflow_provider_aep.flowservice.exchange import (
     Done,
     Pause,
@@ -232,3 +232,38 @@ def test_a_request_shows_method_and_path_and_nothing_that_could_be_secret():
 
 def one():
     return (yield GREETING).status
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"items": null}', b'{"items": [{}]}', b'{"items": ["x"]}', b'{"items": [{"at": "x"}]}']
+)
+def test_an_answer_that_the_exchange_cannot_read_is_the_services_fault(ask, body):
+    def read():
+        reply = yield GREETING
+        return int(reply.json["items"][0]["at"]).bit_length()
+
+    class Odd:
+        def send(self, request):
+            return Response(200, body=body)
+
+    with pytest.raises(AepApiError, match=r"GET /greeting answered 200: .*unexpected shape") as caught:
+        drive(conduct(read(), ask), Odd())
+    assert isinstance(caught.value.__cause__, KeyError | TypeError | AttributeError | ValueError)
+
+
+def test_a_mistake_before_any_request_is_not_blamed_on_the_service(ask):
+    def mistaken():
+        {}["x"]
+        yield GREETING
+
+    with pytest.raises(KeyError):
+        drive(conduct(mistaken(), ask), Echo())
+
+
+def test_a_mistake_of_the_transport_is_not_blamed_on_the_service(ask):
+    class Mistaken:
+        def send(self, request):
+            raise TypeError("a body that is no JSON")
+
+    with pytest.raises(TypeError, match="no JSON"):
+        drive(conduct(two_greetings(), ask), Mistaken())

@@ -102,3 +102,23 @@ def test_a_base64_key_may_be_wrapped_as_the_usual_tools_wrap_it():
     fields = {"host": "h", "login": "l", "extra.private_key": wrapped}
     assert wrapped.count("\n") > 1
     assert login_from_fields(SFTP, fields, conn_id="storage")["params"]["sshKey"] == ENCODED
+
+
+@pytest.mark.parametrize("params", ["s3cret", None, ["s3cret"]])
+def test_the_params_of_a_login_must_be_an_object(params):
+    spec = {"authSpec": [{"name": "x", "spec": {"type": "object"}}]}
+    (problem,) = login_problems(spec, {"specName": "x", "params": params})
+    assert str(problem) == "params must be a JSON object"
+
+
+@pytest.mark.parametrize("name", [["x"], {"x": 1}, None])
+def test_the_spec_name_of_a_login_must_be_a_text(name):
+    (problem,) = login_problems({"authSpec": [{"name": "x"}]}, {"specName": name})
+    assert str(problem) == "specName must be one of x"
+
+
+def test_a_private_key_with_half_a_character_is_told():
+    fields = {"host": "h", "login": "l", "extra.private_key": "-----BEGIN s3cret\ud800"}
+    with pytest.raises(AepValidationError, match="/sshKey must be a PEM private key") as caught:
+        login_from_fields(SFTP, fields, conn_id="storage")
+    assert "s3cret" not in str(caught.value)

@@ -398,3 +398,24 @@ def test_an_id_that_would_change_the_filter_is_refused(run, emulator):
     with pytest.raises(AepValidationError, match="dataflow_id"):
         run(list_runs("a,b==c"))
     assert emulator.log == []
+
+
+@pytest.mark.parametrize("count", [float("inf"), float("nan"), float("-inf"), "7", True])
+def test_a_count_that_is_no_number_is_unknown(count):
+    assert run_of(recordSummary={"outputRecordCount": count}).records_out is None
+
+
+def test_a_count_may_be_larger_than_any_float():
+    assert run_of(recordSummary={"outputRecordCount": 10**400}).records_out == 10**400
+
+
+@pytest.mark.parametrize("odd", [3, "text", {"id": "t"}, [3, None]])
+def test_lists_of_an_unknown_shape_are_as_good_as_missing(odd):
+    run = run_of({**SUCCESS, "activities": odd}, recordSummary={"targetSummaries": odd})
+    assert (run.records_out, run.errors) == (None, ())
+
+
+def test_a_run_of_the_very_millisecond_is_in_the_window():
+    run = DataflowRun.from_api({"id": "r", "flowId": "f", "createdAt": 1_767_225_600_123})
+    moment = datetime(2026, 1, 1, 0, 0, 0, 123_900, tzinfo=UTC)
+    assert pick_runs([run], started_after=moment) == [run]

@@ -334,3 +334,31 @@ def test_a_schedule_that_is_neither_word_nor_dict_is_refused(given):
 
 def test_a_cadence_that_is_no_text_is_refused():
     assert "schedule/every must be one of" in problems({"every": ["3h"]})[0]
+
+
+# Odd input
+
+
+def test_a_key_that_is_no_text_is_not_known():
+    assert problems({1: 2, "every": "3h"}) == ["schedule/1 is not known"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"every": 10**5000}, {"every": ["3h"]}, {"every": 3}, {"timeUnit": "hour", "interval": 10**5000}],
+    ids=["huge", "list", "number", "huge interval"],
+)
+def test_a_cadence_of_any_type_is_told(given):
+    (told,) = problems(given)
+    assert told.startswith("schedule/every must be one of once, 3h")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"every": "1d", "timeUnit": "hour", "interval": 3}, "timeUnit says the same as every"),
+        ({"every": "3h", "start": START, "startTime": START}, "startTime says the same as start"),
+    ],
+)
+def test_what_is_said_twice_is_told(given, told):
+    assert problems(given) == [f"schedule/{told}; give one of them"]

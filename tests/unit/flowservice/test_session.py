@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import threading
 import time
@@ -24,8 +25,8 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.flowservice.connections import create_base_connection, get_connection_spec
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import S3, SFTP
-from airflow_provider_aep.flowservice.exchange import Request, Response, adrive, drive
-from airflow_provider_aep.flowservice.session import AepSession
+from airflow_provider_aep.flowservice.exchange import Pause, Request, Response, adrive, advance, drive
+from airflow_provider_aep.flowservice.session import TRIES, AepSession
 
 LOGIN = ("POST", "/ims/token/v3")
 S3_LOGIN = {
@@ -127,6 +128,19 @@ def test_threads_that_start_together_fetch_one_token(session, emulator):
         found = [pool.submit(work) for _ in range(threads)]
         assert {future.result(10) for future in found} == {len(emulator.datasets())}
     assert len(emulator.requests(*LOGIN)) == 1
+
+
+def test_who_waited_for_a_token_that_could_not_be_fetched_is_told_why_at_once(session, emulator):
+    emulator.fail_next(503, times=TRIES, match="/ims/token")
+    first, second = (session.conduct(list_datasets(), sandbox="prod") for _ in range(2))
+    assert isinstance(advance(first, emulator), Pause)  # refused once, and about to try again
+    assert isinstance(advance(second, emulator), Pause)  # waits for the first
+    with pytest.raises(AepServerError):
+        drive(first, emulator, sleep=lambda seconds: None)
+    with pytest.raises(AepServerError):
+        drive(second, emulator, sleep=lambda seconds: None)
+    assert len(emulator.requests(*LOGIN)) == TRIES
+    assert drive(session.conduct(list_datasets(), sandbox="prod"), emulator)  # who comes later tries anew
 
 
 def test_exchanges_in_one_event_loop_fetch_one_token(session, emulator):
@@ -391,6 +405,23 @@ def test_no_part_of_a_secret_survives_where_a_long_message_is_cut(run, emulator)
     with pytest.raises(AepApiError) as caught:
         run(create_base_connection(name="crm", destination=S3, login=login))
     assert secret[:10] not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("params", "quoted"),
+    [
+        ({"connectionString": "AccountName=acme;AccountKey=azurekey+/=="}, "azurekey+/=="),
+        ({"password": 'with"quote\\slash'}, json.dumps('with"quote\\slash')),
+        ({"password": "p%ss word"}, "p%25ss%20word"),
+        ({"sshKey": base64.b64encode(b"BEGIN\nthe private part\nEND").decode()}, "the private part"),
+    ],
+)
+def test_a_secret_is_known_again_in_the_forms_in_which_it_is_quoted(run, emulator, params, quoted):
+    emulator.fail_next(400, match="POST /connections", body={"message": f"cannot use {quoted}"})
+    with pytest.raises(AepApiError) as caught:
+        run(one_post("/connections", {"name": "x", "auth": {"specName": "s", "params": params}}))
+    assert quoted.strip('"') not in str(caught.value)
+    assert "cannot use" in str(caught.value)
 
 
 def test_a_secret_with_blanks_in_it_is_blotted_out_as_well(run, emulator):

@@ -153,7 +153,7 @@ def in_seconds(seconds):
         ("1.5", 2.0),
         ("", 2.0),
         ("9" * 400, 2.0),
-        ("9" * 5000, 2.0),
+        ("9" * 999, 2.0),
     ],
     ids=["7", "38", "60", "0", "negative", "date", "past date", "word", "fraction", "empty", "huge", "vast"],
 )

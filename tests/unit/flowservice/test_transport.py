@@ -432,9 +432,9 @@ def test_a_proxy_that_refuses_the_tunnel_is_an_error_that_sent_nothing():
     assert "407" in str(caught.value)
 
 
-@pytest.mark.parametrize("where", ["127.0.0.1:1", "proxy.example.com:notaport", "[::1", ":8080"])
+@pytest.mark.parametrize("where", ["127.0.0.1:1", "proxy.example.com:notaport", "[::1", ":8080", "#@proxy"])
 def test_a_proxys_password_is_in_no_error(where):
-    with pytest.raises(AepTransportError) as caught:
+    with pytest.raises((AepConfigError, AepTransportError)) as caught:
         RequestsTransport("https://platform.example.com", proxy=f"http://me:s3cret@{where}").send(PING)
     assert "s3cret" not in str(caught.value)
 
@@ -538,3 +538,12 @@ def order(emulator, trouble, **match):
         emulator.stall_next(0.7, **match)
     else:
         getattr(emulator, f"{trouble}_next")(**match)
+
+
+def test_a_body_that_is_no_json_is_told_and_not_quoted():
+    request = Request(
+        "POST", "/targetConnections", json={"params": {"since": datetime(2026, 1, 1, tzinfo=UTC)}}
+    )
+    with pytest.raises(AepConfigError, match="POST /targetConnections cannot be sent") as caught:
+        RequestsTransport("https://127.0.0.1:1").send(request)
+    assert "2026" not in str(caught.value)

@@ -30,7 +30,8 @@ JUDGE_EVERYTHING = """
 from airflow_provider_aep.emulator.specs import connection_specs
 from airflow_provider_aep.flowservice.validation import schema_problems
 
-UNITS = ("a", "-", "a-", "1.", "a.", "/", "%SEGMENT_ID%", "%SEGMENT_ID%/", "%SEGMENT_NAME%//", "g0o", "*'")
+UNITS = ("a", "-", "a-", "1.", "a.", "aaa.", "/", "g0o", "*'",
+         "%SEGMENT_ID%", "%SEGMENT_ID%/", "%SEGMENT_NAME%//")
 ENDS = ("", " ", "%", "_", "!", ".")
 HOSTILE = [(unit * (size // len(unit) + 1))[: size - 1] + end
            for unit in UNITS for end in ENDS for size in (63, 64, 222, 286, 1024, 10_000)]
@@ -55,7 +56,7 @@ def test_no_text_keeps_a_check_busy():
         check=True,
     )
     # 8 patterns: two keys of S3, and the places of S3, Blob and GCS
-    assert int(done.stdout) == 8 * 11 * 6 * 6
+    assert int(done.stdout) == 8 * 12 * 6 * 6
 
 
 PIECES = (
@@ -123,11 +124,25 @@ def test_the_patterns_that_need_help_are_the_ones_that_are_served(run):
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"^(a+)+$", r"^(a*b?)*$", r"(x{1,9}y?){2,}", r"^(?=(a+)+b)", r"((a+|b)c)*"]
+    "pattern",
+    [
+        *(r"^(a+)+$", r"^(a*b?)*$", r"(x{1,9}y?){2,}", r"^(?=(a+)+b)", r"((a+|b)c)*"),  # nested repeats
+        *(r"^(a|aa)+$", r"(ab|a|b)*c"),  # a choice inside a repeat
+        *(r"^\s*\w*\d*\w*\d*$", r"a+b+", r"^a?a?a?a?$"),  # too many ways to share a text out
+    ],
 )
-def test_a_pattern_that_nests_repeats_is_left_to_the_service(pattern):
+def test_a_pattern_whose_time_could_explode_is_left_to_the_service(pattern):
     assert pattern_of(pattern) is None
     assert schema_problems({"properties": {"x": {"pattern": pattern}}}, {"x": "!" * 40}) == []
+
+
+def test_a_spec_that_is_no_schema_any_more_is_left_to_the_service_without_quoting_the_login():
+    assert schema_problems({"properties": {"key": {"type": "strnig"}}}, {"key": "s3cret"}) == []
+
+
+def test_the_other_places_of_a_schema_that_hold_patterns_are_not_asked():
+    schema = {"patternProperties": {"^(a+)+$": {"type": "integer"}}, "additionalProperties": False}
+    assert schema_problems(schema, {"a" * 60 + "!": "x"}) == []
 
 
 @pytest.mark.parametrize("pattern", [r"^\p{L}+$", r"(?<name>x)", "(" * 5000, "["])
@@ -215,7 +230,7 @@ def test_an_id_passes_unchanged(value):
     assert check_id("dataflow_id", value) == value
 
 
-@pytest.mark.parametrize("value", ["", "   ", None, 7, ["x"]])
+@pytest.mark.parametrize("value", ["", "   ", None])
 def test_a_missing_name_is_told_as_missing(value):
     with pytest.raises(AepValidationError, match="name is missing"):
         check_name(value)
@@ -237,3 +252,13 @@ def test_a_misspelt_word_is_answered_with_the_nearest_known_one():
     assert nearest("buketName", ["bucketName", "path"]) == " (did you mean 'bucketName'?)"
     assert nearest("zzz", ["bucketName", "path"]) == ""
     assert nearest("p" * 10_000, ["path"]) == ""
+
+
+def test_a_name_may_be_rendered_to_a_number():
+    assert check_name(2024) == "2024"
+
+
+@pytest.mark.parametrize("value", [["x"], 1.5, True, b"x"])
+def test_a_name_must_be_a_text(value):
+    with pytest.raises(AepValidationError, match="name must be a text"):
+        check_name(value)

@@ -89,7 +89,11 @@ def test_of_two_findings_on_one_run_the_graver_one_decides():
         ([a_run(), a_run(out=0)], {"on_zero_records": "skip"}, "ok", "success"),
         ([a_run(out=0), a_run(out=0)], {"on_zero_records": "skip"}, "skip", "zero_records"),
         ([a_run(out=0), a_run(failedRecordCount=1)], {"on_zero_records": "skip"}, "warn", "partial"),
-        ([a_run(status="failed"), a_run()], {"on_failed": "skip"}, "ok", "success"),
+        ([a_run(status="failed"), a_run()], {"on_failed": "skip"}, "ok", "failed"),
+        ([a_run(), a_run(status="failed")], {"on_failed": "ok"}, "ok", "failed"),
+        ([a_run(out=0), a_run(status="failed")], {"on_failed": "warn"}, "warn", "failed"),
+        ([a_run(status="failed"), a_run(out=0)], {"on_failed": "warn"}, "warn", "failed"),
+        ([a_run(out=0, failedRecordCount=9)], {}, "warn", "partial"),
     ],
 )
 def test_of_several_runs_the_worst_decides_and_skip_weighs_least(runs, policy, outcome, status):
