@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 # Where every verdict is kept, also that of a task that failed: the notifier reads it from there.
 VERDICT_KEY = "aep_verdict"
-# Read once, and not by each of the sensors in a DAG file.
-POLL_INTERVAL = conf.getfloat("aep", "poll_interval", fallback=60.0)
 
 
 class AepDataflowRunSensor(BaseSensorOperator):
@@ -87,12 +85,14 @@ class AepDataflowRunSensor(BaseSensorOperator):
         on_failed: str = "fail",
         on_partial: str = "warn",
         on_zero_records: str = "warn",
-        poke_interval: float | timedelta = POLL_INTERVAL,
+        poke_interval: float | timedelta | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         aep_conn_id: str = "aep_default",
         sandbox: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if poke_interval is None:  # neither given nor in default_args
+            poke_interval = conf.getfloat("aep", "poll_interval", fallback=60.0)
         super().__init__(poke_interval=poke_interval, **kwargs)
         self.dataflow_id = dataflow_id
         self.started_after = started_after

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -749,12 +747,10 @@ def test_a_task_resumes_although_the_service_is_down_by_then(aep, watch, nightly
 # Arguments
 
 
-def test_the_usual_time_between_two_looks_is_the_sections():
-    asked = "from airflow_provider_aep.sensors import POLL_INTERVAL; print(POLL_INTERVAL)"
-    environment = {**os.environ, "AIRFLOW__AEP__POLL_INTERVAL": "7.5"}
-    told = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True)
-    assert told.stdout.splitlines()[-1] == "7.5"
+def test_the_usual_time_between_two_looks_is_the_sections(monkeypatch):
     assert AepDataflowRunSensor(task_id="t", dataflow_id="f").poke_interval == 60
+    monkeypatch.setenv("AIRFLOW__AEP__POLL_INTERVAL", "7.5")
+    assert AepDataflowRunSensor(task_id="t", dataflow_id="f").poke_interval == 7.5
 
 
 def test_the_time_between_two_looks_may_come_from_default_args():
