@@ -5,8 +5,8 @@
     AepError
      ├─ AepConfigError            the Airflow connection or an argument is incomplete; nothing was sent
      ├─ AepValidationError        .problems: every broken rule, as (pointer, message); nothing was created
-     ├─ AepTransportError         no answer arrived; .sent says whether the request may have been received
-     ├─ AepApiError               an answer >= 300; .status .message .code .request_id
+     ├─ AepTransportError         no readable answer; .sent says whether the request may have been received
+     ├─ AepApiError               an answer >= 300, or of unexpected shape; .status .message .code .request_id
      │   ├─ AepAuthError          401, 403, and a refused token request
      │   ├─ AepNotFoundError      404
      │   ├─ AepPreconditionError  412
@@ -63,7 +63,7 @@ class AepValidationError(AepError):
 
 
 class AepTransportError(AepError):
-    """No answer arrived.
+    """No answer arrived, or none that can be read.
 
     :param sent: whether the service may have received, and acted on, the request.
     """
