@@ -13,7 +13,9 @@
      │   ├─ AepRateLimitError     429; .retry_after
      │   └─ AepServerError        5xx
      ├─ AepAmbiguousNameError     several entities could be the one we look for; .ids
-     │   └─ AepConflictError      this task made the entity before, with other content; .ids
+     │   └─ AepConflictError      the one there is has other content, or another owner; .ids
+     ├─ AepUnsafePlanError        a plan replaces something, or is out of date, and was not carried out; .plan
+     ├─ AepExportsError           some of several exports failed; .errors and .results by name
      └─ AepRunFailedError         a dataflow run ended in a way that the run policy calls a failure; .verdict
 
 No message ever quotes a secret: messages name fields, rules, statuses and ids.
@@ -152,7 +154,38 @@ class AepAmbiguousNameError(AepError):
 
 
 class AepConflictError(AepAmbiguousNameError):
-    """The entity that this task created earlier differs from the one it is asked for now."""
+    """The entity that there is differs from the one asked for, or belongs to somebody else."""
+
+
+class AepUnsafePlanError(AepError):
+    """A plan that is not carried out without being asked again.
+
+    :param plan: the plan, as plain JSON.
+    """
+
+    def __init__(self, message: str, plan: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.plan = dict(plan)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.plan)
+
+
+class AepExportsError(AepError):
+    """Some of several exports could not be brought to their specs; the others were.
+
+    :param errors: what went wrong, by the name of the export.
+    :param results: what was done for each export, also for those that failed.
+    """
+
+    def __init__(
+        self, message: str, errors: Mapping[str, str], results: Sequence[Mapping[str, Any]]
+    ) -> None:
+        super().__init__(message)
+        self.errors, self.results = dict(errors), list(results)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.errors, self.results)
 
 
 class AepRunFailedError(AepError):

@@ -77,7 +77,12 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": modules("hooks"),
-        "operators": modules("operators.datasets", "operators.connections", "operators.dataflows"),
+        "operators": modules(
+            "operators.datasets",
+            "operators.connections",
+            "operators.dataflows",
+            "operators.maintenance",
+        ),
         "sensors": modules("sensors"),
         "triggers": modules("triggers"),
         "connection-types": [

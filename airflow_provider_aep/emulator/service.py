@@ -297,9 +297,11 @@ def _call(request: Request) -> Call:
     path = parts.path
     if not parts.netloc and not path.startswith("/data/"):
         path = BASE_PATH + path
+    own = path.removeprefix(BASE_PATH)
     return Call(
         method=request.method.upper(),
-        path=path.removeprefix(BASE_PATH) or "/",
+        # No other service lives below the Flow Service: such a path stays whole, and nobody serves it.
+        path=path if own.startswith("/data/") else own or "/",
         base=f"{parts.scheme}://{parts.netloc}" if parts.netloc else PUBLIC_BASE,
         # A link to the next page arrives with its query in the path.
         query=[*parse_qsl(parts.query, keep_blank_values=True), *request.query],

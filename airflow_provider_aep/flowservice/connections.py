@@ -106,7 +106,7 @@ def create_target_connection(
     check_id("base_connection_id", base_connection_id)
     _check_params(target_params)
     spec = yield from get_connection_spec(destination)
-    params = {"mode": MODE, "compression": "GZIP", **target_params}
+    params = full_params(target_params)
     if problems := target_problems(spec, params):
         raise AepValidationError(f"the {destination.title} target_params", problems)
     document = {
@@ -117,6 +117,11 @@ def create_target_connection(
     }
     created = yield from create_entity("targetConnections", document, marker=marker, look_first=look_first)
     return created
+
+
+def full_params(target_params: Mapping[str, Any]) -> dict[str, Any]:
+    """Target parameters with what we add to those that are given."""
+    return {"mode": MODE, "compression": "GZIP", **target_params}
 
 
 def target_warnings(target_params: Mapping[str, Any]) -> list[str]:

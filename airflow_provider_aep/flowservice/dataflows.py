@@ -17,16 +17,23 @@ from airflow_provider_aep.flowservice.entities import (
     CHANGE_TRIES,
     Created,
     Document,
+    Operations,
     create_entity,
     delete_entity,
     get_entity,
     is_transitional,
     list_entities,
     mapping,
+    patch_entity,
     sequence,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request
-from airflow_provider_aep.flowservice.schedule import Schedule, ticks
+from airflow_provider_aep.flowservice.schedule import (
+    Schedule,
+    merge_schedule,
+    parse_schedule_change,
+    ticks,
+)
 from airflow_provider_aep.flowservice.validation import check_id, check_name
 
 State = Literal["enabled", "disabled"]
@@ -77,6 +84,14 @@ class Dataflow:
             "destination": self.destination,
             "schedule": dict(self.schedule),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescheduled:
+    """How a schedule changed: its ``scheduleParams`` before and after."""
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
 
 
 def create_dataflow(
@@ -157,6 +172,35 @@ def set_dataflow_state(dataflow_id: str, wanted: State) -> Exchange[bool]:
         else:
             return True
     raise AssertionError("unreachable: the last try returns or raises")
+
+
+def update_schedule(
+    dataflow_id: str, given: str | Mapping[str, Any], *, now: datetime
+) -> Exchange[Rescheduled | None]:
+    """Change parts of a dataflow's schedule; ``None`` when it was so already, and then nothing is sent.
+
+    :param given: as for ``parse_schedule``; what it leaves out stays, ``every`` too.
+    :raises AepValidationError: it breaks a rule, or does not fit what stays; nothing was changed.
+    :raises AepPreconditionError: somebody else keeps changing the dataflow.
+    """
+    change = parse_schedule_change(given, now=now)
+    before: list[Mapping[str, Any]] = []
+    after: dict[str, Any] = {}
+
+    def revise(found: Document) -> Operations:
+        there = mapping(found.get("scheduleParams"))
+        wanted = merge_schedule(there, change)
+        before.append(there)
+        after.clear()
+        after.update(wanted)
+        if wanted == there:
+            return []
+        # Whole, as it is not told whether the service merges. A dataflow without one has nothing to replace.
+        op = "replace" if "scheduleParams" in found else "add"
+        return [{"op": op, "path": "/scheduleParams", "value": wanted}]
+
+    changed = yield from patch_entity("flows", dataflow_id, revise, field="dataflow_id")
+    return Rescheduled(before=before[0], after=after) if changed else None
 
 
 def delete_dataflow(dataflow_id: str) -> Exchange[bool]:

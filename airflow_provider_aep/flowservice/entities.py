@@ -21,6 +21,7 @@ from airflow_provider_aep.errors import (
     AepConflictError,
     AepError,
     AepNotFoundError,
+    AepPreconditionError,
     AepServerError,
     AepTransportError,
     AepValidationError,
@@ -30,6 +31,8 @@ from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, 
 from airflow_provider_aep.flowservice.validation import check_id
 
 Document = Mapping[str, Any]
+# The body of a PATCH: [{"op": "replace", "path": "/scheduleParams", "value": {...}}], op in lower case.
+Operations = list[dict[str, Any]]
 
 LARGEST_PAGE = 100
 # Before we look whether a POST without an answer did arrive: give the service time to finish it.
@@ -41,6 +44,8 @@ TRANSITIONAL = tuple(
 )
 CHANGE_TRIES = 4
 CHANGE_PAUSE = 5.0
+# Adobe's own services move etags too, so a stale one is usual; one that stays stale is a fight.
+PATCH_TRIES = 3
 
 # Never compared on adoption: the description is how it was found, and secrets are not read back.
 _NOT_COMPARED = frozenset({"/description", "/auth"})
@@ -119,6 +124,52 @@ def delete_entity(collection: str, entity_id: str, *, field: str) -> Exchange[bo
         else:
             return True
     raise AssertionError("unreachable: the last try returns or raises")
+
+
+def patch_entity(
+    collection: str, entity_id: str, revise: Callable[[Document], Operations], *, field: str
+) -> Exchange[bool]:
+    """Change an entity; ``False`` when there was nothing to change, and then nothing is sent.
+
+    Each PATCH goes out under an etag that was read just before it. A 412 is read and revised again.
+
+    :param revise: what to send, given the entity as it is now; no operations where it is as wanted. It is
+        asked again at each try, and may raise.
+    :param field: the argument that holds the id, for the error message.
+    :raises AepPreconditionError: somebody else keeps changing it.
+    """
+    path = f"/{collection}/{check_id(field, entity_id)}"
+    stale = busy = 0
+    while True:
+        found = yield from get_entity(collection, entity_id, field=field)
+        operations = revise(found)
+        if not operations:
+            # After a try that was refused it is our own change, whose answer was lost and which the
+            # session sent again, that makes it as wanted.
+            return stale + busy > 0
+        etag = found.get("etag")
+        if not isinstance(etag, str) or not etag:
+            raise AepApiError(
+                doing=f"GET {path}",
+                status=200,
+                message="the answer holds no etag, and without one the service accepts no change",
+            )
+        try:
+            # The quotes around an etag are a part of it.
+            yield Request("PATCH", path, headers={"If-Match": etag}, json=operations)
+        except AepPreconditionError as error:
+            stale += 1
+            if stale == PATCH_TRIES:
+                hint = "Somebody else keeps changing it. Try again when they are done."
+                told: dict[str, Any] = {**error.given, "hint": hint}
+                raise AepPreconditionError(**told) from error
+        except AepApiError as error:
+            busy += 1
+            if busy == CHANGE_TRIES or not is_transitional(error):
+                raise
+            yield Pause(CHANGE_PAUSE)
+        else:
+            return True
 
 
 def is_transitional(error: Exception) -> bool:

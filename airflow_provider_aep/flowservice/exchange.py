@@ -1,8 +1,9 @@
 """An exchange: a conversation with the service, written as a generator that does no I/O.
 
 It yields a ``Request`` and is sent the ``Response``, or yields a ``Pause`` and is resumed when that time
-has passed. Login, retry and status codes are wrapped around any exchange by ``session``; ``drive`` and
-``adrive`` run one, over the network or straight into the emulator.
+has passed, or hands over several exchanges that may run ``Together``. Login, retry and status codes are
+wrapped around any exchange by ``session``; ``drive`` and ``adrive`` run one, over the network or straight
+into the emulator.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import asyncio
 import contextvars
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from airflow_provider_aep.errors import AepApiError, AepError
@@ -30,7 +32,8 @@ BASE_PATH = "/data/foundation/flowservice"
 class Request:
     """One HTTP request.
 
-    :param path: relative to the Flow Service (``/flows``), or a whole URL (the token endpoint).
+    :param path: relative to the Flow Service (``/flows``), or of another service on the same host
+        (``/data/...``), or a whole URL (the token endpoint).
     :param params: the query; a sequence of pairs where a name repeats, as ``property`` does.
     :param json: the body, for requests that carry JSON.
     :param form: the body, for the token request.
@@ -79,8 +82,25 @@ class Pause:
     seconds: float
 
 
-Step = Request | Pause
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Carry out these exchanges side by side, so many at a time; ``together`` yields it."""
+
+    exchanges: Sequence[Generator[Any, Any, Any]]
+    at_most: int
+
+
+Step = Request | Pause | Together
 Exchange = Generator[Step, Response, T]
+
+
+def together(exchanges: Sequence[Exchange[T]], *, at_most: int) -> Exchange[list[Done[T] | AepError]]:
+    """Several exchanges side by side; how each ended, in their order.
+
+    An error that is ours ends one of them and leaves the others alone.
+    """
+    ends = yield Together(exchanges, at_most)
+    return cast("list[Done[T] | AepError]", ends)
 
 
 class Transport(Protocol):
@@ -96,10 +116,13 @@ class Done(Generic[T]):
     value: T
 
 
-def advance(exchange: Exchange[T], transport: Transport) -> Pause | Done[T]:
-    """Run an exchange up to its next pause, or to its end. Blocks while requests are on their way."""
+def advance(exchange: Exchange[T], transport: Transport, ends: Any = None) -> Pause | Together | Done[T]:
+    """Run an exchange up to its next pause or branching, or to its end. Blocks while a request is under way.
+
+    :param ends: how the exchanges ended that it wanted to have carried out together.
+    """
     try:
-        step = next(exchange)
+        step = exchange.send(ends)
         while isinstance(step, Request):
             try:
                 answer = transport.send(step)
@@ -126,6 +149,11 @@ def conduct(exchange: Exchange[T], ask: Callable[[Request], Exchange[Response]])
                 yield step
                 step = next(exchange)
                 continue
+            if isinstance(step, Together):
+                step = exchange.send(
+                    (yield Together([conduct(each, ask) for each in step.exchanges], step.at_most))
+                )
+                continue
             try:
                 answer = yield from ask(step)
             except AepError as error:
@@ -148,10 +176,48 @@ def _hand_over(exchange: Exchange[T], request: Request, answer: Response) -> Ste
 
 
 def drive(exchange: Exchange[T], transport: Transport, sleep: Callable[[float], object] = time.sleep) -> T:
-    """Run an exchange to its end in this thread."""
-    while isinstance(stop := advance(exchange, transport), Pause):
-        sleep(stop.seconds)
+    """Run an exchange to its end in this thread, and what may run together in threads of its own."""
+    ends = None
+    while not isinstance(stop := advance(exchange, transport, ends), Done):
+        ends = None
+        if isinstance(stop, Together):
+            ends = _side_by_side(stop, transport, sleep)
+        else:
+            sleep(stop.seconds)
     return stop.value
+
+
+def _side_by_side(
+    step: Together, transport: Transport, sleep: Callable[[float], object]
+) -> list[Done[Any] | AepError]:
+    stopped = threading.Event()
+    # Whoever stops us (a killed task, Ctrl-C) must not wait for the pauses of others.
+    pause = stopped.wait if sleep is time.sleep else sleep
+
+    def run(exchange: Exchange[T]) -> Done[T] | AepError:
+        def unless_stopped(seconds: float) -> None:
+            pause(seconds)
+            if stopped.is_set():
+                raise _Stopped
+
+        try:
+            return Done(drive(exchange, transport, unless_stopped))
+        except AepError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=step.at_most, thread_name_prefix="aep-together") as threads:
+        try:
+            ends = [
+                threads.submit(contextvars.copy_context().run, run, exchange) for exchange in step.exchanges
+            ]
+            return [end.result() for end in ends]
+        finally:
+            stopped.set()
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Stopped(BaseException):
+    """Ends a thread whose result nobody waits for any more."""
 
 
 async def adrive(exchange: Exchange[T], transport: Transport) -> T:
@@ -160,15 +226,32 @@ async def adrive(exchange: Exchange[T], transport: Transport) -> T:
     Everything but the pauses happens in a small pool of threads of our own: a stalled answer must not
     use up the loop's default executor, which the rest of the triggerer shares.
     """
-    loop = asyncio.get_running_loop()
-    while isinstance(
+    loop, ends = asyncio.get_running_loop(), None
+    while not isinstance(
         stop := await loop.run_in_executor(
-            _threads(), contextvars.copy_context().run, advance, exchange, transport
+            _threads(), contextvars.copy_context().run, advance, exchange, transport, ends
         ),
-        Pause,
+        Done,
     ):
-        await asyncio.sleep(stop.seconds)
+        ends = None
+        if isinstance(stop, Together):
+            ends = await _gather(stop, transport)
+        else:
+            await asyncio.sleep(stop.seconds)
     return stop.value
+
+
+async def _gather(step: Together, transport: Transport) -> list[Done[Any] | AepError]:
+    limit = asyncio.Semaphore(step.at_most)
+
+    async def run(exchange: Exchange[T]) -> Done[T] | AepError:
+        async with limit:
+            try:
+                return Done(await adrive(exchange, transport))
+            except AepError as error:
+                return error
+
+    return await asyncio.gather(*map(run, step.exchanges))
 
 
 @cache

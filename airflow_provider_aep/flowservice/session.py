@@ -88,6 +88,7 @@ class AepSession:
         self._claim: tuple[object, float] | None = None
         self._trouble: AepError | None = None
         self._kept: dict[tuple[str, str], Response] = {}
+        self._not_before = 0.0
 
     def conduct(self, exchange: Exchange[T], *, sandbox: str) -> Exchange[T]:
         """The exchange, each of its requests authenticated, repeated where that is safe, and judged.
@@ -197,6 +198,7 @@ class AepSession:
     def _persist(self, request: Request) -> Exchange[Response]:
         """Send until there is an answer worth returning, as often as it is safe and polite."""
         for attempt in range(1, TRIES + 1):
+            yield from self._wait_for_all_clear(request)
             try:
                 answer = yield request
                 failure = failure_of(request, answer, secrets=self._secrets_of(request), now=self._now())
@@ -210,8 +212,21 @@ class AepSession:
             pause = self._pause_before_repeat(request, failure, attempt)
             if pause is None or attempt == TRIES:
                 raise failure
+            if isinstance(failure, AepRateLimitError):
+                with self._lock:
+                    self._not_before = max(self._not_before, self._now() + pause)
             yield Pause(pause)
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _wait_for_all_clear(self, request: Request) -> Exchange[None]:
+        """Where one request was told to slow down, all others of this credential do: they share its quota."""
+        if request.form is not None:  # the token comes from another service
+            return
+        for _ in range(TRIES):
+            left = self._not_before - self._now()
+            if left <= 0:
+                return
+            yield Pause(left * (1 + self._jitter() / 2))
 
     def _pause_before_repeat(self, request: Request, failure: AepApiError, attempt: int) -> float | None:
         if isinstance(failure, AepRateLimitError):  # refused at the door: even a POST did nothing
@@ -231,9 +246,13 @@ class AepSession:
     def _secrets_of(self, request: Request) -> list[str]:
         """What a refusal could quote back to us and no message may repeat."""
         secrets = [self.credentials.client_secret, request.headers.get("Authorization", "").split(" ")[-1]]
-        body = request.json if isinstance(request.json, dict) else {}
-        login = body.get("auth") or {}
-        return [*secrets, *map(str, login.get("params", {}).values())]
+        if isinstance(request.json, dict):
+            params = (request.json.get("auth") or {}).get("params", {})
+            return [*secrets, *map(str, params.values())]
+        for operation in request.json or ():  # a PATCH
+            if operation["path"].startswith("/auth"):
+                secrets += map(str, operation["value"].values())
+        return secrets
 
 
 def _repeatable(request: Request) -> bool:

@@ -36,7 +36,7 @@ class RequestsTransport:
         ca_bundle: str | None = None,
         timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
     ) -> None:
-        self.base_url = check_url("host", platform_url) + BASE_PATH
+        self.platform_url = check_url("host", platform_url)
         self._proxies: Mapping[str, str] | None = {"http": proxy, "https": proxy} if proxy else None
         self._ca_bundle, self._timeout = ca_bundle, timeout
 
@@ -52,7 +52,7 @@ class RequestsTransport:
         try:
             answer = self._session.request(
                 request.method,
-                request.path if "://" in request.path else self.base_url + request.path,
+                self._url(request.path),
                 params=request.query,
                 headers=dict(request.headers),
                 json=request.json,
@@ -99,6 +99,11 @@ class RequestsTransport:
             raise AepTransportError(f"{request}: {_reason(error)}", sent=False) from None
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(answer.status_code, headers, answer.content)
+
+    def _url(self, path: str) -> str:
+        if "://" in path:
+            return path
+        return self.platform_url + (path if path.startswith("/data/") else BASE_PATH + path)
 
     @cached_property
     def _session(self) -> Any:

@@ -97,7 +97,7 @@ def schema_problems(schema: Mapping[str, Any], document: Mapping[str, Any]) -> l
         for key, value in document.items()
         if isinstance(value, str) and _CONTROL.search(value)
     ]
-    for error in _broken_rules(schema, document):
+    for error in broken_rules(schema, document):
         pointer = "/" + "/".join(str(part) for part in error.absolute_path)
         if error.validator == "required":
             problems += [
@@ -117,7 +117,8 @@ def schema_problems(schema: Mapping[str, Any], document: Mapping[str, Any]) -> l
     return sorted(set(problems))
 
 
-def _broken_rules(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[Any]:
+def broken_rules(schema: Mapping[str, Any], document: object) -> Iterator[Any]:
+    """The library's own errors, patterns guarded. Their ``message`` quotes the value: never show it."""
     from jsonschema.exceptions import UnknownType
 
     try:

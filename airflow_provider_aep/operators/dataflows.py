@@ -10,6 +10,8 @@ from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
 
 State = Literal["enabled", "disabled"]
+# Seconds by which Adobe's clock may differ from ours.
+CLOCKS_APART = 300.0
 
 
 class AepCreateDataflowOperator(AepOperator):
@@ -188,39 +190,169 @@ class AepListDataflowRunsOperator(AepDataflowOperator):
         return [run.to_json() for run in found]
 
 
+class AepUpdateDataflowOperator(AepDataflowOperator):
+    """Change the schedule of a dataflow. Done at once when it is so already.
+
+    :param dataflow_id: the dataflow. Templated.
+    :param schedule: as for ``AepCreateDataflowOperator``, but what it leaves out stays as it is, ``every``
+        too: ``{"end": "2027-06-01"}`` is enough. Templated.
+    :return: the id of the dataflow.
+    """
+
+    template_fields: Sequence[str] = (*AepDataflowOperator.template_fields, "schedule")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"schedule": "json"}
+
+    def __init__(self, *, schedule: str | Mapping[str, Any] | Upstream, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.schedule = schedule
+
+    def execute(self, context: Any) -> str:
+        from airflow_provider_aep.flowservice.dataflows import update_schedule
+        from airflow_provider_aep.flowservice.schedule import describe_schedule, parse_schedule_change
+
+        self._link(context)
+        now = datetime.now(tz=UTC)
+        for warning in parse_schedule_change(self.schedule, now=now).warnings():
+            self.log.warning("%s", warning)
+        changed = self.hook.run(update_schedule(self.dataflow_id, self.schedule, now=now))
+        if changed is None:
+            self.log.info("Dataflow %s has this schedule already", self.dataflow_id)
+            return self.dataflow_id
+        before, after = describe_schedule(changed.before), describe_schedule(changed.after)
+        self.log.info("Dataflow %s exported %s, and now exports %s", self.dataflow_id, before, after)
+        return self.dataflow_id
+
+
+class AepRunExportOperator(AepDataflowOperator):
+    """Export datasets of a dataflow now, outside its schedule, in runs of their own.
+
+    The dataflow has to be enabled and about ten minutes old. Not every organization may do this.
+
+    An ad hoc run cannot be marked as this task's. When the task is retried after its worker was killed, it
+    asks again: while the first run lasts, the service answers that one is going on, and that one is adopted;
+    once it is over, the datasets are exported a second time.
+
+    :param dataflow_id: the dataflow. Templated.
+    :param datasets: ids of datasets that the dataflow exports, or dicts with ``id``; by default all of
+        them. Templated.
+    :param ready_timeout: for how many seconds to ask again, once a minute, while the service says that a
+        new dataflow is not ready.
+    :return: the ids of the runs, as a list; a sensor or ``AepListDataflowRunsOperator`` tells how they end.
+    """
+
+    template_fields: Sequence[str] = (*AepDataflowOperator.template_fields, "datasets")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"datasets": "json"}
+
+    def __init__(
+        self,
+        *,
+        datasets: Sequence[str | Mapping[str, Any]] | Upstream | None = None,
+        ready_timeout: float = 900,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.datasets = datasets
+        self.ready_timeout = ready_timeout
+
+    def execute(self, context: Any) -> list[str]:
+        from airflow_provider_aep.flowservice.adhoc import run_export
+
+        self._link(context)
+        found = self.hook.run(
+            run_export(self.dataflow_id, self.datasets, ready_within=float(self.ready_timeout))
+        )
+        for run in found:
+            said = "was under way already: adopted" if run.adopted else "has begun"
+            self.log.info("Run %s of dataset %s %s", run.run_id, run.dataset_id or "(not told)", said)
+        ids = list(dict.fromkeys(run.run_id for run in found))
+        self.log.info("Dataflow %s exports now, in %d runs", self.dataflow_id, len(ids))
+        return ids
+
+
 class AepSetDataflowStateOperator(AepDataflowOperator):
     """Base of the two operators that switch a dataflow on and off."""
 
     wanted: State
 
     def execute(self, context: Any) -> str:
+        self._link(context)
+        self._switch()
+        return self.dataflow_id
+
+    def _switch(self) -> bool:
+        """Bring the dataflow into the wanted state; whether that took anything."""
         from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
 
-        self._link(context)
         changed = self.hook.run(set_dataflow_state(self.dataflow_id, self.wanted))
         said = f"is {self.wanted} now" if changed else f"was {self.wanted} already"
         self.log.info("Dataflow %s %s", self.dataflow_id, said)
-        return self.dataflow_id
+        return changed
 
 
 class AepEnableDataflowOperator(AepSetDataflowStateOperator):
     """Enable a dataflow: it exports again, from its next tick on. Done at once when it is enabled.
 
     :param dataflow_id: the dataflow. Templated.
+    :param only_if: with ``False`` the dataflow is left as it is. Meant for what an
+        ``AepDisableDataflowOperator`` says under XCom key ``switched_off``. Templated.
     :return: its id.
     """
 
+    template_fields: Sequence[str] = (*AepDataflowOperator.template_fields, "only_if")
     wanted = "enabled"
+
+    def __init__(self, *, only_if: bool | str | Upstream = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.only_if = only_if
+
+    def execute(self, context: Any) -> str:
+        from airflow_provider_aep.errors import AepValidationError, Problem
+
+        # A template renders to a text. Anything else, such as "None" for an XCom that is not there, must
+        # not pass as "leave it off".
+        wished = {"true": True, "false": False}.get(str(self.only_if).strip().lower())
+        if wished is None:
+            raise AepValidationError("the arguments", [Problem("only_if", "must be true or false")])
+        if wished:
+            return super().execute(context)
+        self._link(context)
+        self.log.info("Dataflow %s is left as it is: only_if is false", self.dataflow_id)
+        return self.dataflow_id
 
 
 class AepDisableDataflowOperator(AepSetDataflowStateOperator):
     """Disable a dataflow: it exports nothing until it is enabled. Done at once when it is disabled.
 
     :param dataflow_id: the dataflow. Templated.
-    :return: its id.
+    :return: its id; XCom key ``switched_off`` says whether this task disabled it, or found it so.
     """
 
     wanted = "disabled"
+
+    def execute(self, context: Any) -> str:
+        self._link(context)
+        switched_off = self._switch() or self._was_an_earlier_try(context)
+        context["ti"].xcom_push(key="switched_off", value=switched_off)
+        return self.dataflow_id
+
+    def _was_an_earlier_try(self, context: Any) -> bool:
+        """Whether what a later try finds disabled can be the work of one that was killed.
+
+        Airflow clears XComs before each try, so the dataflow itself is asked: what last changed before this
+        DAG run began is somebody else's. In doubt it is ours: an export that stays off unnoticed is worse.
+        """
+        from airflow_provider_aep.flowservice.dataflows import get_dataflow
+
+        if context["ti"].try_number <= 1:
+            return False
+        run = context["dag_run"]
+        # The start moves when a run is cleared, and Airflow 2 has no run_after.
+        known = [getattr(run, name, None) for name in ("run_after", "data_interval_end", "start_date")]
+        began = min((moment.timestamp() for moment in known if moment), default=0.0)
+        updated = self.hook.run(get_dataflow(self.dataflow_id)).raw.get("updatedAt")
+        if not isinstance(updated, int | float):
+            return True
+        return bool(updated / 1000 >= began - CLOCKS_APART)
 
 
 class AepDeleteDataflowOperator(AepDataflowOperator):

@@ -11,12 +11,14 @@ from airflow_provider_aep.errors import (
     AepConfigError,
     AepConflictError,
     AepError,
+    AepExportsError,
     AepNotFoundError,
     AepPreconditionError,
     AepRateLimitError,
     AepRunFailedError,
     AepServerError,
     AepTransportError,
+    AepUnsafePlanError,
     AepValidationError,
     Problem,
     error_from_json,
@@ -51,6 +53,8 @@ EXAMPLES = [
     AepNotFoundError(doing="GET /flows/1", status=404, message="gone"),
     AepAmbiguousNameError("two of them", ["1", "2"]),
     AepConflictError("it differs", ["1"]),
+    AepUnsafePlanError("it replaces something", {"steps": [{"action": "replace"}]}),
+    AepExportsError("1 of 2 failed", {"one": "why"}, [{"name": "one", "created": []}]),
     AepRunFailedError("the run failed", {"status": "failed", "run_ids": ["1"], "errors": [{"code": "X"}]}),
 ]
 

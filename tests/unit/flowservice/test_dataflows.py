@@ -20,9 +20,15 @@ from airflow_provider_aep.flowservice.dataflows import (
     get_dataflow,
     list_dataflows,
     set_dataflow_state,
+    update_schedule,
 )
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, DESTINATIONS
-from airflow_provider_aep.flowservice.schedule import Schedule
+from airflow_provider_aep.flowservice.schedule import (
+    Schedule,
+    ScheduleChange,
+    describe_schedule,
+    merge_schedule,
+)
 
 SEGMENT_FLOW_SPEC = "1a0514a6-33d4-4c7f-aff8-594799c47549"
 ACTION = ("POST", "/flows/*/action")
@@ -264,6 +270,109 @@ def test_an_id_that_would_change_the_path_is_refused(run, emulator):
         with pytest.raises(AepValidationError, match="dataflow_id"):
             run(call())
     assert emulator.log == []
+
+
+# Changing the schedule
+
+WIRE = {
+    "exportMode": "FIRST_FULL_THEN_INCREMENTAL",
+    "timeUnit": "hour",
+    "interval": 3,
+    "startTime": 1_800_000_000,
+    "endTime": 1_810_000_000,
+}
+
+
+def moment(seconds):
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def params_of(emulator):
+    (flow,) = emulator.entities("flows")
+    return flow["scheduleParams"]
+
+
+def test_an_end_is_moved_and_all_else_stays(run, emulator, make_dataflow, now):
+    dataflow_id = make_dataflow(folder_template="%DATASET_ID%")
+    before = params_of(emulator)
+    end = now + timedelta(days=400)
+    changed = run(update_schedule(dataflow_id, {"end": end}, now=now))
+    assert params_of(emulator) == {**before, "endTime": int(end.timestamp())}
+    assert (changed.before, changed.after) == (before, params_of(emulator))
+    (sent,) = emulator.requests("PATCH")
+    assert [each["path"] for each in sent.body] == ["/scheduleParams"]
+    assert sent.body[0]["value"] == params_of(emulator)
+    assert run(update_schedule(dataflow_id, {"end": end}, now=now)) is None
+    assert len(emulator.requests("PATCH")) == 1
+
+
+def test_a_new_cadence_takes_its_mode_along(run, emulator, make_dataflow, now):
+    dataflow_id = make_dataflow()
+    before = params_of(emulator)
+    run(update_schedule(dataflow_id, "once", now=now))
+    wire = {"exportMode": "DAILY_FULL_EXPORT", "timeUnit": "day", "interval": 0}
+    assert params_of(emulator) == {**before, **wire}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"end": timedelta(minutes=30)}, "end must be later than the start"),
+        ({"end": timedelta(days=-1)}, "end is in the past"),
+        ({"start": timedelta(days=300)}, "start must be earlier than the end"),
+        ({"every": "4h"}, "every must be one of"),
+        ({}, "schedule must name what to change"),
+    ],
+)
+def test_a_change_that_does_not_fit_is_refused_before_it_is_sent(
+    run, emulator, make_dataflow, now, given, told
+):
+    dataflow_id = make_dataflow()
+    words = {key: now + value if key != "every" else value for key, value in given.items()}
+    with pytest.raises(AepValidationError, match=told):
+        run(update_schedule(dataflow_id, words, now=now))
+    assert emulator.requests("PATCH") == []
+
+
+def test_a_rescheduling_whose_answer_is_lost_still_tells_what_was_before(run, emulator, make_dataflow, now):
+    dataflow_id = make_dataflow()
+    before = params_of(emulator)
+    emulator.lose_next(match="PATCH")
+    changed = run(update_schedule(dataflow_id, "6h", now=now))
+    assert (changed.before, changed.after) == (before, params_of(emulator))
+
+
+@pytest.mark.parametrize("key", ["foldernameTemplate", "folderNameTemplate"])
+def test_a_folder_template_keeps_its_spelling(key):
+    merged = merge_schedule({**WIRE, key: "old"}, ScheduleChange(folder_template="new"))
+    assert merged == {**WIRE, key: "new"}
+
+
+def test_a_schedule_without_a_template_gets_the_spelling_of_the_tutorials():
+    merged = merge_schedule(WIRE, ScheduleChange(folder_template="new"))
+    assert merged == {**WIRE, "foldernameTemplate": "new"}
+
+
+@pytest.mark.parametrize(
+    "existing", [WIRE, {**WIRE, "interval": "3"}, {k: v for k, v in WIRE.items() if k != "exportMode"}]
+)
+def test_what_says_the_same_in_other_words_is_no_change(existing):
+    same = Schedule(every="3h", start=moment(WIRE["startTime"]), end=moment(WIRE["endTime"]))
+    assert merge_schedule(existing, same) == existing
+
+
+def test_a_start_and_an_end_are_judged_together():
+    change = ScheduleChange(start=moment(1_820_000_000), end=moment(1_830_000_000))
+    merged = merge_schedule(WIRE, change)
+    assert (merged["startTime"], merged["endTime"]) == (1_820_000_000, 1_830_000_000)
+
+
+def test_a_schedule_can_be_told_to_people():
+    told = "every 3h from 2027-01-15T08:00:00Z to 2027-05-11T01:46:40Z into %DATASET_ID%"
+    assert describe_schedule({**WIRE, "folderNameTemplate": "%DATASET_ID%"}) == told
+    assert describe_schedule({"timeUnit": "week", "interval": 2}) == "every 2 week"
+    once = {"timeUnit": "day", "interval": 0, "startTime": "1800000000", "endTime": None}
+    assert describe_schedule(once) == "once from 2027-01-15T08:00:00Z"
 
 
 # Deleting

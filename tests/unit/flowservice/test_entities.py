@@ -12,6 +12,7 @@ from airflow_provider_aep.errors import (
     AepConflictError,
     AepError,
     AepNotFoundError,
+    AepPreconditionError,
     AepServerError,
     AepTransportError,
     AepValidationError,
@@ -22,6 +23,7 @@ from airflow_provider_aep.flowservice.entities import (
     differences,
     get_entity,
     list_entities,
+    patch_entity,
 )
 from airflow_provider_aep.flowservice.exchange import Response, drive
 
@@ -206,6 +208,92 @@ def test_a_delete_whose_answer_is_lost_is_done(emulator, run, kept):
     assert run(delete_entity("connections", made.id, field="base_connection_id")) is False
     assert kept() == []
     assert run.pauses == [2.0]
+
+
+# Changing
+
+
+@pytest.fixture
+def rename(run):
+    """``rename("new")``: gives connection ``crm`` another name, unless it has it."""
+    made = run(create(base()))
+    run.emulator.log.clear()
+
+    def renamed(name, *, before=lambda: None):
+        def revise(found):
+            before()
+            if found["name"] == name:
+                return []
+            return [{"op": "replace", "path": "/name", "value": name}]
+
+        return run(patch_entity("connections", made.id, revise, field="base_connection_id"))
+
+    renamed.id = made.id
+    return renamed
+
+
+def test_a_change_is_sent_once_under_the_etag_that_was_just_read(emulator, rename, kept):
+    assert rename("new") is True
+    assert rename("new") is False
+    assert kept()[0]["name"] == "new"
+    (sent,) = emulator.requests("PATCH")
+    assert "if-match" in sent.headers  # and the emulator holds it to the etag, quotes and all
+    assert sent.body == [{"op": "replace", "path": "/name", "value": "new"}]
+
+
+def test_a_change_of_somebody_else_in_between_is_read_and_revised(emulator, rename, kept):
+    others = iter([lambda: emulator.touch("connections", rename.id)] * 2)
+    assert rename("new", before=lambda: next(others, lambda: None)()) is True
+    assert kept()[0]["name"] == "new"
+    assert [each.status for each in emulator.requests("PATCH")] == [412, 412, 200]
+
+
+def test_three_stale_etags_are_enough(emulator, rename, kept):
+    with pytest.raises(AepPreconditionError, match="Somebody else keeps changing it"):
+        rename("new", before=lambda: emulator.touch("connections", rename.id))
+    assert len(emulator.requests("PATCH")) == 3
+    assert kept()[0]["name"] == "crm"
+
+
+def test_a_change_whose_answer_is_lost_counts_as_made(emulator, rename, kept):
+    emulator.lose_next(match="PATCH")
+    assert rename("new") is True
+    assert kept()[0]["name"] == "new"
+    assert [each.status for each in emulator.requests("PATCH")] == [0, 412]
+
+
+@pytest.mark.parametrize("number", [1409, 1416, 1417])
+def test_an_entity_that_is_just_being_changed_is_changed_a_little_later(emulator, run, rename, number):
+    body = {"type": f"https://ns.adobe.com/aep/errors/FLOW-{number}-400", "title": "not now"}
+    emulator.fail_next(400, times=3, match="PATCH", body=body)
+    assert rename("new") is True
+    assert run.pauses == [5.0] * 3
+    emulator.fail_next(400, times=4, match="PATCH", body=body)
+    with pytest.raises(AepApiError):
+        rename("newer")
+
+
+def test_any_other_refusal_of_a_change_rises_at_once(emulator, run, rename):
+    emulator.fail_next(400, match="PATCH")
+    with pytest.raises(AepApiError):
+        rename("new")
+    assert (len(emulator.requests("PATCH")), run.pauses) == (1, [])
+
+
+def test_an_entity_without_an_etag_cannot_be_changed(emulator, rename):
+    emulator.fail_next(200, match="GET /connections", body={"items": [{"id": rename.id, "name": "crm"}]})
+    with pytest.raises(AepApiError, match="no etag"):
+        rename("new")
+    assert emulator.requests("PATCH") == []
+
+
+def test_what_the_revision_refuses_is_not_sent(emulator, run, rename):
+    def revise(found):
+        raise AepError("not this one")
+
+    with pytest.raises(AepError, match="not this one"):
+        run(patch_entity("connections", rename.id, revise, field="base_connection_id"))
+    assert emulator.requests("PATCH") == []
 
 
 # Creating once

@@ -1,0 +1,147 @@
+"""Declared exports, carried out with an Airflow connection: what operators and the command line share.
+
+A spec's own sandbox comes first, then the one that the caller names, then the connection's. Specs of several
+sandboxes are carried out one sandbox after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_aep.errors import AepConfigError, AepError, AepExportsError
+from airflow_provider_aep.exports.apply import (
+    DEFAULTS,
+    EnsureOptions,
+    Logins,
+    ensure_exports,
+    plan_exports,
+)
+from airflow_provider_aep.exports.delete import Removal, delete_export
+from airflow_provider_aep.exports.outcome import Outcome
+from airflow_provider_aep.exports.spec import ExportSpec
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.hooks import AepHook
+
+
+def plan_specs(
+    specs: Sequence[ExportSpec],
+    *,
+    aep_conn_id: str,
+    sandbox: str | None = None,
+    rotate_credentials: bool = False,
+) -> list[Outcome]:
+    """The plans of specs, in their order; sends only GETs. What could not be planned has an error."""
+    now = datetime.now(tz=UTC)
+
+    def plan(hook: AepHook, some: Sequence[ExportSpec]) -> Exchange[list[Outcome]]:
+        return plan_exports(some, sandbox=hook.sandbox, now=now, rotate_credentials=rotate_credentials)
+
+    return _by_sandbox(specs, AepHook(aep_conn_id, sandbox=sandbox), plan)
+
+
+def ensure_specs(
+    specs: Sequence[ExportSpec],
+    *,
+    aep_conn_id: str,
+    sandbox: str | None = None,
+    options: EnsureOptions = DEFAULTS,
+    planned: Mapping[str, Any] | None = None,
+    progress: Callable[[Outcome], object] = lambda outcome: None,
+) -> list[Outcome]:
+    """Ensure specs; how each went, in their order. The parameters are those of ``ensure_exports``.
+
+    :raises AepConfigError: a ``credentials_conn_id`` names no Airflow connection; nothing was sent.
+    :raises AepValidationError: such a connection lacks something; nothing was sent.
+    """
+    hook, now = AepHook(aep_conn_id, sandbox=sandbox), datetime.now(tz=UTC)
+    logins = _logins(hook, specs)
+
+    def ensure(hook: AepHook, some: Sequence[ExportSpec]) -> Exchange[list[Outcome]]:
+        return ensure_exports(
+            some,
+            sandbox=hook.sandbox,
+            now=now,
+            logins=logins,
+            options=options,
+            planned=planned,
+            progress=progress,
+        )
+
+    return _by_sandbox(specs, hook, ensure)
+
+
+def delete_spec(
+    name: str,
+    *,
+    owner: str,
+    aep_conn_id: str,
+    sandbox: str | None = None,
+    with_base: bool = False,
+    leftovers_only: bool = False,
+) -> Removal:
+    """Delete an export. The parameters are those of ``delete_export``."""
+    hook = AepHook(aep_conn_id, sandbox=sandbox)
+    return hook.run(
+        delete_export(
+            name, owner=owner, sandbox=hook.sandbox, with_base=with_base, leftovers_only=leftovers_only
+        )
+    )
+
+
+def check_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """Raise what went wrong.
+
+    :raises AepError: the one error, as it is, where there was one export only.
+    :raises AepExportsError: some of several exports failed.
+    """
+    failed = [one for one in outcomes if one.error]
+    if not failed:
+        return
+    if len(outcomes) == 1 and failed[0].error:
+        raise failed[0].error
+    told = "\n".join(f"  {one.spec.name}: {one.error}" for one in failed)
+    raise AepExportsError(
+        f"{len(failed)} of {len(outcomes)} exports failed:\n{told}",
+        {one.spec.name: str(one.error) for one in failed},
+        [one.to_json() for one in outcomes],
+    )
+
+
+def _by_sandbox(
+    specs: Sequence[ExportSpec],
+    hook: AepHook,
+    work: Callable[[AepHook, Sequence[ExportSpec]], Exchange[list[Outcome]]],
+) -> list[Outcome]:
+    groups: dict[str | None, list[int]] = {}
+    for index, spec in enumerate(specs):
+        groups.setdefault(spec.sandbox, []).append(index)
+    ended: dict[int, Outcome] = {}
+    for sandbox, indices in groups.items():
+        some = [specs[index] for index in indices]
+        there = AepHook(hook.aep_conn_id, sandbox=sandbox) if sandbox else hook
+        try:
+            outcomes = there.run(work(there, some))
+        except AepError as error:  # of the sandbox as a whole: the other sandboxes go on
+            outcomes = [Outcome(spec=spec, error=error) for spec in some]
+        ended |= dict(zip(indices, outcomes, strict=True))
+    return [ended[index] for index in range(len(specs))]
+
+
+def _logins(hook: AepHook, specs: Sequence[ExportSpec]) -> Logins:
+    """The login of every spec that names one, each Airflow connection read once."""
+    found: dict[tuple[str, str | None], Mapping[str, Any] | None] = {}
+    for spec in specs:
+        key = (spec.destination.slug, spec.credentials_conn_id)
+        if spec.credentials_conn_id and key not in found:
+            try:
+                found[key] = hook.destination_login(spec.destination, spec.credentials_conn_id)
+            except AepError:
+                raise
+            except Exception as error:  # each Airflow line has its own class for "not found"
+                raise AepConfigError(
+                    f"export spec {spec.name!r}: Airflow connection {spec.credentials_conn_id!r} "
+                    f"(/destination/credentials_conn_id) cannot be read: {type(error).__name__}"
+                ) from error
+    return found

@@ -1,0 +1,408 @@
+"""Bringing exports to their specs: read, plan, carry out, and look whether somebody else did the same.
+
+Everything that is made carries the mark of its export, so whatever an attempt that was broken off has left is
+found by the next one. Nothing is remembered anywhere else.
+
+The service cannot exclude that two writers create the same entity at the same moment. So after each kind of
+entity was created it is listed once more: who finds an older one of the same mark keeps that one, and removes
+its own. Of any two writers at least the later one sees both.
+
+Source: Destinations API reference, "Edit destination connections", "Update destination dataflows"; read
+2026-11. Assumed: a listing shows what was created before it was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_aep.errors import AepConflictError, AepError, AepUnsafePlanError, AepValidationError
+from airflow_provider_aep.exports.delete import delete_unused
+from airflow_provider_aep.exports.marks import described, read_mark, text_of
+from airflow_provider_aep.exports.outcome import Outcome
+from airflow_provider_aep.exports.plan import Plan, Step
+from airflow_provider_aep.exports.planner import (
+    check_room,
+    flow_changes,
+    param_changes,
+    plan_export,
+    wanted_schedule,
+)
+from airflow_provider_aep.exports.spec import ExportSpec
+from airflow_provider_aep.exports.state import COLLECTIONS, State, age, read_kind, read_state
+from airflow_provider_aep.flowservice.connections import (
+    create_base_connection,
+    create_source_connection,
+    create_target_connection,
+    full_params,
+    get_connection_spec,
+    target_problems,
+)
+from airflow_provider_aep.flowservice.dataflows import create_dataflow
+from airflow_provider_aep.flowservice.entities import (
+    Created,
+    Document,
+    Operations,
+    mapping,
+    patch_entity,
+)
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.logins import login_problems
+
+# So many requests are on their way at a time, at most.
+AT_MOST = 8
+# How often a spec is planned anew when another writer was faster.
+ROUNDS = 3
+
+# Where a login comes from -> what is sent: (destination, Airflow connection) -> auth.
+Logins = Mapping[tuple[str, str | None], Document | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnsureOptions:
+    """What an ensure may do beyond creating and updating.
+
+    :param allow_replace: let other entities take the place of those that cannot be changed.
+    :param rotate_credentials: send the logins of base connections again.
+    :param rollback_on_failure: where one export fails, remove what this attempt created for it.
+    """
+
+    allow_replace: bool = False
+    rotate_credentials: bool = False
+    rollback_on_failure: bool = False
+
+
+DEFAULTS = EnsureOptions()
+
+
+def plan_exports(
+    specs: Sequence[ExportSpec], *, sandbox: str, now: datetime, rotate_credentials: bool = False
+) -> Exchange[list[Outcome]]:
+    """What would have to happen for each spec; sends only GETs.
+
+    :param sandbox: the one that is talked to, for the plans to name.
+    """
+    outcomes = [Outcome(spec=spec) for spec in specs]
+    yield from _plan_all(outcomes, sandbox=sandbox, now=now, rotate=rotate_credentials)
+    return outcomes
+
+
+def ensure_exports(
+    specs: Sequence[ExportSpec],
+    *,
+    sandbox: str,
+    now: datetime,
+    logins: Logins,
+    options: EnsureOptions = DEFAULTS,
+    planned: Mapping[str, Any] | None = None,
+    progress: Callable[[Outcome], object] = lambda outcome: None,
+) -> Exchange[list[Outcome]]:
+    """Make what exists what the specs declare. Where it is so already, only GETs are sent.
+
+    One export that fails does not keep the others from being ensured: its error is in its outcome.
+
+    :param planned: steps that were planned earlier, by the name of the export, as plain JSON; where something
+        else would have to happen now, that export is left alone.
+    :param progress: told each outcome as soon as its export is done.
+    :raises AepValidationError: the sandbox has no room for them all; nothing was created.
+    """
+    outcomes = [Outcome(spec=spec) for spec in specs]
+    waiting = outcomes
+    for _ in range(ROUNDS):
+        state = yield from _plan_all(waiting, sandbox=sandbox, now=now, rotate=options.rotate_credentials)
+        check_room([one.plan for one in waiting if one.plan and not one.error], state)
+        for outcome in waiting:
+            _check_allowed(outcome, options, planned)
+        attempt = _Attempt(state, now=now, logins=logins, progress=progress)
+        overtaken = yield from attempt.carry_out([one for one in waiting if not one.error])
+        # What is planned from here on follows from what another writer did, not from what was agreed to.
+        waiting, planned = overtaken, None
+        if not waiting:
+            break
+    if options.rollback_on_failure:
+        failed = [one for one in outcomes if one.error and one.created]
+        ends = yield from together([_roll_back(one) for one in failed], at_most=AT_MOST)
+        for one, end in zip(failed, ends, strict=True):
+            if not isinstance(end, Done):
+                one.warnings.append(f"what this attempt created could not be removed: {end}")
+    return outcomes
+
+
+def _plan_all(outcomes: Sequence[Outcome], *, sandbox: str, now: datetime, rotate: bool) -> Exchange[State]:
+    by_name = any(ref.id is None for one in outcomes for ref in one.spec.datasets)
+    state = yield from read_state(datasets=by_name)
+    for one in outcomes:
+        try:
+            one.plan = plan_export(one.spec, state, sandbox=sandbox, now=now, rotate_credentials=rotate)
+        except AepError as error:
+            one.error = error
+            continue
+        one.warnings = list(one.plan.warnings)
+        one.ids = {step.kind: step.id for step in one.plan.steps if step.id}
+        one.left_behind = [dict(each) for each in one.plan.left_behind]
+    return state
+
+
+def _check_allowed(outcome: Outcome, options: EnsureOptions, planned: Mapping[str, Any] | None) -> None:
+    if outcome.error or outcome.plan is None:
+        return
+    plan = outcome.plan.to_json()
+    try:
+        if planned is not None and planned.get(outcome.spec.name) != plan["steps"]:
+            raise AepUnsafePlanError(
+                f"export {outcome.spec.name!r}: what exists, or the spec, has changed since the plan was "
+                "made. Plan again.",
+                plan,
+            )
+        if not options.allow_replace:
+            outcome.plan.check_safe()
+    except AepUnsafePlanError as error:
+        outcome.error = error
+
+
+class _Attempt:
+    """One way through all that was planned, kind by kind."""
+
+    def __init__(
+        self, state: State, *, now: datetime, logins: Logins, progress: Callable[[Outcome], object]
+    ) -> None:
+        self.state, self.now, self.logins, self.progress = state, now, logins, progress
+
+    def carry_out(self, outcomes: Sequence[Outcome]) -> Exchange[list[Outcome]]:
+        """Carry out the plans; those that another writer has overtaken are returned."""
+        changing = []
+        for one in outcomes:
+            if _plan(one).changes:
+                changing.append(one)
+            else:
+                self.progress(one)
+        yield from self._check_live(changing)
+        overtaken: list[Outcome] = []
+        for kind in COLLECTIONS:
+            active = [one for one in changing if not one.error and one not in overtaken]
+            working = [one for one in active if _has_work(_plan(one).step(kind))]
+            ends = yield from together([self._do(one, kind) for one in working], at_most=AT_MOST)
+            made = []
+            for one, end in zip(working, ends, strict=True):
+                if not isinstance(end, Done):
+                    one.error = end
+                elif end.value is not None:
+                    made.append(one)
+            if made:
+                overtaken += yield from self._settle(made, kind)
+        for one in changing:
+            if one not in overtaken:
+                self.progress(one)
+        return overtaken
+
+    def _check_live(self, outcomes: Sequence[Outcome]) -> Exchange[None]:
+        """Hold what will be sent against Adobe's live specs, before anything is created."""
+        for one in outcomes:
+            plan, destination = _plan(one), one.spec.destination
+            base, target = plan.step("base connection"), plan.step("target connection")
+            if base.action == target.action == "keep":
+                continue
+            try:
+                spec = yield from get_connection_spec(destination)
+                if target.action != "keep" and (
+                    problems := target_problems(spec, full_params(one.spec.target_params))
+                ):
+                    raise AepValidationError(f"the {destination.title} target_params", problems)
+                login = self._login(one.spec)
+                if base.action != "keep" and login and (problems := login_problems(spec, login)):
+                    raise AepValidationError(f"the {destination.title} login", problems, _advice(one.spec))
+            except AepError as error:
+                one.error = error
+
+    def _do(self, outcome: Outcome, kind: str) -> Exchange[Created | None]:
+        """Carry out one step; what was created, if anything was."""
+        step = _plan(outcome).step(kind)
+        if step.action == "update":
+            changed = yield from self._update(outcome, step)
+            if changed:
+                outcome.updated.append({"kind": kind, "id": str(step.id)})
+            return None
+        if step.action == "replace":
+            left = {"kind": kind, "id": str(step.replaces)}
+            if kind == "dataflow":
+                # Gone before the new one comes: two of them would export everything twice.
+                yield from delete_unused(kind, left["id"])
+                outcome.deleted.append(left)
+            else:
+                outcome.left_behind.append(left)
+        if step.id is not None:
+            return None
+        created = yield from self._create(outcome, step)
+        outcome.ids[kind] = created.id
+        outcome.created.append({"kind": kind, "id": created.id})
+        return created
+
+    def _create(self, outcome: Outcome, step: Step) -> Exchange[Created]:
+        spec, plan, ids = outcome.spec, _plan(outcome), outcome.ids
+        named: dict[str, Any] = {
+            "name": spec.name,
+            "description": spec.description,
+            "marker": str(step.mark),
+        }
+        made: Exchange[Created]
+        if step.kind == "base connection":
+            login = self._login(spec)
+            advice = _advice(spec)
+            made = create_base_connection(destination=spec.destination, login=login, advice=advice, **named)
+        elif step.kind == "source connection":
+            datasets = [{"id": one, "name": name} for one, name in plan.datasets.items()]
+            made = create_source_connection(datasets=datasets, **named)
+        elif step.kind == "target connection":
+            made = create_target_connection(
+                destination=spec.destination,
+                base_connection_id=ids["base connection"],
+                target_params=spec.target_params,
+                **named,
+            )
+        else:
+            made = create_dataflow(
+                destination=spec.destination,
+                source_connection_id=ids["source connection"],
+                target_connection_id=ids["target connection"],
+                schedule=spec.schedule,
+                now=self.now,
+                **named,
+            )
+        created = yield from made
+        return created
+
+    def _update(self, outcome: Outcome, step: Step) -> Exchange[bool]:
+        revise = {
+            "base connection": self._revised_login,
+            "target connection": _revised_params,
+            "dataflow": self._revised_flow,
+        }[step.kind]
+        collection = COLLECTIONS[step.kind]
+        changed = yield from patch_entity(
+            collection, str(step.id), lambda found: revise(outcome, step, found), field=f"{step.kind} id"
+        )
+        return changed
+
+    def _revised_login(self, outcome: Outcome, step: Step, found: Document) -> Operations:
+        _check_ours(outcome, step, found)
+        login, kept = mapping(self._login(outcome.spec)), mapping(found.get("auth"))
+        if kept.get("specName") not in (None, login.get("specName")):
+            raise AepConflictError(
+                f"base connection {step.id} logs in by {kept['specName']}, and the credentials are for "
+                f"{login.get('specName')}: that cannot be changed. Delete the export with its base "
+                "connection, and ensure it again.",
+                [str(step.id)],
+            )
+        op = "replace" if "params" in kept else "add"
+        return [{"op": op, "path": "/auth/params", "value": dict(login["params"])}]
+
+    def _revised_flow(self, outcome: Outcome, step: Step, found: Document) -> Operations:
+        _check_ours(outcome, step, found)
+        spec, mark = outcome.spec, step.mark
+        assert mark is not None  # a dataflow is always ours
+        source_id = outcome.ids["source connection"]
+        fields = {
+            one.field.partition(".")[0]
+            for one in flow_changes(found, spec, mark=mark, source_id=source_id, now=self.now)
+        }
+        if not fields:
+            return []
+        text = spec.description if spec.description is not None else text_of(found)
+        values = {
+            "name": ("/name", spec.name),
+            "source connection": ("/sourceConnectionIds", [source_id]),
+            "schedule": ("/scheduleParams", wanted_schedule(found, spec, now=self.now)),
+        }
+        changes = [place for field, place in values.items() if field in fields]
+        changes.append(("/description", described(text, mark)))
+        return [
+            {"op": "replace" if path[1:] in found else "add", "path": path, "value": value}
+            for path, value in changes
+        ]
+
+    def _settle(self, outcomes: Sequence[Outcome], kind: str) -> Exchange[list[Outcome]]:
+        """Look whether somebody else made the same, and give way to who was earlier."""
+        there = yield from read_kind(kind)
+        overtaken = []
+        for one in outcomes:
+            own = {"kind": kind, "id": one.ids[kind]}
+            twins = [each for each in there if _is_twin(one, kind, each) and not _deleted(one, each)]
+            first = min(twins, key=age, default=None)
+            if first is None or first["id"] == own["id"]:
+                continue
+            kept = str(first["id"])
+            try:
+                yield from delete_unused(kind, own["id"])
+            except AepError as error:
+                one.error = error
+                continue
+            one.created.remove(own)
+            one.ids[kind] = kept
+            one.warnings.append(
+                f"another writer had created {kind} {kept} at the same time: kept it, removed our {own['id']}"
+            )
+            if kind == "dataflow":
+                overtaken.append(one)
+        return overtaken
+
+    def _login(self, spec: ExportSpec) -> Document | None:
+        return self.logins.get((spec.destination.slug, spec.credentials_conn_id))
+
+
+def _roll_back(outcome: Outcome) -> Exchange[None]:
+    """Remove what was created for an export that failed, users before what they use."""
+    for one in outcome.created[::-1]:
+        yield from delete_unused(one["kind"], one["id"])
+        outcome.ids.pop(one["kind"], None)
+        outcome.created.remove(one)
+
+
+def _revised_params(outcome: Outcome, step: Step, found: Document) -> Operations:
+    wanted = full_params(outcome.spec.target_params)
+    if not any(param_changes(found, wanted)):
+        return []
+    # Whole, with what is there: a part would replace the rest by nothing.
+    merged = {**mapping(found.get("params")), **wanted}
+    return [{"op": "replace" if "params" in found else "add", "path": "/params", "value": merged}]
+
+
+def _check_ours(outcome: Outcome, step: Step, found: Document) -> None:
+    mark = read_mark(found)
+    if mark and step.mark and mark.export != step.mark.export:
+        raise AepConflictError(
+            f"{step.kind} {step.id} of export {outcome.spec.name!r} has got another owner: {mark.owner}",
+            [str(step.id)],
+        )
+
+
+def _is_twin(outcome: Outcome, kind: str, entity: Document) -> bool:
+    mark, own = read_mark(entity), _plan(outcome).step(kind).mark
+    if mark is None or own is None or mark.export != own.export:
+        return False
+    if kind == "target connection":
+        return entity.get("baseConnectionId") == outcome.ids["base connection"] and not any(
+            param_changes(entity, full_params(outcome.spec.target_params))
+        )
+    if kind == "base connection":
+        return (mark.content, mark.login) == (own.content, own.login)
+    return kind == "dataflow" or mark.content == own.content
+
+
+def _deleted(outcome: Outcome, entity: Document) -> bool:
+    """A dataflow that was replaced may be listed until the service has really removed it."""
+    return any(one["id"] == entity["id"] for one in outcome.deleted)
+
+
+def _has_work(step: Step) -> bool:
+    return step.action != "keep"
+
+
+def _plan(outcome: Outcome) -> Plan:
+    assert outcome.plan is not None  # an outcome without one has an error, and goes no further
+    return outcome.plan
+
+
+def _advice(spec: ExportSpec) -> str:
+    return f"Check Airflow connection {spec.credentials_conn_id!r}." if spec.credentials_conn_id else ""

@@ -1,0 +1,80 @@
+"""Whose an entity is: a mark in its description, which people and this provider can read.
+
+The mark names the owner and holds three digests: of owner and name (so that a rename is seen as one), of
+what the spec last asked for, and of which Airflow connection the login came from. The second tells apart a
+spec that was changed from an entity that was changed behind our back. No digest is made of a secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Blanks and hyphens only: commas and comparisons have a meaning of their own in the service's filters.
+_MARK = re.compile(r"aep-export of ([A-Za-z0-9_.@-]{1,64}) ([0-9a-f]{16})-([0-9a-f]{12})-([0-9a-f]{6})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The mark of one entity.
+
+    :param export: which export it belongs to; the same for all of its entities.
+    :param content: what was last asked of it; on the dataflow, of the whole export.
+    :param login: where the login came from that was last sent.
+    """
+
+    owner: str
+    export: str
+    content: str
+    login: str
+
+    def __str__(self) -> str:
+        return f"aep-export of {self.owner} {self.export}-{self.content}-{self.login}"
+
+
+def make_mark(*, owner: str, name: str, content: object, login: object) -> Mark:
+    """The mark of an entity of the export that ``owner`` calls ``name``.
+
+    :param content: plain JSON that says what is asked of the entity.
+    :param login: plain JSON that says where the login comes from, and nothing of what it is.
+    """
+    return Mark(
+        owner=owner,
+        export=export_key(owner, name),
+        content=_digest(content)[:12],
+        login=_digest(login)[:6],
+    )
+
+
+def export_key(owner: str, name: str) -> str:
+    """What the marks of all entities of an export have in common."""
+    return _digest([owner, name])[:16]
+
+
+def read_mark(entity: Mapping[str, Any]) -> Mark | None:
+    """The mark in an entity's description, or ``None``: then it is not ours."""
+    found = _MARK.findall(str(entity.get("description") or ""))
+    if not found:
+        return None
+    owner, export, content, login = found[-1]  # ours is the last: what stands before it is free text
+    return Mark(owner=owner, export=export, content=content, login=login)
+
+
+def described(text: str | None, mark: Mark) -> str:
+    """A description that holds a mark, as ``create_entity`` writes it."""
+    return f"{text} ({mark})" if text else str(mark)
+
+
+def text_of(entity: Mapping[str, Any]) -> str:
+    """An entity's description without its mark."""
+    description = str(entity.get("description") or "")
+    mark = read_mark(entity)
+    return description.removesuffix(f"({mark})").removesuffix(str(mark)).strip() if mark else description
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,80 @@
+"""What ensuring an export has led to: what serves it now, and everything that was made, changed or left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.exports.plan import Plan
+from airflow_provider_aep.exports.spec import ExportSpec
+
+# An entity as results name it: its kind and its id.
+Named = dict[str, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """How ensuring one spec went, also when it failed half way.
+
+    :param ids: what serves the export now, by kind, such as ``dataflow``.
+    :param created: what this attempt made and that is still there.
+    :param left_behind: what carries the mark of the export, or served it, and serves it no longer.
+    :param error: why it did not reach its end.
+    """
+
+    spec: ExportSpec
+    plan: Plan | None = None
+    ids: dict[str, str] = field(default_factory=dict)
+    created: list[Named] = field(default_factory=list)
+    updated: list[Named] = field(default_factory=list)
+    deleted: list[Named] = field(default_factory=list)
+    left_behind: list[Named] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    error: AepError | None = None
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.created or self.updated or self.deleted)
+
+    def to_json(self) -> dict[str, Any]:
+        ids: Mapping[str, str | None] = {
+            f"{kind.replace(' ', '_')}_id": self.ids.get(kind)
+            for kind in ("dataflow", "source connection", "target connection", "base connection")
+        }
+        return {
+            "name": self.spec.name,
+            "owner": self.spec.owner,
+            "sandbox": self.plan.sandbox if self.plan else self.spec.sandbox,
+            **ids,
+            "changed": self.changed,
+            "created": self.created,
+            "updated": self.updated,
+            "deleted": self.deleted,
+            "left_behind": self.left_behind,
+            "warnings": self.warnings,
+            "error": str(self.error) if self.error else None,
+        }
+
+    def __str__(self) -> str:
+        """One line for a log."""
+        if self.error:
+            made = f" after it had created {_named(self.created)}" if self.created else ""
+            return f"{self.spec.name}: FAILED{made}: {self.error}"
+        if not self.changed:
+            return f"{self.spec.name}: no changes"
+        done = [
+            f"{verb} {_named(some)}"
+            for verb, some in (
+                ("created", self.created),
+                ("updated", self.updated),
+                ("deleted", self.deleted),
+            )
+            if some
+        ]
+        return f"{self.spec.name}: {'; '.join(done)}"
+
+
+def _named(entities: list[Named]) -> str:
+    return ", ".join(f"{one['kind']} {one['id']}" for one in entities)

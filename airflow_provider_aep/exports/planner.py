@@ -1,0 +1,363 @@
+"""How a plan is made: a pure function of a spec and of what exists.
+
+Logins are neither read nor compared. What an entity has beyond the spec stays and is no difference.
+
+Source: "Update destination dataflows" and "Edit destination connections" for what can be changed, and "Export
+datasets by using the Flow Service API" for what cannot; read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_aep.errors import (
+    AepAmbiguousNameError,
+    AepConflictError,
+    AepValidationError,
+    Problem,
+)
+from airflow_provider_aep.exports.marks import Mark, export_key, make_mark, read_mark, text_of
+from airflow_provider_aep.exports.plan import Action, Change, Plan, Step
+from airflow_provider_aep.exports.spec import ExportSpec
+from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, spec_id_of
+from airflow_provider_aep.flowservice.connections import full_params
+from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.schedule import DEFAULT_LIFE, merge_schedule, schedule_words
+
+ENDS_SOON_DAYS = 14
+LARGEST_SANDBOX = 100
+
+
+def plan_export(
+    spec: ExportSpec, state: State, *, sandbox: str, now: datetime, rotate_credentials: bool = False
+) -> Plan:
+    """What has to happen for a spec.
+
+    :param rotate_credentials: send the login again, changed or not: a login cannot be compared.
+    :raises AepAmbiguousNameError: several dataflows carry the mark of this export.
+    :raises AepConflictError: the name belongs to somebody else's dataflow, or to nobody's.
+    :raises AepValidationError: a dataset or base connection does not exist, or a new export would be over
+        before it began.
+    """
+    datasets = state.dataset_ids(spec.datasets)
+    flow = _own_flow(spec, state)
+    base = _plan_base(spec, state, flow, rotate_credentials)
+    source = _plan_source(spec, state, flow, datasets)
+    target = _plan_target(spec, state, flow, base)
+    dataflow = _plan_flow(spec, flow, base, source, target, datasets, now)
+    steps = (base, source, target, dataflow)
+    left = tuple(_left_behind(spec, state, steps))
+    return Plan(
+        spec=spec,
+        sandbox=sandbox,
+        steps=steps,
+        warnings=tuple(_warnings(spec, state, flow, steps, now, left)),
+        left_behind=left,
+        datasets=datasets,
+    )
+
+
+def check_room(plans: Sequence[Plan], state: State) -> None:
+    """Whether the sandbox can hold what is planned.
+
+    :raises AepValidationError: it would hold more dataflows than Adobe allows.
+    """
+    there = len(state.entities["dataflow"])
+    new = sum(plan.step("dataflow").action == "create" for plan in plans)
+    if new and there + new > LARGEST_SANDBOX:
+        rule = (
+            f"{new} new dataflows beside the {there} there are would make {there + new}; "
+            f"Adobe allows {LARGEST_SANDBOX} in a sandbox"
+        )
+        raise AepValidationError("the exports", [Problem("specs", rule)])
+
+
+def _mark(spec: ExportSpec, content: object) -> Mark:
+    login = [spec.destination.slug, spec.credentials_conn_id]
+    return make_mark(owner=spec.owner, name=spec.name, content=content, login=login)
+
+
+def _own_flow(spec: ExportSpec, state: State) -> Document | None:
+    mine = state.marked("dataflow", export_key(spec.owner, spec.name))
+    if len(mine) > 1:
+        ids = [str(flow["id"]) for flow in mine]
+        raise AepAmbiguousNameError(
+            f"{len(mine)} dataflows carry the mark of export {spec.name!r} of {spec.owner}: "
+            f"{', '.join(ids)}. Delete all but one.",
+            ids,
+        )
+    adopted = None
+    if spec.adopt and not mine:
+        adopted = state.find("dataflow", spec.adopt)
+        if adopted is None:
+            raise AepConflictError(f"there is no export dataflow {spec.adopt} to adopt", [spec.adopt])
+        if mark := read_mark(adopted):
+            raise AepConflictError(
+                f"dataflow {spec.adopt} cannot be adopted: it carries the mark of {mark.owner}", [spec.adopt]
+            )
+    own = mine[0] if mine else adopted
+    strangers = [
+        flow for flow in state.entities["dataflow"] if flow.get("name") == spec.name and flow is not own
+    ]
+    if strangers:
+        raise AepConflictError(
+            f"the name {spec.name!r} is taken by {', '.join(map(_owned, strangers))}. Choose another name, "
+            "or write the id of a dataflow that nobody owns to `adopt`, to take it over.",
+            [str(flow["id"]) for flow in strangers],
+        )
+    return own
+
+
+def _owned(flow: Document) -> str:
+    mark = read_mark(flow)
+    return f"dataflow {flow['id']} ({f'owned by {mark.owner}' if mark else 'owned by nobody'})"
+
+
+def _plan_base(spec: ExportSpec, state: State, flow: Document | None, rotate: bool) -> Step:
+    kind, wanted = "base connection", spec.destination.connection_spec_id
+    if spec.base_connection_id:
+        given = state.find(kind, spec.base_connection_id)
+        if given is None or spec_id_of(given) != wanted:
+            rule = f"names no {spec.destination.title} base connection of this sandbox"
+            raise _problem(spec, "/destination/base_connection_id", rule)
+        if rotate:
+            raise _problem(
+                spec, "/destination/base_connection_id", "is not ours, so its login cannot be sent again"
+            )
+        return Step(action="keep", kind=kind, id=spec.base_connection_id)
+    mark = _mark(spec, [spec.destination.slug])
+    served = _served_by(state, flow)
+    ours = [
+        one
+        for one in state.marked(kind, mark.export)
+        # One that was made with other credentials and serves nothing yet may hold a wrong login.
+        if spec_id_of(one) == wanted and (one["id"] == served or _login(one) == mark.login)
+    ]
+    ours.sort(key=lambda one: one["id"] != served)
+    if ours:
+        found = str(ours[0]["id"])
+        if not (rotate and spec.credentials_conn_id):
+            return Step(action="keep", kind=kind, id=found, mark=mark)
+        login = Change(field="login", old=None, new=f"sent again, from {spec.credentials_conn_id}")
+        return Step(action="update", kind=kind, id=found, changes=(login,), mark=mark)
+    new = f"from {spec.credentials_conn_id}" if spec.credentials_conn_id else "none, the storage is Adobe's"
+    changes = (Change(field="login", old=None, new=new),)
+    if served is None:
+        return Step(action="create", kind=kind, changes=changes, mark=mark)
+    return Step(action="replace", kind=kind, replaces=served, changes=changes, mark=mark)
+
+
+def _plan_source(
+    spec: ExportSpec, state: State, flow: Document | None, datasets: Mapping[str, str | None]
+) -> Step:
+    kind, wanted = "source connection", sorted(datasets)
+    mark = _mark(spec, wanted)
+    served = first_id(flow, "sourceConnectionIds")
+    current = state.find(kind, served)
+    if current is not None and _datasets_of(current) == wanted:
+        return Step(action="keep", kind=kind, id=served, mark=mark)
+    fitting = [one for one in state.marked(kind, mark.export) if _datasets_of(one) == wanted]
+    found = str(fitting[0]["id"]) if fitting else None
+    changes = (Change(field="datasets", old=_datasets_of(current) if current else None, new=wanted),)
+    if flow is not None:
+        return Step(action="replace", kind=kind, id=found, replaces=served, changes=changes, mark=mark)
+    if found:
+        return Step(action="keep", kind=kind, id=found, mark=mark)
+    return Step(action="create", kind=kind, changes=changes, mark=mark)
+
+
+def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: Step) -> Step:
+    kind, wanted = "target connection", full_params(spec.target_params)
+    mark = _mark(spec, [spec.destination.slug, wanted, base.id])
+    served = first_id(flow, "targetConnectionIds")
+    current = state.find(kind, served)
+
+    def fits(one: Document) -> bool:
+        return base.id is not None and one.get("baseConnectionId") == base.id
+
+    if current is not None and fits(current):
+        changes = tuple(param_changes(current, wanted))
+        alone = len(state.users(str(current["id"]))) == 1
+        # One that also serves a dataflow of somebody else's is not ours to change.
+        if not changes or alone or _export(current) == mark.export:
+            action: Action = "update" if changes else "keep"
+            return Step(action=action, kind=kind, id=served, changes=changes, mark=mark)
+    ours = [one for one in state.marked(kind, mark.export) if fits(one)]
+    same = [one for one in ours if not any(param_changes(one, wanted))]
+    found = str(same[0]["id"]) if same else None
+    changes = tuple(param_changes(current or {}, wanted))
+    if flow is not None:
+        moved = Change(
+            field="base connection", old=(current or {}).get("baseConnectionId"), new=base.id or "new"
+        )
+        changes = changes or (moved,)
+        return Step(action="replace", kind=kind, id=found, replaces=served, changes=changes, mark=mark)
+    if found:
+        return Step(action="keep", kind=kind, id=found, mark=mark)
+    if ours:
+        changes = tuple(param_changes(ours[0], wanted))
+        return Step(action="update", kind=kind, id=str(ours[0]["id"]), changes=changes, mark=mark)
+    return Step(action="create", kind=kind, changes=changes, mark=mark)
+
+
+def _plan_flow(
+    spec: ExportSpec,
+    flow: Document | None,
+    base: Step,
+    source: Step,
+    target: Step,
+    datasets: Mapping[str, str | None],
+    now: datetime,
+) -> Step:
+    kind = "dataflow"
+    words = spec.to_json()["schedule"]
+    params = full_params(spec.target_params)
+    place = [spec.destination.slug, params, spec.base_connection_id]
+    mark = _mark(spec, [sorted(datasets), place, words, spec.description])
+    if flow is None or target.id != first_id(flow, "targetConnectionIds"):
+        if spec.schedule.end is not None and spec.schedule.end <= now:
+            raise _problem(spec, "/schedule/end", "is in the past: nothing would ever be exported")
+        changes = tuple(Change(field=f"schedule.{key}", old=None, new=value) for key, value in words.items())
+        if flow is None:
+            return Step(action="create", kind=kind, changes=changes, mark=mark)
+        moved = Change(field="target connection", old=target.replaces, new=target.id or "new")
+        return Step(action="replace", kind=kind, replaces=str(flow["id"]), changes=(moved,), mark=mark)
+    found = read_mark(flow)
+    if base.action == "keep" and found is not None:
+        mark = Mark(owner=mark.owner, export=mark.export, content=mark.content, login=found.login)
+    changes = tuple(flow_changes(flow, spec, mark=mark, source_id=source.id, now=now))
+    action: Action = "update" if changes else "keep"
+    return Step(action=action, kind=kind, id=str(flow["id"]), changes=changes, mark=mark)
+
+
+def flow_changes(
+    flow: Document, spec: ExportSpec, *, mark: Mark, source_id: str | None, now: datetime
+) -> Iterator[Change]:
+    """Where a dataflow differs from its spec.
+
+    :param mark: the mark that it should carry.
+    :param source_id: the source connection that it should have; ``None`` for one yet to be created.
+    """
+    found = read_mark(flow)
+    if found is None:
+        yield Change(field="owner", old=None, new=mark.owner)
+    elif found != mark:
+        yield Change(field="mark", old=f"{found.content}-{found.login}", new=f"{mark.content}-{mark.login}")
+    if flow.get("name") != spec.name:
+        yield Change(field="name", old=flow.get("name"), new=spec.name)
+    if spec.description is not None and text_of(flow) != spec.description:
+        yield Change(field="description", old=text_of(flow), new=spec.description)
+    if (old_id := first_id(flow, "sourceConnectionIds")) != source_id:
+        yield Change(field="source connection", old=old_id, new=source_id or "new")
+    wire = mapping(flow.get("scheduleParams"))
+    old, new = schedule_words(wire), schedule_words(wanted_schedule(flow, spec, now=now))
+    for key, value in new.items():
+        if old[key] != value:
+            # An end that is computed moves with the clock, and two plans of one day should be equal.
+            computed = key == "end" and spec.schedule.end is None
+            new_value = f"{DEFAULT_LIFE.days} days from now" if computed else value
+            yield Change(field=f"schedule.{key}", old=old[key], new=new_value)
+
+
+def wanted_schedule(flow: Document, spec: ExportSpec, *, now: datetime) -> dict[str, Any]:
+    """Whole ``scheduleParams`` as the spec wants them, upon those that are there."""
+    wire = merge_schedule(mapping(flow.get("scheduleParams")), spec.schedule)
+    if not wire.get("endTime"):  # Adobe would end it six months after its creation, without a word
+        wire["endTime"] = int((now + DEFAULT_LIFE).timestamp())
+    return wire
+
+
+def param_changes(target: Document, wanted: Mapping[str, Any]) -> Iterator[Change]:
+    """Where a target connection differs from what is wanted."""
+    found = mapping(target.get("params"))
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            yield Change(field=key, old=found.get(key), new=value)
+
+
+def _warnings(
+    spec: ExportSpec,
+    state: State,
+    flow: Document | None,
+    steps: Sequence[Step],
+    now: datetime,
+    left: Sequence[Mapping[str, str]],
+) -> Iterator[str]:
+    yield from spec.warnings()
+    base, *_, dataflow = steps
+    if flow is None and base.action == "keep" and base.mark:
+        yield (
+            f"base connection {base.id} is there without a dataflow (an attempt was broken off, or the "
+            "dataflow was deleted) and is used; its login stays as it was sent, unless rotate_credentials "
+            "is set"
+        )
+    if left:
+        named = ", ".join(f"{one['kind']} {one['id']}" for one in left)
+        yield f"left behind by earlier changes: {named}. AepDeleteExportOperator can remove them"
+    if flow is None:
+        return
+    mark = read_mark(flow)
+    if mark and base.mark and base.action == "keep" and mark.login != base.mark.login:
+        yield (
+            f"the login of base connection {base.id} was sent from another connection than "
+            f"{spec.credentials_conn_id}: set rotate_credentials once to send it again"
+        )
+    if flow.get("state") != "enabled":
+        yield f"dataflow {flow['id']} is {flow.get('state')}: it exports nothing until it is enabled"
+    if dataflow.action == "replace":
+        return
+    yield from _end_warnings(spec, flow, now)
+    if mark and dataflow.mark and mark.content == dataflow.mark.content:
+        for step in steps[1:]:
+            fields = [one.field for one in step.changes if one.field not in ("mark", "source connection")]
+            if fields:
+                yield f"{step.kind}: changed by someone else since the last ensure: {', '.join(fields)}"
+
+
+def _end_warnings(spec: ExportSpec, flow: Document, now: datetime) -> Iterator[str]:
+    wire = wanted_schedule(flow, spec, now=now)
+    if schedule_words(wire)["every"] == "once":
+        return
+    end = datetime.fromtimestamp(float(wire["endTime"]), tz=UTC)
+    days = (end - now).total_seconds() / 86400
+    if days <= 0:
+        yield f"the export ended on {end:%Y-%m-%d %H:%M} UTC: to go on, set a later schedule.end"
+    elif days <= ENDS_SOON_DAYS:
+        yield f"the export ends in {days:.0f} days, on {end:%Y-%m-%d %H:%M} UTC: set a later schedule.end"
+
+
+def _left_behind(spec: ExportSpec, state: State, steps: Sequence[Step]) -> Iterator[Mapping[str, str]]:
+    key = export_key(spec.owner, spec.name)
+    used = {step.id for step in steps} | {step.replaces for step in steps}
+    for kind in COLLECTIONS:
+        for one in state.marked(kind, key):
+            if one["id"] not in used:
+                yield {"kind": kind, "id": str(one["id"])}
+
+
+def _served_by(state: State, flow: Document | None) -> str | None:
+    """The base connection behind a dataflow."""
+    target = state.find("target connection", first_id(flow, "targetConnectionIds"))
+    base_id = target.get("baseConnectionId") if target else None
+    return str(base_id) if base_id else None
+
+
+def _datasets_of(source: Document) -> list[str]:
+    items = sequence(mapping(source.get("params")).get("datasets"))
+    return sorted(str(mapping(item).get("dataSetId")) for item in items)
+
+
+def _export(entity: Document) -> str | None:
+    mark = read_mark(entity)
+    return mark.export if mark else None
+
+
+def _login(entity: Document) -> str | None:
+    mark = read_mark(entity)
+    return mark.login if mark else None
+
+
+def _problem(spec: ExportSpec, pointer: str, rule: str) -> AepValidationError:
+    return AepValidationError(f"export spec {spec.name!r}", [Problem(pointer, rule)])
