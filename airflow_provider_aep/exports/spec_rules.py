@@ -1,0 +1,209 @@
+"""What is wrong with an export spec: all of it, by place and rule, and never by its value.
+
+The shape is that of ``export_spec.schema.json``, which editors use too. What a schema cannot say is here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_aep.errors import AepValidationError
+from airflow_provider_aep.exports.plain import (
+    MOST_UNKNOWN,
+    MOST_VALUES,
+    PARAMS,
+    Found,
+    TooMuchError,
+    Where,
+    is_template,
+    plain_value,
+    value_at,
+)
+from airflow_provider_aep.flowservice.connections import SEGMENT_PARAMS
+from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, DESTINATIONS, Destination
+from airflow_provider_aep.flowservice.schedule import parse_schedule
+from airflow_provider_aep.flowservice.validation import broken_rules, check_id, nearest
+
+SCHEMA_FILE = Path(__file__).with_name("export_spec.schema.json")
+# An end that has passed does not make a spec wrong; what to do about it is the plan's affair.
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+_LOGIN_PARAMS = frozenset(
+    param for destination in DESTINATIONS.values() for login in destination.logins for param in login.params
+)
+
+
+def judge_document(document: object) -> tuple[Any, Found]:
+    """A document as plain JSON values, and everything that is wrong with it."""
+    found = Found()
+    try:
+        plain = plain_value(document, (), found)
+    except TooMuchError:
+        found.problems = [((), f"has more than {MOST_VALUES} values")]
+        return None, found
+    if not isinstance(plain, dict):
+        found.add((), "must be a dict with name, datasets, destination and schedule")
+        return plain, found
+    if "exports" in plain:
+        found.problems = [(("exports",), "is a list of several specs, where one is expected")]
+        return plain, found
+    for path, known in _closed(plain):
+        _judge_keys(path, value_at(plain, path), known, found)
+    datasets = plain.get("datasets")
+    if isinstance(datasets, list):
+        most = _schema()["definitions"]["export"]["properties"]["datasets"]["maxItems"]
+        if len(datasets) > most:
+            found.add(("datasets",), f"must have at most {most} entries", settle=True)
+            del datasets[most:]
+        _judge_datasets(datasets, found)
+    for where in (("destination", "base_connection_id"), ("adopt",)):
+        _judge_id(where, value_at(plain, where), found)
+    _judge_params(plain, found)
+    for error in broken_rules({"$ref": "#/definitions/export", **_definitions()}, plain):
+        _judge_rule(error, found)
+    _judge_schedule(plain.get("schedule"), found)
+    return plain, found
+
+
+def _closed(plain: Mapping[str, Any]) -> Iterator[tuple[Where, Sequence[str]]]:
+    """The places of a spec that have no keys but the known ones, and these."""
+    definitions = _schema()["definitions"]
+    yield (), [*definitions["export"]["properties"]]
+    yield ("destination",), [*definitions["destination"]["properties"]]
+    yield ("schedule",), [*definitions["schedule"]["else"]["properties"]]
+    datasets = plain.get("datasets")
+    for index in range(len(datasets) if isinstance(datasets, list) else 0):
+        yield ("datasets", index), [*definitions["dataset"]["properties"]]
+
+
+def _judge_keys(path: Where, there: object, known: Sequence[str], found: Found) -> None:
+    if not isinstance(there, dict):
+        return
+    unknown = [key for key in there if key not in known]
+    for key in unknown[:MOST_UNKNOWN]:
+        found.add((*path, key), f"is not known{nearest(key, known)}", settle=True)
+    if len(unknown) > MOST_UNKNOWN:
+        found.add(path, f"has {len(unknown) - MOST_UNKNOWN} more keys that are not known")
+
+
+def _judge_datasets(datasets: Sequence[Any], found: Found) -> None:
+    refs = [ref if isinstance(ref, dict) else {"id": ref} for ref in datasets]
+    known = [(_text(ref.get("id")), _text(ref.get("name"))) for ref in refs]
+    ids, names = set[str](), {name for dataset_id, name in known if dataset_id and name}
+    for index, (dataset_id, name) in enumerate(known):
+        path: Where = ("datasets", index)
+        key, seen = (dataset_id, ids) if dataset_id else (name, names)
+        if key and key in seen and not is_template(key):
+            found.add(path, "names a dataset that is named already")
+        seen.add(key)
+        _judge_id((*path, "id") if isinstance(datasets[index], dict) else path, dataset_id, found)
+
+
+def _judge_id(path: Where, value: object, found: Found) -> None:
+    if isinstance(value, str) and value:
+        try:
+            check_id("", value)
+        except AepValidationError as error:
+            found.add(path, error.problems[0].message, settle=True)
+
+
+def _judge_params(plain: Mapping[str, Any], found: Found) -> None:
+    params = value_at(plain, PARAMS)
+    for key in params if isinstance(params, dict) else ():
+        if key in _LOGIN_PARAMS:
+            rule = "belongs to the login: keep it in the Airflow connection of credentials_conn_id"
+            found.add((*PARAMS, key), rule, settle=True)
+        elif key in SEGMENT_PARAMS:
+            rule = "applies to audience exports, not to datasets; leave it out"
+            found.add((*PARAMS, key), rule, settle=True)
+
+
+def _judge_schedule(schedule: object, found: Found) -> None:
+    if not isinstance(schedule, dict):
+        return
+    words = {key: schedule[key] for key in _schema_of_schedule() if key in schedule}
+    try:
+        parse_schedule(words, now=LONG_AGO)
+    except AepValidationError as error:
+        told = {path for path, _ in found.problems} | found.settled
+        for problem in error.problems:
+            path = tuple(problem.pointer.split("/"))
+            if path not in told:
+                found.add(path, problem.message)
+
+
+# What a pattern of the schema says in words, by the field that it stands at.
+_PATTERN_RULES = {
+    "owner": "must be 1 to 64 characters: letters, digits, '_', '.', '@' and '-' only",
+    "sandbox": "must be a sandbox name: lower-case letters, digits and hyphens",
+    "name": "must not be empty",
+    "credentials_conn_id": "must be the id of an Airflow connection: no blanks, no quotes",
+}
+
+
+def _judge_rule(error: Any, found: Found) -> None:
+    """One broken rule of the schema, in words that never quote the value."""
+    path, rule, expected, value = (
+        tuple(error.absolute_path),
+        error.validator,
+        error.validator_value,
+        error.instance,
+    )
+    if rule == "required":
+        for key in expected:
+            if key not in value:
+                hint = nearest(key, [other for other in value if other not in expected])
+                found.add((*path, key), f"is missing{hint.replace('did you mean', 'is it')}")
+        return
+    if rule == "type":
+        expected = [expected] if isinstance(expected, str) else expected
+        quotes = "string" in expected and isinstance(value, int | float)
+        words = f"must be of type {' or '.join(expected)}{': put it in quotes' if quotes else ''}"
+    elif rule == "enum":
+        words = f"must be one of {', '.join(expected)}"
+    elif rule == "pattern":
+        words = _PATTERN_RULES.get(str(path[-1]), "must be an id: letters, digits, '-', '_' and '.' only")
+    elif rule in ("minLength", "minItems"):
+        words = "must not be empty"
+    elif rule == "maxLength":
+        words = f"must be at most {expected} characters long"
+    elif rule == "anyOf":
+        words = "must have an id or a name"
+    elif rule == "oneOf":
+        words = "must have exactly one of credentials_conn_id and base_connection_id"
+    elif rule is None:  # the schema `false`; whether its path ends in the key depends on the library
+        path = (*path[:1], "credentials_conn_id")
+        words = f"must not be given: Adobe owns the storage of {DATA_LANDING_ZONE.slug}"
+    else:
+        words = f"breaks the rule {rule!r}"
+    found.add(path, words, settle=rule == "type")
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return dict(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
+def _definitions() -> dict[str, Any]:
+    return {"definitions": _schema()["definitions"]}
+
+
+def _schema_of_schedule() -> Sequence[str]:
+    return list(_schema()["definitions"]["schedule"]["else"]["properties"])
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def places_of(destination: Destination) -> list[str]:
+    """The location parameters of a destination, as the schema lists them."""
+    for rule in _schema()["definitions"]["destination"]["allOf"]:
+        if rule["if"]["properties"]["type"]["const"] == destination.slug:
+            return list(rule["then"]["properties"]["params"]["properties"])
+    return []
