@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from airflow_provider_aep.errors import AepAmbiguousNameError, AepValidationError, Problem
 from airflow_provider_aep.exports.marks import read_mark
@@ -35,7 +36,7 @@ _FILTERS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class State:
     """The entities of a sandbox by what they are, each kind oldest first.
 
@@ -46,11 +47,24 @@ class State:
     datasets: Sequence[Dataset] = field(default=(), repr=False)
 
     def find(self, kind: str, entity_id: object) -> Document | None:
-        return next((each for each in self.entities[kind] if each["id"] == entity_id), None)
+        return self._by_id.get((kind, entity_id))
 
     def marked(self, kind: str, export: str) -> list[Document]:
         """The entities of one export, by the mark that they carry."""
-        return [each for each in self.entities[kind] if (mark := read_mark(each)) and mark.export == export]
+        return self._by_export.get((kind, export), [])
+
+    @cached_property
+    def _by_id(self) -> Mapping[tuple[str, object], Document]:
+        return {(kind, each["id"]): each for kind, some in self.entities.items() for each in some}
+
+    @cached_property
+    def _by_export(self) -> Mapping[tuple[str, str], list[Document]]:
+        found: dict[tuple[str, str], list[Document]] = {}
+        for kind, some in self.entities.items():
+            for each in some:
+                if mark := read_mark(each):
+                    found.setdefault((kind, mark.export), []).append(each)
+        return found
 
     def users(self, connection_id: str) -> list[Document]:
         """The dataflows that a source or target connection serves."""
