@@ -114,13 +114,13 @@ def _by_sandbox(
     hook: AepHook,
     work: Callable[[AepHook, Sequence[ExportSpec]], Exchange[list[Outcome]]],
 ) -> list[Outcome]:
-    groups: dict[str | None, list[int]] = {}
+    groups: dict[str, list[int]] = {}
     for index, spec in enumerate(specs):
-        groups.setdefault(spec.sandbox, []).append(index)
+        groups.setdefault(spec.sandbox or hook.sandbox, []).append(index)
     ended: dict[int, Outcome] = {}
     for sandbox, indices in groups.items():
         some = [specs[index] for index in indices]
-        there = AepHook(hook.aep_conn_id, sandbox=sandbox) if sandbox else hook
+        there = AepHook(hook.aep_conn_id, sandbox=sandbox)
         try:
             outcomes = there.run(work(there, some))
         except AepError as error:  # of the sandbox as a whole: the other sandboxes go on

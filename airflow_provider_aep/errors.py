@@ -178,9 +178,7 @@ class AepExportsError(AepError):
     :param results: what was done for each export, also for those that failed.
     """
 
-    def __init__(
-        self, message: str, errors: Mapping[str, str], results: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def __init__(self, message: str, errors: Mapping[str, str], results: Sequence[Mapping[str, Any]]) -> None:
         super().__init__(message)
         self.errors, self.results = dict(errors), list(results)
 

@@ -81,6 +81,7 @@ def get_provider_info() -> dict[str, Any]:
             "operators.datasets",
             "operators.connections",
             "operators.dataflows",
+            "operators.exports",
             "operators.maintenance",
         ),
         "sensors": modules("sensors"),
@@ -112,6 +113,8 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         },
+        # Airflow 3.2 and later; for all others there is the program `aep`.
+        "cli": ["airflow_provider_aep.cli.get_cli_commands"],
         "extra-links": ["airflow_provider_aep.links.AepDataflowLink"],
         "notifications": ["airflow_provider_aep.notifications.AepRunNotifier"],
     }

@@ -1,7 +1,8 @@
 """The demo: a dataset export, from nothing to delivered files and raised alerts, in a real Airflow.
 
-``python -m tools.demo`` starts the emulator and Airflow, runs two of the example DAGs, compares what Airflow
-says with what lies on disk, and exits with 0 only if all of it is as expected. ``--keep`` leaves it open.
+``python -m tools.demo`` starts the emulator and Airflow, declares an export and lets it drift, runs two of
+the example DAGs, compares what Airflow says with what lies on disk, and exits with 0 only if all of it is as
+expected. ``--keep`` leaves it open.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport
 from airflow_provider_aep.monitoring.verdict import RunPolicy, judge_runs
+from tools.declared import declare
 from tools.emulator_process import EmulatorProcess
 from tools.environment import CHECKOUT
 from tools.stack import AirflowStack
@@ -125,6 +127,9 @@ def demonstrate(airflow: AirflowStack, platform: Platform, exports: Path, report
     report.say("Adding the connections aep_default and aep_s3")
     for connection in (platform.connection, S3_CONNECTION):
         airflow.api.call("POST", "/connections", connection)
+
+    with tempfile.TemporaryDirectory(prefix="aep-specs-") as folder:
+        declare(airflow, platform, Path(folder), "Store Orders", report)
 
     report.say(f"Running {PROVISION}: one operator for each step, then the wait for the first, full export")
     run_id = airflow.api.trigger(PROVISION, {"end": "2099-01-01T00:00:00Z"})

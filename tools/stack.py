@@ -16,6 +16,7 @@ import json
 import secrets
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+from tools.environment import CHECKOUT
 from tools.processes import Children, clean_environment
 
 COMPONENTS = {
@@ -104,6 +106,18 @@ class AirflowStack:
                 name = HEALTH[unhealthy[0]]
                 raise children.failed(name, f"was not healthy after {self.start_seconds:.0f} s")
             time.sleep(0.2)
+
+    def shell(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run Python with these arguments, in this Airflow's environment."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            env=self._environment(),
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
 
     def _environment(self) -> dict[str, str]:
         return {

@@ -42,13 +42,14 @@ from airflow_provider_aep.flowservice.connections import (
 )
 from airflow_provider_aep.flowservice.dataflows import create_dataflow
 from airflow_provider_aep.flowservice.entities import (
+    SETTLING_SECONDS,
     Created,
     Document,
     Operations,
     mapping,
     patch_entity,
 )
-from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, Pause, together
 from airflow_provider_aep.flowservice.logins import login_problems
 
 # So many requests are on their way at a time, at most.
@@ -133,13 +134,23 @@ def ensure_exports(
 def _plan_all(outcomes: Sequence[Outcome], *, sandbox: str, now: datetime, rotate: bool) -> Exchange[State]:
     by_name = any(ref.id is None for one in outcomes for ref in one.spec.datasets)
     state = yield from read_state(datasets=by_name)
+    owners: dict[str, str] = {}
     for one in outcomes:
+        name, owner = one.spec.name, one.spec.owner
+        outdated = one.plan.warnings if one.plan else ()
         try:
             one.plan = plan_export(one.spec, state, sandbox=sandbox, now=now, rotate_credentials=rotate)
+            if name in owners:  # with two dataflows of that name neither could be ensured again
+                raise AepConflictError(
+                    f"the name {name!r} is declared by {owners[name]} and by {owner}. Choose another name.",
+                    [],
+                )
+            owners[name] = owner
         except AepError as error:
             one.error = error
             continue
-        one.warnings = list(one.plan.warnings)
+        kept = [warning for warning in one.warnings if warning not in outdated]
+        one.warnings = [*one.plan.warnings, *kept]
         one.ids = {step.kind: step.id for step in one.plan.steps if step.id}
         one.left_behind = [dict(each) for each in one.plan.left_behind]
     return state
@@ -325,27 +336,39 @@ class _Attempt:
     def _settle(self, outcomes: Sequence[Outcome], kind: str) -> Exchange[list[Outcome]]:
         """Look whether somebody else made the same, and give way to who was earlier."""
         there = yield from read_kind(kind)
-        overtaken = []
+        overtaken, older = [], []
         for one in outcomes:
-            own = {"kind": kind, "id": one.ids[kind]}
-            twins = [each for each in there if _is_twin(one, kind, each) and not _deleted(one, each)]
-            first = min(twins, key=age, default=None)
-            if first is None or first["id"] == own["id"]:
-                continue
-            kept = str(first["id"])
-            try:
-                yield from delete_unused(kind, own["id"])
-            except AepError as error:
-                one.error = error
-                continue
-            one.created.remove(own)
-            one.ids[kind] = kept
-            one.warnings.append(
-                f"another writer had created {kind} {kept} at the same time: kept it, removed our {own['id']}"
-            )
-            if kind == "dataflow":
+            twins = _twins(one, kind, there)
+            if twins and twins[0]["id"] == one.ids[kind]:
+                older += [one] if len(twins) > 1 else []
+            elif twins and (yield from self._give_way(one, kind, twins[0])):
+                overtaken.append(one)
+        if older:
+            # The service's clocks need not agree. Who saw ours gives way now; who looked before it came, or
+            # died before looking, does not, and then we do.
+            yield Pause(SETTLING_SECONDS)
+            there = yield from read_kind(kind)
+        for one in older:
+            others = [each for each in _twins(one, kind, there) if each["id"] != one.ids[kind]]
+            if others and (yield from self._give_way(one, kind, others[0])):
                 overtaken.append(one)
         return overtaken
+
+    def _give_way(self, outcome: Outcome, kind: str, other: Document) -> Exchange[bool]:
+        """Remove our own entity in favour of another writer's; whether to plan anew because of it."""
+        own = {"kind": kind, "id": outcome.ids[kind]}
+        kept = str(other["id"])
+        try:
+            yield from delete_unused(kind, own["id"])
+        except AepError as error:
+            outcome.error = error
+            return False
+        outcome.created.remove(own)
+        outcome.ids[kind] = kept
+        outcome.warnings.append(
+            f"another writer had created {kind} {kept} at the same time: kept it, removed our {own['id']}"
+        )
+        return kind == "dataflow"
 
     def _login(self, spec: ExportSpec) -> Document | None:
         return self.logins.get((spec.destination.slug, spec.credentials_conn_id))
@@ -375,6 +398,12 @@ def _check_ours(outcome: Outcome, step: Step, found: Document) -> None:
             f"{step.kind} {step.id} of export {outcome.spec.name!r} has got another owner: {mark.owner}",
             [str(step.id)],
         )
+
+
+def _twins(outcome: Outcome, kind: str, there: Sequence[Document]) -> list[Document]:
+    """What serves the purpose of the entity that was just created, itself among them; oldest first."""
+    found = [one for one in there if _is_twin(outcome, kind, one) and not _deleted(outcome, one)]
+    return sorted(found, key=age)
 
 
 def _is_twin(outcome: Outcome, kind: str, entity: Document) -> bool:

@@ -108,11 +108,13 @@ class Plan:
 
     def __str__(self) -> str:
         lines = [f"{self.spec.name} in sandbox {self.sandbox}"]
-        for step in self.steps:
-            named = (
-                step.id or "" if step.action != "replace" else f"{step.replaces} by {step.id or 'a new one'}"
-            )
-            lines.append(f"  {step.action:<8} {step.kind:<18} {named:<36} {told(step.changes)}".rstrip())
+        names = [
+            f"{one.replaces} by {one.id or 'a new one'}" if one.replaces else one.id for one in self.steps
+        ]
+        width = max(len(name or "") for name in names)
+        for step, name in zip(self.steps, names, strict=True):
+            line = f"  {step.action:<8} {step.kind:<17}  {name or '':<{width}}  {told(step.changes)}"
+            lines.append(line.rstrip())
         lines += [f"  warn     {warning}" for warning in self.warnings]
         if not self.changes:
             lines.append("  no changes")

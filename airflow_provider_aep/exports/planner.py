@@ -85,7 +85,7 @@ def _own_flow(spec: ExportSpec, state: State) -> Document | None:
         ids = [str(flow["id"]) for flow in mine]
         raise AepAmbiguousNameError(
             f"{len(mine)} dataflows carry the mark of export {spec.name!r} of {spec.owner}: "
-            f"{', '.join(ids)}. Delete all but one.",
+            f"{', '.join(ids)}. Another writer may be at work: run again. If they stay, delete all but one.",
             ids,
         )
     adopted = None
@@ -247,7 +247,7 @@ def flow_changes(
         yield Change(field="mark", old=f"{found.content}-{found.login}", new=f"{mark.content}-{mark.login}")
     if flow.get("name") != spec.name:
         yield Change(field="name", old=flow.get("name"), new=spec.name)
-    if spec.description is not None and text_of(flow) != spec.description:
+    if spec.description is not None and text_of(flow) != spec.description.strip():
         yield Change(field="description", old=text_of(flow), new=spec.description)
     if (old_id := first_id(flow, "sourceConnectionIds")) != source_id:
         yield Change(field="source connection", old=old_id, new=source_id or "new")
@@ -265,7 +265,7 @@ def wanted_schedule(flow: Document, spec: ExportSpec, *, now: datetime) -> dict[
     """Whole ``scheduleParams`` as the spec wants them, upon those that are there."""
     wire = merge_schedule(mapping(flow.get("scheduleParams")), spec.schedule)
     if not wire.get("endTime"):  # Adobe would end it six months after its creation, without a word
-        wire["endTime"] = int((now + DEFAULT_LIFE).timestamp())
+        wire["endTime"] = int((max(spec.schedule.start or now, now) + DEFAULT_LIFE).timestamp())
     return wire
 
 

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -210,6 +210,9 @@ def _side_by_side(
             ends = [
                 threads.submit(contextvars.copy_context().run, run, exchange) for exchange in step.exchanges
             ]
+            # Not one after the other: an error in the last must not wait for the pauses of the first.
+            for end in wait(ends, return_when=FIRST_EXCEPTION).done:
+                end.result()
             return [end.result() for end in ends]
         finally:
             stopped.set()
@@ -251,7 +254,12 @@ async def _gather(step: Together, transport: Transport) -> list[Done[Any] | AepE
             except AepError as error:
                 return error
 
-    return await asyncio.gather(*map(run, step.exchanges))
+    tasks = [asyncio.ensure_future(run(exchange)) for exchange in step.exchanges]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:  # after an error that is not ours they would go on without us
+            task.cancel()
 
 
 @cache

@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -251,8 +251,16 @@ class AepSession:
             return [*secrets, *map(str, params.values())]
         for operation in request.json or ():  # a PATCH
             if operation["path"].startswith("/auth"):
-                secrets += map(str, operation["value"].values())
+                secrets += _texts_in(operation.get("value"))
         return secrets
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts_in(each)
+    elif value is not None:
+        yield str(value)
 
 
 def _repeatable(request: Request) -> bool:

@@ -70,6 +70,7 @@ def airflow_db() -> Path:
     db.initdb()
     for file in [*EXAMPLES, Path(__file__).with_name("dags") / "aep_parity.py"]:
         shutil.copy(file, HOME / "dags")
+    shutil.copytree(CHECKOUT / "dags_examples" / "exports", HOME / "dags" / "exports")
     return HOME / "airflow.db"
 
 

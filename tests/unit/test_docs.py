@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_aep.cli.table import COMMANDS, Command
 from airflow_provider_aep.emulator.__main__ import _parser
 from airflow_provider_aep.emulator.control import LEVERS
 from airflow_provider_aep.emulator.faults import SAYS
@@ -44,9 +45,15 @@ HOSTS = {
     *("semver.org", "acme.dfs.core.windows.net"),
 }
 # Modules whose public classes a user meets.
-FACE = ("errors", "hooks", "links", "notifications", "sensors", "triggers")
-OPERATORS = ("operators.base", "operators.connections", "operators.dataflows", "operators.datasets")
-SUFFIXES = ("Operator", "Sensor", "Notifier", "Hook", "Trigger", "Link", "Error")
+FACE = ("errors", "hooks", "links", "notifications", "sensors", "task_groups", "triggers")
+OPERATORS = (
+    "operators.base",
+    "operators.connections",
+    "operators.dataflows",
+    "operators.datasets",
+    "operators.exports",
+)
+SUFFIXES = ("Operator", "Sensor", "Notifier", "Hook", "Trigger", "Link", "Error", "TaskGroup")
 
 
 @dataclass(frozen=True)
@@ -206,6 +213,21 @@ def test_every_option_of_the_emulator_is_explained_with_its_default() -> None:
         # A default that is worked out later is told in words.
         told = "" if default is None else "off" if default is False else f"{default}".removesuffix(".0")
         assert name == "--help" or re.search(rf"^\| `{name}` \| `?{told}", page, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_option_of_a_command_is_explained_in_its_section(command: Command) -> None:
+    page = (CHECKOUT / "docs" / "cli.md").read_text()
+    common, _, _ = page.partition("\n## validate\n")
+    _, _, section = page.partition(f"\n## {command.name}\n")
+    section = section.partition("\n## ")[0]
+    assert re.search(rf"^(\$|`)\s?aep {command.name}\b", section, re.MULTILINE)
+    for option in command.options:
+        (flag,) = option.flags
+        if flag.startswith("--"):
+            assert re.search(rf"^\| `{flag}` \|", section + common, re.MULTILINE), flag
+        else:
+            assert f"{option.settings['metavar']}".partition("_OR_")[0] in section, flag
 
 
 def test_every_lever_fault_and_kind_of_run_is_explained() -> None:

@@ -29,10 +29,13 @@ FLOORS = {
     "triggers": 5,
     "links": 5,
     "declared": 5,
+    "bundles": 5,
+    "given_specs": 5,
     "cli": 6,
     "notifications": 6,
     "operators": 6,
     "sensors": 6,
+    "task_groups": 6,
 }
 FIRST_FLOOR_OF_AIRFLOW = 4
 # What the emulator may know of the package it stands in for: the words of a conversation, nothing else.

@@ -232,3 +232,104 @@ def a_request(method, emulator, flow_id):
         change = [{"op": "replace", "path": "/name", "value": "renamed"}]
         return Request("PATCH", path, headers={"If-Match": etag}, json=change)
     return Request(method, path)
+
+
+# One credential, one quota
+
+
+def parked(session, request=None):
+    """An exchange of another task of the same credential, and what it wants to do first."""
+
+    def asked():
+        return (yield request or Request("GET", "/flows"))
+
+    exchange = session.conduct(asked(), sandbox="dev")
+    return exchange, next(exchange)
+
+
+def throttled(emulator, run, **options):
+    """One task has just been told to slow down."""
+    run(list_datasets())  # the token is there
+    emulator.fail_next(429, **options)
+    exchange, request = parked(run.session)
+    return exchange, exchange.send(emulator.send(request))
+
+
+def test_a_429_slows_down_every_request_of_the_credential(emulator, run, clock):
+    _, pause = throttled(emulator, run, retry_after=7)
+    assert pause == Pause(7.0)
+    for method in METHODS:
+        exchange, first = parked(run.session, Request(method, "/flows/x", json=[] or None))
+        assert first == Pause(7.0), method
+    clock.advance(3)
+    assert parked(run.session)[1] == Pause(4.0)
+    clock.advance(4)
+    assert isinstance(exchange.send(None), Request)
+    assert isinstance(parked(run.session)[1], Request)
+
+
+def test_without_a_number_the_others_wait_as_long_as_the_one(emulator, run):
+    throttled(emulator, run)
+    assert parked(run.session)[1] == Pause(2.0)
+
+
+def test_the_longest_pause_counts(emulator, run):
+    run(list_datasets())
+    under_way = [parked(run.session) for _ in range(3)]
+    for (exchange, request), seconds in zip(under_way, (5, 30, 10), strict=True):
+        emulator.fail_next(429, retry_after=seconds)
+        assert exchange.send(emulator.send(request)) == Pause(seconds)
+    assert parked(run.session)[1] == Pause(30.0)
+
+
+def test_a_429_that_is_not_waited_for_holds_up_nobody(emulator, run):
+    """What cannot be waited for is raised; the others find out for themselves."""
+    run(list_datasets())
+    emulator.fail_next(429, retry_after=300)
+    with pytest.raises(AepRateLimitError):
+        run(list_datasets())
+    assert isinstance(parked(run.session)[1], Request)
+
+
+def test_other_credentials_have_their_own_quota(emulator, run, credentials, clock):
+    throttled(emulator, run, retry_after=7)
+    other = AepSession(credentials, now=clock, jitter=lambda: 0.0)
+    assert isinstance(parked(other)[1], Request)
+
+
+def test_the_login_is_another_service_and_is_not_slowed_down(emulator, run):
+    throttled(emulator, run, retry_after=7)
+    run.session._forget(run.session._token.value)
+    _, first = parked(run.session)
+    assert isinstance(first, Request)
+    assert first.form
+
+
+def test_those_that_waited_do_not_all_start_at_the_same_moment(emulator, credentials, clock, run):
+    chances = iter([0.0, 0.25, 1.0])
+    session = AepSession(credentials, now=clock, jitter=lambda: next(chances))
+    exchange, request = parked(session)
+    request = exchange.send(emulator.send(request))
+    emulator.fail_next(429, retry_after=8)
+    assert exchange.send(emulator.send(request)) == Pause(8.0)
+    assert [parked(session)[1].seconds for _ in range(3)] == [8.0, 9.0, 12.0]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "replace", "path": "/auth/params", "value": {"s3SecretKey": "hunter2-Z9/Q", "port": 22}},
+        {"op": "add", "path": "/auth/params", "value": {"s3SecretKey": "hunter2-Z9/Q"}},
+        {"op": "replace", "path": "/auth", "value": {"specName": "x", "params": {"key": "hunter2-Z9/Q"}}},
+        {"op": "replace", "path": "/auth/params/s3SecretKey", "value": "hunter2-Z9/Q"},
+    ],
+)
+def test_a_secret_of_a_patch_appears_in_no_error(emulator, run, ask, operation):
+    told = "s3SecretKey hunter2-Z9/Q (in a URL hunter2-Z9%2FQ) does not match"
+    emulator.fail_next(400, match="PATCH", body={"message": told})
+    remove = {"op": "remove", "path": "/auth/params/old"}
+    request = Request("PATCH", "/connections/x", headers={"If-Match": '"1"'}, json=[remove, operation])
+    with pytest.raises(AepApiError) as refused:
+        run(ask(request))
+    assert "hunter2" not in f"{refused.value} {refused.value!r} {refused.value.__dict__}"
+    assert "s3SecretKey ***" in str(refused.value)

@@ -1,0 +1,55 @@
+"""Files that a DAG names: a path starts in the folder of the DAG file, and leads nowhere outside the bundle.
+
+A path may be rendered from what somebody typed when triggering the DAG, so where it may lead is held to.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_aep.errors import AepConfigError
+
+
+def load_bundled_specs(path: str | Path, *, dag_file: str | None) -> list[dict[str, Any]]:
+    """The checked documents of a file or folder of specs.
+
+    :param dag_file: the file in which the DAG is made.
+    :raises AepConfigError: the path is missing, unreadable, or outside of the DAG bundle.
+    :raises AepValidationError: with all problems of all files at once.
+    """
+    from airflow_provider_aep.exports.files import load_specs
+
+    if not dag_file:
+        raise AepConfigError(f"export specs {path}: a path needs a DAG, in whose folder it starts")
+    try:
+        return load_specs(path, within=bundle_root(Path(dag_file)), beside=Path(dag_file).resolve().parent)
+    except AepConfigError as error:
+        raise AepConfigError(
+            f"{error}. A path starts in the folder of the DAG file and stays inside the DAG bundle."
+        ) from None
+
+
+def bundle_root(dag_file: Path) -> Path:
+    """The folder from which Airflow took a DAG file.
+
+    Airflow does not tell it while a DAG is parsed, but puts it on ``sys.path``, in every process that parses
+    DAGs. Of several folders the innermost is taken, as the others hold more than DAGs.
+    """
+    file = dag_file.resolve()
+    folders = [Path(entry).resolve() for entry in sys.path[_is_script(file) :] if entry]
+    folders.append(Path(conf.get("core", "dags_folder")).resolve())
+    return max((each for each in folders if each in file.parents), key=_depth, default=file.parent)
+
+
+def _is_script(file: Path) -> bool:
+    """Whether Python was started with this very file, and so has put its folder first on ``sys.path``."""
+    started = getattr(sys.modules.get("__main__"), "__file__", None)
+    return bool(started) and Path(str(started)).resolve() == file
+
+
+def _depth(folder: Path) -> int:
+    return len(folder.parts)

@@ -1,0 +1,5 @@
+import sys
+
+from airflow_provider_aep.cli.program import main
+
+sys.exit(main())

@@ -1,0 +1,167 @@
+"""Every command and option, once: what Airflow's command line and our own are both built from.
+
+Airflow reads this whenever anybody types ``airflow``, so nothing is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# Words of our own, as this room must not import what they stand for; a test compares them.
+DEFAULT_CONN_ID = "aep_default"
+DEFAULT_OWNER = "airflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option or argument.
+
+    :param flags: ``--name``, or the bare name of a positional argument.
+    :param settings: the rest, as both parsers take it.
+    """
+
+    flags: tuple[str, ...]
+    help: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command; the function of the same name in ``commands`` carries it out.
+
+    :param exits: what each exit code means.
+    """
+
+    name: str
+    help: str
+    exits: str
+    options: tuple[Option, ...]
+
+
+def _flag(name: str, told: str) -> Option:
+    return Option((name,), told, {"action": "store_true"})
+
+
+PATHS = Option(
+    ("paths",), "files of export specs (YAML or JSON), or folders of them", {"nargs": "+", "metavar": "PATH"}
+)
+JSON = _flag("--json", "print one JSON document on standard output, and nothing else there")
+CONN_ID = Option(
+    ("--conn-id",),
+    f"the Airflow connection, of type aep (default: {DEFAULT_CONN_ID})",
+    {"default": DEFAULT_CONN_ID, "metavar": "ID"},
+)
+SANDBOX = Option(
+    ("--sandbox",), "in the place of the connection's sandbox; a spec's own comes first", {"metavar": "NAME"}
+)
+TALKS = (CONN_ID, SANDBOX, JSON)
+ROTATE = _flag("--rotate-credentials", "send the logins of base connections again: they cannot be compared")
+
+COMMANDS = (
+    Command(
+        "validate",
+        "check export specs without asking Adobe",
+        "0: no problem. 1: problems, or specs that cannot be read.",
+        (PATHS, JSON),
+    ),
+    Command(
+        "plan",
+        "show what ensuring export specs would do",
+        "0: nothing would change. 2: something would. 1: an error.",
+        (
+            PATHS,
+            ROTATE,
+            Option(("--out",), "write the plans to a file, for ensure --plan", {"metavar": "FILE"}),
+            *TALKS,
+        ),
+    ),
+    Command(
+        "ensure",
+        "make what exists what the export specs declare",
+        "0: done, or nothing to do. 1: some failed.",
+        (
+            PATHS,
+            _flag("--allow-replace", "let other entities take the place of those that cannot be changed"),
+            ROTATE,
+            _flag("--rollback-on-failure", "where an export fails, remove what was created for it"),
+            Option(
+                ("--plan",),
+                "do only what this file of plans says; what has changed since is refused",
+                {"metavar": "FILE"},
+            ),
+            *TALKS,
+        ),
+    ),
+    Command(
+        "delete",
+        "delete an export, and what was made for it",
+        "0: gone. 1: an error, or not confirmed.",
+        (
+            Option(
+                ("target",),
+                "the name of an export, or a path of export specs: one that ends in .yaml, .yml or .json, or "
+                "leads somewhere and has a slash",
+                {"metavar": "NAME_OR_PATH"},
+            ),
+            Option(
+                ("--owner",),
+                f"whose export it is, with a name (default: {DEFAULT_OWNER})",
+                {"metavar": "OWNER"},
+            ),
+            _flag("--with-base", "delete its base connection too, where nothing else needs it"),
+            _flag("--leftovers-only", "delete only what replacements and broken-off attempts left behind"),
+            _flag("--yes", "do not ask"),
+            *TALKS,
+        ),
+    ),
+    Command(
+        "runs",
+        "list the latest runs of an export",
+        "0: listed. 1: an error.",
+        (
+            Option(
+                ("name_or_id",),
+                "the exact name of a dataflow, or its id",
+                {"metavar": "NAME_OR_ID"},
+            ),
+            Option(
+                ("--limit",), "at most so many (default: 20)", {"type": int, "default": 20, "metavar": "N"}
+            ),
+            Option(
+                ("--since",),
+                "only those that started at or after this moment: ISO 8601 (UTC without an offset), or epoch "
+                "seconds",
+                {"metavar": "MOMENT"},
+            ),
+            *TALKS,
+        ),
+    ),
+    Command(
+        "doctor",
+        "check the connection, its permissions and the exports of the sandbox",
+        "0: nothing failed. 1: something did; warnings do not count.",
+        TALKS,
+    ),
+    Command(
+        "import",
+        "write the spec of an export that exists",
+        "0: written. 1: an error, or some that cannot be told as a spec.",
+        (
+            Option(
+                ("name_or_id",),
+                "the exact name of a dataflow, or its id",
+                {"nargs": "?", "metavar": "NAME_OR_ID"},
+            ),
+            _flag("--all", "every dataset export of the sandbox"),
+            Option(("--output",), "write to a file, which must not exist yet", {"metavar": "FILE"}),
+            Option(
+                ("--owner",),
+                f"whose those shall be that nobody owns (default: {DEFAULT_OWNER})",
+                {"default": DEFAULT_OWNER, "metavar": "OWNER"},
+            ),
+            *TALKS,
+        ),
+    ),
+)

@@ -1,0 +1,284 @@
+"""From an export that exists to the spec that would declare it, so that a hand-made export can be adopted.
+
+What a spec has no word for is an error where the export would change by it, and left out where it stays as it
+is anyhow. Logins are never read: the base connection is named by its id.
+
+Source: "Export datasets by using the Flow Service API" and the Destinations API reference; read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_aep.errors import (
+    AepAmbiguousNameError,
+    AepAuthError,
+    AepError,
+    AepValidationError,
+    Problem,
+)
+from airflow_provider_aep.exports.marks import Mark, export_key, read_mark, text_of
+from airflow_provider_aep.exports.spec import DEFAULT_OWNER, parse_spec
+from airflow_provider_aep.exports.state import State, first_id, read_state, spec_id_of
+from airflow_provider_aep.flowservice.connections import MODE, SEGMENT_PARAMS
+from airflow_provider_aep.flowservice.datasets import list_datasets
+from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS, Destination
+from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.schedule import CADENCES, OUTDATED, schedule_words
+from airflow_provider_aep.flowservice.validation import check_name, nearest
+
+# The schema's own limit: a longer description stays as it is, since a spec without one leaves it alone.
+LONGEST_DESCRIPTION = 1000
+SCHEMA_COMMENT = "# yaml-language-server: $schema=./export_spec.schema.json"
+
+_LOGIN_PARAMS = frozenset(
+    param for destination in DESTINATIONS.values() for login in destination.logins for param in login.params
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """One export as a spec, or why it cannot be told as one.
+
+    :param notes: what whoever reviews the spec should know.
+    """
+
+    dataflow_id: str
+    name: str
+    document: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+    error: AepError | None = field(default=None, compare=False)
+
+
+def import_exports(
+    name_or_id: str | None, *, owner: str = DEFAULT_OWNER, sandbox: str | None = None
+) -> Exchange[list[Imported]]:
+    """The specs of exports that exist; sends only GETs.
+
+    :param name_or_id: one export; ``None`` for every export of the sandbox, oldest first.
+    :param owner: whose those shall be that nobody owns.
+    :param sandbox: written into each spec, where given.
+    :raises AepValidationError: there is no such export.
+    :raises AepAmbiguousNameError: several exports have the name.
+    """
+    state = yield from read_state(datasets=False)
+    flows = state.entities["dataflow"]
+    chosen = flows if name_or_id is None else [find_dataflow(name_or_id, flows)]
+    state = State(entities=state.entities, datasets=(yield from _datasets()))
+    imported = []
+    for flow in chosen:
+        named: dict[str, Any] = {"dataflow_id": str(flow["id"]), "name": str(flow.get("name") or flow["id"])}
+        try:
+            document = spec_of(flow, state, owner=owner, sandbox=sandbox)
+        except AepError as error:
+            imported.append(Imported(**named, error=error))
+        else:
+            imported.append(Imported(**named, document=document, notes=tuple(_notes(flow, state))))
+    return imported
+
+
+def find_dataflow(name_or_id: str, flows: Sequence[Document]) -> Document:
+    """The one dataflow of that id, or of exactly that name.
+
+    :raises AepValidationError: there is none.
+    :raises AepAmbiguousNameError: several have the name.
+    """
+    found = [flow for flow in flows if flow["id"] == name_or_id]
+    found = found or [flow for flow in flows if flow.get("name") == name_or_id]
+    if len(found) > 1:
+        ids = [str(flow["id"]) for flow in found]
+        raise AepAmbiguousNameError(
+            f"{len(ids)} export dataflows are named {name_or_id!r}: {', '.join(ids)}. Give the id instead.",
+            ids,
+        )
+    if not found:
+        close = nearest(name_or_id, [str(flow.get("name")) for flow in flows])
+        rule = f"is neither the id nor the exact name of an export dataflow in this sandbox{close}"
+        raise AepValidationError("the arguments", [Problem("NAME_OR_ID", rule)])
+    return found[0]
+
+
+def spec_of(
+    flow: Document, state: State, *, owner: str = DEFAULT_OWNER, sandbox: str | None = None
+) -> dict[str, Any]:
+    """The spec of a dataflow, as a document that ``parse_spec`` reads.
+
+    A plan of it against the same state changes nothing but the mark.
+
+    :param owner: whose it shall be, if nobody owns it.
+    :raises AepValidationError: something of it cannot be told in a spec.
+    """
+    problems: list[Problem] = []
+    mark = read_mark(flow)
+    source = _connection(flow, state, "source connection", "sourceConnectionIds", problems)
+    target = _connection(flow, state, "target connection", "targetConnectionIds", problems)
+    destination = _destination(flow, target, problems)
+    document: dict[str, Any] = {
+        "name": _name(flow, mark, (source, target), problems),
+        "owner": mark.owner if mark else owner,
+    }
+    if (text := text_of(flow).strip()) and len(text) <= LONGEST_DESCRIPTION:
+        document["description"] = text
+    if sandbox:
+        document["sandbox"] = sandbox
+    document["datasets"] = _datasets_of(source, state, problems) if source else []
+    document["destination"] = {
+        "type": destination.slug if destination else None,
+        "base_connection_id": target.get("baseConnectionId") if target else None,
+        "params": dict(_params(target)) if target else {},
+    }
+    document["schedule"] = _schedule(mapping(flow.get("scheduleParams")), problems)
+    if not mark:
+        document["adopt"] = str(flow["id"])
+    what = f"dataflow {flow['id']}, which cannot be told as a spec"
+    if problems:
+        raise AepValidationError(what, problems)
+    try:
+        parse_spec(document)
+    except AepValidationError as error:
+        raise AepValidationError(what, error.problems) from None
+    return document
+
+
+def to_yaml(documents: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> str:
+    """Specs, each with its notes, as the text of one YAML file."""
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        """Without aliases, which files of specs may not have."""
+
+        def ignore_aliases(self, data: object) -> bool:
+            return True
+
+    parts = []
+    for document, notes in documents:
+        # A note may hold anything that is in the sandbox, and must not end the comment it stands in.
+        lines = [f"# {' '.join(note.split())}" for note in notes]
+        text = yaml.dump(
+            dict(document),
+            Dumper=Plain,
+            sort_keys=False,
+            allow_unicode=True,
+            default_flow_style=False,
+            width=110,
+        )
+        parts.append("\n".join([*lines, text]))
+    return f"{SCHEMA_COMMENT}\n" + "---\n".join(parts)
+
+
+def _connection(
+    flow: Document, state: State, kind: str, key: str, problems: list[Problem]
+) -> Document | None:
+    ids = sequence(flow.get(key))
+    if len(ids) != 1:
+        problems.append(Problem(f"/{key}", f"names {len(ids)} connections; an export has one"))
+        return None
+    found = state.find(kind, first_id(flow, key))
+    if found is None:
+        # The listing is filtered by what exports are made of.
+        problems.append(Problem(f"/{key}/0", f"is no {kind} of a dataset export, or cannot be read"))
+    return found
+
+
+def _destination(flow: Document, target: Document | None, problems: list[Problem]) -> Destination | None:
+    flow_spec_id = mapping(flow.get("flowSpec")).get("id")
+    for destination in DESTINATIONS.values():
+        if destination.flow_spec_id == flow_spec_id:
+            if target and spec_id_of(target) != destination.connection_spec_id:
+                rule = f"is a dataset export to {destination.title}, and its target connection is not"
+                problems.append(Problem("/flowSpec/id", rule))
+            return destination
+    problems.append(Problem("/flowSpec/id", f"is none of the dataset exports to {', '.join(DESTINATIONS)}"))
+    return None
+
+
+def _name(
+    flow: Document, mark: Mark | None, connections: Sequence[Document | None], problems: list[Problem]
+) -> str:
+    """The name by which the export is known: of an owned one, that which its mark was made of."""
+    name = str(flow.get("name") or "")
+    if mark is None:
+        return name
+    # Somebody may have renamed the dataflow since; its connections still have the name.
+    for known in (name, *(str(one.get("name") or "") for one in connections if one)):
+        if export_key(mark.owner, known) == mark.export:
+            return known
+    problems.append(Problem("/name", f"is not the one that {mark.owner} declared; rename it back first"))
+    return name
+
+
+def _datasets_of(source: Document, state: State, problems: list[Problem]) -> list[str | dict[str, str]]:
+    names = {dataset.id: dataset.name for dataset in state.datasets}
+    found: list[str | dict[str, str]] = []
+    if spec_id_of(source) != DATA_LAKE_SPEC_ID:
+        problems.append(Problem("/sourceConnectionIds/0", "is no source connection of the data lake"))
+    for item in sequence(mapping(source.get("params")).get("datasets")):
+        dataset_id = str(mapping(item).get("dataSetId"))
+        name = _printable(names.get(dataset_id)) or _printable(mapping(item).get("name"))
+        found.append({"id": dataset_id, "name": name} if name and name != dataset_id else dataset_id)
+    return found
+
+
+def _printable(name: object) -> str | None:
+    """A name that a spec may hold; for people only, so it may be left out."""
+    try:
+        return check_name(name) if isinstance(name, str) else None
+    except AepValidationError:
+        return None
+
+
+def _params(target: Document) -> Iterator[tuple[str, Any]]:
+    for key, value in mapping(target.get("params")).items():
+        # Those of audiences are refused in a spec; what would be a login does not belong into a file.
+        if key in SEGMENT_PARAMS or key in _LOGIN_PARAMS or value is None:
+            continue
+        if (key, value) != ("mode", MODE):
+            yield key, value
+
+
+def _schedule(wire: Mapping[str, Any], problems: list[Problem]) -> dict[str, str]:
+    words = {key: word for key, word in schedule_words(wire).items() if word is not None}
+    known = {**CADENCES, **OUTDATED}.get(words.get("every", ""))
+    if known is None:
+        rule = (
+            f"runs every {words.get('every')}; a spec can say {', '.join(CADENCES)}. Change it in Adobe first"
+        )
+        problems.append(Problem("/scheduleParams", rule))
+    elif wire.get("exportMode") not in (None, known[2]):
+        rule = f"must be {known[2]} for every: {words['every']}; a spec has no word for anything else"
+        problems.append(Problem("/scheduleParams/exportMode", rule))
+    return words
+
+
+def _notes(flow: Document, state: State) -> Iterator[str]:
+    mark = read_mark(flow)
+    if mark:
+        yield (
+            "Declared already. The Airflow connection of its login is not known here: put "
+            "credentials_conn_id in the place of base_connection_id, if it had one."
+        )
+    if flow.get("state") != "enabled":
+        yield f"The dataflow is {flow.get('state')}: it exports nothing until it is enabled."
+    if not mapping(flow.get("scheduleParams")).get("endTime"):
+        yield "It has no end; ensuring it sets one."
+    if len(text_of(flow).strip()) > LONGEST_DESCRIPTION:
+        yield "Its description is too long for a spec, and is left alone."
+    params = mapping(
+        (state.find("target connection", first_id(flow, "targetConnectionIds")) or {}).get("params")
+    )
+    added = [key for key in ("mode", "compression") if params.get(key) is None]
+    if added:
+        yield f"Its target connection has no {' and no '.join(added)}; ensuring it adds the usual value."
+    if left_out := [key for key in params if key in SEGMENT_PARAMS or key in _LOGIN_PARAMS]:
+        yield f"Not part of a spec, and left as they are: {', '.join(left_out)}."
+
+
+def _datasets() -> Exchange[Sequence[Any]]:
+    """The exportable datasets, for their names; none where they may not be listed."""
+    try:
+        return (yield from list_datasets())
+    except AepAuthError:
+        return ()

@@ -1,0 +1,165 @@
+"""How a task takes export specs: as documents or as paths, checked when the DAG is parsed and when it runs.
+
+Whatever is known when the DAG is parsed is checked then, so that a mistake is an import error of the DAG.
+Templates and results of other tasks are left until the task runs, when everything is checked again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.bundles import load_bundled_specs
+from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.exports.spec import ExportSpec
+
+# Stands for what another task has yet to return: the check of a spec passes over templates.
+_LATER = "{{ later }}"
+
+Placed = tuple[str, object]
+
+
+class GivenSpecs:
+    """The argument ``spec`` or ``specs`` of a task.
+
+    :param spec: a document, the path of a file that holds one, or what will be one of them.
+    :param specs: a list of these, the path of a file or folder with several, or what will be.
+    :raises AepConfigError: not exactly one of the two is given.
+    """
+
+    def __init__(self, task: Any, *, spec: object, specs: object) -> None:
+        if (spec is None) == (specs is None):
+            raise AepConfigError(f"task {task.task_id!r}: give exactly one of spec and specs")
+        self.alone = specs is None
+        self._given = spec if self.alone else specs
+        # Where a path starts. Read now: Airflow 2 renames the file of a DAG once it is parsed.
+        self._dag_file = task.dag.fileloc if task.has_dag() else None
+
+    def check(self) -> None:
+        """Check what is known when the DAG is parsed.
+
+        :raises AepConfigError: a path is missing or leads outside, or a file holds several where one belongs.
+        :raises AepValidationError: with all problems of all specs.
+        """
+        from airflow_provider_aep.exports.spec import parse_spec, parse_specs
+
+        found = self._read(_without_upstream(self._given), early=True)
+        errors: list[AepValidationError] = []
+        complete = True
+        for place, document in found:
+            try:
+                complete &= parse_spec(document, place=place, templated=True) is not None
+            except AepValidationError as error:
+                errors.append(error)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise AepValidationError("the export specs", [each for one in errors for each in one.problems])
+        if complete and len(found) > 1:
+            parse_specs([document for _, document in found], places=[place for place, _ in found])
+
+    def parse(self, rendered: object) -> list[ExportSpec]:
+        """The specs, now that the argument is rendered."""
+        from airflow_provider_aep.exports.spec import parse_spec, parse_specs
+
+        found = self._read(_as_typed(self._given, rendered), early=False)
+        if self.alone:
+            return [parse_spec(document, place=place) for place, document in found]
+        return parse_specs([document for _, document in found], places=[place for place, _ in found])
+
+    def _read(self, given: object, *, early: bool) -> list[Placed]:
+        """The documents, each with its place; ``early``, without what is still to be rendered."""
+        if early and _is_template(given):
+            return []
+        if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
+            given = _json(given)
+        if isinstance(given, str | Path):
+            return self._from_file(given)
+        if self.alone:
+            return [("", given)]
+        # What mapped tasks return comes as a sequence that is no list.
+        if isinstance(given, Mapping) or not isinstance(given, Iterable):
+            raise AepValidationError(
+                "the arguments", [Problem("specs", "must be a list of specs, or a path")]
+            )
+        found: list[Placed] = []
+        for index, item in enumerate(given):
+            if isinstance(item, str | Path):
+                found += [] if early and _is_template(item) else self._from_file(item)
+            else:
+                found.append((f"specs[{index}]", item))
+        if not found and not early:
+            raise AepValidationError("the arguments", [Problem("specs", "must name at least one spec")])
+        return found
+
+    def _from_file(self, path: str | Path) -> list[Placed]:
+        documents = load_bundled_specs(path, dag_file=self._dag_file)
+        count = len(documents)
+        if self.alone and count > 1:
+            raise AepConfigError(
+                f"export spec {path}: holds {count} specs. Give it as specs instead of spec."
+            )
+        placed = [
+            (f"{path}[{index}]" if count > 1 else str(path), one) for index, one in enumerate(documents)
+        ]
+        rule = "holds a template: what stands in a file is not rendered"
+        if problems := [
+            Problem(f"{place}{where}", rule) for place, one in placed for where in _templates(one)
+        ]:
+            raise AepValidationError("the export specs", problems)
+        return list(placed)
+
+
+def _is_template(value: object) -> bool:
+    return isinstance(value, str | Path) and any(sign in str(value) for sign in ("{{", "{%"))
+
+
+def _templates(value: object, where: str = "") -> Iterator[str]:
+    """The pointers of templated texts in a document."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _templates(each, f"{where}/{key}")
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _templates(each, f"{where}/{index}")
+    elif _is_template(value):
+        yield where
+
+
+def _without_upstream(value: object) -> object:
+    """``value`` with a template in the place of every result that another task has yet to return."""
+    if isinstance(value, Mapping):
+        return {key: _without_upstream(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_upstream(each) for each in value]
+    # XComArgs and their kin, which each Airflow line keeps in another module.
+    return _LATER if hasattr(value, "iter_references") else value
+
+
+def _as_typed(given: object, rendered: object) -> object:
+    """``rendered``, with texts that hold no template as they were typed.
+
+    A DAG that renders to native objects makes a number of any text that looks like one, such as an id.
+    """
+    if isinstance(given, str):
+        return rendered if _is_template(given) else given
+    if isinstance(given, Mapping) and isinstance(rendered, Mapping):
+        return {key: _as_typed(given.get(key), each) for key, each in rendered.items()}
+    if isinstance(given, list | tuple) and isinstance(rendered, list | tuple):
+        return [_as_typed(one, other) for one, other in zip(given, rendered, strict=True)]
+    return rendered
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        rule = (
+            "was rendered to a text that is no JSON: end the template with `| tojson`, or set "
+            "render_template_as_native_obj on the DAG"
+        )
+        raise AepValidationError("the export specs", [Problem("spec", rule)]) from None

@@ -1,0 +1,291 @@
+"""Operators for declared exports: what would have to happen, make it so, remove it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
+from airflow_provider_aep.given_specs import GivenSpecs
+from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
+from airflow_provider_aep.operators.base import AepOperator, Upstream
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.exports.outcome import Outcome
+    from airflow_provider_aep.exports.plan import Plan
+    from airflow_provider_aep.exports.spec import ExportSpec
+
+# A spec as a document, or the path of a file that holds one; of ``specs``, a file or folder with several.
+Spec = Mapping[str, Any] | str | Path
+OnChanges = Literal["ok", "warn", "fail", "skip"]
+ON_CHANGES = ("ok", "warn", "fail", "skip")
+
+# Where plans and outcomes are kept, also those of a task that failed: always lists.
+PLANS_KEY = "aep_plans"
+EXPORTS_KEY = "aep_exports"
+
+
+class AepExportOperator(AepOperator):
+    """Base of the operators that take any number of export specs.
+
+    :param spec: one export spec: a dict, or the path of a YAML or JSON file with exactly one. Templated; what
+        a file holds is not.
+    :param specs: several: a list of dicts and paths, or the path of a file or folder. Templated likewise.
+    :raises AepConfigError: not exactly one of the two is given, or a path does not lead to specs.
+    :raises AepValidationError: with all problems of all specs, as far as they are known already.
+    """
+
+    template_fields: Sequence[str] = (*AepOperator.template_fields, "spec", "specs")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json", "specs": "json"}
+    operator_extra_links = (AepDataflowLink(),)
+
+    def __init__(
+        self,
+        *,
+        spec: Spec | Upstream | None = None,
+        specs: Sequence[Spec] | str | Path | Upstream | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.spec = spec
+        self.specs = specs
+        self._given = GivenSpecs(self, spec=spec, specs=specs)
+        self._given.check()
+
+    def _specs(self) -> list[ExportSpec]:
+        return self._given.parse(self.spec if self._given.alone else self.specs)
+
+    def _result(self, results: Sequence[dict[str, Any]]) -> Any:
+        return results[0] if self._given.alone else list(results)
+
+    def _link(self, context: Any, outcome: Outcome) -> None:
+        """Link to the dataflow of the one spec, if it has one."""
+        from airflow_provider_aep.hooks import AepHook
+
+        dataflow_id = outcome.ids.get("dataflow")
+        if self._given.alone and dataflow_id:
+            hook = AepHook(self.aep_conn_id, sandbox=outcome.spec.sandbox or self.sandbox)
+            push_dataflow_link(context, hook.dataflow_url(dataflow_id))
+
+
+class AepPlanExportOperator(AepExportOperator):
+    """Say what would have to happen so that exports are what their specs declare. Changes nothing.
+
+    :param spec: as for every operator of declared exports. Templated.
+    :param specs: likewise. Templated.
+    :param rotate_credentials: plan to send the storages' logins again.
+    :param on_changes: what the task does where something would change: ``ok``, ``warn`` in the log, ``fail``
+        (without a retry, which would see the same) or ``skip``.
+    :return: the plan as a dict; with ``specs``, a list of them. XCom key ``aep_plans`` has the list in any
+        case, also where the task fails or is skipped.
+    """
+
+    def __init__(
+        self, *, rotate_credentials: bool = False, on_changes: OnChanges = "ok", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if on_changes not in ON_CHANGES:
+            rule = f"must be one of {', '.join(ON_CHANGES)}"
+            raise AepValidationError("the arguments", [Problem("on_changes", rule)])
+        self.rotate_credentials = rotate_credentials
+        self.on_changes = on_changes
+
+    def execute(self, context: Any) -> Any:
+        from airflow_provider_aep.declared import check_outcomes, plan_specs
+
+        outcomes = plan_specs(
+            self._specs(),
+            aep_conn_id=self.aep_conn_id,
+            sandbox=self.sandbox,
+            rotate_credentials=self.rotate_credentials,
+        )
+        plans = [one.plan for one in outcomes if one.plan]
+        told = [plan.to_json() for plan in plans]
+        context["ti"].xcom_push(key=PLANS_KEY, value=told)
+        for plan in plans:
+            alarming = plan.warnings or (plan.changes and self.on_changes == "warn")
+            (self.log.warning if alarming else self.log.info)("%s", plan)
+        self._link(context, outcomes[0])
+        check_outcomes(outcomes)
+        self._judge([plan for plan in plans if plan.changes])
+        return self._result(told)
+
+    def _judge(self, changing: Sequence[Plan]) -> None:
+        if not changing or self.on_changes not in ("fail", "skip"):
+            return
+        count = f"{len(changing)} export{'s differ' if len(changing) > 1 else ' differs'} from"
+        said = "\n".join([f"{count} the spec:", *map(str, changing)])
+        raise AirflowFailException(said) if self.on_changes == "fail" else AirflowSkipException(said)
+
+
+class AepEnsureExportOperator(AepExportOperator):
+    """Make exports what their specs declare: create, update, or leave them as they are.
+
+    Safe to repeat, and to retry: everything that is made carries the mark of its export and is found again.
+
+    :param spec: as for every operator of declared exports. Templated.
+    :param specs: likewise; one that fails does not keep the others from being ensured. Templated.
+    :param allow_replace: let other entities take the place of those that cannot be changed.
+    :param rotate_credentials: send the storages' logins again.
+    :param rollback_on_failure: where an export fails, remove what this attempt created for it.
+    :param plan: what ``AepPlanExportOperator`` returned for the same specs: where something else would have
+        to happen by now, nothing happens to that export, and the task fails. Templated.
+    :return: what became of the export, as a dict: ``dataflow_id`` and the three other ids, ``changed``,
+        ``created``, ``updated``, ``deleted``, ``left_behind``, ``warnings`` and more, each an XCom key too;
+        with ``specs``, a list of dicts. XCom key ``aep_exports`` has the list in any case, also where the
+        task fails.
+    """
+
+    template_fields: Sequence[str] = (*AepExportOperator.template_fields, "plan")
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **AepExportOperator.template_fields_renderers,
+        "plan": "json",
+    }
+
+    def __init__(
+        self,
+        *,
+        allow_replace: bool = False,
+        rotate_credentials: bool = False,
+        rollback_on_failure: bool = False,
+        plan: Mapping[str, Any] | Sequence[Mapping[str, Any]] | Upstream | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.allow_replace = allow_replace
+        self.rotate_credentials = rotate_credentials
+        self.rollback_on_failure = rollback_on_failure
+        self.plan = plan
+        self._planned = plan is not None
+        # So that ensure.output["dataflow_id"] is the id.
+        self.multiple_outputs = self._given.alone
+
+    def execute(self, context: Any) -> Any:
+        from airflow_provider_aep.declared import check_outcomes, ensure_specs
+        from airflow_provider_aep.exports.apply import EnsureOptions
+
+        told: dict[int, str] = {}
+
+        def tell(outcome: Outcome) -> None:
+            # Said again only where it has changed since, as by a roll-back.
+            if told.get(id(outcome)) != str(outcome):
+                told[id(outcome)] = str(outcome)
+                self._tell(outcome)
+
+        outcomes = ensure_specs(
+            self._specs(),
+            aep_conn_id=self.aep_conn_id,
+            sandbox=self.sandbox,
+            options=EnsureOptions(
+                allow_replace=self.allow_replace,
+                rotate_credentials=self.rotate_credentials,
+                rollback_on_failure=self.rollback_on_failure,
+            ),
+            planned=_steps_by_name(self.plan) if self._planned else None,
+            progress=tell,
+        )
+        for outcome in outcomes:
+            tell(outcome)
+            for warning in outcome.warnings:
+                self.log.warning("%s: %s", outcome.spec.name, warning)
+        results = [outcome.to_json() for outcome in outcomes]
+        context["ti"].xcom_push(key=EXPORTS_KEY, value=results)
+        self._link(context, outcomes[0])
+        check_outcomes(outcomes)
+        return self._result(results)
+
+    def _tell(self, outcome: Outcome) -> None:
+        if outcome.plan and outcome.plan.changes:
+            self.log.info("%s", outcome.plan)
+        (self.log.error if outcome.error else self.log.info)("%s", outcome)
+
+
+class AepDeleteExportOperator(AepOperator):
+    """Delete an export: its dataflow, then its connections. Done at once when it is gone already.
+
+    Only what carries the export's mark goes, and only what nothing else uses.
+
+    :param spec: the export by its spec, as for the other operators of exports; name, owner and sandbox count.
+        Templated.
+    :param name: or the export by its name. Templated.
+    :param export_owner: with ``name``: the owner that its spec declares; by default ``airflow``. Templated.
+    :param with_base: delete its base connection too, where nothing else needs it.
+    :param leftovers_only: delete only what replacements and broken-off attempts have left behind.
+    :return: a dict with ``deleted`` and ``kept`` (with ``why``), lists of dicts with ``kind`` and ``id``.
+    """
+
+    template_fields: Sequence[str] = (*AepOperator.template_fields, "spec", "name", "export_owner")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json"}
+
+    def __init__(
+        self,
+        *,
+        spec: Spec | Upstream | None = None,
+        name: str | Upstream | None = None,
+        # Not "owner", which is Airflow's: default_args usually say who owns the tasks.
+        export_owner: str | Upstream | None = None,
+        with_base: bool = False,
+        leftovers_only: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.spec = spec
+        self.name = name
+        self.export_owner = export_owner
+        self.with_base = with_base
+        self.leftovers_only = leftovers_only
+        if (spec is None) == (name is None):
+            raise AepConfigError(f"task {self.task_id!r}: give exactly one of spec and name")
+        self._given = None
+        if spec is not None:
+            if export_owner is not None:
+                raise AepConfigError(
+                    f"task {self.task_id!r}: export_owner belongs to name; a spec has its own"
+                )
+            self._given = GivenSpecs(self, spec=spec, specs=None)
+            self._given.check()
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        from airflow_provider_aep.declared import delete_spec
+        from airflow_provider_aep.exports.spec import DEFAULT_OWNER
+        from airflow_provider_aep.flowservice.validation import check_name
+
+        if self._given:
+            (spec,) = self._given.parse(self.spec)
+            name, owner, sandbox = spec.name, spec.owner, spec.sandbox or self.sandbox
+        else:
+            name, owner, sandbox = check_name(self.name), self.export_owner or DEFAULT_OWNER, self.sandbox
+        removal = delete_spec(
+            name,
+            owner=owner,
+            aep_conn_id=self.aep_conn_id,
+            sandbox=sandbox,
+            with_base=self.with_base,
+            leftovers_only=self.leftovers_only,
+        )
+        for one in removal.deleted:
+            self.log.info("Deleted %s %s", one["kind"], one["id"])
+        for one in removal.kept:
+            self.log.info("Kept %s %s: %s", one["kind"], one["id"], one["why"])
+        if not removal.deleted:
+            self.log.info("Export %r of %s: nothing was deleted", name, owner)
+        return removal.to_json()
+
+
+def _steps_by_name(plan: object) -> dict[str, Any]:
+    """The steps that were planned for each export."""
+    plans = [plan] if isinstance(plan, Mapping) else plan
+    if isinstance(plans, Iterable) and not isinstance(plans, str):
+        listed = list(plans)  # what mapped tasks return comes as a sequence that is no list
+        steps = {str(one["name"]): one["steps"] for one in listed if _is_plan(one)}
+        if steps and len(steps) == len(listed):
+            return steps
+    rule = "must be what AepPlanExportOperator returned, each export's name in it once"
+    raise AepValidationError("the arguments", [Problem("plan", rule)])
+
+
+def _is_plan(value: object) -> bool:
+    return isinstance(value, Mapping) and {"name", "steps"} <= value.keys()

@@ -1,0 +1,113 @@
+"""Task groups: a whole export in one line of a DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import TaskGroup
+
+from airflow_provider_aep.notifications import AepRunNotifier
+from airflow_provider_aep.operators.base import Moment, Upstream
+from airflow_provider_aep.operators.exports import AepEnsureExportOperator, Spec
+from airflow_provider_aep.sensors import AepDataflowRunSensor
+
+NOT_ENSURED = "AEP export could not be ensured: {{ exception }}"
+
+
+class AepExportTaskGroup(TaskGroup):
+    """Ensure an export, wait for its runs, and tell somebody when they are not good.
+
+    Of two tasks: ``ensure``, an ``AepEnsureExportOperator``, and ``wait``, an ``AepDataflowRunSensor``. The
+    arguments are theirs; those that are not given keep their defaults.
+
+    :param spec: one export spec, or its path.
+    :param started_after: start of the window in which runs are judged. By default the start of the DAG run's
+        data interval, or the moment from which the DAG run could start where it has none.
+    :param alert: called when the sensor ends with a verdict, or a task fails. By default an
+        ``AepRunNotifier``, which writes to the task's log; ``None`` for nobody.
+    :param timeout: for how long the sensor waits, in seconds or as ``timedelta``.
+    :param group: further arguments of the task group, such as ``tooltip`` or ``default_args``.
+    """
+
+    ensure: AepEnsureExportOperator
+    wait: AepDataflowRunSensor
+
+    def __init__(
+        self,
+        group_id: str,
+        *,
+        spec: Spec | Upstream,
+        allow_replace: bool = False,
+        rotate_credentials: bool = False,
+        rollback_on_failure: bool = False,
+        plan: Mapping[str, Any] | Upstream | None = None,
+        started_after: Moment | Upstream = None,
+        started_before: Moment | Upstream = None,
+        expected_runs: int | Upstream = 1,
+        on_failed: str = "fail",
+        on_partial: str = "warn",
+        on_zero_records: str = "warn",
+        alert: Callable[[Any], object] | bool | None = True,
+        deferrable: bool | None = None,
+        poke_interval: float | timedelta | None = None,
+        timeout: float | timedelta | None = None,
+        aep_conn_id: str = "aep_default",
+        sandbox: str | None = None,
+        **group: Any,
+    ) -> None:
+        super().__init__(group_id, **group)
+        waiting: dict[str, Any] = {
+            "deferrable": deferrable,
+            "poke_interval": poke_interval,
+            "timeout": timeout,
+        }
+        told = _told(alert)
+        with self:
+            self.ensure = AepEnsureExportOperator(
+                task_id="ensure",
+                spec=spec,
+                allow_replace=allow_replace,
+                rotate_credentials=rotate_credentials,
+                rollback_on_failure=rollback_on_failure,
+                plan=plan,
+                aep_conn_id=aep_conn_id,
+                sandbox=sandbox,
+                **told["ensure"],
+            )
+            ensured: Any = self.ensure.output
+            self.wait = AepDataflowRunSensor(
+                task_id="wait",
+                dataflow_id=ensured["dataflow_id"],
+                started_after=started_after,
+                started_before=started_before,
+                expected_runs=expected_runs,
+                on_failed=on_failed,
+                on_partial=on_partial,
+                on_zero_records=on_zero_records,
+                aep_conn_id=aep_conn_id,
+                # The one of the spec comes before ours, and ours before the connection's.
+                sandbox=ensured["sandbox"],
+                **{key: value for key, value in waiting.items() if value is not None},
+                **told["wait"],
+            )
+
+    @property
+    def output(self) -> Any:
+        """The verdict, for the tasks that follow; what was ensured is ``ensure.output``."""
+        return self.wait.output
+
+
+def _told(alert: Callable[[Any], object] | bool | None) -> dict[str, dict[str, Any]]:
+    """The callbacks of the two tasks."""
+    if not alert:
+        return {"ensure": {}, "wait": {}}
+    about_ensuring = about_runs = alert
+    if alert is True:
+        about_runs = AepRunNotifier()
+        about_ensuring = AepRunNotifier(on=["error"], messages={"error": NOT_ENSURED})
+    return {
+        "ensure": {"on_failure_callback": about_ensuring},
+        "wait": {f"on_{end}_callback": about_runs for end in ("failure", "success", "skipped")},
+    }

@@ -1,0 +1,224 @@
+"""Hand-made exports as specs: planning such a spec changes nothing, ensuring it the mark alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_aep.errors import AepAmbiguousNameError, AepValidationError
+from airflow_provider_aep.exports.apply import ensure_exports, plan_exports
+from airflow_provider_aep.exports.files import load_specs
+from airflow_provider_aep.exports.importing import import_exports, spec_of, to_yaml
+from airflow_provider_aep.exports.marks import read_mark, text_of
+from airflow_provider_aep.exports.spec import parse_spec
+from airflow_provider_aep.exports.state import State, read_state
+from airflow_provider_aep.flowservice.exchange import Request
+from tests.unit.exports.strategies import specs
+
+KINDS = ("flows", "connections", "sourceConnections", "targetConnections")
+# What every write moves, and the one thing that adopting is about.
+MOVES = {"description", "etag", "version", "updatedAt", "updatedBy", "updatedClient", "lastOperation"}
+
+
+def kept(emulator):
+    """Every entity by kind, without what a write moves."""
+    return {
+        kind: [
+            {key: value for key, value in one.items() if key not in MOVES} for one in emulator.entities(kind)
+        ]
+        for kind in KINDS
+    }
+
+
+@pytest.fixture
+def change(emulator, run):
+    """Make an entity what no spec would have made of it."""
+
+    def changed(kind, entity_id, path, value):
+        def patch():
+            found = yield Request("GET", f"/{kind}/{entity_id}")
+            (entity,) = found.json["items"]
+            op = "replace" if path[1:] in entity else "add"
+            yield Request(
+                "PATCH",
+                f"/{kind}/{entity_id}",
+                headers={"If-Match": entity["etag"]},
+                json=[{"op": op, "path": path, "value": value}],
+            )
+
+        run(patch())
+
+    return changed
+
+
+def ensure(run, document, now, **logins):
+    (outcome,) = run(ensure_exports([parse_spec(document)], sandbox="prod", now=now, logins=logins))
+    assert outcome.error is None
+    return outcome
+
+
+def test_a_hand_made_export_is_adopted_and_nothing_else_about_it_changes(emulator, run, make_dataflow, now):
+    dataflow_id = make_dataflow("nightly")
+    before = kept(emulator)
+
+    (imported,) = run(import_exports("nightly", owner="crm-team", sandbox="prod"))
+    spec = parse_spec(imported.document)
+    assert (spec.adopt, spec.owner, spec.sandbox) == (dataflow_id, "crm-team", "prod")
+
+    (planned,) = run(plan_exports([spec], sandbox="prod", now=now))
+    changes = [(step.action, one.field) for step in planned.plan.steps for one in step.changes]
+    assert changes == [("update", "owner")]
+
+    outcome = ensure(run, imported.document, now)
+    assert outcome.updated == [{"kind": "dataflow", "id": dataflow_id}]
+    assert outcome.created == []
+    assert kept(emulator) == before
+    assert read_mark(emulator.entities("flows")[0]).owner == "crm-team"
+    assert [read_mark(one) for kind in KINDS[1:] for one in emulator.entities(kind)] == [None] * 3
+
+    (again,) = run(plan_exports([spec], sandbox="prod", now=now))
+    assert not again.plan.changes
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(data=st.data())
+def test_whatever_was_declared_reads_back_as_the_same_export(data, emulator, run, now):
+    datasets = [one.id for one in emulator.datasets()][:3]
+    spec = data.draw(specs(datasets=datasets, base_connection_id=None, sandbox="prod", adopt=None))
+    soon = now + timedelta(days=30)
+    document = {**spec.to_json(), "name": f"{spec.name[:30]}-{len(emulator.entities('flows'))}"}
+    document["schedule"] = {"every": spec.schedule.every, "end": soon.isoformat()}
+    document["destination"] = {
+        "type": "data_landing_zone",
+        "params": {"path": "x", "datasetFileType": spec.target_params["datasetFileType"]},
+    }
+    made = ensure(run, document, now)
+
+    (imported,) = run(import_exports(made.ids["dataflow"]))
+    assert imported.error is None
+    back = parse_spec(imported.document)
+    assert (back.name, back.owner) == (made.spec.name, made.spec.owner)
+    assert {one.id for one in back.datasets} == {one.id for one in made.spec.datasets}
+
+    (planned,) = run(plan_exports([back], sandbox="prod", now=now))
+    assert planned.error is None
+    fields = {one.field for step in planned.plan.steps for one in step.changes}
+    assert fields <= {"mark"}
+
+
+def test_the_text_of_a_spec_reads_back_as_the_spec(run, make_dataflow, change, tmp_path):
+    odd = 'yes: "no" # 0x1F\n- \u00e9\u4e2d {a: 1}'
+    dataflow_id = make_dataflow('on & "off"')
+    change("flows", dataflow_id, "/description", odd)
+    (imported,) = run(import_exports(dataflow_id, sandbox="prod"))
+    file = tmp_path / "imported.yaml"
+    file.write_text(to_yaml([(imported.document, ["a note\nwith a break: {"])]), encoding="utf-8")
+    assert load_specs(file) == [imported.document]
+    assert file.read_text().startswith("# yaml-language-server: $schema=")
+
+
+def test_all_exports_of_a_sandbox_fit_into_one_file(run, make_dataflow, clock, tmp_path):
+    for name in ("one", "two", "three"):
+        make_dataflow(name)
+        clock.advance(1)
+    imported = run(import_exports(None))
+    file = tmp_path / "all.yaml"
+    file.write_text(to_yaml([(one.document, one.notes) for one in imported]))
+    assert [one["name"] for one in load_specs(file)] == ["one", "two", "three"]
+
+
+def test_a_declared_export_keeps_its_owner_and_names_no_dataflow_to_adopt(emulator, run, now):
+    document = {
+        "name": "landing",
+        "owner": "crm-team",
+        "description": "For the CRM",
+        "datasets": [emulator.datasets()[0].id],
+        "destination": {"type": "data_landing_zone", "params": {"path": "x", "datasetFileType": "JSON"}},
+        "schedule": "3h",
+    }
+    ensure(run, document, now)
+    (imported,) = run(import_exports("landing", owner="somebody-else"))
+    assert imported.document["owner"] == "crm-team"
+    assert imported.document["description"] == "For the CRM"
+    assert "adopt" not in imported.document
+    assert any("credentials_conn_id" in note for note in imported.notes)
+
+
+def test_an_export_that_was_renamed_is_imported_by_the_name_of_its_mark(emulator, run, now, change):
+    document = {
+        "name": "landing",
+        "datasets": [emulator.datasets()[0].id],
+        "destination": {"type": "data_landing_zone", "params": {"path": "x", "datasetFileType": "JSON"}},
+        "schedule": "3h",
+    }
+    made = ensure(run, document, now)
+    change("flows", made.ids["dataflow"], "/name", "Landing (new)")
+    (imported,) = run(import_exports("Landing (new)"))
+    assert imported.document["name"] == "landing"
+
+
+@pytest.mark.parametrize(
+    ("wire", "told"),
+    [
+        ({"timeUnit": "hour", "interval": 8}, "runs every 8 hour; a spec can say once, 3h"),
+        ({"timeUnit": "day", "interval": 1, "exportMode": "DAILY_FULL_EXPORT"}, "must be FIRST_FULL_THEN"),
+    ],
+)
+def test_what_a_spec_has_no_word_for_is_a_clear_error(run, make_dataflow, wire, told):
+    dataflow_id = make_dataflow("odd")
+    state = run(read_state(datasets=False))
+    flow = {**state.find("dataflow", dataflow_id), "scheduleParams": {"startTime": 1795000000, **wire}}
+    with pytest.raises(AepValidationError, match=told) as caught:
+        spec_of(flow, state)
+    assert dataflow_id in str(caught.value)
+
+
+def test_what_belongs_to_a_login_or_to_audiences_never_gets_into_a_spec(run, make_dataflow):
+    dataflow_id = make_dataflow("odd")
+    state = run(read_state(datasets=False))
+    (target,) = state.entities["target connection"]
+    params = {**target["params"], "s3SecretKey": "hunter2", "fileType": "CSV", "note": None}
+    odd = State(entities={**state.entities, "target connection": [{**target, "params": params}]})
+    document = spec_of(state.find("dataflow", dataflow_id), odd)
+    assert "hunter2" not in str(document)
+    assert set(document["destination"]["params"]) == {"path", "datasetFileType", "compression"}
+
+
+def test_one_export_that_cannot_be_told_does_not_hide_the_others(run, make_dataflow, change, clock):
+    make_dataflow("good")
+    clock.advance(1)
+    bad = make_dataflow("bad")
+    change("flows", bad, "/name", "line\nbreak")
+    good, told = run(import_exports(None))
+    assert good.document["name"] == "good"
+    assert told.document is None
+    assert bad in str(told.error)
+
+
+def test_a_name_leads_to_one_export_or_to_the_ids_of_all(run, make_dataflow):
+    ids = {make_dataflow("twin"), make_dataflow("twin")}
+    with pytest.raises(AepAmbiguousNameError) as caught:
+        run(import_exports("twin"))
+    assert set(caught.value.ids) == ids
+    with pytest.raises(AepValidationError, match=r"did you mean 'twin'"):
+        run(import_exports("twinn"))
+
+
+def test_names_of_datasets_are_left_out_where_they_may_not_be_listed(emulator, run, make_dataflow):
+    make_dataflow("nightly")
+    emulator.fail_next(403, match="/configs", body={"error_code": "403000", "message": "no"})
+    (imported,) = run(import_exports("nightly"))
+    assert imported.document["datasets"] == [emulator.datasets()[0].id]
+
+
+def test_a_description_too_long_for_a_spec_is_left_alone(run, make_dataflow, change, now):
+    dataflow_id = make_dataflow("wordy")
+    change("flows", dataflow_id, "/description", "x" * 1001)
+    (imported,) = run(import_exports("wordy"))
+    assert "description" not in imported.document
+    ensure(run, imported.document, now)
+    state = run(read_state(datasets=False))
+    assert text_of(state.find("dataflow", dataflow_id)) == "x" * 1001
