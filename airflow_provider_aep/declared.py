@@ -47,7 +47,8 @@ def ensure_specs(
     aep_conn_id: str,
     sandbox: str | None = None,
     options: EnsureOptions = DEFAULTS,
-    planned: Mapping[str, Any] | None = None,
+    planned: Sequence[Mapping[str, Any]] | None = None,
+    starting: Callable[[Outcome], object] = lambda outcome: None,
     progress: Callable[[Outcome], object] = lambda outcome: None,
 ) -> list[Outcome]:
     """Ensure specs; how each went, in their order. The parameters are those of ``ensure_exports``.
@@ -66,6 +67,7 @@ def ensure_specs(
             logins=logins,
             options=options,
             planned=planned,
+            starting=starting,
             progress=progress,
         )
 

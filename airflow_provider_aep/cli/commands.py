@@ -87,20 +87,17 @@ def plan_command(arguments: Namespace, output: Output) -> int:
 
 
 def ensure_command(arguments: Namespace, output: Output) -> int:
-    from airflow_provider_aep.cli.plans import batches, read_plans
+    from airflow_provider_aep.cli.plans import read_plans
     from airflow_provider_aep.declared import ensure_specs
     from airflow_provider_aep.exports.apply import EnsureOptions
 
     specs = _specs(arguments.paths)
     plans = read_plans(arguments.plan) if arguments.plan else None
-    # Read first, so that a connection that is missing is told once.
-    usual = _hook(arguments).sandbox
     options = EnsureOptions(
         allow_replace=arguments.allow_replace,
         rotate_credentials=arguments.rotate_credentials,
         rollback_on_failure=arguments.rollback_on_failure,
     )
-    outcomes: list[Outcome] = []
     told: list[Outcome] = []
 
     def tell(outcome: Outcome) -> None:
@@ -118,15 +115,14 @@ def ensure_command(arguments: Namespace, output: Output) -> int:
             if advance is _nothing:
                 tell(outcome)
 
-        for batch, planned in batches(specs, plans, sandbox=usual):
-            outcomes += ensure_specs(
-                batch,
-                aep_conn_id=arguments.conn_id,
-                sandbox=arguments.sandbox,
-                options=options,
-                planned=planned,
-                progress=done,
-            )
+        outcomes = ensure_specs(
+            specs,
+            aep_conn_id=arguments.conn_id,
+            sandbox=arguments.sandbox,
+            options=options,
+            planned=plans,
+            progress=done,
+        )
     output.document({"exports": [one.to_json() for one in outcomes]})
     for one in outcomes:
         tell(one)

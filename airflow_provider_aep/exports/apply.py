@@ -97,15 +97,17 @@ def ensure_exports(
     now: datetime,
     logins: Logins,
     options: EnsureOptions = DEFAULTS,
-    planned: Mapping[str, Any] | None = None,
+    planned: Sequence[Mapping[str, Any]] | None = None,
+    starting: Callable[[Outcome], object] = lambda outcome: None,
     progress: Callable[[Outcome], object] = lambda outcome: None,
 ) -> Exchange[list[Outcome]]:
     """Make what exists what the specs declare. Where it is so already, only GETs are sent.
 
     One export that fails does not keep the others from being ensured: its error is in its outcome.
 
-    :param planned: steps that were planned earlier, by the name of the export, as plain JSON; where something
-        else would have to happen now, that export is left alone.
+    :param planned: plans that were made earlier, as plain JSON; an export for which anything else would have
+        to happen now is left alone.
+    :param starting: told each outcome whose plan is about to be carried out, before anything is sent.
     :param progress: told each outcome as soon as its export is done.
     :raises AepValidationError: the sandbox has no room for them all; nothing was created.
     """
@@ -116,6 +118,8 @@ def ensure_exports(
         check_room([one.plan for one in waiting if one.plan and not one.error], state)
         for outcome in waiting:
             _check_allowed(outcome, options, planned)
+            if outcome.plan and outcome.plan.changes and not outcome.error:
+                starting(outcome)
         attempt = _Attempt(state, now=now, logins=logins, progress=progress)
         overtaken = yield from attempt.carry_out([one for one in waiting if not one.error])
         # What is planned from here on follows from what another writer did, not from what was agreed to.
@@ -156,12 +160,14 @@ def _plan_all(outcomes: Sequence[Outcome], *, sandbox: str, now: datetime, rotat
     return state
 
 
-def _check_allowed(outcome: Outcome, options: EnsureOptions, planned: Mapping[str, Any] | None) -> None:
-    if outcome.error or outcome.plan is None:
+def _check_allowed(
+    outcome: Outcome, options: EnsureOptions, planned: Sequence[Mapping[str, Any]] | None
+) -> None:
+    if outcome.error or outcome.plan is None or not outcome.plan.changes:
         return
     plan = outcome.plan.to_json()
     try:
-        if planned is not None and planned.get(outcome.spec.name) != plan["steps"]:
+        if planned is not None and not any(_was_agreed(plan, one) for one in planned):
             raise AepUnsafePlanError(
                 f"export {outcome.spec.name!r}: what exists, or the spec, has changed since the plan was "
                 "made. Plan again.",
@@ -171,6 +177,21 @@ def _check_allowed(outcome: Outcome, options: EnsureOptions, planned: Mapping[st
             outcome.plan.check_safe()
     except AepUnsafePlanError as error:
         outcome.error = error
+
+
+def _was_agreed(plan: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
+    """Whether a plan does nothing that an earlier one did not say; a part of that may be done by now."""
+    if any(plan[key] != earlier.get(key) for key in ("sandbox", "owner", "name")):
+        return False
+    said = [_what(step) for step in earlier["steps"]]
+    return all(step["action"] == "keep" or _what(step) in said for step in plan["steps"])
+
+
+def _what(step: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a step does, without the ids of what was yet to be created when it was planned."""
+    own = [one for one in step["changes"] if one["field"] not in ("source connection", "target connection")]
+    updated = step["id"] if step["action"] == "update" else None
+    return step["action"], step["kind"], step["replaces"], updated, own
 
 
 class _Attempt:

@@ -173,7 +173,7 @@ class AepEnsureExportOperator(AepExportOperator):
             # Said again only where it has changed since, as by a roll-back.
             if told.get(id(outcome)) != str(outcome):
                 told[id(outcome)] = str(outcome)
-                self._tell(outcome)
+                (self.log.error if outcome.error else self.log.info)("%s", outcome)
 
         outcomes = ensure_specs(
             self._specs(),
@@ -184,7 +184,8 @@ class AepEnsureExportOperator(AepExportOperator):
                 rotate_credentials=self.rotate_credentials,
                 rollback_on_failure=self.rollback_on_failure,
             ),
-            planned=_steps_by_name(self.plan) if self._planned else None,
+            planned=_plans(self.plan) if self._planned else None,
+            starting=lambda outcome: self.log.info("%s", outcome.plan),
             progress=tell,
         )
         for outcome in outcomes:
@@ -196,11 +197,6 @@ class AepEnsureExportOperator(AepExportOperator):
         self._link(context, outcomes[0])
         check_outcomes(outcomes)
         return self._result(results)
-
-    def _tell(self, outcome: Outcome) -> None:
-        if outcome.plan and outcome.plan.changes:
-            self.log.info("%s", outcome.plan)
-        (self.log.error if outcome.error else self.log.info)("%s", outcome)
 
 
 class AepDeleteExportOperator(AepOperator):
@@ -275,15 +271,14 @@ class AepDeleteExportOperator(AepOperator):
         return removal.to_json()
 
 
-def _steps_by_name(plan: object) -> dict[str, Any]:
-    """The steps that were planned for each export."""
-    plans = [plan] if isinstance(plan, Mapping) else plan
+def _plans(given: object) -> list[Mapping[str, Any]]:
+    """What was planned for each export."""
+    plans = [given] if isinstance(given, Mapping) else given
     if isinstance(plans, Iterable) and not isinstance(plans, str):
         listed = list(plans)  # what mapped tasks return comes as a sequence that is no list
-        steps = {str(one["name"]): one["steps"] for one in listed if _is_plan(one)}
-        if steps and len(steps) == len(listed):
-            return steps
-    rule = "must be what AepPlanExportOperator returned, each export's name in it once"
+        if listed and all(map(_is_plan, listed)):
+            return listed
+    rule = "must be what AepPlanExportOperator returned"
     raise AepValidationError("the arguments", [Problem("plan", rule)])
 
 

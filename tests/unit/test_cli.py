@@ -195,11 +195,11 @@ def test_a_plan_can_be_agreed_to_and_is_refused_when_things_have_changed(aep_cli
     file = str(tmp_path / "plan.json")
     aep_cli("plan", specs("one"), "--out", file)
     assert aep_cli("ensure", specs("one"), "--plan", file)[0] == 0
+    assert aep_cli("ensure", specs("one"), "--plan", file)[0] == 0
     assert entities(aep)["flows"] == 1
-    code, out, _ = aep_cli("ensure", specs("one"), "--plan", file)
+    code, out, _ = aep_cli("ensure", specs("one", "two"), "--plan", file)
     assert code == 1
     assert "has changed since the plan was made" in out
-    code, out, _ = aep_cli("ensure", specs("one", "two"), "--plan", file)
     assert entities(aep)["flows"] == 1
 
 

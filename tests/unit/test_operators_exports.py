@@ -520,9 +520,20 @@ def test_a_plan_that_still_holds_is_carried_out(aep, perform):
 
 def test_a_plan_from_before_somebody_else_changed_it_is_not_carried_out(aep, perform):
     planned = perform(plan(spec=spec()))
-    perform(ensure(spec=spec()))
+    perform(ensure(spec=spec(schedule="6h")))
     with pytest.raises(AepUnsafePlanError, match="has changed since the plan was made"):
         perform(ensure(spec=spec(), plan=planned))
+
+
+def test_a_retry_with_the_same_plan_has_nothing_left_to_do(aep, perform):
+    specs = [spec("a"), spec("b")]
+    planned = perform(plan(specs=specs))
+    aep.fail_next(400, match="POST /flows", times=1)
+    with pytest.raises(AepExportsError):
+        perform(ensure(specs=specs, plan=planned))
+    (done,) = [flow["name"] for flow in aep.entities("flows")]
+    again = [each for each in specs if each["name"] == done]
+    assert [each["changed"] for each in perform(ensure(specs=again, plan=planned))] == [False]
 
 
 @pytest.mark.parametrize("given", ["{{ none }}", "text", {}, [], [{"name": "a"}], [{}, 5]])

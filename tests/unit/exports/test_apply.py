@@ -219,7 +219,7 @@ def test_another_destination_deletes_the_old_dataflow_before_it_creates_the_new_
 def test_a_plan_that_was_agreed_to_is_carried_out(desk):
     desk.ensure(desk.spec())
     spec = desk.spec(datasets=[LOYALTY])
-    planned = {spec.name: desk.plan(spec).to_json()["steps"]}
+    planned = [desk.plan(spec).to_json()]
     desk.ensure(spec, planned=planned, allow_replace=True)
     assert not desk.plan(spec).changes
 
@@ -227,15 +227,45 @@ def test_a_plan_that_was_agreed_to_is_carried_out(desk):
 def test_a_stale_plan_is_refused(desk):
     spec = desk.spec(schedule__every="6h")
     desk.ensure(desk.spec())
-    planned = {spec.name: desk.plan(spec).to_json()["steps"]}
+    planned = [desk.plan(spec).to_json()]
     (flow,) = desk.all("dataflow")
     desk.patch("dataflow", flow["id"], "/name", "renamed meanwhile")
     before = desk.snapshot()
     with pytest.raises(AepUnsafePlanError, match="has changed since the plan was made"):
         desk.ensure(spec, planned=planned)
     with pytest.raises(AepUnsafePlanError, match="Plan again"):
-        desk.ensure(spec, planned={})
+        desk.ensure(spec, planned=[])
     assert desk.snapshot() == before
+
+
+def test_an_agreed_plan_with_nothing_left_to_do_is_no_stale_plan(desk):
+    planned = [desk.plan(desk.spec()).to_json()]
+    desk.ensure(desk.spec(), planned=planned)
+    assert desk.ensure(desk.spec(), planned=planned).changed is False
+
+
+def test_an_agreed_plan_is_finished_after_a_try_that_did_a_part(desk):
+    desk.ensure(desk.spec())
+    spec = desk.spec(datasets=[LOYALTY], schedule__every="6h")
+    planned = [desk.plan(spec).to_json()]
+    desk.emulator.fail_next(400, match="PATCH /flows")
+    with pytest.raises(AepApiError):
+        desk.ensure(spec, planned=planned, allow_replace=True)
+    desk.ensure(spec, planned=planned, allow_replace=True)
+    assert not desk.plan(spec).changes
+
+
+def test_an_agreed_plan_is_not_carried_out_with_another_value(desk):
+    desk.ensure(desk.spec())
+    planned = [desk.plan(desk.spec(schedule__every="6h")).to_json()]
+    with pytest.raises(AepUnsafePlanError):
+        desk.ensure(desk.spec(schedule__every="12h"), planned=planned)
+
+
+def test_a_plan_for_another_owner_is_no_plan_for_this_one(desk):
+    planned = [{**desk.plan(desk.spec()).to_json(), "owner": "somebody else"}]
+    with pytest.raises(AepUnsafePlanError):
+        desk.ensure(desk.spec(), planned=planned)
 
 
 # Two doors
