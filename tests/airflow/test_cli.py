@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +60,18 @@ def typed(
 
 
 @pytest.fixture
-def in_the_database(airflow_db: Path, aep_server: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+def in_the_database(airflow_db: Path, aep_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The id of a connection that is in Airflow's database, and nowhere else."""
     from airflow.models import Connection
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        session.query(Connection).filter(Connection.conn_id == "aep_kept").delete()
         session.add(Connection.from_json(aep_server.connection, conn_id="aep_kept"))
     monkeypatch.delenv("AIRFLOW_CONN_AEP_DEFAULT")
-    return "aep_kept"
+    yield "aep_kept"
+    # Other tests look for secrets in this database.
+    with create_session() as session:
+        session.query(Connection).filter(Connection.conn_id == "aep_kept").delete()
 
 
 def test_our_own_program_sees_the_connections_of_the_database(typed, in_the_database, aep_server):
