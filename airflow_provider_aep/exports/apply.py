@@ -3,12 +3,7 @@
 Everything that is made carries the mark of its export, so whatever an attempt that was broken off has left is
 found by the next one. Nothing is remembered anywhere else.
 
-The service cannot exclude that two writers create the same entity at the same moment. So after each kind of
-entity was created it is listed once more: who finds an older one of the same mark keeps that one, and removes
-its own. Of any two writers at least the later one sees both.
-
-Source: Destinations API reference, "Edit destination connections", "Update destination dataflows"; read
-2026-11. Assumed: a listing shows what was created before it was asked for.
+Source: Destinations API reference; read 2026-11.
 """
 
 from __future__ import annotations
@@ -20,18 +15,13 @@ from typing import Any
 
 from airflow_provider_aep.errors import AepConflictError, AepError, AepUnsafePlanError, AepValidationError
 from airflow_provider_aep.exports.delete import delete_unused
-from airflow_provider_aep.exports.marks import described, read_mark, text_of
 from airflow_provider_aep.exports.outcome import Outcome
-from airflow_provider_aep.exports.plan import Plan, Step
-from airflow_provider_aep.exports.planner import (
-    check_room,
-    flow_changes,
-    param_changes,
-    plan_export,
-    wanted_schedule,
-)
+from airflow_provider_aep.exports.plan import Step
+from airflow_provider_aep.exports.planner import check_room, plan_export
+from airflow_provider_aep.exports.races import settle
+from airflow_provider_aep.exports.revisions import revise_flow, revise_login, revise_params
 from airflow_provider_aep.exports.spec import ExportSpec
-from airflow_provider_aep.exports.state import COLLECTIONS, State, age, read_kind, read_state
+from airflow_provider_aep.exports.state import COLLECTIONS, State, read_state
 from airflow_provider_aep.flowservice.connections import (
     create_base_connection,
     create_source_connection,
@@ -41,15 +31,8 @@ from airflow_provider_aep.flowservice.connections import (
     target_problems,
 )
 from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.entities import (
-    SETTLING_SECONDS,
-    Created,
-    Document,
-    Operations,
-    mapping,
-    patch_entity,
-)
-from airflow_provider_aep.flowservice.exchange import Done, Exchange, Pause, together
+from airflow_provider_aep.flowservice.entities import Created, Document, Operations, mapping, patch_entity
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.logins import login_problems
 
 # So many requests are on their way at a time, at most.
@@ -120,7 +103,7 @@ def ensure_exports(
             _check_allowed(outcome, options, planned)
             if outcome.plan and outcome.plan.changes and not outcome.error:
                 starting(outcome)
-        attempt = _Attempt(state, now=now, logins=logins, progress=progress)
+        attempt = _Attempt(now=now, logins=logins, progress=progress)
         overtaken = yield from attempt.carry_out([one for one in waiting if not one.error])
         # What is planned from here on follows from what another writer did, not from what was agreed to.
         waiting, planned = overtaken, None
@@ -197,16 +180,14 @@ def _what(step: Mapping[str, Any]) -> tuple[Any, ...]:
 class _Attempt:
     """One way through all that was planned, kind by kind."""
 
-    def __init__(
-        self, state: State, *, now: datetime, logins: Logins, progress: Callable[[Outcome], object]
-    ) -> None:
-        self.state, self.now, self.logins, self.progress = state, now, logins, progress
+    def __init__(self, *, now: datetime, logins: Logins, progress: Callable[[Outcome], object]) -> None:
+        self.now, self.logins, self.progress = now, logins, progress
 
     def carry_out(self, outcomes: Sequence[Outcome]) -> Exchange[list[Outcome]]:
         """Carry out the plans; those that another writer has overtaken are returned."""
         changing = []
         for one in outcomes:
-            if _plan(one).changes:
+            if one.plan and one.plan.changes:
                 changing.append(one)
             else:
                 self.progress(one)
@@ -214,7 +195,7 @@ class _Attempt:
         overtaken: list[Outcome] = []
         for kind in COLLECTIONS:
             active = [one for one in changing if not one.error and one not in overtaken]
-            working = [one for one in active if _has_work(_plan(one).step(kind))]
+            working = [one for one in active if one.step(kind).action != "keep"]
             ends = yield from together([self._do(one, kind) for one in working], at_most=AT_MOST)
             made = []
             for one, end in zip(working, ends, strict=True):
@@ -223,7 +204,7 @@ class _Attempt:
                 elif end.value is not None:
                     made.append(one)
             if made:
-                overtaken += yield from self._settle(made, kind)
+                overtaken += yield from settle(made, kind)
         for one in changing:
             if one not in overtaken:
                 self.progress(one)
@@ -232,8 +213,8 @@ class _Attempt:
     def _check_live(self, outcomes: Sequence[Outcome]) -> Exchange[None]:
         """Hold what will be sent against Adobe's live specs, before anything is created."""
         for one in outcomes:
-            plan, destination = _plan(one), one.spec.destination
-            base, target = plan.step("base connection"), plan.step("target connection")
+            destination = one.spec.destination
+            base, target = one.step("base connection"), one.step("target connection")
             if base.action == target.action == "keep":
                 continue
             try:
@@ -250,7 +231,7 @@ class _Attempt:
 
     def _do(self, outcome: Outcome, kind: str) -> Exchange[Created | None]:
         """Carry out one step; what was created, if anything was."""
-        step = _plan(outcome).step(kind)
+        step = outcome.step(kind)
         if step.action == "update":
             changed = yield from self._update(outcome, step)
             if changed:
@@ -272,7 +253,7 @@ class _Attempt:
         return created
 
     def _create(self, outcome: Outcome, step: Step) -> Exchange[Created]:
-        spec, plan, ids = outcome.spec, _plan(outcome), outcome.ids
+        spec, ids = outcome.spec, outcome.ids
         named: dict[str, Any] = {
             "name": spec.name,
             "description": spec.description,
@@ -284,7 +265,7 @@ class _Attempt:
             advice = _advice(spec)
             made = create_base_connection(destination=spec.destination, login=login, advice=advice, **named)
         elif step.kind == "source connection":
-            datasets = [{"id": one, "name": name} for one, name in plan.datasets.items()]
+            datasets = [{"id": one, "name": name} for one, name in outcome.datasets.items()]
             made = create_source_connection(datasets=datasets, **named)
         elif step.kind == "target connection":
             made = create_target_connection(
@@ -306,90 +287,17 @@ class _Attempt:
         return created
 
     def _update(self, outcome: Outcome, step: Step) -> Exchange[bool]:
-        revise = {
-            "base connection": self._revised_login,
-            "target connection": _revised_params,
-            "dataflow": self._revised_flow,
-        }[step.kind]
-        collection = COLLECTIONS[step.kind]
+        def revise(found: Document) -> Operations:
+            if step.kind == "base connection":
+                return revise_login(outcome, found, login=mapping(self._login(outcome.spec)))
+            if step.kind == "target connection":
+                return revise_params(outcome, found)
+            return revise_flow(outcome, found, now=self.now)
+
         changed = yield from patch_entity(
-            collection, str(step.id), lambda found: revise(outcome, step, found), field=f"{step.kind} id"
+            COLLECTIONS[step.kind], str(step.id), revise, field=f"{step.kind} id"
         )
         return changed
-
-    def _revised_login(self, outcome: Outcome, step: Step, found: Document) -> Operations:
-        _check_ours(outcome, step, found)
-        login, kept = mapping(self._login(outcome.spec)), mapping(found.get("auth"))
-        if kept.get("specName") not in (None, login.get("specName")):
-            raise AepConflictError(
-                f"base connection {step.id} logs in by {kept['specName']}, and the credentials are for "
-                f"{login.get('specName')}: that cannot be changed. Delete the export with its base "
-                "connection, and ensure it again.",
-                [str(step.id)],
-            )
-        op = "replace" if "params" in kept else "add"
-        return [{"op": op, "path": "/auth/params", "value": dict(login["params"])}]
-
-    def _revised_flow(self, outcome: Outcome, step: Step, found: Document) -> Operations:
-        _check_ours(outcome, step, found)
-        spec, mark = outcome.spec, step.mark
-        assert mark is not None  # a dataflow is always ours
-        source_id = outcome.ids["source connection"]
-        fields = {
-            one.field.partition(".")[0]
-            for one in flow_changes(found, spec, mark=mark, source_id=source_id, now=self.now)
-        }
-        if not fields:
-            return []
-        text = spec.description if spec.description is not None else text_of(found)
-        values = {
-            "name": ("/name", spec.name),
-            "source connection": ("/sourceConnectionIds", [source_id]),
-            "schedule": ("/scheduleParams", wanted_schedule(found, spec, now=self.now)),
-        }
-        changes = [place for field, place in values.items() if field in fields]
-        changes.append(("/description", described(text, mark)))
-        return [
-            {"op": "replace" if path[1:] in found else "add", "path": path, "value": value}
-            for path, value in changes
-        ]
-
-    def _settle(self, outcomes: Sequence[Outcome], kind: str) -> Exchange[list[Outcome]]:
-        """Look whether somebody else made the same, and give way to who was earlier."""
-        there = yield from read_kind(kind)
-        overtaken, older = [], []
-        for one in outcomes:
-            twins = _twins(one, kind, there)
-            if twins and twins[0]["id"] == one.ids[kind]:
-                older += [one] if len(twins) > 1 else []
-            elif twins and (yield from self._give_way(one, kind, twins[0])):
-                overtaken.append(one)
-        if older:
-            # The service's clocks need not agree. Who saw ours gives way now; who looked before it came, or
-            # died before looking, does not, and then we do.
-            yield Pause(SETTLING_SECONDS)
-            there = yield from read_kind(kind)
-        for one in older:
-            others = [each for each in _twins(one, kind, there) if each["id"] != one.ids[kind]]
-            if others and (yield from self._give_way(one, kind, others[0])):
-                overtaken.append(one)
-        return overtaken
-
-    def _give_way(self, outcome: Outcome, kind: str, other: Document) -> Exchange[bool]:
-        """Remove our own entity in favour of another writer's; whether to plan anew because of it."""
-        own = {"kind": kind, "id": outcome.ids[kind]}
-        kept = str(other["id"])
-        try:
-            yield from delete_unused(kind, own["id"])
-        except AepError as error:
-            outcome.error = error
-            return False
-        outcome.created.remove(own)
-        outcome.ids[kind] = kept
-        outcome.warnings.append(
-            f"another writer had created {kind} {kept} at the same time: kept it, removed our {own['id']}"
-        )
-        return kind == "dataflow"
 
     def _login(self, spec: ExportSpec) -> Document | None:
         return self.logins.get((spec.destination.slug, spec.credentials_conn_id))
@@ -401,57 +309,6 @@ def _roll_back(outcome: Outcome) -> Exchange[None]:
         yield from delete_unused(one["kind"], one["id"])
         outcome.ids.pop(one["kind"], None)
         outcome.created.remove(one)
-
-
-def _revised_params(outcome: Outcome, step: Step, found: Document) -> Operations:
-    wanted = full_params(outcome.spec.target_params)
-    if not any(param_changes(found, wanted)):
-        return []
-    # Whole, with what is there: a part would replace the rest by nothing.
-    merged = {**mapping(found.get("params")), **wanted}
-    return [{"op": "replace" if "params" in found else "add", "path": "/params", "value": merged}]
-
-
-def _check_ours(outcome: Outcome, step: Step, found: Document) -> None:
-    mark = read_mark(found)
-    if mark and step.mark and mark.export != step.mark.export:
-        raise AepConflictError(
-            f"{step.kind} {step.id} of export {outcome.spec.name!r} has got another owner: {mark.owner}",
-            [str(step.id)],
-        )
-
-
-def _twins(outcome: Outcome, kind: str, there: Sequence[Document]) -> list[Document]:
-    """What serves the purpose of the entity that was just created, itself among them; oldest first."""
-    found = [one for one in there if _is_twin(outcome, kind, one) and not _deleted(outcome, one)]
-    return sorted(found, key=age)
-
-
-def _is_twin(outcome: Outcome, kind: str, entity: Document) -> bool:
-    mark, own = read_mark(entity), _plan(outcome).step(kind).mark
-    if mark is None or own is None or mark.export != own.export:
-        return False
-    if kind == "target connection":
-        return entity.get("baseConnectionId") == outcome.ids["base connection"] and not any(
-            param_changes(entity, full_params(outcome.spec.target_params))
-        )
-    if kind == "base connection":
-        return (mark.content, mark.login) == (own.content, own.login)
-    return kind == "dataflow" or mark.content == own.content
-
-
-def _deleted(outcome: Outcome, entity: Document) -> bool:
-    """A dataflow that was replaced may be listed until the service has really removed it."""
-    return any(one["id"] == entity["id"] for one in outcome.deleted)
-
-
-def _has_work(step: Step) -> bool:
-    return step.action != "keep"
-
-
-def _plan(outcome: Outcome) -> Plan:
-    assert outcome.plan is not None  # an outcome without one has an error, and goes no further
-    return outcome.plan
 
 
 def _advice(spec: ExportSpec) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.exports.plan import Plan
+from airflow_provider_aep.exports.plan import Plan, Step
 from airflow_provider_aep.exports.spec import ExportSpec
 
 # An entity as results name it: its kind and its id.
@@ -33,6 +33,16 @@ class Outcome:
     left_behind: list[Named] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     error: AepError | None = None
+
+    def step(self, kind: str) -> Step:
+        """What its plan says of one kind of entity."""
+        assert self.plan is not None  # an outcome without one has an error, and goes no further
+        return self.plan.step(kind)
+
+    @property
+    def datasets(self) -> Mapping[str, str | None]:
+        """The ids of the datasets to export, each with its name where it is known."""
+        return self.plan.datasets if self.plan else {}
 
     @property
     def changed(self) -> bool:

@@ -9,7 +9,8 @@ datasets by using the Flow Service API" for what cannot; read 2026-11.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_aep.errors import (
@@ -20,13 +21,13 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.exports.marks import Mark, export_key, make_mark, read_mark, text_of
 from airflow_provider_aep.exports.plan import Action, Change, Plan, Step
+from airflow_provider_aep.exports.plan_warnings import plan_warnings, wanted_schedule
 from airflow_provider_aep.exports.spec import ExportSpec
 from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, spec_id_of
 from airflow_provider_aep.flowservice.connections import full_params
 from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
-from airflow_provider_aep.flowservice.schedule import DEFAULT_LIFE, merge_schedule, schedule_words
+from airflow_provider_aep.flowservice.schedule import DEFAULT_LIFE, schedule_words
 
-ENDS_SOON_DAYS = 14
 LARGEST_SANDBOX = 100
 
 
@@ -53,7 +54,7 @@ def plan_export(
         spec=spec,
         sandbox=sandbox,
         steps=steps,
-        warnings=tuple(_warnings(spec, state, flow, steps, now, left)),
+        warnings=tuple(plan_warnings(spec, flow, steps, left, now=now)),
         left_behind=left,
         datasets=datasets,
     )
@@ -216,6 +217,10 @@ def _plan_flow(
     params = full_params(spec.target_params)
     place = [spec.destination.slug, params, spec.base_connection_id]
     mark = _mark(spec, [sorted(datasets), place, words, spec.description])
+    found = read_mark(flow) if flow else None
+    if base.action == "keep" and found is not None:
+        # The login stays as it was sent, so the mark goes on saying where that came from.
+        mark = replace(mark, login=found.login)
     if flow is None or target.id != first_id(flow, "targetConnectionIds"):
         if spec.schedule.end is not None and spec.schedule.end <= now:
             raise _problem(spec, "/schedule/end", "is in the past: nothing would ever be exported")
@@ -224,9 +229,6 @@ def _plan_flow(
             return Step(action="create", kind=kind, changes=changes, mark=mark)
         moved = Change(field="target connection", old=target.replaces, new=target.id or "new")
         return Step(action="replace", kind=kind, replaces=str(flow["id"]), changes=(moved,), mark=mark)
-    found = read_mark(flow)
-    if base.action == "keep" and found is not None:
-        mark = Mark(owner=mark.owner, export=mark.export, content=mark.content, login=found.login)
     changes = tuple(flow_changes(flow, spec, mark=mark, source_id=source.id, now=now))
     action: Action = "update" if changes else "keep"
     return Step(action=action, kind=kind, id=str(flow["id"]), changes=changes, mark=mark)
@@ -261,71 +263,12 @@ def flow_changes(
             yield Change(field=f"schedule.{key}", old=old[key], new=new_value)
 
 
-def wanted_schedule(flow: Document, spec: ExportSpec, *, now: datetime) -> dict[str, Any]:
-    """Whole ``scheduleParams`` as the spec wants them, upon those that are there."""
-    wire = merge_schedule(mapping(flow.get("scheduleParams")), spec.schedule)
-    if not wire.get("endTime"):  # Adobe would end it six months after its creation, without a word
-        wire["endTime"] = int((max(spec.schedule.start or now, now) + DEFAULT_LIFE).timestamp())
-    return wire
-
-
 def param_changes(target: Document, wanted: Mapping[str, Any]) -> Iterator[Change]:
     """Where a target connection differs from what is wanted."""
     found = mapping(target.get("params"))
     for key, value in wanted.items():
         if found.get(key) != value:
             yield Change(field=key, old=found.get(key), new=value)
-
-
-def _warnings(
-    spec: ExportSpec,
-    state: State,
-    flow: Document | None,
-    steps: Sequence[Step],
-    now: datetime,
-    left: Sequence[Mapping[str, str]],
-) -> Iterator[str]:
-    yield from spec.warnings()
-    base, *_, dataflow = steps
-    if flow is None and base.action == "keep" and base.mark:
-        yield (
-            f"base connection {base.id} is there without a dataflow (an attempt was broken off, or the "
-            "dataflow was deleted) and is used; its login stays as it was sent, unless rotate_credentials "
-            "is set"
-        )
-    if left:
-        named = ", ".join(f"{one['kind']} {one['id']}" for one in left)
-        yield f"left behind by earlier changes: {named}. AepDeleteExportOperator can remove them"
-    if flow is None:
-        return
-    mark = read_mark(flow)
-    if mark and base.mark and base.action == "keep" and mark.login != base.mark.login:
-        yield (
-            f"the login of base connection {base.id} was sent from another connection than "
-            f"{spec.credentials_conn_id}: set rotate_credentials once to send it again"
-        )
-    if flow.get("state") != "enabled":
-        yield f"dataflow {flow['id']} is {flow.get('state')}: it exports nothing until it is enabled"
-    if dataflow.action == "replace":
-        return
-    yield from _end_warnings(spec, flow, now)
-    if mark and dataflow.mark and mark.content == dataflow.mark.content:
-        for step in steps[1:]:
-            fields = [one.field for one in step.changes if one.field not in ("mark", "source connection")]
-            if fields:
-                yield f"{step.kind}: changed by someone else since the last ensure: {', '.join(fields)}"
-
-
-def _end_warnings(spec: ExportSpec, flow: Document, now: datetime) -> Iterator[str]:
-    wire = wanted_schedule(flow, spec, now=now)
-    if schedule_words(wire)["every"] == "once":
-        return
-    end = datetime.fromtimestamp(float(wire["endTime"]), tz=UTC)
-    days = (end - now).total_seconds() / 86400
-    if days <= 0:
-        yield f"the export ended on {end:%Y-%m-%d %H:%M} UTC: to go on, set a later schedule.end"
-    elif days <= ENDS_SOON_DAYS:
-        yield f"the export ends in {days:.0f} days, on {end:%Y-%m-%d %H:%M} UTC: set a later schedule.end"
 
 
 def _left_behind(spec: ExportSpec, state: State, steps: Sequence[Step]) -> Iterator[Mapping[str, str]]:

@@ -1,0 +1,85 @@
+"""Two writers at once: how each finds the other's entity, and which of them gives way.
+
+The service cannot exclude that two writers create the same entity at the same moment. So after each kind of
+entity was created it is listed once more: who finds an older one of the same mark keeps that one, and removes
+its own. Of any two writers at least the later one sees both.
+
+Assumed: a listing shows what was created before it was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.exports.delete import delete_unused
+from airflow_provider_aep.exports.marks import read_mark
+from airflow_provider_aep.exports.outcome import Outcome
+from airflow_provider_aep.exports.planner import param_changes
+from airflow_provider_aep.exports.state import age, read_kind
+from airflow_provider_aep.flowservice.connections import full_params
+from airflow_provider_aep.flowservice.entities import SETTLING_SECONDS, Document
+from airflow_provider_aep.flowservice.exchange import Exchange, Pause
+
+
+def settle(outcomes: Sequence[Outcome], kind: str) -> Exchange[list[Outcome]]:
+    """Look whether somebody else made the same, and give way to who was earlier."""
+    there = yield from read_kind(kind)
+    overtaken, older = [], []
+    for one in outcomes:
+        twins = _twins(one, kind, there)
+        if twins and twins[0]["id"] == one.ids[kind]:
+            older += [one] if len(twins) > 1 else []
+        elif twins and (yield from _give_way(one, kind, twins[0])):
+            overtaken.append(one)
+    if older:
+        # The service's clocks need not agree. Who saw ours gives way now; who looked before it came, or
+        # died before looking, does not, and then we do.
+        yield Pause(SETTLING_SECONDS)
+        there = yield from read_kind(kind)
+    for one in older:
+        others = [each for each in _twins(one, kind, there) if each["id"] != one.ids[kind]]
+        if others and (yield from _give_way(one, kind, others[0])):
+            overtaken.append(one)
+    return overtaken
+
+
+def _give_way(outcome: Outcome, kind: str, other: Document) -> Exchange[bool]:
+    """Remove our own entity in favour of another writer's; whether to plan anew because of it."""
+    own = {"kind": kind, "id": outcome.ids[kind]}
+    kept = str(other["id"])
+    try:
+        yield from delete_unused(kind, own["id"])
+    except AepError as error:
+        outcome.error = error
+        return False
+    outcome.created.remove(own)
+    outcome.ids[kind] = kept
+    outcome.warnings.append(
+        f"another writer had created {kind} {kept} at the same time: kept it, removed our {own['id']}"
+    )
+    return kind == "dataflow"
+
+
+def _twins(outcome: Outcome, kind: str, there: Sequence[Document]) -> list[Document]:
+    """What serves the purpose of the entity that was just created, itself among them; oldest first."""
+    found = [one for one in there if _is_twin(outcome, kind, one) and not _deleted(outcome, one)]
+    return sorted(found, key=age)
+
+
+def _is_twin(outcome: Outcome, kind: str, entity: Document) -> bool:
+    mark, own = read_mark(entity), outcome.step(kind).mark
+    if mark is None or own is None or mark.export != own.export:
+        return False
+    if kind == "target connection":
+        return entity.get("baseConnectionId") == outcome.ids["base connection"] and not any(
+            param_changes(entity, full_params(outcome.spec.target_params))
+        )
+    if kind == "base connection":
+        return (mark.content, mark.login) == (own.content, own.login)
+    return kind == "dataflow" or mark.content == own.content
+
+
+def _deleted(outcome: Outcome, entity: Document) -> bool:
+    """A dataflow that was replaced may be listed until the service has really removed it."""
+    return any(one["id"] == entity["id"] for one in outcome.deleted)

@@ -1,0 +1,78 @@
+"""What a PATCH sends: asked of the entity as it is when it is sent, so that nothing that is there is lost.
+
+Each function says the operations that make an entity what its spec wants, none where it is so already.
+
+Source: "Update destination dataflows", "Edit destination connections"; read 2026-11.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from airflow_provider_aep.errors import AepConflictError
+from airflow_provider_aep.exports.marks import described, read_mark, text_of
+from airflow_provider_aep.exports.outcome import Outcome
+from airflow_provider_aep.exports.plan import Step
+from airflow_provider_aep.exports.plan_warnings import wanted_schedule
+from airflow_provider_aep.exports.planner import flow_changes, param_changes
+from airflow_provider_aep.flowservice.connections import full_params
+from airflow_provider_aep.flowservice.entities import Document, Operations, mapping
+
+
+def revise_login(outcome: Outcome, found: Document, *, login: Document) -> Operations:
+    step = outcome.step("base connection")
+    _check_ours(outcome, step, found)
+    kept = mapping(found.get("auth"))
+    if kept.get("specName") not in (None, login.get("specName")):
+        raise AepConflictError(
+            f"base connection {step.id} logs in by {kept['specName']}, and the credentials are for "
+            f"{login.get('specName')}: that cannot be changed. Delete the export with its base "
+            "connection, and ensure it again.",
+            [str(step.id)],
+        )
+    op = "replace" if "params" in kept else "add"
+    return [{"op": op, "path": "/auth/params", "value": dict(login["params"])}]
+
+
+def revise_params(outcome: Outcome, found: Document) -> Operations:
+    wanted = full_params(outcome.spec.target_params)
+    if not any(param_changes(found, wanted)):
+        return []
+    # Whole, with what is there: a part would replace the rest by nothing.
+    merged = {**mapping(found.get("params")), **wanted}
+    return [{"op": "replace" if "params" in found else "add", "path": "/params", "value": merged}]
+
+
+def revise_flow(outcome: Outcome, found: Document, *, now: datetime) -> Operations:
+    step = outcome.step("dataflow")
+    _check_ours(outcome, step, found)
+    spec, mark = outcome.spec, step.mark
+    assert mark is not None  # a dataflow is always ours
+    source_id = outcome.ids["source connection"]
+    fields = {
+        one.field.partition(".")[0]
+        for one in flow_changes(found, spec, mark=mark, source_id=source_id, now=now)
+    }
+    if not fields:
+        return []
+    text = spec.description if spec.description is not None else text_of(found)
+    values = {
+        "name": ("/name", spec.name),
+        "source connection": ("/sourceConnectionIds", [source_id]),
+        "schedule": ("/scheduleParams", wanted_schedule(found, spec, now=now)),
+    }
+    changes = [place for field, place in values.items() if field in fields]
+    changes.append(("/description", described(text, mark)))
+    return [
+        {"op": "replace" if path[1:] in found else "add", "path": path, "value": value}
+        for path, value in changes
+    ]
+
+
+def _check_ours(outcome: Outcome, step: Step, found: Document) -> None:
+    mark = read_mark(found)
+    if mark and step.mark and mark.export != step.mark.export:
+        raise AepConflictError(
+            f"{step.kind} {step.id} of export {outcome.spec.name!r} has got another owner: {mark.owner}",
+            [str(step.id)],
+        )
