@@ -33,12 +33,15 @@ def plan_specs(
     rotate_credentials: bool = False,
 ) -> list[Outcome]:
     """The plans of specs, in their order; sends only GETs. What could not be planned has an error."""
-    now = datetime.now(tz=UTC)
+    hook, now = AepHook(aep_conn_id, sandbox=sandbox), datetime.now(tz=UTC)
+    logins = _logins(hook, specs)
 
     def plan(hook: AepHook, some: Sequence[ExportSpec]) -> Exchange[list[Outcome]]:
-        return plan_exports(some, sandbox=hook.sandbox, now=now, rotate_credentials=rotate_credentials)
+        return plan_exports(
+            some, sandbox=hook.sandbox, now=now, logins=logins, rotate_credentials=rotate_credentials
+        )
 
-    return _by_sandbox(specs, AepHook(aep_conn_id, sandbox=sandbox), plan)
+    return _by_sandbox(specs, hook, plan)
 
 
 def ensure_specs(
@@ -51,11 +54,7 @@ def ensure_specs(
     starting: Callable[[Outcome], object] = lambda outcome: None,
     progress: Callable[[Outcome], object] = lambda outcome: None,
 ) -> list[Outcome]:
-    """Ensure specs; how each went, in their order. The parameters are those of ``ensure_exports``.
-
-    :raises AepConfigError: a ``credentials_conn_id`` names no Airflow connection; nothing was sent.
-    :raises AepValidationError: such a connection lacks something; nothing was sent.
-    """
+    """Ensure specs; how each went, in their order. The parameters are those of ``ensure_exports``."""
     hook, now = AepHook(aep_conn_id, sandbox=sandbox), datetime.now(tz=UTC)
     logins = _logins(hook, specs)
 
@@ -106,9 +105,16 @@ def check_outcomes(outcomes: Sequence[Outcome]) -> None:
     told = "\n".join(f"  {one.spec.name}: {one.error}" for one in failed)
     raise AepExportsError(
         f"{len(failed)} of {len(outcomes)} exports failed:\n{told}",
-        {one.spec.name: str(one.error) for one in failed},
+        {_label(one, outcomes): str(one.error) for one in failed},
         [one.to_json() for one in outcomes],
     )
+
+
+def _label(outcome: Outcome, among: Sequence[Outcome]) -> str:
+    """The name of an export, and its sandbox where the name alone does not tell it."""
+    name = outcome.spec.name
+    alone = sum(one.spec.name == name for one in among) == 1
+    return name if alone else f"{name} in sandbox {outcome.spec.sandbox}"
 
 
 def _by_sandbox(
@@ -132,18 +138,18 @@ def _by_sandbox(
 
 
 def _logins(hook: AepHook, specs: Sequence[ExportSpec]) -> Logins:
-    """The login of every spec that names one, each Airflow connection read once."""
-    found: dict[tuple[str, str | None], Mapping[str, Any] | None] = {}
+    """The login of every spec that names one, or why there is none; each Airflow connection is read once."""
+    found: dict[tuple[str, str | None], Mapping[str, Any] | AepError | None] = {}
     for spec in specs:
         key = (spec.destination.slug, spec.credentials_conn_id)
         if spec.credentials_conn_id and key not in found:
             try:
                 found[key] = hook.destination_login(spec.destination, spec.credentials_conn_id)
-            except AepError:
-                raise
+            except AepError as error:
+                found[key] = error
             except Exception as error:  # each Airflow line has its own class for "not found"
-                raise AepConfigError(
-                    f"export spec {spec.name!r}: Airflow connection {spec.credentials_conn_id!r} "
-                    f"(/destination/credentials_conn_id) cannot be read: {type(error).__name__}"
-                ) from error
+                found[key] = AepConfigError(
+                    f"Airflow connection {spec.credentials_conn_id!r} (/destination/credentials_conn_id) "
+                    f"cannot be read ({type(error).__name__}): is there one of that id?"
+                )
     return found

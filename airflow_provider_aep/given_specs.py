@@ -7,7 +7,7 @@ Templates and results of other tasks are left until the task runs, when everythi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,31 +103,11 @@ class GivenSpecs:
             raise AepConfigError(
                 f"export spec {path}: holds {count} specs. Give it as specs instead of spec."
             )
-        placed = [
-            (f"{path}[{index}]" if count > 1 else str(path), one) for index, one in enumerate(documents)
-        ]
-        rule = "holds a template: what stands in a file is not rendered"
-        if problems := [
-            Problem(f"{place}{where}", rule) for place, one in placed for where in _templates(one)
-        ]:
-            raise AepValidationError("the export specs", problems)
-        return list(placed)
+        return [(f"{path}[{index}]" if count > 1 else str(path), one) for index, one in enumerate(documents)]
 
 
 def _is_template(value: object) -> bool:
     return isinstance(value, str | Path) and any(sign in str(value) for sign in ("{{", "{%"))
-
-
-def _templates(value: object, where: str = "") -> Iterator[str]:
-    """The pointers of templated texts in a document."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _templates(each, f"{where}/{key}")
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _templates(each, f"{where}/{index}")
-    elif _is_template(value):
-        yield where
 
 
 def _without_upstream(value: object) -> object:

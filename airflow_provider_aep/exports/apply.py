@@ -14,12 +14,12 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_aep.errors import AepConflictError, AepError, AepUnsafePlanError, AepValidationError
-from airflow_provider_aep.exports.delete import delete_unused
+from airflow_provider_aep.exports.delete import delete_unused, needed
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Step
 from airflow_provider_aep.exports.planner import check_room, plan_export
 from airflow_provider_aep.exports.races import settle
-from airflow_provider_aep.exports.revisions import revise_flow, revise_login, revise_params
+from airflow_provider_aep.exports.revisions import check_alone, revise_flow, revise_login, revise_params
 from airflow_provider_aep.exports.spec import ExportSpec
 from airflow_provider_aep.exports.state import COLLECTIONS, State, read_state
 from airflow_provider_aep.flowservice.connections import (
@@ -30,7 +30,7 @@ from airflow_provider_aep.flowservice.connections import (
     get_connection_spec,
     target_problems,
 )
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
+from airflow_provider_aep.flowservice.dataflows import create_dataflow, set_dataflow_state
 from airflow_provider_aep.flowservice.entities import Created, Document, Operations, mapping, patch_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.logins import login_problems
@@ -40,8 +40,9 @@ AT_MOST = 8
 # How often a spec is planned anew when another writer was faster.
 ROUNDS = 3
 
-# Where a login comes from -> what is sent: (destination, Airflow connection) -> auth.
-Logins = Mapping[tuple[str, str | None], Document | None]
+# Where a login comes from -> what is sent: (destination, Airflow connection) -> auth. One that could not be
+# read is an error, of those exports alone for which it would be sent.
+Logins = Mapping[tuple[str, str | None], Document | AepError | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +63,21 @@ DEFAULTS = EnsureOptions()
 
 
 def plan_exports(
-    specs: Sequence[ExportSpec], *, sandbox: str, now: datetime, rotate_credentials: bool = False
+    specs: Sequence[ExportSpec],
+    *,
+    sandbox: str,
+    now: datetime,
+    logins: Logins | None = None,
+    rotate_credentials: bool = False,
 ) -> Exchange[list[Outcome]]:
     """What would have to happen for each spec; sends only GETs.
 
     :param sandbox: the one that is talked to, for the plans to name.
+    :param logins: to hold against Adobe's live specs; left out, logins are not looked at.
     """
     outcomes = [Outcome(spec=spec) for spec in specs]
     yield from _plan_all(outcomes, sandbox=sandbox, now=now, rotate=rotate_credentials)
+    yield from _check_live([one for one in outcomes if not one.error], logins)
     return outcomes
 
 
@@ -92,13 +100,16 @@ def ensure_exports(
         to happen now is left alone.
     :param starting: told each outcome whose plan is about to be carried out, before anything is sent.
     :param progress: told each outcome as soon as its export is done.
-    :raises AepValidationError: the sandbox has no room for them all; nothing was created.
     """
     outcomes = [Outcome(spec=spec) for spec in specs]
     waiting = outcomes
     for _ in range(ROUNDS):
-        state = yield from _plan_all(waiting, sandbox=sandbox, now=now, rotate=options.rotate_credentials)
-        check_room([one.plan for one in waiting if one.plan and not one.error], state)
+        try:
+            state = yield from _plan_all(waiting, sandbox=sandbox, now=now, rotate=options.rotate_credentials)
+        except AepError as error:
+            _fail(waiting, error)
+            break
+        _check_room(waiting, state)
         for outcome in waiting:
             _check_allowed(outcome, options, planned)
             if outcome.plan and outcome.plan.changes and not outcome.error:
@@ -109,13 +120,44 @@ def ensure_exports(
         waiting, planned = overtaken, None
         if not waiting:
             break
+    for one in waiting:
+        if not one.error:
+            ids = [one.ids["dataflow"]] if "dataflow" in one.ids else []
+            one.error = AepConflictError(
+                f"export {one.spec.name!r}: other writers were faster {ROUNDS} times. Run again.", ids
+            )
+    failed = [one for one in outcomes if one.error]
+    for one in failed:
+        _tell_what_serves(one)
     if options.rollback_on_failure:
-        failed = [one for one in outcomes if one.error and one.created]
-        ends = yield from together([_roll_back(one) for one in failed], at_most=AT_MOST)
-        for one, end in zip(failed, ends, strict=True):
-            if not isinstance(end, Done):
-                one.warnings.append(f"what this attempt created could not be removed: {end}")
+        yield from _roll_back([one for one in failed if one.created])
     return outcomes
+
+
+def _fail(outcomes: Sequence[Outcome], error: AepError) -> None:
+    for one in outcomes:
+        one.error = one.error or error
+
+
+def _check_room(outcomes: Sequence[Outcome], state: State) -> None:
+    new = [one for one in outcomes if not one.error and one.step("dataflow").action == "create"]
+    try:
+        check_room(len(new), state)
+    except AepValidationError as error:
+        _fail(new, error)
+
+
+def _tell_what_serves(outcome: Outcome) -> None:
+    """Where the dataflow was not reached, what was to be replaced still serves it."""
+    if outcome.plan is None or outcome.plan.step("dataflow").id is None:
+        return
+    done = [*outcome.updated, *outcome.created]
+    if any(one["kind"] == "dataflow" for one in done):
+        return
+    for step in outcome.plan.steps:
+        if step.action == "replace" and step.replaces:
+            outcome.ids[step.kind] = step.replaces
+            outcome.left_behind = [one for one in outcome.left_behind if one["id"] != step.replaces]
 
 
 def _plan_all(outcomes: Sequence[Outcome], *, sandbox: str, now: datetime, rotate: bool) -> Exchange[State]:
@@ -135,6 +177,12 @@ def _plan_all(outcomes: Sequence[Outcome], *, sandbox: str, now: datetime, rotat
             owners[name] = owner
         except AepError as error:
             one.error = error
+            continue
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            one.error = AepError(
+                f"export {name!r}: what exists for it cannot be read ({type(error).__name__})"
+            )
+            one.error.__cause__ = error
             continue
         kept = [warning for warning in one.warnings if warning not in outdated]
         one.warnings = [*one.plan.warnings, *kept]
@@ -191,7 +239,7 @@ class _Attempt:
                 changing.append(one)
             else:
                 self.progress(one)
-        yield from self._check_live(changing)
+        yield from _check_live(changing, self.logins)
         overtaken: list[Outcome] = []
         for kind in COLLECTIONS:
             active = [one for one in changing if not one.error and one not in overtaken]
@@ -204,35 +252,21 @@ class _Attempt:
                 elif end.value is not None:
                     made.append(one)
             if made:
-                overtaken += yield from settle(made, kind)
+                try:
+                    overtaken += yield from settle(made, kind)
+                except AepError as error:
+                    _fail(made, error)
         for one in changing:
             if one not in overtaken:
                 self.progress(one)
         return overtaken
 
-    def _check_live(self, outcomes: Sequence[Outcome]) -> Exchange[None]:
-        """Hold what will be sent against Adobe's live specs, before anything is created."""
-        for one in outcomes:
-            destination = one.spec.destination
-            base, target = one.step("base connection"), one.step("target connection")
-            if base.action == target.action == "keep":
-                continue
-            try:
-                spec = yield from get_connection_spec(destination)
-                if target.action != "keep" and (
-                    problems := target_problems(spec, full_params(one.spec.target_params))
-                ):
-                    raise AepValidationError(f"the {destination.title} target_params", problems)
-                login = self._login(one.spec)
-                if base.action != "keep" and login and (problems := login_problems(spec, login)):
-                    raise AepValidationError(f"the {destination.title} login", problems, _advice(one.spec))
-            except AepError as error:
-                one.error = error
-
     def _do(self, outcome: Outcome, kind: str) -> Exchange[Created | None]:
         """Carry out one step; what was created, if anything was."""
         step = outcome.step(kind)
         if step.action == "update":
+            if kind == "target connection":
+                yield from check_alone(outcome)
             changed = yield from self._update(outcome, step)
             if changed:
                 outcome.updated.append({"kind": kind, "id": str(step.id)})
@@ -250,6 +284,9 @@ class _Attempt:
         created = yield from self._create(outcome, step)
         outcome.ids[kind] = created.id
         outcome.created.append({"kind": kind, "id": created.id})
+        if kind == "dataflow" and outcome.plan and outcome.plan.disabled:
+            # A new one starts enabled, and nobody has asked for that.
+            yield from set_dataflow_state(created.id, "disabled")
         return created
 
     def _create(self, outcome: Outcome, step: Step) -> Exchange[Created]:
@@ -261,7 +298,7 @@ class _Attempt:
         }
         made: Exchange[Created]
         if step.kind == "base connection":
-            login = self._login(spec)
+            login = _login_of(spec, self.logins)
             advice = _advice(spec)
             made = create_base_connection(destination=spec.destination, login=login, advice=advice, **named)
         elif step.kind == "source connection":
@@ -283,13 +320,17 @@ class _Attempt:
                 now=self.now,
                 **named,
             )
-        created = yield from made
+        try:
+            created = yield from made
+        except AepConflictError as conflict:
+            # Found after a lost answer by its whole mark, so it is what was sent, told back in other words.
+            created = Created(id=conflict.ids[0], etag=None, adopted=True)
         return created
 
     def _update(self, outcome: Outcome, step: Step) -> Exchange[bool]:
         def revise(found: Document) -> Operations:
             if step.kind == "base connection":
-                return revise_login(outcome, found, login=mapping(self._login(outcome.spec)))
+                return revise_login(outcome, found, login=mapping(_login_of(outcome.spec, self.logins)))
             if step.kind == "target connection":
                 return revise_params(outcome, found)
             return revise_flow(outcome, found, now=self.now)
@@ -299,16 +340,54 @@ class _Attempt:
         )
         return changed
 
-    def _login(self, spec: ExportSpec) -> Document | None:
-        return self.logins.get((spec.destination.slug, spec.credentials_conn_id))
+
+def _check_live(outcomes: Sequence[Outcome], logins: Logins | None) -> Exchange[None]:
+    """Hold what would be sent against Adobe's live specs, before anything is created."""
+    for one in outcomes:
+        destination = one.spec.destination
+        base, target = one.step("base connection"), one.step("target connection")
+        if base.action == target.action == "keep":
+            continue
+        try:
+            spec = yield from get_connection_spec(destination)
+            if target.action != "keep" and (
+                problems := target_problems(spec, full_params(one.spec.target_params))
+            ):
+                raise AepValidationError(f"the {destination.title} target_params", problems)
+            login = _login_of(one.spec, logins) if logins is not None and base.action != "keep" else None
+            if login and (problems := login_problems(spec, login)):
+                raise AepValidationError(f"the {destination.title} login", problems, _advice(one.spec))
+        except AepError as error:
+            one.error = error
 
 
-def _roll_back(outcome: Outcome) -> Exchange[None]:
-    """Remove what was created for an export that failed, users before what they use."""
-    for one in outcome.created[::-1]:
-        yield from delete_unused(one["kind"], one["id"])
-        outcome.ids.pop(one["kind"], None)
-        outcome.created.remove(one)
+def _login_of(spec: ExportSpec, logins: Logins) -> Document | None:
+    found = logins.get((spec.destination.slug, spec.credentials_conn_id))
+    if isinstance(found, AepError):
+        raise found
+    return found
+
+
+def _roll_back(outcomes: Sequence[Outcome]) -> Exchange[None]:
+    """Remove what was created for exports that failed, users before what they use.
+
+    What another writer has come to use meanwhile stays.
+    """
+    for one in outcomes:
+        try:
+            state = yield from read_state(datasets=False)
+            gone: set[str] = set()
+            for made in one.created[::-1]:
+                if why := needed(state, made["kind"], made["id"], gone):
+                    one.warnings.append(f"not removed: {made['kind']} {made['id']}, as {why}")
+                    continue
+                yield from delete_unused(made["kind"], made["id"])
+                gone.add(made["id"])
+                one.created.remove(made)
+                if one.ids.get(made["kind"]) == made["id"]:
+                    del one.ids[made["kind"]]
+        except AepError as error:
+            one.warnings.append(f"what this attempt created could not be removed: {error}")
 
 
 def _advice(spec: ExportSpec) -> str:

@@ -67,7 +67,7 @@ def delete_export(
     for kind in ("dataflow", "target connection", "source connection", "base connection"):
         for entity_id in going[kind]:
             one = {"kind": kind, "id": entity_id}
-            why = "" if kind == "dataflow" else _needed(state, kind, entity_id, gone)
+            why = needed(state, kind, entity_id, gone)
             if kind == "base connection" and not with_base and not leftovers_only:
                 why = "base connections are removed only when asked"
             if why:
@@ -134,8 +134,13 @@ def _not_ours(state: State, going: dict[str, list[str]]) -> Iterator[Named]:
                 yield {"kind": kind, "id": used, "why": "it was made without a spec and carries no mark"}
 
 
-def _needed(state: State, kind: str, entity_id: str, gone: Iterable[str]) -> str:
-    """Why an entity has to stay, or an empty text."""
+def needed(state: State, kind: str, entity_id: str, gone: Iterable[str]) -> str:
+    """Why an entity has to stay, or an empty text.
+
+    :param gone: what does not count any more.
+    """
+    if kind == "dataflow":
+        return ""
     if kind == "base connection":
         users = [
             f"target connection {one['id']}"

@@ -70,10 +70,14 @@ def described(text: str | None, mark: Mark) -> str:
 
 
 def text_of(entity: Mapping[str, Any]) -> str:
-    """An entity's description without its mark."""
+    """An entity's description without the marks of its export."""
     description = str(entity.get("description") or "")
     mark = read_mark(entity)
-    return description.removesuffix(f"({mark})").removesuffix(str(mark)).strip() if mark else description
+    if mark is None:
+        return description.strip()
+    # All of them: where somebody has written behind one, the next would be put behind that text.
+    own = re.compile(rf"\s*\(?aep-export of \S+ {mark.export}-[0-9a-f]{{12}}-[0-9a-f]{{6}}\)?")
+    return own.sub("", description).strip()
 
 
 def _digest(content: object) -> str:

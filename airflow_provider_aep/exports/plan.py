@@ -42,6 +42,7 @@ class Step:
     :param id: the entity that serves from then on; ``None`` when it has yet to be created.
     :param replaces: the entity that served until then.
     :param mark: the mark that it will carry; ``None`` for one that is not ours.
+    :param ours: it carries the mark of this export already.
     """
 
     action: Action
@@ -50,6 +51,7 @@ class Step:
     replaces: str | None = None
     changes: tuple[Change, ...] = ()
     mark: Mark | None = field(default=None, repr=False)
+    ours: bool = field(default=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -66,6 +68,7 @@ class Plan:
     """What happens for one spec, in the order in which it happens.
 
     :param datasets: the ids of the datasets to export, each with its name where it is known.
+    :param disabled: the dataflow is switched off, and so will be one that takes its place.
     :param left_behind: entities with this export's mark that serve it no longer.
     """
 
@@ -75,6 +78,7 @@ class Plan:
     warnings: tuple[str, ...]
     left_behind: tuple[Mapping[str, str], ...]
     datasets: Mapping[str, str | None] = field(repr=False)
+    disabled: bool = False
 
     @property
     def changes(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_aep.exports.marks import read_mark
@@ -30,7 +30,7 @@ def plan_warnings(
     """
     yield from spec.warnings()
     base, *_, dataflow = steps
-    if flow is None and base.action == "keep" and base.mark:
+    if flow is None and base.action == "keep" and base.mark and spec.credentials_conn_id:
         yield (
             f"base connection {base.id} is there without a dataflow (an attempt was broken off, or the "
             "dataflow was deleted) and is used; its login stays as it was sent, unless rotate_credentials "
@@ -60,10 +60,10 @@ def plan_warnings(
 
 
 def _end_warnings(spec: ExportSpec, flow: Document, now: datetime) -> Iterator[str]:
-    wire = wanted_schedule(flow, spec, now=now)
-    if schedule_words(wire)["every"] == "once":
+    words = schedule_words(wanted_schedule(flow, spec, now=now))
+    if words["every"] == "once" or not words["end"]:
         return
-    end = datetime.fromtimestamp(float(wire["endTime"]), tz=UTC)
+    end = datetime.fromisoformat(words["end"])
     days = (end - now).total_seconds() / 86400
     if days <= 0:
         yield f"the export ended on {end:%Y-%m-%d %H:%M} UTC: to go on, set a later schedule.end"
@@ -73,7 +73,12 @@ def _end_warnings(spec: ExportSpec, flow: Document, now: datetime) -> Iterator[s
 
 def wanted_schedule(flow: Document, spec: ExportSpec, *, now: datetime) -> dict[str, Any]:
     """Whole ``scheduleParams`` as the spec wants them, upon those that are there."""
-    wire = merge_schedule(mapping(flow.get("scheduleParams")), spec.schedule)
+    there = dict(mapping(flow.get("scheduleParams")))
+    end = schedule_words(there)["end"]
+    start = spec.schedule.start
+    if spec.schedule.end is None and (not end or (start and datetime.fromisoformat(end) <= start)):
+        there.pop("endTime", None)  # unreadable, or computed from an earlier start
+    wire = merge_schedule(there, spec.schedule)
     if not wire.get("endTime"):  # Adobe would end it six months after its creation, without a word
         wire["endTime"] = int((max(spec.schedule.start or now, now) + DEFAULT_LIFE).timestamp())
     return wire

@@ -57,16 +57,16 @@ def plan_export(
         warnings=tuple(plan_warnings(spec, flow, steps, left, now=now)),
         left_behind=left,
         datasets=datasets,
+        disabled=flow is not None and flow.get("state") == "disabled",
     )
 
 
-def check_room(plans: Sequence[Plan], state: State) -> None:
-    """Whether the sandbox can hold what is planned.
+def check_room(new: int, state: State) -> None:
+    """Whether the sandbox can hold so many new dataflows.
 
-    :raises AepValidationError: it would hold more dataflows than Adobe allows.
+    :raises AepValidationError: it would hold more than Adobe allows.
     """
     there = len(state.entities["dataflow"])
-    new = sum(plan.step("dataflow").action == "create" for plan in plans)
     if new and there + new > LARGEST_SANDBOX:
         rule = (
             f"{new} new dataflows beside the {there} there are would make {there + new}; "
@@ -184,7 +184,8 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
         # One that also serves a dataflow of somebody else's is not ours to change.
         if not changes or alone or _export(current) == mark.export:
             action: Action = "update" if changes else "keep"
-            return Step(action=action, kind=kind, id=served, changes=changes, mark=mark)
+            own = _export(current) == mark.export
+            return Step(action=action, kind=kind, id=served, changes=changes, mark=mark, ours=own)
     ours = [one for one in state.marked(kind, mark.export) if fits(one)]
     same = [one for one in ours if not any(param_changes(one, wanted))]
     found = str(same[0]["id"]) if same else None
@@ -199,7 +200,8 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
         return Step(action="keep", kind=kind, id=found, mark=mark)
     if ours:
         changes = tuple(param_changes(ours[0], wanted))
-        return Step(action="update", kind=kind, id=str(ours[0]["id"]), changes=changes, mark=mark)
+        one = str(ours[0]["id"])
+        return Step(action="update", kind=kind, id=one, changes=changes, mark=mark, ours=True)
     return Step(action="create", kind=kind, changes=changes, mark=mark)
 
 
@@ -251,10 +253,14 @@ def flow_changes(
         yield Change(field="name", old=flow.get("name"), new=spec.name)
     if spec.description is not None and text_of(flow) != spec.description.strip():
         yield Change(field="description", old=text_of(flow), new=spec.description)
-    if (old_id := first_id(flow, "sourceConnectionIds")) != source_id:
-        yield Change(field="source connection", old=old_id, new=source_id or "new")
+    old_ids = [str(one) for one in sequence(flow.get("sourceConnectionIds"))]
+    if old_ids != [source_id]:
+        yield Change(field="source connection", old=", ".join(old_ids), new=source_id or "new")
     wire = mapping(flow.get("scheduleParams"))
-    old, new = schedule_words(wire), schedule_words(wanted_schedule(flow, spec, now=now))
+    wanted = wanted_schedule(flow, spec, now=now)
+    if wire.get("exportMode") not in (None, wanted.get("exportMode")):
+        yield Change(field="schedule.exportMode", old=wire["exportMode"], new=wanted.get("exportMode"))
+    old, new = schedule_words(wire), schedule_words(wanted)
     for key, value in new.items():
         if old[key] != value:
             # An end that is computed moves with the clock, and two plans of one day should be equal.

@@ -18,8 +18,11 @@ from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.planner import param_changes
 from airflow_provider_aep.exports.state import age, read_kind
 from airflow_provider_aep.flowservice.connections import full_params
-from airflow_provider_aep.flowservice.entities import SETTLING_SECONDS, Document
+from airflow_provider_aep.flowservice.entities import Document
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause
+
+# How long a younger twin has to go away, look by look, in seconds.
+PATIENCE = (5.0, 10.0, 20.0)
 
 
 def settle(outcomes: Sequence[Outcome], kind: str) -> Exchange[list[Outcome]]:
@@ -34,13 +37,18 @@ def settle(outcomes: Sequence[Outcome], kind: str) -> Exchange[list[Outcome]]:
             overtaken.append(one)
     if older:
         # The service's clocks need not agree. Who saw ours gives way now; who looked before it came, or
-        # died before looking, does not, and then we do.
-        yield Pause(SETTLING_SECONDS)
-        there = yield from read_kind(kind)
+        # died before looking, does not, and then we do. Not soon: it may only be slow.
+        for patience in PATIENCE:
+            yield Pause(patience)
+            there = yield from read_kind(kind)
+            older = [one for one in older if len(_twins(one, kind, there)) > 1]
+            if not older:
+                break
     for one in older:
         others = [each for each in _twins(one, kind, there) if each["id"] != one.ids[kind]]
-        if others and (yield from _give_way(one, kind, others[0])):
-            overtaken.append(one)
+        yield from _give_way(one, kind, others[0])
+        if not one.error:
+            overtaken.append(one)  # to be planned anew in any case, should that one have gone as well
     return overtaken
 
 

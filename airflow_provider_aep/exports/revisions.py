@@ -16,7 +16,8 @@ from airflow_provider_aep.exports.plan import Step
 from airflow_provider_aep.exports.plan_warnings import wanted_schedule
 from airflow_provider_aep.exports.planner import flow_changes, param_changes
 from airflow_provider_aep.flowservice.connections import full_params
-from airflow_provider_aep.flowservice.entities import Document, Operations, mapping
+from airflow_provider_aep.flowservice.entities import Document, Operations, list_entities, mapping
+from airflow_provider_aep.flowservice.exchange import Exchange
 
 
 def revise_login(outcome: Outcome, found: Document, *, login: Document) -> Operations:
@@ -31,7 +32,31 @@ def revise_login(outcome: Outcome, found: Document, *, login: Document) -> Opera
             [str(step.id)],
         )
     op = "replace" if "params" in kept else "add"
-    return [{"op": op, "path": "/auth/params", "value": dict(login["params"])}]
+    operations = [{"op": op, "path": "/auth/params", "value": dict(login["params"])}]
+    mark = read_mark(found)
+    if mark and step.mark and mark.login != step.mark.login:
+        # Only then: that a description can be changed here is assumed, and a login must not wait for it.
+        text = described(text_of(found), step.mark)
+        operations.append({"op": "replace", "path": "/description", "value": text})
+    return operations
+
+
+def check_alone(outcome: Outcome) -> Exchange[None]:
+    """Whether a target connection that is not marked as ours serves no other dataflow, of any kind.
+
+    :raises AepConflictError: it does, so its parameters are not ours to change.
+    """
+    step = outcome.step("target connection")
+    if step.ours:
+        return
+    users = yield from list_entities("/flows", [("property", f"targetConnectionIds[]=={step.id}")])
+    others = [str(one["id"]) for one in users if one["id"] != outcome.ids.get("dataflow")]
+    if others:
+        raise AepConflictError(
+            f"target connection {step.id} also serves {', '.join(others)}, so it is not changed for export "
+            f"{outcome.spec.name!r}",
+            others,
+        )
 
 
 def revise_params(outcome: Outcome, found: Document) -> Operations:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -96,8 +97,9 @@ def test_airflows_command_line_does_the_same(typed, in_the_database):
 def test_a_pipe_that_is_closed_early_is_harmless(typed, tmp_path):
     many = {"exports": [{**SPEC, "name": f"export-{index}", "schedule": "3h"} for index in range(90)]}
     (tmp_path / "many.json").write_text(json.dumps(many))
+    validate = f"{shlex.quote(sys.executable)} -m airflow_provider_aep.cli validate many.json"
     done = subprocess.run(
-        f"{sys.executable} -m airflow_provider_aep.cli validate many.json | head -1; exit ${{PIPESTATUS[0]}}",
+        f"{validate} | head -1; exit ${{PIPESTATUS[0]}}",
         shell=True,
         executable="/bin/bash",
         capture_output=True,

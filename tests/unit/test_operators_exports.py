@@ -543,11 +543,29 @@ def test_a_plan_that_is_none_is_refused_and_nothing_is_sent(aep, perform, given)
     assert aep.log == []
 
 
-def test_a_connection_that_is_missing_is_told_and_nothing_is_sent(aep, perform, monkeypatch):
+def test_a_connection_that_is_missing_is_told_before_anything_is_created(aep, perform, monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_BUCKET")
     with pytest.raises(AepConfigError, match="Airflow connection 'bucket'"):
         perform(ensure(spec=s3_spec()))
-    assert aep.log == []
+    with pytest.raises(AepConfigError, match="Airflow connection 'bucket'"):
+        perform(plan(spec=s3_spec()))
+    assert not aep.entities("connections") + aep.entities("sourceConnections")
+
+
+def test_a_connection_that_is_missing_stops_only_who_needs_it(aep, perform, monkeypatch):
+    perform(ensure(spec=s3_spec("made")))
+    monkeypatch.delenv("AIRFLOW_CONN_BUCKET")
+    with pytest.raises(AepExportsError) as failed:
+        perform(ensure(specs=[s3_spec("made"), s3_spec("new"), spec("landing")]))
+    assert set(failed.value.errors) == {"new"}
+    assert {flow["name"] for flow in aep.entities("flows")} == {"made", "landing"}
+
+
+def test_failures_of_one_name_in_two_sandboxes_are_told_apart(aep, perform):
+    specs = [spec("a", sandbox=one, datasets=[{"name": "Nothing"}]) for one in ("prod", "dev")]
+    with pytest.raises(AepExportsError) as failed:
+        perform(ensure(specs=specs))
+    assert set(failed.value.errors) == {"a in sandbox prod", "a in sandbox dev"}
 
 
 def test_the_sandbox_of_a_spec_comes_before_the_tasks(aep, perform):
