@@ -20,7 +20,7 @@ class AepExportTaskGroup(TaskGroup):
     """Ensure an export, wait for its runs, and tell somebody when they are not good.
 
     Of two tasks: ``ensure``, an ``AepEnsureExportOperator``, and ``wait``, an ``AepDataflowRunSensor``. The
-    arguments are theirs; those that are not given keep their defaults.
+    arguments are theirs; those that are not given come from ``default_args``, or keep their defaults.
 
     :param spec: one export spec, or its path.
     :param started_after: start of the window in which runs are judged. By default the start of the DAG run's
@@ -39,57 +39,55 @@ class AepExportTaskGroup(TaskGroup):
         group_id: str,
         *,
         spec: Spec | Upstream,
-        allow_replace: bool = False,
-        rotate_credentials: bool = False,
-        rollback_on_failure: bool = False,
+        allow_replace: bool | None = None,
+        rotate_credentials: bool | None = None,
+        rollback_on_failure: bool | None = None,
         plan: Mapping[str, Any] | Upstream | None = None,
         started_after: Moment | Upstream = None,
         started_before: Moment | Upstream = None,
-        expected_runs: int | Upstream = 1,
-        on_failed: str = "fail",
-        on_partial: str = "warn",
-        on_zero_records: str = "warn",
+        expected_runs: int | Upstream | None = None,
+        on_failed: str | None = None,
+        on_partial: str | None = None,
+        on_zero_records: str | None = None,
         alert: Callable[[Any], object] | bool | None = True,
         deferrable: bool | None = None,
         poke_interval: float | timedelta | None = None,
         timeout: float | timedelta | None = None,
-        aep_conn_id: str = "aep_default",
+        aep_conn_id: str | None = None,
         sandbox: str | None = None,
         **group: Any,
     ) -> None:
         super().__init__(group_id, **group)
-        waiting: dict[str, Any] = {
-            "deferrable": deferrable,
-            "poke_interval": poke_interval,
-            "timeout": timeout,
-        }
+        ensuring = _given(
+            allow_replace=allow_replace,
+            rotate_credentials=rotate_credentials,
+            rollback_on_failure=rollback_on_failure,
+            plan=plan,
+            aep_conn_id=aep_conn_id,
+            sandbox=sandbox,
+        )
+        waiting = _given(
+            started_after=started_after,
+            started_before=started_before,
+            expected_runs=expected_runs,
+            on_failed=on_failed,
+            on_partial=on_partial,
+            on_zero_records=on_zero_records,
+            deferrable=deferrable,
+            poke_interval=poke_interval,
+            timeout=timeout,
+            aep_conn_id=aep_conn_id,
+        )
         told = _told(alert)
         with self:
-            self.ensure = AepEnsureExportOperator(
-                task_id="ensure",
-                spec=spec,
-                allow_replace=allow_replace,
-                rotate_credentials=rotate_credentials,
-                rollback_on_failure=rollback_on_failure,
-                plan=plan,
-                aep_conn_id=aep_conn_id,
-                sandbox=sandbox,
-                **told["ensure"],
-            )
+            self.ensure = AepEnsureExportOperator(task_id="ensure", spec=spec, **ensuring, **told["ensure"])
             ensured: Any = self.ensure.output
             self.wait = AepDataflowRunSensor(
                 task_id="wait",
                 dataflow_id=ensured["dataflow_id"],
-                started_after=started_after,
-                started_before=started_before,
-                expected_runs=expected_runs,
-                on_failed=on_failed,
-                on_partial=on_partial,
-                on_zero_records=on_zero_records,
-                aep_conn_id=aep_conn_id,
                 # The one of the spec comes before ours, and ours before the connection's.
                 sandbox=ensured["sandbox"],
-                **{key: value for key, value in waiting.items() if value is not None},
+                **waiting,
                 **told["wait"],
             )
 
@@ -97,6 +95,11 @@ class AepExportTaskGroup(TaskGroup):
     def output(self) -> Any:
         """The verdict, for the tasks that follow; what was ensured is ``ensure.output``."""
         return self.wait.output
+
+
+def _given(**arguments: Any) -> dict[str, Any]:
+    """Those that are; the others would override ``default_args``."""
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _told(alert: Callable[[Any], object] | bool | None) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ Source: "Export datasets by using the Flow Service API" and the Destinations API
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,10 @@ from airflow_provider_aep.flowservice.validation import check_name, nearest
 # The schema's own limit: a longer description stays as it is, since a spec without one leaves it alone.
 LONGEST_DESCRIPTION = 1000
 SCHEMA_COMMENT = "# yaml-language-server: $schema=./export_spec.schema.json"
+
+# No reader of YAML, of 1.1 or 1.2, takes these for anything but a text, but for words such as yes and null,
+# which the library knows; it does not know y and n.
+_HARMLESS = re.compile(r"[A-Za-z][A-Za-z0-9 _./%@-]+")
 
 _LOGIN_PARAMS = frozenset(
     param for destination in DESTINATIONS.values() for login in destination.logins for param in login.params
@@ -153,6 +158,11 @@ def to_yaml(documents: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> str
         def ignore_aliases(self, data: object) -> bool:
             return True
 
+    def represent(dumper: Plain, text: str) -> yaml.ScalarNode:
+        style = None if _HARMLESS.fullmatch(text) else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Plain.add_representer(str, represent)
     parts = []
     for document, notes in documents:
         # A note may hold anything that is in the sandbox, and must not end the comment it stands in.

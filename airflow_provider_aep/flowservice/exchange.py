@@ -201,7 +201,7 @@ def _side_by_side(
                 raise _Stopped
 
         try:
-            return Done(drive(exchange, transport, unless_stopped))
+            return Done(drive(exchange, _Stoppable(transport, stopped), unless_stopped))
         except AepError as error:
             return error
 
@@ -221,6 +221,19 @@ def _side_by_side(
 
 class _Stopped(BaseException):
     """Ends a thread whose result nobody waits for any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stoppable:
+    """Carries requests until nobody waits for their answers any more."""
+
+    transport: Transport
+    stopped: threading.Event
+
+    def send(self, request: Request) -> Response:
+        if self.stopped.is_set():
+            raise _Stopped
+        return self.transport.send(request)
 
 
 async def adrive(exchange: Exchange[T], transport: Transport) -> T:

@@ -38,6 +38,8 @@ SCOPES = "openid,AdobeID,read_organizations,additional_info.projectedProductCont
 TRIES = 5
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 60.0
+# For so long we take the word of a 429 for all others, too; some gateways ask for hours.
+LONGEST_CLOSED = 600.0
 RENEW_EARLY = 600.0
 # How long one caller may hold the right to fetch the token before another one tries.
 CLAIM = 400.0
@@ -89,6 +91,7 @@ class AepSession:
         self._trouble: AepError | None = None
         self._kept: dict[tuple[str, str], Response] = {}
         self._not_before = 0.0
+        self._closed_until = 0.0
 
     def conduct(self, exchange: Exchange[T], *, sandbox: str) -> Exchange[T]:
         """The exchange, each of its requests authenticated, repeated where that is safe, and judged.
@@ -210,6 +213,10 @@ class AepSession:
             if failure is None:
                 return answer
             pause = self._pause_before_repeat(request, failure, attempt)
+            if pause is None and isinstance(failure, AepRateLimitError) and request.form is None:
+                asked = min(failure.retry_after or 0.0, LONGEST_CLOSED)
+                with self._lock:
+                    self._closed_until = max(self._closed_until, self._now() + asked)
             if pause is None or attempt == TRIES:
                 raise failure
             if isinstance(failure, AepRateLimitError):
@@ -219,14 +226,28 @@ class AepSession:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _wait_for_all_clear(self, request: Request) -> Exchange[None]:
-        """Where one request was told to slow down, all others of this credential do: they share its quota."""
+        """Where one request was told to slow down, all others of this credential do: they share its quota.
+
+        :raises AepRateLimitError: one was told to come back later than anybody here waits.
+        """
         if request.form is not None:  # the token comes from another service
             return
-        for _ in range(TRIES):
+        for pauses_left in reversed(range(TRIES + 1)):
+            self._check_open(request)
             left = self._not_before - self._now()
-            if left <= 0:
+            if left <= 0 or not pauses_left:
                 return
             yield Pause(left * (1 + self._jitter() / 2))
+
+    def _check_open(self, request: Request) -> None:
+        left = self._closed_until - self._now()
+        if left > 0:
+            raise AepRateLimitError(
+                doing=str(request),
+                status=429,
+                message=f"not sent, as an earlier request was told to come back in {left:.0f} s from now",
+                retry_after=left,
+            )
 
     def _pause_before_repeat(self, request: Request, failure: AepApiError, attempt: int) -> float | None:
         if isinstance(failure, AepRateLimitError):  # refused at the door: even a POST did nothing

@@ -91,6 +91,39 @@ def test_the_arguments_reach_the_task_that_they_belong_to():
         assert (task.aep_conn_id, task.retries) == ("other", 5)
 
 
+@pytest.mark.parametrize("of", ["dag", "group"])
+def test_arguments_that_are_not_given_come_from_the_default_args(of):
+    defaults = {
+        "aep_conn_id": "aep_stage",
+        "sandbox": "dev",
+        "allow_replace": True,
+        "rotate_credentials": True,
+        "rollback_on_failure": True,
+        "expected_runs": 3,
+        "on_partial": "fail",
+        "started_after": "{{ ds }}",
+        "deferrable": True,
+    }
+    given: dict[str, Any] = {"default_args": defaults}
+    with DAG("exports", schedule=None, **(given if of == "dag" else {})):
+        export = AepExportTaskGroup("nightly", spec=SPEC, **(given if of == "group" else {}))
+        other = AepExportTaskGroup("other", spec=SPEC, aep_conn_id="aep_other", expected_runs=1, **given)
+    for name in ("aep_conn_id", "sandbox", "allow_replace", "rotate_credentials", "rollback_on_failure"):
+        assert getattr(export.ensure, name) == defaults[name]
+    for name in ("aep_conn_id", "expected_runs", "on_partial", "started_after", "deferrable"):
+        assert getattr(export.wait, name) == defaults[name]
+    waited: Any = export.wait
+    assert (waited.sandbox.operator, waited.sandbox.key) == (export.ensure, "sandbox")
+    assert (other.ensure.aep_conn_id, other.wait.aep_conn_id) == ("aep_other", "aep_other")
+    assert other.wait.expected_runs == 1
+
+
+def test_what_is_false_was_given():
+    with DAG("exports", schedule=None, default_args={"allow_replace": True, "deferrable": True}):
+        export = AepExportTaskGroup("nightly", spec=SPEC, allow_replace=False, deferrable=False)
+    assert (export.ensure.allow_replace, export.wait.deferrable) == (False, False)
+
+
 def test_bad_ends_are_told_by_default():
     with DAG("exports", schedule=None):
         export = AepExportTaskGroup("nightly", spec=SPEC)

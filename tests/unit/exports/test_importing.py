@@ -16,6 +16,7 @@ from airflow_provider_aep.exports.marks import read_mark, text_of
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.exports.state import State, read_state
 from airflow_provider_aep.flowservice.exchange import Request
+from airflow_provider_aep.flowservice.validation import check_name
 from tests.unit.exports.strategies import specs
 
 KINDS = ("flows", "connections", "sourceConnections", "targetConnections")
@@ -118,6 +119,72 @@ def test_the_text_of_a_spec_reads_back_as_the_spec(run, make_dataflow, change, t
     file.write_text(to_yaml([(imported.document, ["a note\nwith a break: {"])]), encoding="utf-8")
     assert load_specs(file) == [imported.document]
     assert file.read_text().startswith("# yaml-language-server: $schema=")
+
+
+ODD = [
+    "1.5e3",
+    "+1.5E10",
+    "0755",
+    "1.",
+    ".5",
+    "-.inf",
+    "1_000",
+    "12:30",
+    "2026-01-01",
+    "0x1F",
+    "-",
+    "a: b # c",
+]
+ODD += [
+    "yes",
+    "n",
+    "NULL",
+    "~",
+    "=",
+    "<<",
+    "---",
+    "...",
+    " a ",
+    "a  b",
+    "\x85y",
+    "a\x85",
+    "\u2028",
+    "\ufeffa",
+    "a\xa0",
+]
+ODD += ["\U0001f600", "'q'", '"', "\\", "é" * 255, "a b " * 63, "  a" * 85, "!t", "&a", "*a", "%d", "@x", "?"]
+names = st.one_of(
+    st.sampled_from(ODD),
+    st.text(
+        st.characters(exclude_characters="\x7f", min_codepoint=32, exclude_categories=["Cs"]), max_size=255
+    ),
+    st.text("0123456789.eE+-_:xo ", max_size=12),
+)
+
+
+@given(name=names.filter(str.strip), description=st.one_of(st.text(max_size=300), names).filter(str.strip))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_name_survives_the_file(tmp_path, name, description):
+    document = {
+        "name": check_name(name),
+        "datasets": [{"id": "5ef3e3259ad2a1191ab7dd7d", "name": name}],
+        "destination": {"type": "data_landing_zone", "params": {"path": "x", "datasetFileType": "JSON"}},
+        "schedule": {"every": "1d", "end": "2099-06-01"},
+    }
+    try:
+        parse_spec(document | {"description": description})
+    except AepValidationError:
+        pass
+    else:
+        document["description"] = description
+    file = tmp_path / "imported.yaml"
+    file.write_text(to_yaml([(document, [])]), encoding="utf-8", newline="")
+    assert load_specs(file) == [document]
+
+
+def test_harmless_texts_stand_without_quotes():
+    told = to_yaml([({"name": "CRM export", "path": "a/%b-c_d.e", "cadence": "3h", "word": "yes"}, [])])
+    assert told.splitlines()[1:] == ["name: CRM export", "path: a/%b-c_d.e", 'cadence: "3h"', "word: 'yes'"]
 
 
 def test_all_exports_of_a_sandbox_fit_into_one_file(run, make_dataflow, clock, tmp_path):

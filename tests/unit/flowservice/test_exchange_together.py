@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 from contextvars import ContextVar
@@ -201,6 +202,41 @@ def test_an_interrupted_thread_does_not_wait_for_the_pauses_of_the_others():
     with pytest.raises(KeyboardInterrupt):
         drive(breaking(), Counter())
     assert time.perf_counter() - began < 10
+
+
+class Killed(BaseException):
+    """As Airflow raises for a task that is killed: in the main thread, whatever it waits for."""
+
+
+@pytest.fixture
+def killed_after():
+    def kill(*_):
+        raise Killed
+
+    before = signal.signal(signal.SIGALRM, kill)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_after_an_interrupt_nobody_begins_another_request(killed_after, nested):
+    def busy(name):
+        yield Request("GET", f"/{name}")
+        yield Request("PATCH", f"/{name} too late")
+
+    def all_of_them(names):
+        if nested and len(names) > 1:
+            yield from together([all_of_them([name]) for name in names], at_most=4)
+        else:
+            yield from together([busy(name) for name in names], at_most=4)
+
+    transport = Counter(0.5)
+    killed_after(0.1)
+    with pytest.raises(Killed):
+        drive(all_of_them([*"abcdefgh"]), transport)
+    time.sleep(0.1)
+    assert sorted(transport.asked) == ["/a", "/b", "/c", "/d"]
 
 
 def test_conduct_carries_out_the_requests_of_every_branch():

@@ -19,7 +19,7 @@ from airflow_provider_aep.errors import (
     AepTransportError,
 )
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.flowservice.exchange import Pause, Request
+from airflow_provider_aep.flowservice.exchange import Pause, Request, together
 from airflow_provider_aep.flowservice.session import TRIES, AepSession
 
 CREATE = Request(
@@ -282,13 +282,81 @@ def test_the_longest_pause_counts(emulator, run):
     assert parked(run.session)[1] == Pause(30.0)
 
 
-def test_a_429_that_is_not_waited_for_holds_up_nobody(emulator, run):
-    """What cannot be waited for is raised; the others find out for themselves."""
-    run(list_datasets())
-    emulator.fail_next(429, retry_after=300)
+def refused_for_long(emulator, run, seconds=120):
+    """One task has just been told to come back much later."""
+    run(list_datasets())  # the token is there
+    emulator.fail_next(429, retry_after=seconds)
     with pytest.raises(AepRateLimitError):
         run(list_datasets())
-    assert isinstance(parked(run.session)[1], Request)
+
+
+def test_where_one_was_told_to_come_back_much_later_the_others_do_not_even_ask(emulator, run, ask, clock):
+    refused_for_long(emulator, run)
+    before = len(emulator.requests())
+    for passed in (0, 20, 40):
+        clock.advance(passed)
+        for method in METHODS:
+            request = Request(method, "/flows/x", json=[] or None)
+            with pytest.raises(AepRateLimitError, match=f"{method} /flows/x") as caught:
+                run(ask(request))
+            assert caught.value.retry_after == {0: 120, 20: 100, 40: 60}[passed]
+    assert len(emulator.requests()) == before
+    assert run.pauses == []
+    clock.advance(60)
+    assert run(list_datasets())
+
+
+def test_fifty_side_by_side_get_one_429_between_them(emulator, run, ask):
+    run(list_datasets())
+    before = len(emulator.requests())
+    emulator.fail_next(429, times=50, retry_after=120)
+    ends = run(together([ask(Request("GET", "/flows")) for _ in range(50)], at_most=1))
+    assert {type(end) for end in ends} == {AepRateLimitError}
+    assert len(emulator.requests()) - before == 1
+
+
+def test_those_that_were_pausing_stop_when_the_service_closes(emulator, run):
+    exchange, pause = throttled(emulator, run, retry_after=7)
+    assert pause == Pause(7.0)
+    other = AepRateLimitError
+    run.session._not_before = 0.0
+    emulator.fail_next(429, retry_after=120)
+    with pytest.raises(other):
+        run(list_datasets())
+    with pytest.raises(other) as caught:
+        exchange.send(None)
+    assert caught.value.retry_after == 120
+
+
+def test_the_latest_moment_counts(emulator, run):
+    run(list_datasets())
+    under_way = [parked(run.session) for _ in range(3)]
+    for (exchange, request), seconds in zip(under_way, (100, 300, 200), strict=True):
+        emulator.fail_next(429, retry_after=seconds)
+        with pytest.raises(AepRateLimitError):
+            exchange.send(emulator.send(request))
+    with pytest.raises(AepRateLimitError) as caught:
+        parked(run.session)
+    assert caught.value.retry_after == 300
+
+
+def test_a_closed_service_does_not_close_the_login(emulator, run):
+    refused_for_long(emulator, run)
+    run.session._forget(run.session._token.value)
+    _, first = parked(run.session)
+    assert first.form
+
+
+def test_a_closed_login_does_not_close_the_service(emulator, run):
+    emulator.fail_next(429, retry_after=120, match="POST /ims")
+    with pytest.raises(AepRateLimitError):
+        run(list_datasets())
+    assert run(list_datasets())
+
+
+def test_a_closed_service_is_closed_to_one_credential(emulator, run, credentials, clock):
+    refused_for_long(emulator, run)
+    assert isinstance(parked(AepSession(credentials, now=clock))[1], Request)
 
 
 def test_other_credentials_have_their_own_quota(emulator, run, credentials, clock):
