@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,6 +102,7 @@ def aep(emulator: Emulator, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> It
 
     monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", airflow_connection(emulator, "http://127.0.0.1:1"))
     monkeypatch.setattr(hooks, "RequestsTransport", lambda *_, **__: emulator)
+    monkeypatch.setattr(hooks, "AepSession", partial(AepSession, now=clock))
     monkeypatch.setattr(hooks, "drive", unslept)
     hooks._sessions.clear()
     yield emulator

@@ -316,15 +316,15 @@ def test_fifty_side_by_side_get_one_429_between_them(emulator, run, ask):
 
 
 def test_those_that_were_pausing_stop_when_the_service_closes(emulator, run):
-    exchange, pause = throttled(emulator, run, retry_after=7)
-    assert pause == Pause(7.0)
-    other = AepRateLimitError
-    run.session._not_before = 0.0
+    run(list_datasets())
+    (pausing, first), (refused, second) = parked(run.session), parked(run.session)
+    emulator.fail_next(429, retry_after=7)
+    assert pausing.send(emulator.send(first)) == Pause(7.0)
     emulator.fail_next(429, retry_after=120)
-    with pytest.raises(other):
-        run(list_datasets())
-    with pytest.raises(other) as caught:
-        exchange.send(None)
+    with pytest.raises(AepRateLimitError):
+        refused.send(emulator.send(second))
+    with pytest.raises(AepRateLimitError) as caught:
+        pausing.send(None)
     assert caught.value.retry_after == 120
 
 
