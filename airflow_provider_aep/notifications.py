@@ -17,10 +17,12 @@ MESSAGES: Mapping[str, str] = {
     "unknown": "AEP export {{ verdict.dataflow_name }} ended in an unknown way: {{ verdict.reason }}",
     "partial": "AEP export {{ verdict.dataflow_name }} is incomplete: {{ verdict.reason }}",
     "zero_records": "AEP export {{ verdict.dataflow_name }} is empty: {{ verdict.reason }}",
+    "low_records": "AEP export {{ verdict.dataflow_name }} is smaller than usual: {{ verdict.reason }}",
+    "slow": "AEP export {{ verdict.dataflow_name }} was slow: {{ verdict.reason }}",
     "success": "AEP export {{ verdict.dataflow_name }} is fine: {{ verdict.reason }}",
     "error": "AEP export could not be watched: {{ exception }}",
 }
-USUAL = ("failed", "unknown", "partial", "zero_records", "error")
+USUAL = ("failed", "unknown", "partial", "zero_records", "low_records", "slow", "error")
 
 
 class AepRunNotifier(BaseNotifier):
@@ -30,7 +32,8 @@ class AepRunNotifier(BaseNotifier):
     ``AepDataflowRunSensor``: a verdict that is not in ``on`` stays silent.
 
     :param on: the statuses of a verdict to tell: ``failed``, ``unknown``, ``partial``, ``zero_records``,
-        ``success``; and ``error`` for a task that failed without a verdict (timeout, credential refused).
+        ``low_records``, ``slow``, ``success``; and ``error`` for a task that failed without a verdict
+        (timeout, credential refused).
     :param messages: status -> your own text, in place of the usual one. Jinja, with the task's context and
         ``verdict``, a dict as the sensor returns it.
     :param send: called with the text and a dict (``status``, ``verdict``, ``link``, ``dag_id``, ``run_id``,

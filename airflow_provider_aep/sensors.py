@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.runs import DataflowRun
     from airflow_provider_aep.hooks import AepHook
     from airflow_provider_aep.monitoring.poll import Sighting
+    from airflow_provider_aep.monitoring.verdict import History, RunPolicy
     from airflow_provider_aep.operators.base import Moment, Upstream
 
 # Where every verdict is kept, also that of a task that failed: the notifier reads it from there.
@@ -54,6 +55,17 @@ class AepDataflowRunSensor(BaseSensorOperator):
     :param on_failed: ``fail``, ``warn``, ``skip`` or ``ok`` for a run that failed.
     :param on_partial: the same for a run that lost or skipped records, or carries errors.
     :param on_zero_records: the same for a run that succeeded and exported nothing.
+    :param on_low_records: the same for one that exported fewer records than ``min_records`` or ``max_drop``
+        allow.
+    :param on_slow: the same for one that took longer than ``max_duration``.
+    :param min_records: how many records a run that is not empty must export.
+    :param max_drop: how far a run may fall below the median of the last ``history`` runs that exported
+        something, as a share: ``0.5`` allows half.
+    :param history: how many earlier runs make the usual.
+    :param zero_streak: an empty run matters from the so many-th in a row on; a first, full export at once.
+    :param max_failed_ratio: up to which share of failed records a run still counts as whole.
+    :param max_skipped_ratio: the same for skipped records.
+    :param max_duration: seconds, or a ``timedelta``.
     :param poke_interval: seconds between two looks, in every mode; by default ``[aep] poll_interval``, 60.
         ``exponential_backoff`` stretches it in the modes that wait on a worker.
     :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
@@ -85,6 +97,15 @@ class AepDataflowRunSensor(BaseSensorOperator):
         on_failed: str = "fail",
         on_partial: str = "warn",
         on_zero_records: str = "warn",
+        on_low_records: str = "warn",
+        on_slow: str = "warn",
+        min_records: int | None = None,
+        max_drop: float | None = None,
+        history: int = 7,
+        zero_streak: int = 1,
+        max_failed_ratio: float = 0.0,
+        max_skipped_ratio: float = 0.0,
+        max_duration: float | timedelta | None = None,
         poke_interval: float | timedelta | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         aep_conn_id: str = "aep_default",
@@ -98,9 +119,20 @@ class AepDataflowRunSensor(BaseSensorOperator):
         self.started_after = started_after
         self.started_before = started_before
         self.expected_runs = expected_runs
-        self.on_failed = on_failed
-        self.on_partial = on_partial
-        self.on_zero_records = on_zero_records
+        self.policy = {
+            "on_failed": on_failed,
+            "on_partial": on_partial,
+            "on_zero_records": on_zero_records,
+            "on_low_records": on_low_records,
+            "on_slow": on_slow,
+            "min_records": min_records,
+            "max_drop": max_drop,
+            "history": history,
+            "zero_streak": zero_streak,
+            "max_failed_ratio": max_failed_ratio,
+            "max_skipped_ratio": max_skipped_ratio,
+            "max_duration": max_duration,
+        }
         self.deferrable = deferrable
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
@@ -220,8 +252,9 @@ class AepDataflowRunSensor(BaseSensorOperator):
         """Judge finished runs, keep the verdict, and end the task as the policy says."""
         from airflow_provider_aep.monitoring.verdict import judge_runs
 
-        verdict = judge_runs(runs, self._policy())
-        told = {**verdict.to_json(), "dataflow_name": self._name()}
+        policy = self._policy()
+        verdict = judge_runs(runs, policy, self._history(runs, policy))
+        told = {**verdict.to_json(), "dataflow_name": self._name(), "sandbox": self.hook.sandbox}
         context["ti"].xcom_push(key=VERDICT_KEY, value=told)
         for error in verdict.errors:
             self.log.error("Adobe's error %s: %s", error["code"], error["message"])
@@ -257,14 +290,19 @@ class AepDataflowRunSensor(BaseSensorOperator):
             "the sensor", [Problem("expected_runs", "must be a whole number, at least 1")]
         )
 
-    def _policy(self) -> Any:
+    def _policy(self) -> RunPolicy:
         from airflow_provider_aep.monitoring.verdict import RunPolicy
 
-        return RunPolicy(
-            on_failed=self.on_failed,  # type: ignore[arg-type]  # the policy itself checks the words
-            on_partial=self.on_partial,  # type: ignore[arg-type]
-            on_zero_records=self.on_zero_records,  # type: ignore[arg-type]
-        )
+        return RunPolicy(**self.policy)  # type: ignore[arg-type]  # the policy itself checks the words
+
+    def _history(self, runs: Sequence[DataflowRun], policy: RunPolicy) -> History | None:
+        """What came before the runs, for a policy that compares."""
+        from airflow_provider_aep.monitoring.history import read_history
+
+        starts = [run.started_at for run in runs if run.started_at]
+        if not policy.needs_history or not starts:
+            return None
+        return self.hook.run(read_history(self.dataflow_id, before=min(starts), policy=policy))
 
     def _window(self, context: Any) -> tuple[datetime, datetime | None]:
         from airflow_provider_aep.flowservice.schedule import parse_moment

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from itertools import count
+from collections.abc import AsyncIterator, Awaitable, Hashable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.providers.common.compat.triggers import BaseEventTrigger
+from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_aep.errors import AepError, error_to_json
+from airflow_provider_aep.flowservice.validation import check_id
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.monitoring.poll import Sighting
+    from airflow_provider_aep.flowservice.exchange import Exchange
+    from airflow_provider_aep.monitoring.shared_poll import SharedPoll
+    from airflow_provider_aep.monitoring.watch import Look
 
 # The layout of the event. A worker that meets another one fails the task instead of guessing.
 EVENT_VERSION = 1
-LOOKS_UNTIL_WHY = 10
-# The look at the deadline itself may take this long; Airflow's own timeout of the task comes later.
-LAST_LOOK_SECONDS = 30.0
 
 
-class AepDataflowRunTrigger(BaseTrigger):
+class AepDataflowRunTrigger(BaseEventTrigger):
     """Waits until the runs of a dataflow that started in a window have finished.
+
+    All that wait in one connection and sandbox share one poll of their triggerer.
 
     :param dataflow_id: the dataflow.
     :param started_after: the window's start, ISO 8601.
@@ -33,11 +33,14 @@ class AepDataflowRunTrigger(BaseTrigger):
     :param expected_runs: how many runs there must be.
     :param deadline: when to give up, in epoch seconds; absolute, so that a triggerer's restart
         does not start it anew.
-    :param poll_interval: seconds between two looks, give or take a tenth.
+    :param poll_interval: seconds between two looks, at most.
     :param aep_conn_id: the Airflow connection.
     :param sandbox: overrides the connection's.
     :param asked_to_wait: how long the service asked the sensor, which has just looked, to leave it alone.
     """
+
+    # Airflow's event triggers have no queue; this one waits for a task, as any other trigger of a task.
+    supports_triggerer_queue = True
 
     def __init__(
         self,
@@ -79,51 +82,75 @@ class AepDataflowRunTrigger(BaseTrigger):
             },
         )
 
+    def shared_stream_key(self) -> Hashable:
+        """All who wait in one connection and sandbox share one poll (Airflow 3.3 and later)."""
+        return ("aep-dataflow-runs", self.aep_conn_id, self.sandbox)
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Any]:
+        """Poll for as long as Airflow sees anybody wait. Nothing is broadcast.
+
+        A broadcast would wake a thousand who wait for the sake of one: the poll wakes that one itself.
+        """
+        await _shared_poll(kwargs["aep_conn_id"], kwargs["sandbox"]).run()
+        yield  # never reached, and yet what makes this a stream
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
+        poll = _shared_poll(self.aep_conn_id, self.sandbox)
+        yield self._event(await self._wait(poll))
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        yield TriggerEvent({"version": EVENT_VERSION, **await self._wait()})
+        """The same where Airflow shares no streams: before 3.3, and in ``dag.test()``."""
+        poll = _shared_poll(self.aep_conn_id, self.sandbox)
+        yield self._event(await poll.run_while_waiting(self._wait(poll)))
 
-    async def _wait(self) -> dict[str, Any]:
-        """Look until the runs have finished, the deadline passes, or waiting cannot help any more."""
-        told, asked = "nothing yet", self.asked_to_wait
-        for look in count(1):
-            if (left := self.deadline - time.time()) <= 0:
-                break
-            # Pausing comes first: the sensor has just looked, and a trigger that fires while its task is
-            # still being put to sleep can confuse the scheduler.
-            pause = max(self.poll_interval * random.uniform(0.9, 1.1), asked)
-            await asyncio.sleep(min(pause, left))
-            try:
-                # Now and then, and at the last look, it also asks why there is no run: a dataflow that was
-                # deleted ends the wait, and a disabled one is what the timeout will tell of.
-                ask_why = pause >= left or look % LOOKS_UNTIL_WHY == 0
-                patience = max(self.deadline - time.time(), LAST_LOOK_SECONDS)
-                sighting = await asyncio.wait_for(self._look(ask_why=ask_why), patience)
-            except TimeoutError:
-                told = "the service gave no answer in time"
-                continue
-            except AepError as error:
-                return {"status": "error", "error": error_to_json(error)}
-            except Exception as error:  # e.g. a connection that the triggerer cannot read
-                told = f"{type(error).__name__}: {error}"
-                return {"status": "error", "error": error_to_json(AepError(told))}
-            if sighting.finished:
-                return {"status": "finished", "runs": [dict(run.raw) for run in sighting.runs]}
-            told, asked = sighting.told, sighting.wait_seconds
-            self.log.info("Dataflow %s: %s", self.dataflow_id, told)
-        return {"status": "timeout", "last_seen": told}
+    async def on_kill(self) -> None:
+        """The wait ends; the dataflow and its run, which Adobe schedules, are left alone."""
+        self.log.info("The wait for dataflow %s was ended; its runs go on at Adobe", self.dataflow_id)
 
-    async def _look(self, *, ask_why: bool) -> Sighting:
+    def _event(self, ending: dict[str, Any]) -> TriggerEvent:
+        return TriggerEvent({"version": EVENT_VERSION, **ending})
+
+    async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
         from airflow_provider_aep.flowservice.schedule import parse_moment
-        from airflow_provider_aep.hooks import AepHook
-        from airflow_provider_aep.monitoring.poll import look_for_runs
+        from airflow_provider_aep.monitoring.watch import Wait
 
         before = self.started_before
-        exchange = look_for_runs(
-            self.dataflow_id,
-            now=datetime.now(tz=UTC),
-            started_after=parse_moment("started_after", self.started_after),
-            started_before=parse_moment("started_before", before) if before else None,
-            expected=self.expected_runs,
-            ask_why=ask_why,
+        try:
+            wait = Wait(
+                dataflow_id=check_id("dataflow_id", self.dataflow_id),
+                started_after=parse_moment("started_after", self.started_after),
+                started_before=parse_moment("started_before", before) if before else None,
+                expected=self.expected_runs,
+            )
+        except AepError as error:
+            return {"status": "error", "error": error_to_json(error)}
+        return await poll.wait(
+            wait,
+            deadline=self.deadline,
+            interval=self.poll_interval,
+            first_pause=self.asked_to_wait,
+            tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
         )
-        return await AepHook(self.aep_conn_id, sandbox=self.sandbox).arun(exchange)
+
+
+# By event loop, as Airflow runs some triggers in loops of their own.
+_polls: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str | None], SharedPoll]]
+_polls = WeakKeyDictionary()
+
+
+def _shared_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
+    """The one poll of a connection and sandbox in this event loop."""
+    from airflow_provider_aep.monitoring.shared_poll import SharedPoll
+
+    def converse(exchange: Exchange[Look]) -> Awaitable[Look]:
+        from airflow_provider_aep.hooks import AepHook
+
+        # A new hook for each look: a connection that was mended is read anew.
+        return AepHook(aep_conn_id, sandbox=sandbox).arun(exchange)
+
+    polls = _polls.setdefault(asyncio.get_running_loop(), {})
+    key = (aep_conn_id, sandbox)
+    if key not in polls:
+        polls[key] = SharedPoll(converse)
+    return polls[key]

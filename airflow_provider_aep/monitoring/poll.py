@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from airflow_provider_aep.errors import AepRateLimitError, AepServerError, AepTransportError
-from airflow_provider_aep.flowservice.dataflows import get_dataflow
+from airflow_provider_aep.errors import AepError, AepRateLimitError, AepServerError, AepTransportError
+from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
 from airflow_provider_aep.monitoring.verdict import all_finished
@@ -51,14 +51,24 @@ def look_for_runs(
     try:
         runs = yield from list_runs(dataflow_id, started_after=started_after, started_before=started_before)
         if not runs and ask_why:
-            told = yield from _why_no_run(dataflow_id, now)
-            return Sighting(told=told)
+            flow = yield from get_dataflow(dataflow_id)
+            return Sighting(told=why_no_run(flow, now))
     except (AepServerError, AepRateLimitError, AepTransportError) as error:
-        asked = getattr(error, "retry_after", None) or 0.0
-        return Sighting(told=f"the service gave no answer: {error}", wait_seconds=asked)
+        return no_answer(error)
+    return sighting_of(runs, expected)
+
+
+def sighting_of(runs: Sequence[DataflowRun], expected: int) -> Sighting:
+    """What runs that were found mean to somebody who waits for so many."""
     return Sighting(
         runs=tuple(runs), finished=all_finished(runs, expected=expected), told=_told(runs, expected)
     )
+
+
+def no_answer(error: AepError) -> Sighting:
+    """A look that found no service, or none that would talk."""
+    asked = getattr(error, "retry_after", None) or 0.0
+    return Sighting(told=f"the service gave no answer: {error}", wait_seconds=asked)
 
 
 def _told(runs: Sequence[DataflowRun], expected: int) -> str:
@@ -68,8 +78,8 @@ def _told(runs: Sequence[DataflowRun], expected: int) -> str:
     return f"{len(runs)} of {expected} expected: {seen}" if expected > 1 else f"run {seen}"
 
 
-def _why_no_run(dataflow_id: str, now: datetime) -> Exchange[str]:
-    flow = yield from get_dataflow(dataflow_id)
+def why_no_run(flow: Dataflow, now: datetime) -> str:
+    """What a dataflow itself tells of a run that has not started."""
     if flow.state == "disabled":
         return f"no run has started yet: dataflow {flow.name!r} is disabled"
     end = flow.schedule.get("endTime")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from airflow_provider_aep.flowservice import exchange
 from airflow_provider_aep.flowservice.connections import (
     create_base_connection,
     create_source_connection,
@@ -17,6 +20,7 @@ from airflow_provider_aep.flowservice.dataflows import create_dataflow
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
 from airflow_provider_aep.flowservice.schedule import parse_schedule
+from airflow_provider_aep.monitoring import shared_poll
 
 
 @pytest.fixture
@@ -69,3 +73,34 @@ def make_dataflow(run, emulator, clock) -> Callable[..., str]:
         return made.id
 
     return make
+
+
+@pytest.fixture
+def poll_moves(clock, monkeypatch) -> Callable[[Callable[[float], object]], None]:
+    """``poll_moves(pass_time)``: the shared poll passes its pauses by the emulator's clock, not by ours."""
+
+    def move(pass_time: Callable[[float], object]) -> None:
+        async def pause(changed: asyncio.Event, seconds: float) -> None:
+            pass_time(seconds)
+            await asyncio.sleep(0)
+
+        async def pause_in_an_exchange(seconds: float) -> None:
+            clock.advance(seconds)
+
+        async def started(poll: Any, waiting: Any) -> Any:
+            # A clock that leaps must not leap before the wait has begun.
+            wait = asyncio.ensure_future(waiting)
+            await asyncio.sleep(0)
+            return await run_while_waiting(poll, wait)
+
+        run_while_waiting = shared_poll.SharedPoll.run_while_waiting
+        loop = {
+            name: getattr(asyncio, name)
+            for name in ("get_running_loop", "Semaphore", "ensure_future", "gather")
+        }
+        monkeypatch.setattr(shared_poll.SharedPoll, "run_while_waiting", started)
+        monkeypatch.setattr(shared_poll, "_pause", pause)
+        monkeypatch.setattr(shared_poll, "time", SimpleNamespace(time=clock))
+        monkeypatch.setattr(exchange, "asyncio", SimpleNamespace(sleep=pause_in_an_exchange, **loop))
+
+    return move

@@ -22,7 +22,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
-from airflow_provider_aep import sensors, triggers
+from airflow_provider_aep import sensors
 from airflow_provider_aep.errors import (
     AepAuthError,
     AepConfigError,
@@ -31,7 +31,6 @@ from airflow_provider_aep.errors import (
     AepRunFailedError,
     AepValidationError,
 )
-from airflow_provider_aep.flowservice import exchange
 from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
 from tests.unit.task_instance import FakeTaskInstance, context_of
@@ -124,25 +123,16 @@ def fire(trigger: Any) -> Any:
 
 
 @pytest.fixture
-def watch(aep, clock, ti, monkeypatch) -> Watch:
+def watch(aep, clock, ti, monkeypatch, poll_moves) -> Watch:
     base = sys.modules[BaseSensorOperator.__module__]
     watch = Watch(ti, clock, base)
 
-    async def asleep(seconds: float) -> None:
-        watch.pass_time(seconds)
-
-    async def asleep_in_an_exchange(seconds: float) -> None:
-        clock.advance(seconds)
-
-    loops = {"get_running_loop": asyncio.get_running_loop}
     monkeypatch.setattr(base, "time", SimpleNamespace(sleep=watch.pass_time, monotonic=clock))
     monkeypatch.setattr(base, "timezone", SimpleNamespace(utcnow=watch.now))
     if hasattr(base, "_orig_start_date"):  # Airflow 2 asks the database
         monkeypatch.setattr(base, "_orig_start_date", lambda **_: ti.first_look)
     monkeypatch.setattr(sensors, "time", SimpleNamespace(time=clock))
-    monkeypatch.setattr(triggers, "time", SimpleNamespace(time=clock))
-    monkeypatch.setattr(triggers, "asyncio", SimpleNamespace(sleep=asleep, wait_for=asyncio.wait_for))
-    monkeypatch.setattr(exchange, "asyncio", SimpleNamespace(sleep=asleep_in_an_exchange, **loops))
+    poll_moves(watch.pass_time)
     return watch
 
 
@@ -480,7 +470,7 @@ def test_a_credential_that_is_refused_while_waiting_keeps_its_class(aep, watch, 
     assert "View Destinations" in outcome.told
 
 
-@each_mode
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
 def test_a_client_secret_that_is_revoked_while_waiting_keeps_its_class(aep, watch, nightly, mode):
     def revoke() -> None:
         aep.expire_tokens()
@@ -490,6 +480,29 @@ def test_a_client_secret_that_is_revoked_while_waiting_keeps_its_class(aep, watc
     assert type(outcome.error) is AepAuthError
     assert "client secret" in outcome.told
     assert aep.client_secret not in outcome.told
+
+
+def test_a_client_secret_that_is_revoked_while_many_are_deferred_fails_none_before_its_time(
+    aep, watch, nightly
+):
+    secret = aep._gateway._client_secret
+
+    def revoke() -> None:
+        aep.expire_tokens()
+        aep._gateway._client_secret = "rotated"
+
+    def mend() -> None:
+        aep._gateway._client_secret = secret
+
+    given = {"dataflow_id": nightly(), "started_after": watch.now()}
+    mended = watch("deferrable", between=[revoke, lambda: None, mend], **given)
+    assert mended.state == "success"
+    never_mended = watch(
+        "deferrable", **{**given, "started_after": watch.now() + timedelta(days=9)}, between=[revoke]
+    )
+    assert isinstance(never_mended.error, AirflowSensorTimeout)
+    assert "client secret" in never_mended.told
+    assert aep.client_secret not in never_mended.told
 
 
 @each_mode
@@ -540,7 +553,7 @@ def test_a_connection_that_breaks_while_deferred_is_told(aep, watch, nightly, mo
         started_after=watch.now(),
         between=[lambda: monkeypatch.delenv("AIRFLOW_CONN_AEP_DEFAULT")],
     )
-    assert isinstance(outcome.error, AepError)
+    assert isinstance(outcome.error, AirflowSensorTimeout)
     assert "aep_default" in outcome.told
 
 

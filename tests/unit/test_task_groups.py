@@ -77,13 +77,12 @@ def test_the_arguments_reach_the_task_that_they_belong_to():
         "started_after": "{{ ds }}",
         "started_before": "{{ next_ds }}",
         "expected_runs": 2,
-        "on_failed": "warn",
-        "on_partial": "fail",
-        "on_zero_records": "fail",
         "deferrable": True,
         "poke_interval": 7,
         "timeout": 99,
     }
+    choices = {"on_failed": "warn", "on_partial": "fail", "on_zero_records": "fail"}
+    assert {name: export.wait.policy[name] for name in choices} == choices
     assert {name: getattr(export.wait, name) for name in wanted} == wanted
     assert export.ensure.sandbox == "dev"
     assert export.tooltip == "CRM, every night"
@@ -110,8 +109,9 @@ def test_arguments_that_are_not_given_come_from_the_default_args(of):
         other = AepExportTaskGroup("other", spec=SPEC, aep_conn_id="aep_other", expected_runs=1, **given)
     for name in ("aep_conn_id", "sandbox", "allow_replace", "rotate_credentials", "rollback_on_failure"):
         assert getattr(export.ensure, name) == defaults[name]
-    for name in ("aep_conn_id", "expected_runs", "on_partial", "started_after", "deferrable"):
+    for name in ("aep_conn_id", "expected_runs", "started_after", "deferrable"):
         assert getattr(export.wait, name) == defaults[name]
+    assert export.wait.policy["on_partial"] == "fail"
     waited: Any = export.wait
     assert (waited.sandbox.operator, waited.sandbox.key) == (export.ensure, "sandbox")
     assert (other.ensure.aep_conn_id, other.wait.aep_conn_id) == ("aep_other", "aep_other")

@@ -5,12 +5,10 @@ import json
 import time
 from datetime import timedelta
 from pkgutil import resolve_name
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_aep import triggers
 from airflow_provider_aep.errors import (
     AepAmbiguousNameError,
     AepAuthError,
@@ -28,32 +26,24 @@ from airflow_provider_aep.errors import (
     error_from_json,
     error_to_json,
 )
-from airflow_provider_aep.flowservice import exchange
 from airflow_provider_aep.flowservice.dataflows import delete_dataflow
+from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.monitoring import shared_poll
 from airflow_provider_aep.triggers import EVENT_VERSION, AepDataflowRunTrigger
 
 HOUR = 3600.0
 
 
 @pytest.fixture
-def pauses(aep, clock, monkeypatch) -> list[float]:
-    """The trigger's pauses, in which the emulator's clock moves instead of ours."""
+def pauses(aep, clock, poll_moves) -> list[float]:
+    """The poll's pauses, in which the emulator's clock moves instead of ours."""
     taken: list[float] = []
 
-    async def asleep(seconds: float) -> None:
+    def pause(seconds: float) -> None:
         taken.append(seconds)
         clock.advance(seconds)
 
-    async def asleep_in_an_exchange(seconds: float) -> None:
-        clock.advance(seconds)
-
-    monkeypatch.setattr(triggers, "time", SimpleNamespace(time=clock))
-    monkeypatch.setattr(triggers, "asyncio", SimpleNamespace(sleep=asleep, wait_for=asyncio.wait_for))
-    monkeypatch.setattr(
-        exchange,
-        "asyncio",
-        SimpleNamespace(sleep=asleep_in_an_exchange, get_running_loop=asyncio.get_running_loop),
-    )
+    poll_moves(pause)
     return taken
 
 
@@ -101,18 +91,14 @@ def test_it_carries_names_of_connections_and_no_secret(aep, trigger, pauses):
         assert secret not in f"{waiting.serialize()}{waiting!r}{vars(waiting)}"
 
 
-def test_it_pauses_before_its_first_look(aep, trigger, pauses):
-    waiting = trigger()
-    wait = waiting.run()
-
-    async def up_to_the_first_pause() -> None:
-        asked_before = len(aep.log)
-        triggers.asyncio.sleep = lambda seconds: asyncio.Event().wait()
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(anext(wait), 0.05)
-        assert len(aep.log) == asked_before
-
-    asyncio.run(up_to_the_first_pause())
+def test_it_pauses_before_its_first_look(aep, trigger, pauses, clock):
+    began, asked_before = clock(), len(aep.log)
+    waiting = trigger(deadline=clock() + 100)
+    asked_before = len(aep.log)
+    events(waiting)
+    assert len(aep.log) > asked_before
+    assert pauses[0] >= 54
+    assert clock() >= began + 54
 
 
 def test_it_fires_once_with_the_run_as_the_service_told_it(aep, trigger, pauses):
@@ -131,10 +117,10 @@ def test_a_run_that_failed_is_news_like_any_other(aep, trigger, pauses):
     assert event["runs"][0]["metrics"]["statusSummary"]["status"] == "failed"
 
 
-def test_the_pauses_are_the_interval_give_or_take_a_tenth(trigger, pauses):
+def test_the_pauses_are_the_interval_or_a_little_less(trigger, pauses):
     events(trigger(poll_interval=100.0))
     assert len(pauses) > 30
-    assert all(90 <= pause <= 110 for pause in pauses)
+    assert all(90 <= pause <= 100 for pause in pauses)
     assert len(set(pauses)) > 20  # many sensors spread
 
 
@@ -151,10 +137,21 @@ def test_at_the_deadline_it_tells_what_it_saw_last(aep, trigger, pauses, clock):
     assert clock() == pytest.approx(waiting.deadline)
 
 
-def test_a_deadline_that_passed_while_the_triggerer_was_down_ends_the_wait_at_once(trigger, pauses, clock):
+def test_a_deadline_that_passed_while_the_triggerer_was_down_ends_the_wait_with_one_look(
+    trigger, pauses, clock
+):
     (event,) = events(trigger(deadline=clock() - 1))
-    assert (event["status"], event["last_seen"]) == ("timeout", "nothing yet")
+    assert (event["status"], event["last_seen"]) == ("timeout", "no run has started yet")
     assert pauses == []
+
+
+def test_a_run_that_ended_while_the_triggerer_was_down_is_still_news_after_the_deadline(
+    trigger, pauses, clock
+):
+    waiting = trigger(deadline=clock() + 2 * HOUR)
+    clock.advance(3 * HOUR)
+    (event,) = events(waiting)
+    assert event["status"] == "finished"
 
 
 def test_a_dataflow_that_is_deleted_while_it_is_waited_for_ends_the_wait(aep, trigger, pauses, run):
@@ -162,17 +159,17 @@ def test_a_dataflow_that_is_deleted_while_it_is_waited_for_ends_the_wait(aep, tr
     run(delete_dataflow(waiting.dataflow_id))
     (event,) = events(waiting)
     assert event["error"]["class"] == "AepNotFoundError"
-    assert len(pauses) == triggers.LOOKS_UNTIL_WHY
+    assert len(pauses) == shared_poll.LOOKS_UNTIL_WHY
 
 
 def test_a_look_that_hangs_does_not_outlast_the_deadline(aep, trigger, pauses, monkeypatch, clock):
-    async def hang(**_: Any) -> None:
+    async def hang(hook: Any, exchange: Any) -> None:
         clock.advance(2 * HOUR)
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(triggers, "LAST_LOOK_SECONDS", 0.01)
-    waiting = trigger(deadline=clock() + 60)
-    monkeypatch.setattr(waiting, "_look", hang)
+    waiting = trigger(deadline=clock() + 0.2)
+    monkeypatch.setattr(shared_poll, "LAST_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(AepHook, "arun", hang)
     (event,) = events(waiting)
     assert (event["status"], event["last_seen"]) == ("timeout", "the service gave no answer in time")
 
@@ -231,17 +228,24 @@ def test_what_no_waiting_mends_is_told_with_its_class(aep, trigger, pauses, stat
     assert again.status == status
 
 
-def test_an_error_that_nobody_expected_is_news_and_no_crash(trigger, pauses, monkeypatch):
+def test_a_login_that_is_refused_for_a_while_ends_no_wait(aep, trigger, pauses):
+    waiting = trigger()
+    aep.expire_tokens()
+    aep.fail_next(400, times=3, match="/ims/token")
+    (event,) = events(waiting)
+    assert event["status"] == "finished"
+
+
+def test_a_connection_that_cannot_be_read_is_told_at_the_timeout(trigger, pauses, monkeypatch):
     waiting = trigger()
     monkeypatch.delenv("AIRFLOW_CONN_AEP_DEFAULT")
     (event,) = events(waiting)
-    assert event["status"] == "error"
-    assert "aep_default" in str(error_from_json(event["error"]))
+    assert event["status"] == "timeout"
+    assert "aep_default" in event["last_seen"]
 
 
-def test_being_cancelled_ends_it_without_an_event(trigger, pauses, monkeypatch):
-    async def cancelled() -> list[Any]:
-        monkeypatch.setattr(triggers, "asyncio", asyncio)
+def test_being_cancelled_ends_it_without_an_event_and_ends_the_poll(aep, trigger):
+    async def cancelled() -> tuple[list[Any], int]:
         seen: list[Any] = []
 
         async def run() -> None:
@@ -252,33 +256,10 @@ def test_being_cancelled_ends_it_without_an_event(trigger, pauses, monkeypatch):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        return seen
+        await asyncio.sleep(0.01)
+        return seen, len(asyncio.all_tasks())
 
-    assert asyncio.run(cancelled()) == []
-
-
-def test_twenty_triggers_do_not_hold_up_the_loop(trigger, pauses):
-    waiting = trigger()
-
-    async def together() -> float:
-        loop = asyncio.get_running_loop()
-        longest, before, going = 0.0, loop.time(), True
-
-        async def beat() -> None:
-            nonlocal longest, before
-            while going:
-                before = loop.time()
-                await asyncio.sleep(0.005)
-                longest = max(longest, loop.time() - before - 0.005)
-
-        heart = asyncio.create_task(beat())
-        looks = await asyncio.gather(*(waiting._look(ask_why=True) for _ in range(20)))
-        going = False
-        await heart
-        assert len(looks) == 20
-        return longest
-
-    assert asyncio.run(together()) < 0.25  # a whole look takes milliseconds; a blocked loop would show
+    assert asyncio.run(cancelled()) == ([], 1)
 
 
 API = {"doing": "GET /runs", "message": "no", "code": "FLOW-1-2", "request_id": "r", "hint": "Look."}

@@ -1,0 +1,51 @@
+"""What a dataflow did before, for verdicts that compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, list_entities
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.validation import check_id
+from airflow_provider_aep.monitoring.verdict import History, RunPolicy
+
+
+def read_history(dataflow_id: str, *, before: datetime, policy: RunPolicy) -> Exchange[History]:
+    """The finished runs of a dataflow that started earlier than a moment, as many as the policy looks at.
+
+    Read page by page: a dataflow with many empty runs may hold those that exported something further back.
+    """
+    check_id("dataflow_id", dataflow_id)
+    more = False
+
+    def enough(found: list[Mapping[str, Any]]) -> bool:
+        # Asked only where the service has another page.
+        nonlocal more
+        more = _suffices(_earlier(found, dataflow_id, before), policy)
+        return more
+
+    found = yield from list_entities(
+        "/runs",
+        [("property", f"flowId=={dataflow_id}"), ("orderby", "-createdAt")],
+        page_size=min(LARGEST_PAGE, 2 * max(policy.history, policy.zero_streak)),
+        enough=enough,
+    )
+    return History(runs=tuple(_earlier(found, dataflow_id, before)), complete=not more)
+
+
+def _earlier(found: list[Mapping[str, Any]], dataflow_id: str, before: datetime) -> list[DataflowRun]:
+    return [
+        run
+        for run in map(DataflowRun.from_api, found)
+        if run.dataflow_id == dataflow_id and run.finished and run.started_at and run.started_at < before
+    ]
+
+
+def _suffices(runs: list[DataflowRun], policy: RunPolicy) -> bool:
+    """Whether older runs could not change a verdict any more, or are too far back to matter."""
+    full = sum(1 for run in runs if run.records_out)
+    # One more than the usual is made of, so that the first, full export is not taken for a usual one.
+    return full > policy.history or len(runs) >= LARGEST_PAGE

@@ -1,0 +1,218 @@
+"""One poll for all who wait for runs of one connection and sandbox, in one process.
+
+Whoever waits sleeps until there is news of its own: a look at a thousand dataflows wakes the few that have
+finished. The poll asks for all at once (see ``watch``), and each as often as it wishes, or up to twice as
+often, so that those who joined at different moments end up in the same requests.
+
+Nothing that goes wrong in the poll ends a wait: it is told, and tried again. What is wrong with one dataflow
+ends the waits for that dataflow alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_aep.errors import AepError, error_to_json
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.monitoring.poll import Sighting
+from airflow_provider_aep.monitoring.watch import Look, Wait, look_for_many
+
+# Whoever is due within this share of its interval is looked after along with those who are due now.
+EARLY = 0.5
+LOOKS_UNTIL_WHY = 10
+# The look at a deadline itself may take this long; Airflow's own timeout of the task comes later.
+LAST_LOOK_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Waiter:
+    wait: Wait
+    deadline: float
+    interval: float
+    due: float
+    ended: asyncio.Future[dict[str, Any]]
+    tell: Callable[[str], object]
+    told: str = "nothing yet"
+    looks: int = 0
+    # Its log lines belong to the task that waits, and not to the one that polls.
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
+
+    def end(self, ending: dict[str, Any]) -> None:
+        if not self.ended.done():
+            self.ended.set_result(ending)
+
+
+class SharedPoll:
+    """The poll of one connection and sandbox; belongs to one event loop.
+
+    :param converse: carries out an exchange without holding up the loop, as ``AepHook.arun`` does.
+    :param observe: told after each look: how many waited, how long it took in seconds, whether it failed.
+    """
+
+    def __init__(
+        self,
+        converse: Callable[[Exchange[Look]], Awaitable[Look]],
+        *,
+        observe: Callable[[int, float, bool], object] = lambda waiters, seconds, failed: None,
+    ) -> None:
+        self._converse, self._observe = converse, observe
+        self._waiters: set[_Waiter] = set()
+        self._changed = asyncio.Event()
+        self._next = float("inf")
+        self._alone = False
+        self._trouble = ""
+        self._task: asyncio.Task[None] | None = None
+
+    async def wait(
+        self,
+        wait: Wait,
+        *,
+        deadline: float,
+        interval: float,
+        first_pause: float = 0.0,
+        tell: Callable[[str], object] = lambda told: None,
+    ) -> dict[str, Any]:
+        """How a wait ended: ``finished`` with the ``runs``, ``timeout``, or ``error``; as plain JSON.
+
+        Somebody must ``run`` the poll.
+
+        :param deadline: when to give up, in epoch seconds.
+        :param interval: seconds between two looks, at most.
+        :param first_pause: at least so long until the first look.
+        :param tell: told what was seen, whenever that is something new.
+        """
+        now = time.time()
+        waiter = _Waiter(
+            wait=wait,
+            deadline=deadline,
+            interval=interval,
+            due=min(now + max(interval * _jitter(), first_pause), deadline),
+            ended=asyncio.get_running_loop().create_future(),
+            tell=tell,
+        )
+        self._waiters.add(waiter)
+        if waiter.due < self._next:
+            self._changed.set()
+        try:
+            return await waiter.ended
+        finally:
+            self._waiters.discard(waiter)
+
+    async def run(self) -> None:
+        """Look after all who wait, until cancelled."""
+        while True:
+            self._changed.clear()
+            self._next = min((waiter.due for waiter in self._waiters), default=float("inf"))
+            pause = self._next - time.time()
+            if pause <= 0:
+                await self._look_after_those_due()
+                continue
+            await _pause(self._changed, pause)
+
+    async def run_while_waiting(self, waiting: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+        """Await a wait, and see to it that the poll runs as long as anybody waits."""
+        if self._task is None or self._task.done():
+            # In a context of its own: what it logs belongs to no one task.
+            self._task = asyncio.create_task(self.run(), context=contextvars.Context())
+        try:
+            return await waiting
+        finally:
+            if not self._waiters and self._task is not None:
+                self._task.cancel()
+                self._task = None
+
+    async def _look_after_those_due(self) -> None:
+        start = time.time()
+        due = [each for each in self._waiters if each.due - start <= EARLY * each.interval]
+        failed = False
+        try:
+            seen = await self._look(due, start)
+        except Exception as error:
+            # For instance a connection that cannot be read just now.
+            failed = True
+            told = f"the poll failed and goes on: {type(error).__name__}: {error}"
+            seen = [Sighting(told=told)] * len(due)
+            if told != self._trouble:  # not once a minute for as long as it lasts
+                log.warning("AEP: %s", told)
+            self._trouble = told
+        else:
+            self._trouble = ""
+        end = time.time()
+        self._observe(len(self._waiters), end - start, failed)
+        jitter = _jitter()
+        for waiter, sighting in zip(due, seen, strict=True):
+            self._settle(waiter, sighting, start, end, jitter)
+
+    async def _look(self, due: Sequence[_Waiter], now: float) -> Sequence[Sighting | AepError]:
+        for waiter in due:
+            waiter.looks += 1
+        # Now and then, and at the last look, it also asks why there is no run: a dataflow that was deleted
+        # ends the wait, and a disabled one is what the timeout will tell of.
+        ask_why = {
+            at
+            for at, waiter in enumerate(due)
+            if _is_last(waiter, now) or waiter.looks % LOOKS_UNTIL_WHY == 0
+        }
+        exchange = look_for_many(
+            [waiter.wait for waiter in due],
+            now=datetime.fromtimestamp(now, tz=UTC),
+            ask_why=ask_why,
+            alone=self._alone,
+        )
+        patience = max(min(waiter.deadline for waiter in due) - now, LAST_LOOK_SECONDS)
+        try:
+            look = await asyncio.wait_for(self._converse(exchange), patience)
+        except TimeoutError:
+            return [Sighting(told="the service gave no answer in time")] * len(due)
+        if look.refusal is not None:
+            self._alone = True
+            log.warning(
+                "AEP: the service takes no list of dataflows in one request (%s); from now on each is asked "
+                "for alone",
+                look.refusal,
+            )
+        return look.seen
+
+    def _settle(
+        self, waiter: _Waiter, seen: Sighting | AepError, start: float, end: float, jitter: float
+    ) -> None:
+        if isinstance(seen, AepError):
+            waiter.end({"status": "error", "error": error_to_json(seen)})
+        elif seen.finished:
+            waiter.end({"status": "finished", "runs": [dict(run.raw) for run in seen.runs]})
+        else:
+            if seen.told != waiter.told:
+                waiter.told = seen.told
+                waiter.context.run(waiter.tell, seen.told)
+            if _is_last(waiter, start):
+                waiter.end({"status": "timeout", "last_seen": seen.told})
+            # Counted from the start of a look, save where looking itself takes long.
+            usual = max(start + waiter.interval * jitter, end + waiter.interval * EARLY)
+            waiter.due = min(max(usual, end + seen.wait_seconds), max(waiter.deadline, end))
+
+
+async def _pause(changed: asyncio.Event, seconds: float) -> None:
+    """Until somebody joins who is due earlier, or so long; for ever where nobody waits."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(changed.wait(), None if seconds == float("inf") else seconds)
+
+
+def _is_last(waiter: _Waiter, start: float) -> bool:
+    # A loop's timer may ring a little early.
+    return waiter.deadline <= start + 0.05
+
+
+def _jitter() -> float:
+    """So that the polls of many processes spread; never later than asked for."""
+    return random.uniform(0.9, 1.0)

@@ -1,0 +1,130 @@
+"""Looking for the runs of many dataflows at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_aep.errors import AepAuthError, AepNotFoundError
+from airflow_provider_aep.flowservice.dataflows import delete_dataflow
+from airflow_provider_aep.monitoring.watch import Wait, look_for_many
+
+
+@pytest.fixture
+def flows(make_dataflow, emulator) -> list[str]:
+    made = [make_dataflow(f"export {number}") for number in range(5)]
+    emulator.log.clear()
+    return made
+
+
+@pytest.fixture
+def look(run, now):
+    """``look(flows)``: what a look sees for one wait on each."""
+
+    def look(dataflow_ids, *, alone=False, ask_why=(), **window):
+        waits = [Wait(dataflow_id=each, **{"started_after": now, **window}) for each in dataflow_ids]
+        return run(look_for_many(waits, now=now, ask_why=ask_why, alone=alone))
+
+    return look
+
+
+def asked(emulator):
+    return [f"{request.method} {request.path}" for request in emulator.log if "/ims/" not in request.path]
+
+
+def test_one_request_asks_for_all(look, emulator, clock, flows):
+    clock.advance(3600 + 1800)
+    emulator.log.clear()
+    seen = look(flows).seen
+    assert asked(emulator) == ["GET /runs"]
+    assert all(each.finished for each in seen)
+    assert [each.runs[0].dataflow_id for each in seen] == flows
+
+
+def test_two_that_wait_for_one_dataflow_each_get_their_window(run, now, clock, flows):
+    clock.advance(5 * 3600)
+    waits = [
+        Wait(dataflow_id=flows[0], started_after=now, started_before=now + timedelta(hours=2)),
+        Wait(dataflow_id=flows[0], started_after=now + timedelta(hours=2)),
+        Wait(dataflow_id=flows[1], started_after=now, expected=2),
+    ]
+    first, second, both = run(look_for_many(waits, now=now)).seen
+    assert first.runs[0].id != second.runs[0].id
+    assert len(both.runs) == 2
+
+
+def test_more_than_a_hundred_dataflows_are_asked_for_in_batches(look, emulator, make_dataflow):
+    flows = [make_dataflow(f"export {number}") for number in range(130)]
+    emulator.log.clear()
+    seen = look(flows).seen
+    assert [each.told for each in seen] == ["no run has started yet"] * 130
+    assert asked(emulator) == ["GET /runs"] * 2
+
+
+def test_reading_stops_where_every_wait_has_a_run_under_way(look, emulator, clock, now, flows, monkeypatch):
+    for flow in flows:
+        emulator.script_runs(flow, ["success", "in_progress"])
+    clock.advance(4 * 3600 + 60)
+    monkeypatch.setattr("airflow_provider_aep.flowservice.runs.LARGEST_PAGE", len(flows))
+    emulator.log.clear()
+    seen = look(flows, started_after=now - timedelta(days=10)).seen
+    assert not any(each.finished for each in seen)
+    assert asked(emulator) == ["GET /runs"]
+    assert len(emulator.entities("runs")) == 2 * len(flows)
+
+
+def test_a_service_that_takes_no_list_is_asked_for_each_alone_and_says_so(look, emulator, clock, flows):
+    clock.advance(3600 + 1800)
+    emulator.fail_next(400, match="GET /runs")
+    emulator.log.clear()
+    found = look(flows)
+    assert found.refusal is not None
+    assert found.refusal.status == 400
+    assert all(each.finished for each in found.seen)
+    assert asked(emulator) == ["GET /runs"] * (1 + len(flows))
+
+
+def test_where_it_is_known_to_take_no_list_none_is_tried(look, emulator, flows):
+    found = look(flows, alone=True)
+    assert found.refusal is None
+    assert asked(emulator) == ["GET /runs"] * len(flows)
+
+
+def test_a_dataflow_that_is_deleted_ends_only_the_wait_for_it(look, run, emulator, flows):
+    run(delete_dataflow(flows[2]))
+    seen = look(flows, ask_why=range(5)).seen
+    assert isinstance(seen[2], AepNotFoundError)
+    assert [each.told for each in seen if each is not seen[2]] == ["no run has started yet"] * 4
+
+
+def test_a_dataflow_that_is_forbidden_ends_only_the_wait_for_it(look, emulator, clock, flows):
+    clock.advance(3600 + 1800)
+    emulator.fail_next(403, times=2, match="GET /runs")  # the list, and then the first of them alone
+    seen = look(flows).seen
+    forbidden = [each for each in seen if isinstance(each, AepAuthError)]
+    assert len(forbidden) == 1
+    assert sum(1 for each in seen if not isinstance(each, AepAuthError) and each.finished) == 4
+
+
+def test_a_permission_that_is_missing_for_all_ends_no_wait(look, emulator, flows):
+    emulator.fail_next(403, times=20, match="GET /runs")
+    seen = look(flows).seen
+    assert all("no answer" in each.told for each in seen)
+
+
+@pytest.mark.parametrize("fault", [429, 503])
+def test_a_service_that_is_down_is_what_was_seen(look, emulator, flows, fault):
+    emulator.fail_next(fault, times=50, match="GET /runs")
+    assert all("no answer" in each.told for each in look(flows).seen)
+
+
+def test_why_there_is_no_run_takes_one_request_more(look, run, emulator, make_dataflow, flows):
+    seen = look(flows, ask_why=range(5)).seen
+    assert asked(emulator) == ["GET /runs", "GET /flows"]
+    assert {each.told for each in seen} == {"no run has started yet"}
+
+
+def test_nobody_waits_for_nothing(look, emulator):
+    assert look([]).seen == []
+    assert asked(emulator) == []
