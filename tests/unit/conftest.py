@@ -81,6 +81,8 @@ def poll_moves(clock, monkeypatch) -> Callable[[Callable[[float], object]], None
 
     def move(pass_time: Callable[[float], object]) -> None:
         async def pause(changed: asyncio.Event, seconds: float) -> None:
+            if seconds == float("inf"):
+                await changed.wait()
             pass_time(seconds)
             await asyncio.sleep(0)
 

@@ -1,0 +1,189 @@
+"""One poll for all who wait in one connection and sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flowservice.dataflows import delete_dataflow
+from airflow_provider_aep.monitoring import shared_poll
+from airflow_provider_aep.monitoring.shared_poll import SharedPoll
+from airflow_provider_aep.monitoring.watch import Wait
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def together(run, clock, now, emulator, poll_moves):
+    """``together((flow, {...}), ...)``: all wait at once, the clock leaps; how each wait ended."""
+
+    def all_wait(*waits: tuple[str, dict[str, Any]], poll: SharedPoll | None = None, during=lambda: None):
+        def pass_time(seconds: float) -> None:
+            clock.advance(seconds)
+            during()
+
+        poll_moves(pass_time)
+
+        async def converse(exchange):
+            return run(exchange)
+
+        async def scene():
+            shared = poll or SharedPoll(converse)
+            waiting = [
+                asyncio.ensure_future(
+                    shared.wait(
+                        Wait(
+                            dataflow_id=flow,
+                            started_after=given.pop("started_after", now),
+                            expected=given.pop("expected", 1),
+                        ),
+                        **{"deadline": clock() + 5 * HOUR, "interval": 60.0, **given},
+                    )
+                )
+                for flow, given in waits
+            ]
+            await asyncio.sleep(0)
+            task = asyncio.ensure_future(shared.run())
+            ends = await asyncio.gather(*waiting)
+            task.cancel()
+            return ends
+
+        emulator.log.clear()
+        return asyncio.run(scene())
+
+    return all_wait
+
+
+def looks(emulator) -> int:
+    return sum(1 for request in emulator.log if request.path == "/runs")
+
+
+def test_fifty_that_wait_cost_one_request_a_look(together, emulator, make_dataflow):
+    flows = [make_dataflow(f"export {number}") for number in range(50)]
+    ends = together(*((flow, {}) for flow in flows))
+    assert {end["status"] for end in ends} == {"finished"}
+    assert [end["runs"][0]["flowId"] for end in ends] == flows
+    assert looks(emulator) < 80  # a look a minute, for an hour and the length of a run
+
+
+def test_each_is_looked_after_as_often_as_it_asked(together, emulator, clock, make_dataflow):
+    emulator.script_runs(None, ["in_progress"])
+    often, rarely = make_dataflow("often"), make_dataflow("rarely")
+    end = clock() + HOUR
+    together(
+        (often, {"interval": 60.0, "deadline": end}),
+        (rarely, {"interval": 600.0, "deadline": end}),
+    )
+    asked = [
+        next(value for name, value in request.query if name == "property")
+        for request in emulator.log
+        if request.path == "/runs"
+    ]
+    assert 58 <= sum(often in each for each in asked) <= 70
+    assert 6 <= sum(rarely in each for each in asked) <= 20
+    assert len(asked) <= 71  # whoever asks rarely comes along with the other
+
+
+def test_who_joined_at_another_moment_soon_shares_the_same_requests(together, emulator, clock, make_dataflow):
+    emulator.script_runs(None, ["in_progress"])
+    end = clock() + HOUR
+    flows = [make_dataflow(f"export {number}") for number in range(6)]
+    together(*((flow, {"deadline": end, "first_pause": 60.0 + 9 * at}) for at, flow in enumerate(flows)))
+    assert looks(emulator) < 80  # and not 6 times 60
+
+
+def test_a_dataflow_that_is_deleted_ends_only_the_wait_for_it(together, run, emulator, make_dataflow):
+    flows = [make_dataflow(f"export {number}") for number in range(3)]
+    run(delete_dataflow(flows[1]))
+    ends = together(*((flow, {}) for flow in flows))
+    assert [end["status"] for end in ends] == ["finished", "error", "finished"]
+    assert ends[1]["error"]["class"] == "AepNotFoundError"
+
+
+def test_a_refused_list_is_told_once_and_never_tried_again(together, emulator, make_dataflow, caplog):
+    flows = [make_dataflow(f"export {number}") for number in range(3)]
+    emulator.fail_next(400, match="GET /runs")
+    with caplog.at_level(logging.WARNING):
+        ends = together(*((flow, {}) for flow in flows))
+    assert {end["status"] for end in ends} == {"finished"}
+    assert sum("takes no list of dataflows" in record.message for record in caplog.records) == 1
+    lists = [
+        request
+        for request in emulator.log
+        if request.path == "/runs"
+        and "," in str(request.query)
+        and any(name == "property" and "," in value for name, value in request.query)
+    ]
+    assert len(lists) == 1
+
+
+def test_a_service_that_is_down_for_a_while_ends_no_wait(together, emulator, make_dataflow):
+    flows = [make_dataflow(f"export {number}") for number in range(3)]
+    emulator.fail_next(503, times=200, match="GET /runs")
+    assert {end["status"] for end in together(*((flow, {}) for flow in flows))} == {"finished"}
+
+
+def test_a_fault_in_the_poll_itself_ends_no_wait(together, run, emulator, make_dataflow, monkeypatch, caplog):
+    flows = [make_dataflow(f"export {number}") for number in range(3)]
+    look_for_many, failures = shared_poll.look_for_many, iter([True] * 5)
+
+    def broken(*given: Any, **more: Any) -> Any:
+        if next(failures, False):
+            raise RuntimeError("boom")
+        return look_for_many(*given, **more)
+
+    monkeypatch.setattr(shared_poll, "look_for_many", broken)
+    with caplog.at_level(logging.WARNING):
+        ends = together(*((flow, {}) for flow in flows))
+    assert {end["status"] for end in ends} == {"finished"}
+    assert sum("boom" in record.message for record in caplog.records) == 1
+
+
+def test_the_last_look_at_each_deadline_tells_why(together, clock, now, make_dataflow, run):
+    from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
+
+    flow = make_dataflow("nightly")
+    run(set_dataflow_state(flow, "disabled"))
+    early, late = together(
+        (flow, {"deadline": clock() + 100}), (flow, {"deadline": clock() + 1000, "interval": 333.0})
+    )
+    assert (
+        early
+        == late
+        == {
+            "status": "timeout",
+            "last_seen": "no run has started yet: dataflow 'nightly' is disabled",
+        }
+    )
+    assert clock() >= now.timestamp() + 1000
+
+
+def test_what_is_seen_is_told_when_it_is_new(together, clock, emulator, make_dataflow):
+    emulator.script_runs(None, ["in_progress"])
+    told: list[str] = []
+    together((make_dataflow("nightly"), {"deadline": clock() + 2 * HOUR, "tell": told.append}))
+    assert len(told) == 2
+    assert told[0] == "no run has started yet"
+    assert told[1].endswith(" processing")
+
+
+def test_a_thousand_that_wait_are_not_woken_for_one(together, emulator, clock, now, make_dataflow):
+    """Whoever has no news of its own sleeps through a look."""
+    flow, other = make_dataflow("one"), make_dataflow("another")
+    woken: list[str] = []
+    ends = together(
+        (flow, {}),
+        *(
+            (other, {"expected": 9, "deadline": clock() + 2 * HOUR, "tell": woken.append})
+            for _ in range(1000)
+        ),
+    )
+    assert ends[0]["status"] == "finished"
+    assert {end["status"] for end in ends[1:]} == {"timeout"}
+    assert len(woken) == 3000  # no run yet, then one of nine under way, then one of nine finished
+    assert looks(emulator) < 140
+    assert now + timedelta(hours=2) <= datetime.fromtimestamp(clock(), tz=UTC)
