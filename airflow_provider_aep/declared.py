@@ -128,8 +128,8 @@ def _by_sandbox(
     ended: dict[int, Outcome] = {}
     for sandbox, indices in groups.items():
         some = [specs[index] for index in indices]
-        there = AepHook(hook.aep_conn_id, sandbox=sandbox)
         try:
+            there = hook.in_sandbox(sandbox)
             outcomes = there.run(work(there, some))
         except AepError as error:  # of the sandbox as a whole: the other sandboxes go on
             outcomes = [Outcome(spec=spec, error=error) for spec in some]

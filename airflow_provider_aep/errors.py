@@ -24,7 +24,7 @@ No message ever quotes a secret: messages name fields, rules, statuses and ids.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 
 class AepError(Exception):
@@ -116,6 +116,11 @@ class AepApiError(AepError):
         )
         text = f"{doing} answered {status}{named}: {message}"
         super().__init__(f"{text.rstrip('.')}. {hint}" if hint else text)
+
+    def with_hint(self, hint: str) -> Self:
+        """The same error, with what to do about it."""
+        told: dict[str, Any] = {**self.given, "hint": hint}
+        return type(self)(**told)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Airflow pickles exceptions between processes; keyword-only arguments need this help.

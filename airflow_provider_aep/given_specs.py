@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from airflow_provider_aep.bundles import load_bundled_specs
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
+from airflow_provider_aep.exports.plain import is_template
 
 if TYPE_CHECKING:
     from airflow_provider_aep.exports.spec import ExportSpec
@@ -47,7 +48,10 @@ class GivenSpecs:
         """
         from airflow_provider_aep.exports.spec import parse_spec, parse_specs
 
-        found = self._read(_without_upstream(self._given), early=True)
+        given = _without_upstream(self._given)
+        found = self._read(given, early=True)
+        if _is_path(given):
+            return  # its files are checked as they are read, and nothing stands beside them
         errors: list[AepValidationError] = []
         complete = True
         for place, document in found:
@@ -73,12 +77,12 @@ class GivenSpecs:
 
     def _read(self, given: object, *, early: bool) -> list[Placed]:
         """The documents, each with its place; ``early``, without what is still to be rendered."""
-        if early and _is_template(given):
+        if early and is_template(given):
             return []
-        if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
+        if _is_path(given):
+            return self._from_file(given, early=early)
+        if isinstance(given, str):
             given = _json(given)
-        if isinstance(given, str | Path):
-            return self._from_file(given)
         if self.alone:
             return [("", given)]
         # What mapped tasks return comes as a sequence that is no list.
@@ -89,14 +93,16 @@ class GivenSpecs:
         found: list[Placed] = []
         for index, item in enumerate(given):
             if isinstance(item, str | Path):
-                found += [] if early and _is_template(item) else self._from_file(item)
+                found += self._from_file(item, early=early)
             else:
                 found.append((f"specs[{index}]", item))
         if not found and not early:
             raise AepValidationError("the arguments", [Problem("specs", "must name at least one spec")])
         return found
 
-    def _from_file(self, path: str | Path) -> list[Placed]:
+    def _from_file(self, path: str | Path, *, early: bool) -> list[Placed]:
+        if early and is_template(str(path)):
+            return []
         documents = load_bundled_specs(path, dag_file=self._dag_file)
         count = len(documents)
         if self.alone and count > 1:
@@ -106,8 +112,9 @@ class GivenSpecs:
         return [(f"{path}[{index}]" if count > 1 else str(path), one) for index, one in enumerate(documents)]
 
 
-def _is_template(value: object) -> bool:
-    return isinstance(value, str | Path) and any(sign in str(value) for sign in ("{{", "{%"))
+def _is_path(given: object) -> TypeGuard[str | Path]:
+    """Whether the whole argument is a path: a text is one unless it is JSON."""
+    return isinstance(given, Path) or (isinstance(given, str) and given.lstrip()[:1] not in ("{", "["))
 
 
 def _without_upstream(value: object) -> object:
@@ -126,7 +133,7 @@ def _as_typed(given: object, rendered: object) -> object:
     A DAG that renders to native objects makes a number of any text that looks like one, such as an id.
     """
     if isinstance(given, str):
-        return rendered if _is_template(given) else given
+        return rendered if is_template(given) else given
     if isinstance(given, Mapping) and isinstance(rendered, Mapping):
         return {key: _as_typed(given.get(key), each) for key, each in rendered.items()}
     if isinstance(given, list | tuple) and isinstance(rendered, list | tuple):

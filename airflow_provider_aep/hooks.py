@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
+from airflow_provider_aep import stats
 from airflow_provider_aep.errors import AepConfigError, AepError
 from airflow_provider_aep.flowservice.destinations import Destination
 from airflow_provider_aep.flowservice.entities import list_entities, mapping
@@ -129,6 +130,15 @@ class AepHook(BaseHook):
     def sandbox(self) -> str:
         """The sandbox that every request names."""
         return check_sandbox("sandbox", self._sandbox or self.get_conn().sandbox)
+
+    def in_sandbox(self, sandbox: str) -> AepHook:
+        """A hook with the same connection, which is not read again, for another sandbox.
+
+        :raises AepConfigError: the connection is incomplete or wrong.
+        """
+        there = type(self)(self.aep_conn_id, sandbox=sandbox)
+        there._connection = self.get_conn()
+        return there
 
     def run(self, exchange: Exchange[T]) -> T:
         """Carry out an exchange.
@@ -296,7 +306,7 @@ def _shared(connection: AepConnection) -> tuple[AepSession, RequestsTransport]:
             if proxy_password := urlsplit(connection.proxy or "").password:
                 mask_secret(proxy_password)
             _sessions[key] = (
-                AepSession(connection.credentials, on_token=mask_secret),
+                AepSession(connection.credentials, on_token=mask_secret, on_event=stats.counted),
                 RequestsTransport(
                     connection.platform_url, proxy=connection.proxy, ca_bundle=connection.ca_bundle
                 ),

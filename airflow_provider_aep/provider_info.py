@@ -53,6 +53,13 @@ HIDDEN_FIELDS = ["port", "schema"]
 RELABELING = {"login": "Client ID", "password": "Client secret", "host": "Platform URL"}
 PLACEHOLDERS = {"host": "https://platform.adobe.io"}
 
+ASSETS = {
+    "schemes": ["aep"],
+    "handler": "airflow_provider_aep.assets.sanitize_uri",
+    "factory": "airflow_provider_aep.assets.create_asset",
+    "to_openlineage_converter": "airflow_provider_aep.assets.asset_to_openlineage",
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """The provider's metadata; valid against the schemas of Airflow 2.11 and 3.3."""
@@ -83,9 +90,10 @@ def get_provider_info() -> dict[str, Any]:
             "operators.dataflows",
             "operators.exports",
             "operators.maintenance",
+            "operators.monitoring",
         ),
         "sensors": modules("sensors"),
-        "triggers": modules("triggers"),
+        "triggers": modules("triggers", "asset_triggers"),
         "connection-types": [
             {
                 "connection-type": "aep",
@@ -113,6 +121,8 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         },
+        "asset-uris": [ASSETS],
+        "dataset-uris": [ASSETS],  # the same for Airflow 2
         # Airflow 3.2 and later; for all others there is the program `aep`.
         "cli": ["airflow_provider_aep.cli.get_cli_commands"],
         "extra-links": ["airflow_provider_aep.links.AepDataflowLink"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 
 if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.locations import Location
     from airflow_provider_aep.flowservice.runs import DataflowRun
     from airflow_provider_aep.hooks import AepHook
     from airflow_provider_aep.monitoring.poll import Sighting
@@ -66,6 +68,11 @@ class AepDataflowRunSensor(BaseSensorOperator):
     :param max_failed_ratio: up to which share of failed records a run still counts as whole.
     :param max_skipped_ratio: the same for skipped records.
     :param max_duration: seconds, or a ``timedelta``.
+    :param storage_path: count the delivered files there too, as in ``s3://bucket/aep/crm``: the folder that
+        the target connection names. Templated.
+    :param storage_conn_id: the Airflow connection to the storage. Templated.
+    :param on_missing_files: ``fail``, ``warn``, ``skip`` or ``ok`` where the storage holds fewer files than
+        the runs say.
     :param poke_interval: seconds between two looks, in every mode; by default ``[aep] poll_interval``, 60.
         ``exponential_backoff`` stretches it in the modes that wait on a worker.
     :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
@@ -83,6 +90,8 @@ class AepDataflowRunSensor(BaseSensorOperator):
         "started_after",
         "started_before",
         "expected_runs",
+        "storage_path",
+        "storage_conn_id",
     )
     operator_extra_links = (AepDataflowLink(),)
     ui_color = "#fbe3e0"
@@ -106,6 +115,9 @@ class AepDataflowRunSensor(BaseSensorOperator):
         max_failed_ratio: float = 0.0,
         max_skipped_ratio: float = 0.0,
         max_duration: float | timedelta | None = None,
+        storage_path: str | None = None,
+        storage_conn_id: str | None = None,
+        on_missing_files: str = "fail",
         poke_interval: float | timedelta | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         aep_conn_id: str = "aep_default",
@@ -133,11 +145,15 @@ class AepDataflowRunSensor(BaseSensorOperator):
             "max_skipped_ratio": max_skipped_ratio,
             "max_duration": max_duration,
         }
+        self.storage_path = storage_path
+        self.storage_conn_id = storage_conn_id
+        self.on_missing_files = on_missing_files
         self.deferrable = deferrable
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
         self._last_seen = "nothing yet"
         self._asked_to_wait = 0.0
+        self._verdict: dict[str, Any] | None = None
 
     @cached_property
     def hook(self) -> AepHook:
@@ -149,6 +165,10 @@ class AepDataflowRunSensor(BaseSensorOperator):
         # Refused now, what is misspelt, and not after hours of waiting.
         self._policy()
         self._expected()
+        if self.storage_path:
+            from airflow_provider_aep.storage import check_storage_path
+
+            check_storage_path(self.storage_path)
         push_dataflow_link(context, self.hook.dataflow_url(self.dataflow_id))
         with self._lenient():
             if self.deferrable:
@@ -225,8 +245,10 @@ class AepDataflowRunSensor(BaseSensorOperator):
         )
 
     def _look(self, context: Any) -> Sighting:
+        from airflow_provider_aep import stats
         from airflow_provider_aep.monitoring.poll import look_for_runs
 
+        began = time.monotonic()
         started_after, started_before = self._window(context)
         sighting = self.hook.run(
             look_for_runs(
@@ -238,6 +260,7 @@ class AepDataflowRunSensor(BaseSensorOperator):
                 ask_why=True,
             )
         )
+        stats.polled(time.monotonic() - began, failed=not sighting.answered)
         self._last_seen, self._asked_to_wait = sighting.told, sighting.wait_seconds
         self.log.info("Dataflow %s: %s", self.dataflow_id, sighting.told)
         return sighting
@@ -250,23 +273,63 @@ class AepDataflowRunSensor(BaseSensorOperator):
 
     def _conclude(self, context: Any, runs: Sequence[DataflowRun]) -> dict[str, Any]:
         """Judge finished runs, keep the verdict, and end the task as the policy says."""
+        from airflow_provider_aep import stats
         from airflow_provider_aep.monitoring.verdict import judge_runs
 
         policy = self._policy()
         verdict = judge_runs(runs, policy, self._history(runs, policy))
         told = {**verdict.to_json(), "dataflow_name": self._name(), "sandbox": self.hook.sandbox}
+        if self.storage_path and verdict.status not in ("failed", "unknown"):
+            told = self._held_against_storage(told)
+        self._verdict = told
         context["ti"].xcom_push(key=VERDICT_KEY, value=told)
+        stats.judged(told)
         for error in verdict.errors:
             self.log.error("Adobe's error %s: %s", error["code"], error["message"])
-        if verdict.outcome == "fail":
-            failed = AepRunFailedError(f"Dataflow {told['dataflow_name']!r}: {verdict.reason}", told)
+        text = f"Dataflow {told['dataflow_name']!r}: {told['reason']}"
+        if told["outcome"] == "fail":
+            failed = AepRunFailedError(text, told)
             # Not retried: looking again at a finished run cannot change it.
             raise AirflowFailException(str(failed)) from failed
-        if verdict.outcome == "skip":
-            raise AirflowSkipException(f"Dataflow {told['dataflow_name']!r}: {verdict.reason}")
-        log = self.log.warning if verdict.outcome == "warn" else self.log.info
-        log("Dataflow %r: %s", told["dataflow_name"], verdict.reason)
+        if told["outcome"] == "skip":
+            raise AirflowSkipException(text)
+        self.log.log(logging.WARNING if told["outcome"] == "warn" else logging.INFO, "%s", text)
+        self._tell_assets(context, runs, told)
         return told
+
+    def _held_against_storage(self, told: dict[str, Any]) -> dict[str, Any]:
+        """A verdict that also knows what the storage holds."""
+        from airflow_provider_aep.monitoring.verdict import with_delivery
+        from airflow_provider_aep.storage import check_delivery
+
+        found = check_delivery(
+            told, storage_path=str(self.storage_path), storage_conn_id=self.storage_conn_id
+        )
+        self.log.log(logging.INFO if found.status == "ok" else logging.WARNING, "%s", found.told)
+        return with_delivery(told, found.to_json(), self.on_missing_files)
+
+    def _tell_assets(self, context: Any, runs: Sequence[DataflowRun], told: dict[str, Any]) -> None:
+        from airflow_provider_aep.assets import asset_event_extra, emit_asset_events, is_export_asset
+
+        if any(map(is_export_asset, self.outlets)):
+            emit_asset_events(context, self.outlets, asset_event_extra(told, self._location(), runs))
+
+    def _location(self) -> Location | None:
+        """Where the dataflow delivers; ``None`` where that cannot be read."""
+        from airflow_provider_aep.flowservice.locations import read_location
+
+        try:
+            return self.hook.run(read_location(self.dataflow_id))
+        except AepError as error:
+            self.log.warning("Where dataflow %s delivers cannot be told: %s", self.dataflow_id, error)
+            return None
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """What OpenLineage's provider, where it is installed, asks for when the task has ended."""
+        from airflow_provider_aep.lineage import facets_of
+
+        org = self.hook.get_conn().credentials.org_id
+        return facets_of(self._verdict, self._location(), org=org, outlets=self.outlets)
 
     def _name(self) -> str:
         """The dataflow's name, for people who read an alert; its id where the name cannot be had."""
@@ -291,8 +354,9 @@ class AepDataflowRunSensor(BaseSensorOperator):
         )
 
     def _policy(self) -> RunPolicy:
-        from airflow_provider_aep.monitoring.verdict import RunPolicy
+        from airflow_provider_aep.monitoring.verdict import RunPolicy, check_choice
 
+        check_choice("on_missing_files", self.on_missing_files)
         return RunPolicy(**self.policy)  # type: ignore[arg-type]  # the policy itself checks the words
 
     def _history(self, runs: Sequence[DataflowRun], policy: RunPolicy) -> History | None:

@@ -141,6 +141,7 @@ _polls = WeakKeyDictionary()
 
 def _shared_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     """The one poll of a connection and sandbox in this event loop."""
+    from airflow_provider_aep import stats
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
 
     def converse(exchange: Exchange[Look]) -> Awaitable[Look]:
@@ -152,5 +153,5 @@ def _shared_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     polls = _polls.setdefault(asyncio.get_running_loop(), {})
     key = (aep_conn_id, sandbox)
     if key not in polls:
-        polls[key] = SharedPoll(converse)
+        polls[key] = SharedPoll(converse, observe=stats.observer(key))
     return polls[key]

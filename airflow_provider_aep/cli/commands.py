@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.cli.output import Output, one_line, printable
+from airflow_provider_aep.cli.output import Output, one_line
 from airflow_provider_aep.cli.table import DEFAULT_OWNER
 from airflow_provider_aep.errors import AepConfigError, AepError, AepValidationError, Problem
+from airflow_provider_aep.monitoring.table import printable
 
 if TYPE_CHECKING:
     from airflow_provider_aep.exports.outcome import Outcome
@@ -93,6 +94,7 @@ def ensure_command(arguments: Namespace, output: Output) -> int:
 
     specs = _specs(arguments.paths)
     plans = read_plans(arguments.plan) if arguments.plan else None
+    _hook(arguments)  # first, so that a connection that is missing is told once
     options = EnsureOptions(
         allow_replace=arguments.allow_replace,
         rotate_credentials=arguments.rotate_credentials,
@@ -192,6 +194,30 @@ def runs_command(arguments: Namespace, output: Output) -> int:
     if runs:
         output.table(COLUMNS, map(row_of, runs), word=COLUMNS.index("status"))
     return 0
+
+
+def check_command(arguments: Namespace, output: Output) -> int:
+    from datetime import UTC, datetime, timedelta
+
+    from airflow_provider_aep.flowservice.schedule import parse_moment
+    from airflow_provider_aep.monitoring.audit import TABLE, Selection, audit_exports, rows_of
+
+    now = datetime.now(tz=UTC)
+    until = parse_moment("--until", arguments.until) if arguments.until else now
+    since = parse_moment("--since", arguments.since) if arguments.since else until - timedelta(days=1)
+    selection = Selection(
+        name_contains=arguments.name,
+        destinations=arguments.destination or (),
+        owner=arguments.owner,
+    )
+    hook = _hook(arguments)
+    audit = hook.run(audit_exports(since=since, until=until, now=now, selection=selection))
+    output.document({"sandbox": hook.sandbox, **audit.to_json()})
+    window = f"from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
+    output.line(f"{_count(len(audit.exports), 'export')} in sandbox {hook.sandbox}, {window}")
+    if audit.exports:
+        output.table(TABLE, rows_of(audit))
+    return 1 if audit.outcome == "fail" else 0
 
 
 def doctor_command(arguments: Namespace, output: Output) -> int:

@@ -7,6 +7,9 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
+from airflow_provider_aep.monitoring.table import aligned
+from airflow_provider_aep.monitoring.table import printable as printable
+
 COLOURS = {
     "create": "green",
     "update": "yellow",
@@ -73,11 +76,10 @@ class Output:
 
         :param word: the column that decides about the colour.
         """
-        lines = [tuple(head), *(tuple(printable(str(cell)) for cell in row) for row in rows)]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-        for line in lines:
-            cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-            self.line("  ".join(cells).rstrip(), word=line[word].split()[0] if line[word] else "")
+        cells = [tuple(map(str, row)) for row in rows]
+        words = [head[word], *("".join(row[word].split()[:1]) for row in cells)]
+        for line, told in zip(aligned(head, cells), words, strict=True):
+            self.line(line, word=told)
 
     def _write(self, text: str) -> None:
         if self._stream is None:
@@ -97,8 +99,3 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, AepError) and told:
         return told
     return f"{type(error).__name__}: {told}" if told else type(error).__name__
-
-
-def printable(text: str) -> str:
-    """A text that moves no cursor: names in a sandbox may hold anything."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)

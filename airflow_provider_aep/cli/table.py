@@ -139,6 +139,28 @@ COMMANDS = (
         ),
     ),
     Command(
+        "check",
+        "check the runs, gaps and ends of all exports over a window",
+        "0: nothing failed; warnings do not count. 1: something did, or an error.",
+        (
+            Option(
+                ("--since",),
+                "start of the window: ISO 8601 (UTC without an offset), or epoch seconds (default: a day "
+                "before its end)",
+                {"metavar": "MOMENT"},
+            ),
+            Option(("--until",), "its end, itself not in it (default: now)", {"metavar": "MOMENT"}),
+            Option(("--name",), "only dataflows with this in their name", {"metavar": "TEXT"}),
+            Option(
+                ("--destination",),
+                "only to this destination, such as s3; may be repeated",
+                {"action": "append", "metavar": "DESTINATION"},
+            ),
+            Option(("--owner",), "only those that this owner declared", {"metavar": "OWNER"}),
+            *TALKS,
+        ),
+    ),
+    Command(
         "doctor",
         "check the connection, its permissions and the exports of the sandbox",
         "0: nothing failed. 1: something did; warnings do not count.",

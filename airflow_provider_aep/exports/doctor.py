@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeVar
 
 from airflow_provider_aep.errors import AepApiError, AepAuthError, AepError, AepNotFoundError
+from airflow_provider_aep.exports.delete import needed
 from airflow_provider_aep.exports.marks import export_key, read_mark
 from airflow_provider_aep.exports.spec_rules import places_of
 from airflow_provider_aep.exports.state import State, read_state
@@ -23,7 +24,7 @@ from airflow_provider_aep.flowservice.connections import get_connection_spec
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS, Destination
 from airflow_provider_aep.flowservice.entities import Document, entities_of, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, Request, Response, together
-from airflow_provider_aep.flowservice.schedule import schedule_words
+from airflow_provider_aep.flowservice.expiry import ENDS_SOON, expiry_of
 
 T = TypeVar("T")
 Level = Literal["ok", "warn", "fail", "not checked"]
@@ -34,7 +35,6 @@ SPECS, CLOCK = "connection specs", "clock"
 ENDS, STATES, TWINS, LEFT = "exports that end", "disabled exports", "twins", "left behind"
 CHECKS = (TOKEN, ORGANIZATION, SANDBOX, PERMISSIONS, SPECS, CLOCK, ENDS, STATES, TWINS, LEFT)
 
-ENDS_SOON = timedelta(days=14)
 # Beyond this, "now" means something else here and there: starts of schedules, times of runs.
 CLOCK_TOLERANCE = timedelta(seconds=60)
 MOST_NAMED = 10
@@ -256,15 +256,8 @@ def judge_state(state: State, *, now: datetime) -> list[Finding]:
 
 def _ends(state: State, now: datetime) -> Iterator[tuple[str, str]]:
     for flow in state.entities["dataflow"]:
-        words = schedule_words(mapping(flow.get("scheduleParams")))
-        if words["every"] == "once" or words["end"] is None:
-            continue
-        end = datetime.fromisoformat(words["end"])
-        if end <= now:
-            yield f"{_called(flow)} ended on {end:%Y-%m-%d %H:%M} UTC", _LATER_END
-        elif end - now <= ENDS_SOON:
-            days = (end - now).total_seconds() / 86400
-            yield f"{_called(flow)} ends in {days:.0f} days, on {end:%Y-%m-%d %H:%M} UTC", _LATER_END
+        if expiry := expiry_of(mapping(flow.get("scheduleParams")), now=now):
+            yield f"{_called(flow)} {expiry.words}", _LATER_END
 
 
 _LATER_END = "To go on, set a later schedule.end in its spec and ensure it; else delete it."
@@ -297,12 +290,10 @@ def _twins(state: State, now: datetime) -> Iterator[tuple[str, str]]:
 
 
 def _left(state: State, now: datetime) -> Iterator[tuple[str, str]]:
-    bases = {target.get("baseConnectionId") for target in state.entities["target connection"]}
     for kind in ("source connection", "target connection", "base connection"):
         for one in state.entities[kind]:
             mark = read_mark(one)
-            used = one["id"] in bases if kind == "base connection" else bool(state.users(str(one["id"])))
-            if mark is None or used:
+            if mark is None or needed(state, kind, str(one["id"]), ()):
                 continue
             name = str(one.get("name"))
             how = "Ensure its export, or delete it in Adobe"

@@ -25,7 +25,12 @@ from airflow_provider_aep.exports.spec import DEFAULT_OWNER, parse_spec
 from airflow_provider_aep.exports.state import State, first_id, read_state, spec_id_of
 from airflow_provider_aep.flowservice.connections import MODE, SEGMENT_PARAMS
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS, Destination
+from airflow_provider_aep.flowservice.destinations import (
+    DATA_LAKE_SPEC_ID,
+    DESTINATIONS,
+    LOGIN_PARAMS,
+    Destination,
+)
 from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.schedule import CADENCES, OUTDATED, schedule_words
@@ -38,10 +43,6 @@ SCHEMA_COMMENT = "# yaml-language-server: $schema=./export_spec.schema.json"
 # No reader of YAML, of 1.1 or 1.2, takes these for anything but a text, but for words such as yes and null,
 # which the library knows; it does not know y and n.
 _HARMLESS = re.compile(r"[A-Za-z][A-Za-z0-9 _./%@-]+")
-
-_LOGIN_PARAMS = frozenset(
-    param for destination in DESTINATIONS.values() for login in destination.logins for param in login.params
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +244,7 @@ def _printable(name: object) -> str | None:
 def _params(target: Document) -> Iterator[tuple[str, Any]]:
     for key, value in mapping(target.get("params")).items():
         # Those of audiences are refused in a spec; what would be a login does not belong into a file.
-        if key in SEGMENT_PARAMS or key in _LOGIN_PARAMS or value is None:
+        if key in SEGMENT_PARAMS or key in LOGIN_PARAMS or value is None:
             continue
         if (key, value) != ("mode", MODE):
             yield key, value
@@ -282,7 +283,7 @@ def _notes(flow: Document, state: State) -> Iterator[str]:
     added = [key for key in ("mode", "compression") if params.get(key) is None]
     if added:
         yield f"Its target connection has no {' and no '.join(added)}; ensuring it adds the usual value."
-    if left_out := [key for key in params if key in SEGMENT_PARAMS or key in _LOGIN_PARAMS]:
+    if left_out := [key for key in params if key in SEGMENT_PARAMS or key in LOGIN_PARAMS]:
         yield f"Not part of a spec, and left as they are: {', '.join(left_out)}."
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.exports.plan import Step
 from airflow_provider_aep.exports.spec import ExportSpec
 from airflow_provider_aep.flowservice.entities import Document, mapping
-from airflow_provider_aep.flowservice.schedule import DEFAULT_LIFE, merge_schedule, schedule_words
-
-ENDS_SOON_DAYS = 14
+from airflow_provider_aep.flowservice.expiry import expiry_of
 
 
 def plan_warnings(
@@ -60,25 +57,7 @@ def plan_warnings(
 
 
 def _end_warnings(spec: ExportSpec, flow: Document, now: datetime) -> Iterator[str]:
-    words = schedule_words(wanted_schedule(flow, spec, now=now))
-    if words["every"] == "once" or not words["end"]:
-        return
-    end = datetime.fromisoformat(words["end"])
-    days = (end - now).total_seconds() / 86400
-    if days <= 0:
-        yield f"the export ended on {end:%Y-%m-%d %H:%M} UTC: to go on, set a later schedule.end"
-    elif days <= ENDS_SOON_DAYS:
-        yield f"the export ends in {days:.0f} days, on {end:%Y-%m-%d %H:%M} UTC: set a later schedule.end"
-
-
-def wanted_schedule(flow: Document, spec: ExportSpec, *, now: datetime) -> dict[str, Any]:
-    """Whole ``scheduleParams`` as the spec wants them, upon those that are there."""
-    there = dict(mapping(flow.get("scheduleParams")))
-    end = schedule_words(there)["end"]
-    start = spec.schedule.start
-    if spec.schedule.end is None and (not end or (start and datetime.fromisoformat(end) <= start)):
-        there.pop("endTime", None)  # unreadable, or computed from an earlier start
-    wire = merge_schedule(there, spec.schedule)
-    if not wire.get("endTime"):  # Adobe would end it six months after its creation, without a word
-        wire["endTime"] = int((max(spec.schedule.start or now, now) + DEFAULT_LIFE).timestamp())
-    return wire
+    wanted = spec.wanted_schedule(mapping(flow.get("scheduleParams")), now=now)
+    if expiry := expiry_of(wanted, now=now):
+        advice = "to go on, set" if expiry.days <= 0 else "set"
+        yield f"the export {expiry.words}: {advice} a later schedule.end"

@@ -21,14 +21,12 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.exports.marks import Mark, export_key, make_mark, read_mark, text_of
 from airflow_provider_aep.exports.plan import Action, Change, Plan, Step
-from airflow_provider_aep.exports.plan_warnings import plan_warnings, wanted_schedule
-from airflow_provider_aep.exports.spec import ExportSpec
+from airflow_provider_aep.exports.plan_warnings import plan_warnings
+from airflow_provider_aep.exports.spec import MOST_IN_A_SANDBOX, ExportSpec
 from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, spec_id_of
 from airflow_provider_aep.flowservice.connections import full_params
 from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
 from airflow_provider_aep.flowservice.schedule import DEFAULT_LIFE, schedule_words
-
-LARGEST_SANDBOX = 100
 
 
 def plan_export(
@@ -67,10 +65,10 @@ def check_room(new: int, state: State) -> None:
     :raises AepValidationError: it would hold more than Adobe allows.
     """
     there = len(state.entities["dataflow"])
-    if new and there + new > LARGEST_SANDBOX:
+    if new and there + new > MOST_IN_A_SANDBOX:
         rule = (
             f"{new} new dataflows beside the {there} there are would make {there + new}; "
-            f"Adobe allows {LARGEST_SANDBOX} in a sandbox"
+            f"Adobe allows {MOST_IN_A_SANDBOX} in a sandbox"
         )
         raise AepValidationError("the exports", [Problem("specs", rule)])
 
@@ -257,7 +255,7 @@ def flow_changes(
     if old_ids != [source_id]:
         yield Change(field="source connection", old=", ".join(old_ids), new=source_id or "new")
     wire = mapping(flow.get("scheduleParams"))
-    wanted = wanted_schedule(flow, spec, now=now)
+    wanted = spec.wanted_schedule(wire, now=now)
     if wire.get("exportMode") not in (None, wanted.get("exportMode")):
         yield Change(field="schedule.exportMode", old=wire["exportMode"], new=wanted.get("exportMode"))
     old, new = schedule_words(wire), schedule_words(wanted)

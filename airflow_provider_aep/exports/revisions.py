@@ -13,7 +13,6 @@ from airflow_provider_aep.errors import AepConflictError
 from airflow_provider_aep.exports.marks import described, read_mark, text_of
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Step
-from airflow_provider_aep.exports.plan_warnings import wanted_schedule
 from airflow_provider_aep.exports.planner import flow_changes, param_changes
 from airflow_provider_aep.flowservice.connections import full_params
 from airflow_provider_aep.flowservice.entities import Document, Operations, list_entities, mapping
@@ -84,7 +83,10 @@ def revise_flow(outcome: Outcome, found: Document, *, now: datetime) -> Operatio
     values = {
         "name": ("/name", spec.name),
         "source connection": ("/sourceConnectionIds", [source_id]),
-        "schedule": ("/scheduleParams", wanted_schedule(found, spec, now=now)),
+        "schedule": (
+            "/scheduleParams",
+            spec.wanted_schedule(mapping(found.get("scheduleParams")), now=now),
+        ),
     }
     changes = [place for field, place in values.items() if field in fields]
     changes.append(("/description", described(text, mark)))

@@ -18,7 +18,13 @@ from airflow_provider_aep.exports.plain import MOST_UNKNOWN, has_template, is_te
 from airflow_provider_aep.exports.spec_rules import LONG_AGO, SCHEMA_FILE, judge_document, places_of
 from airflow_provider_aep.flowservice.connections import UNLISTED_PARAMS, target_warnings
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, Destination
-from airflow_provider_aep.flowservice.schedule import Schedule, parse_schedule
+from airflow_provider_aep.flowservice.schedule import (
+    DEFAULT_LIFE,
+    Schedule,
+    merge_schedule,
+    parse_schedule,
+    schedule_words,
+)
 from airflow_provider_aep.flowservice.validation import check_name, nearest
 
 __all__ = [
@@ -95,6 +101,20 @@ class ExportSpec:
             "adopt": self.adopt,
         }
         return _given(document)
+
+    def wanted_schedule(self, there: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+        """Whole ``scheduleParams`` as the spec wants them.
+
+        :param there: those that the dataflow has; what the spec does not speak of stays.
+        """
+        there = dict(there)
+        start, end = self.schedule.start, schedule_words(there)["end"]
+        if self.schedule.end is None and (not end or (start and datetime.fromisoformat(end) <= start)):
+            there.pop("endTime", None)  # unreadable, or computed from an earlier start
+        wire = merge_schedule(there, self.schedule)
+        if not wire.get("endTime"):  # Adobe would end it six months after its creation, without a word
+            wire["endTime"] = int((max(start or now, now) + DEFAULT_LIFE).timestamp())
+        return wire
 
     def warnings(self) -> list[str]:
         """What is allowed but probably not meant."""

@@ -25,17 +25,13 @@ from airflow_provider_aep.exports.plain import (
     value_at,
 )
 from airflow_provider_aep.flowservice.connections import SEGMENT_PARAMS
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, DESTINATIONS, Destination
+from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, LOGIN_PARAMS, Destination
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.flowservice.validation import broken_rules, check_id, nearest
 
 SCHEMA_FILE = Path(__file__).with_name("export_spec.schema.json")
 # An end that has passed does not make a spec wrong; what to do about it is the plan's affair.
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-_LOGIN_PARAMS = frozenset(
-    param for destination in DESTINATIONS.values() for login in destination.logins for param in login.params
-)
 
 
 def judge_document(document: object) -> tuple[Any, Found]:
@@ -115,7 +111,7 @@ def _judge_id(path: Where, value: object, found: Found) -> None:
 def _judge_params(plain: Mapping[str, Any], found: Found) -> None:
     params = value_at(plain, PARAMS)
     for key in params if isinstance(params, dict) else ():
-        if key in _LOGIN_PARAMS:
+        if key in LOGIN_PARAMS:
             rule = "belongs to the login: keep it in the Airflow connection of credentials_conn_id"
             found.add((*PARAMS, key), rule, settle=True)
         elif key in SEGMENT_PARAMS:

@@ -129,7 +129,7 @@ def _start_one(
                 return [AdhocRun(dataset_id=dataset_id, run_id=refusal.run_id, adopted=True)]
             # We started that one for another dataset: then a dataflow has one run at a time, and we wait.
             if (seconds := patience.pause()) is None:
-                raise _hinted(refusal.error, _waited(patience)) from refusal.error
+                raise refusal.error.with_hint(_waited(patience)) from refusal.error
             yield Pause(seconds)
 
 
@@ -155,7 +155,7 @@ def _start(dataflow_id: str, wanted: Sequence[str], patience: _Patience) -> Exch
         except (AepApiError, AepTransportError) as error:
             if isinstance(error, AepApiError) and _NOT_READY.search(error.message):
                 if (seconds := patience.pause()) is None:
-                    raise _hinted(error, _waited(patience)) from error
+                    raise error.with_hint(_waited(patience)) from error
                 yield Pause(seconds)
                 continue
             _judge(error)
@@ -176,8 +176,7 @@ def _judge(error: AepApiError | AepTransportError) -> None:
     if underway := _UNDERWAY.search(error.message):
         raise _Underway(underway[1], error) from error
     if _NOT_POSSIBLE.search(error.message):
-        raise _hinted(
-            error,
+        raise error.with_hint(
             "Adobe has not enabled ad hoc runs for this destination in your organization; ask Adobe for it, "
             "or use a dataflow with schedule: once.",
         ) from error
@@ -258,11 +257,6 @@ def _waited(patience: _Patience) -> str:
         f"Waited {patience.waited:g} s for it. Adobe takes about ten minutes until a new dataflow can run ad "
         "hoc; wait longer, or try again later."
     )
-
-
-def _hinted(error: AepApiError, hint: str) -> AepApiError:
-    told: dict[str, Any] = {**error.given, "hint": hint}
-    return type(error)(**told)
 
 
 class _Underway(Exception):

@@ -151,6 +151,10 @@ SFTP = Destination(
 DESTINATIONS: Mapping[str, Destination] = {
     destination.slug: destination for destination in (S3, AZURE_BLOB, ADLS_GEN2, DATA_LANDING_ZONE, GCS, SFTP)
 }
+# What belongs to a login, and so into no file and no target connection.
+LOGIN_PARAMS = frozenset(
+    param for destination in DESTINATIONS.values() for login in destination.logins for param in login.params
+)
 
 
 def get_destination(slug: str) -> Destination:

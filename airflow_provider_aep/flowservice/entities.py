@@ -161,8 +161,7 @@ def patch_entity(
             stale += 1
             if stale == PATCH_TRIES:
                 hint = "Somebody else keeps changing it. Try again when they are done."
-                told: dict[str, Any] = {**error.given, "hint": hint}
-                raise AepPreconditionError(**told) from error
+                raise error.with_hint(hint) from error
         except AepApiError as error:
             busy += 1
             if busy == CHANGE_TRIES or not is_transitional(error):

@@ -233,10 +233,10 @@ def ticks(wire: Mapping[str, Any], after: datetime, before: datetime) -> list[da
     """
     try:
         start, end = float(wire["startTime"]), float(wire.get("endTime") or "inf")
-        step = int(wire["interval"]) * {"hour": 3600, "day": 86400}[wire["timeUnit"]]
     except (KeyError, TypeError, ValueError, OverflowError):
         return []
-    if not 0 <= start <= LATEST:
+    step = step_of(wire)
+    if step is None or not 0 <= start <= LATEST:
         return []
     first, last = max(after.timestamp(), start), min(before.timestamp(), end)
     if step <= 0:  # once
@@ -247,6 +247,14 @@ def ticks(wire: Mapping[str, Any], after: datetime, before: datetime) -> list[da
         found.append(datetime.fromtimestamp(moment, tz=UTC))
         moment += step
     return found
+
+
+def step_of(wire: Mapping[str, Any]) -> int | None:
+    """Seconds from tick to tick, 0 for a schedule that exports once, ``None`` where it cannot be read."""
+    try:
+        return int(wire["interval"]) * {"hour": 3600, "day": 86400}[wire["timeUnit"]]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
 
 
 def parse_moment(field: str, given: object) -> datetime:

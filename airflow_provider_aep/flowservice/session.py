@@ -73,6 +73,8 @@ class AepSession:
     :param now: the clock, in epoch seconds.
     :param jitter: a number from 0 to 1 that stretches each pause, so that many callers spread.
     :param on_token: told each fetched token, to have it masked in logs.
+    :param on_event: told ``rate_limited`` at each 429 and ``token_fetches`` at each fetched token, for
+        those who count.
     """
 
     def __init__(
@@ -82,9 +84,10 @@ class AepSession:
         now: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
         on_token: Callable[[str], object] = lambda token: None,
+        on_event: Callable[[str], object] = lambda event: None,
     ) -> None:
         self.credentials = credentials
-        self._now, self._jitter, self._on_token = now, jitter, on_token
+        self._now, self._jitter, self._on_token, self._on_event = now, jitter, on_token, on_event
         self._lock = threading.Lock()
         self._token: _Token | None = None
         self._claim: tuple[object, float] | None = None
@@ -155,6 +158,7 @@ class AepSession:
         try:
             token = yield from self._fetch_token()
             self._on_token(token.value)
+            self._on_event("token_fetches")
             with self._lock:
                 self._token = token
             return token.value
@@ -212,6 +216,8 @@ class AepSession:
                 continue
             if failure is None:
                 return answer
+            if isinstance(failure, AepRateLimitError):
+                self._on_event("rate_limited")
             pause = self._pause_before_repeat(request, failure, attempt)
             if pause is None and isinstance(failure, AepRateLimitError) and request.form is None:
                 asked = min(failure.retry_after or 0.0, LONGEST_CLOSED)

@@ -23,12 +23,14 @@ class Sighting:
     :param finished: the wait is over; ``runs`` can be judged.
     :param told: the same in one sentence, for logs and for the message of a timeout.
     :param wait_seconds: at least so long the service asked to be left alone.
+    :param answered: the service said something; without an answer ``runs`` means nothing.
     """
 
     runs: tuple[DataflowRun, ...] = ()
     finished: bool = False
     told: str
     wait_seconds: float = 0.0
+    answered: bool = True
 
 
 def look_for_runs(
@@ -68,7 +70,7 @@ def sighting_of(runs: Sequence[DataflowRun], expected: int) -> Sighting:
 def no_answer(error: AepError) -> Sighting:
     """A look that found no service, or none that would talk."""
     asked = getattr(error, "retry_after", None) or 0.0
-    return Sighting(told=f"the service gave no answer: {error}", wait_seconds=asked)
+    return Sighting(told=f"the service gave no answer: {error}", wait_seconds=asked, answered=False)
 
 
 def _told(runs: Sequence[DataflowRun], expected: int) -> str:

@@ -149,10 +149,10 @@ class SharedPoll:
         else:
             self._trouble = ""
         end = time.time()
-        self._observe(len(self._waiters), end - start, failed)
         jitter = _jitter()
         for waiter, sighting in zip(due, seen, strict=True):
             self._settle(waiter, sighting, start, end, jitter)
+        self._observe(sum(not each.ended.done() for each in self._waiters), end - start, failed)
 
     async def _look(self, due: Sequence[_Waiter], now: float) -> Sequence[Sighting | AepError]:
         for waiter in due:

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
+from airflow_provider_aep.flowservice.validation import nearest
 
 Choice = Literal["fail", "warn", "skip", "ok"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
@@ -75,6 +76,27 @@ class RunPolicy:
         return self.max_drop is not None or self.zero_streak > 1
 
 
+def run_policy(given: Mapping[str, Any]) -> RunPolicy:
+    """A run policy from a dict, as in a DAG.
+
+    :raises AepValidationError: it breaks a rule, or holds what no policy knows.
+    """
+    known = [each.name for each in fields(RunPolicy)]
+    if unknown := [name for name in given if name not in known]:
+        problems = [Problem(str(name), f"is not known{nearest(str(name), known)}") for name in unknown]
+        raise AepValidationError("the run policy", problems)
+    return RunPolicy(**given)
+
+
+def check_choice(name: str, value: object) -> None:
+    """Refuse what is no choice of what an ending means.
+
+    :raises AepValidationError: it is none.
+    """
+    if rule := _broken_rule(name, value):
+        raise AepValidationError("the run policy", [Problem(name, rule)])
+
+
 def _broken_rule(name: str, value: object) -> str | None:
     """What is wrong with a part of a policy, if anything."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -114,7 +136,8 @@ class Verdict:
 
     :param outcome: what the policy makes of it.
     :param status: ``success``, ``slow``, ``partial``, ``low_records``, ``zero_records``, ``failed`` or
-        ``unknown``; of several runs the one that decided the outcome.
+        ``unknown``; ``missing_files`` where the storage was asked too; of several runs the one that
+        decided the outcome.
     :param reason: the same in one sentence, with the numbers.
     :param records_out: a sum over the runs, ``None`` when any run does not say; so with all counts.
     :param duration_seconds: from the first start to the last end.
@@ -198,6 +221,30 @@ def judge_runs(runs: Sequence[DataflowRun], policy: RunPolicy, history: History 
         usual_records=usual,
         usual_runs=usual_runs,
     )
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """The verdict that matters most; of several alike the last."""
+    ranked = sorted(
+        enumerate(verdicts),
+        key=lambda each: (_CONCERN[each[1].outcome], _GRAVITY.index(each[1].status), each[0]),
+    )
+    return ranked[-1][1] if ranked else None
+
+
+def with_delivery(told: Mapping[str, Any], found: Mapping[str, Any], choice: str) -> dict[str, Any]:
+    """A verdict as plain JSON, with what the storage holds.
+
+    :param found: what a look into the storage found: its ``status`` and what it ``told``.
+    :param choice: what it means that files are missing.
+    """
+    both = {**told, "storage": dict(found)}
+    if found["status"] not in ("missing", "fewer"):
+        return both
+    both["reason"] = f"{told['reason']}; {found['told']}"
+    if _CONCERN[choice] >= _CONCERN[told["outcome"]]:  # type: ignore[index]
+        both |= {"outcome": choice, "status": "missing_files"}
+    return both
 
 
 _CONCERN: Mapping[Choice, int] = {"fail": 2, "warn": 1, "ok": 0, "skip": 0}

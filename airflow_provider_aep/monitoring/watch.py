@@ -25,12 +25,16 @@ CREATED_EARLIER = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """What somebody waits for: so many runs of a dataflow that started in a window, all finished."""
+    """What somebody waits for: so many runs of a dataflow that started in a window, all finished.
+
+    :param whole: read the whole window, also where a run that is under way tells that the wait goes on.
+    """
 
     dataflow_id: str
     started_after: datetime
     started_before: datetime | None = None
     expected: int = 1
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +98,9 @@ def _runs_of(waits: Sequence[Wait]) -> Exchange[list[DataflowRun]]:
     def enough(found: list[DataflowRun]) -> bool:
         runs = _by_flow(found)
         # Older runs cannot end a wait that has one under way in its window.
-        return all(any(not run.finished for run in _in_window(wait, runs)) for wait in waits)
+        return all(
+            not wait.whole and any(not run.finished for run in _in_window(wait, runs)) for wait in waits
+        )
 
     runs = yield from list_runs_of(
         sorted({wait.dataflow_id for wait in waits}),

@@ -1,4 +1,4 @@
-"""What the unit tests share: a finished export, and an exchange of a single request."""
+"""What the unit tests share: a finished export, a task instance, and an exchange of a single request."""
 
 from __future__ import annotations
 
@@ -21,11 +21,29 @@ from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.monitoring import shared_poll
+from tests.unit.task_instance import FakeTaskInstance
 
 
 @pytest.fixture
 def now(clock) -> datetime:
     return datetime.fromtimestamp(clock(), tz=UTC)
+
+
+@pytest.fixture
+def ti() -> FakeTaskInstance:
+    return FakeTaskInstance()
+
+
+@pytest.fixture
+def logged(capfd, caplog) -> Callable[[], str]:
+    """All that was logged up to now: on Airflow 3 it goes past the standard library."""
+    seen: list[str] = []
+
+    def read() -> str:
+        seen.extend(capfd.readouterr())
+        return "".join([*seen, caplog.text])
+
+    return read
 
 
 @pytest.fixture

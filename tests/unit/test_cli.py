@@ -398,11 +398,15 @@ def test_the_doctor_begins_with_the_connection(aep_cli, monkeypatch):
 # All of them
 
 
-def test_an_error_is_one_line(aep_cli, specs):
-    code, out, err = aep_cli("plan", specs("one"), "--conn-id", "nobody")
+@pytest.mark.parametrize("command", ["plan", "ensure"])
+def test_an_error_is_one_line(aep_cli, specs, command):
+    code, out, err = aep_cli(command, specs("one"), "--conn-id", "nobody")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert err.startswith("aep: Airflow connection 'nobody' cannot be read")
-    code, out, _ = aep_cli("plan", "/nowhere", "--json")
+
+
+def test_an_error_is_a_document_too(aep_cli):
+    _, out, _ = aep_cli("plan", "/nowhere", "--json")
     assert json.loads(out) == {"error": "export specs /nowhere: does not exist"}
 
 

@@ -45,13 +45,17 @@ HOSTS = {
     *("semver.org", "acme.dfs.core.windows.net"),
 }
 # Modules whose public classes a user meets.
-FACE = ("errors", "hooks", "links", "notifications", "sensors", "task_groups", "triggers")
+FACE = (
+    *("asset_triggers", "errors", "hooks", "links", "notifications", "retry_policy", "sensors", "storage"),
+    *("task_groups", "triggers"),
+)
 OPERATORS = (
     "operators.base",
     "operators.connections",
     "operators.dataflows",
     "operators.datasets",
     "operators.exports",
+    "operators.monitoring",
 )
 SUFFIXES = ("Operator", "Sensor", "Notifier", "Hook", "Trigger", "Link", "Error", "TaskGroup")
 

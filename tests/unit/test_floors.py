@@ -25,7 +25,12 @@ FLOORS = {
     "monitoring": 3,
     "emulator": 3,
     # Airflow begins here.
+    "stats": 4,
+    "assets": 4,
     "hooks": 4,
+    "lineage": 4,
+    "run_feed": 5,
+    "asset_triggers": 5,
     "triggers": 5,
     "links": 5,
     "declared": 5,
@@ -34,7 +39,9 @@ FLOORS = {
     "cli": 6,
     "notifications": 6,
     "operators": 6,
+    "retry_policy": 6,
     "sensors": 6,
+    "storage": 5,
     "task_groups": 6,
 }
 FIRST_FLOOR_OF_AIRFLOW = 4

@@ -23,6 +23,8 @@ FACES = (
     "operators.dataflows",
     "operators.exports",
     "operators.maintenance",
+    "operators.monitoring",
+    "retry_policy",
     "task_groups",
     "sensors",
     "notifications",

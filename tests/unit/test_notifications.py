@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.errors import AepConfigError, AepRateLimitError, AepValidationError
 from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.notifications import USUAL, AepRunNotifier
 from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
+from tests.mail import Mailbox, mailbox
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 VERDICT = {
@@ -27,6 +32,8 @@ WORDS = {
     "unknown": "AEP export crm-nightly ended in an unknown way: run r-1 ended as failed: X-1: boom",
     "partial": "AEP export crm-nightly is incomplete: run r-1 ended as failed: X-1: boom",
     "zero_records": "AEP export crm-nightly is empty: run r-1 ended as failed: X-1: boom",
+    "low_records": "AEP export crm-nightly is small: run r-1 ended as failed: X-1: boom",
+    "slow": "AEP export crm-nightly is slow: run r-1 ended as failed: X-1: boom",
     "success": "AEP export crm-nightly is fine: run r-1 ended as failed: X-1: boom",
 }
 URL = "https://experience.adobe.com/#/sname:prod/platform/destination/browse/f-1"
@@ -88,6 +95,20 @@ def test_what_is_not_asked_for_stays_silent(told, status):
     assert told(status, on=set(WORDS) - {status}) == []
 
 
+def test_what_the_policy_finds_ok_is_no_bad_news(told, ti):
+    ti.xcom_push(VERDICT_KEY, {**VERDICT, "status": "zero_records", "outcome": "ok"})
+    assert told(None) == []
+    ((text, about),) = told(None, on=["success"])
+    assert "is fine" in text
+    assert about["status"] == "success"
+
+
+def test_a_status_that_we_do_not_know_is_told_all_the_same(told):
+    ((text, about),) = told("melted")
+    assert "ended in an unknown way" in text
+    assert about["status"] == "unknown"
+
+
 def test_an_empty_run_alarms_although_the_task_succeeded(told):
     ((text, _),) = told("zero_records", exception=None)
     assert "is empty" in text
@@ -146,7 +167,7 @@ def logged(capfd, caplog) -> Callable[[], str]:
 def test_without_a_sender_it_is_a_line_in_the_log(ti, logged):
     ti.xcom_push(VERDICT_KEY, {**VERDICT, "status": "failed"})
     AepRunNotifier()(context_of(ti))
-    assert f"{WORDS['failed']} | no link" in logged()
+    assert f"{WORDS['failed']} | no link | 12 records | http" in logged()
 
 
 @pytest.mark.skipif(AIRFLOW_V_3_0_PLUS, reason="the context of Airflow 3 is a plain dict")
@@ -190,3 +211,272 @@ def test_a_real_sensors_verdict_is_told_with_the_name_of_its_export(aep, make_da
 def test_a_misspelt_status_is_refused_when_the_dag_is_parsed(given):
     with pytest.raises(AepConfigError, match="not fialed"):
         AepRunNotifier(**given)
+
+
+# Channels
+
+
+@pytest.fixture
+def failed(ti) -> dict[str, Any]:
+    """The context of a task with a verdict that everybody wants to hear of."""
+    ti.xcom_push(
+        VERDICT_KEY, {**VERDICT, "status": "failed", "sandbox": "prod", "reason": "<b>boom</b> & more"}
+    )
+    ti.xcom_push(AepDataflowLink.xcom_key, URL)
+    return context_of(ti)
+
+
+@pytest.fixture
+def box(monkeypatch) -> Iterator[Mailbox]:
+    with mailbox() as box:
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(box.connection))
+        yield box
+
+
+EMAIL = {"type": "email", "to": ["team@acme.example", "boss@acme.example"]}
+
+
+def test_an_email_goes_through_airflows_smtp_connection(failed, box):
+    AepRunNotifier(channels=[EMAIL])(failed)
+    (mail,) = box.mails
+    assert mail["to"] == "team@acme.example, boss@acme.example"
+    assert mail["from"] == "airflow@acme.example"
+    assert mail["subject"] == "AEP export crm-nightly failed: <b>boom</b> & more"
+    (body,) = mail.iter_parts()
+    assert body.get_content_type() == "text/html"
+    told = body.get_content()
+    assert "&lt;b&gt;boom&lt;/b&gt; &amp; more" in told
+    assert f'<a href="{URL}">Dataflow</a>' in told
+
+
+def test_the_triggerer_sends_it_without_blocking_its_loop(failed, box):
+    threads: list[int] = []
+    notifier = AepRunNotifier(
+        channels=[EMAIL], send=lambda text, about: threads.append(threading.get_ident())
+    )
+    asyncio.run(notifier.async_notify(failed))
+    assert len(box.mails) == 1
+    assert threads != [threading.get_ident()]
+
+
+class Receiver(BaseHTTPRequestHandler):
+    got: list[tuple[str, Any]]
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.got.append((self.path, body))
+        self.send_response(500 if "broken" in self.path else 200)
+        self.send_header("Content-Type", "application/json" if "chat" in self.path else "text/plain")
+        self.end_headers()
+        self.wfile.write(b'{"ok": true}' if "chat" in self.path else b"ok")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver(monkeypatch) -> Iterator[list[tuple[str, Any]]]:
+    """What a web server was posted to, and connections to it, whose addresses are secret."""
+    got: list[tuple[str, Any]] = []
+    with HTTPServer(("127.0.0.1", 0), type("OneReceiver", (Receiver,), {"got": got})) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        for conn_id, fields in {
+            "SLACK_DEFAULT": {
+                "conn_type": "slackwebhook",
+                "host": f"{url}/services",
+                "password": "T/B/Secr3t",
+            },
+            "SLACK_BROKEN": {"conn_type": "slackwebhook", "host": f"{url}/broken", "password": "T/B/Secr3t"},
+            "SLACK_API_DEFAULT": {
+                "conn_type": "slack",
+                "password": "xoxb-Secr3t",
+                "extra": {"base_url": f"{url}/api/"},
+            },
+            "HOOK": {"conn_type": "http", "host": f"{url}/hook/Secr3t"},
+            "HOOK_BROKEN": {"conn_type": "http", "host": f"{url}/broken/Secr3t"},
+            "HOOK_DEAD": {"conn_type": "http", "host": "http://127.0.0.1:1/dead/Secr3t"},
+        }.items():
+            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", json.dumps(fields))
+        yield got
+        server.shutdown()
+
+
+def installed(provider: str) -> bool:
+    return find_spec(f"airflow.providers.{provider}") is not None
+
+
+with_slack = pytest.mark.skipif(not installed("slack"), reason="the Slack provider is not installed")
+with_http = pytest.mark.skipif(not installed("http"), reason="the HTTP provider is not installed")
+
+
+@with_slack
+@pytest.mark.parametrize(
+    ("channel", "path"),
+    [("slack", "/services/T/B/Secr3t"), ({"type": "slack", "channel": "#aep"}, "/api/chat.postMessage")],
+)
+def test_slack_gets_blocks_through_airflows_connection(failed, receiver, channel, path):
+    AepRunNotifier(channels=[channel])(failed)
+    ((where, body),) = receiver
+    assert where == path
+    assert body["text"] == "AEP export crm-nightly failed: &lt;b&gt;boom&lt;/b&gt; &amp; more"
+    assert body["blocks"][0]["text"]["text"] == f"*{body['text']}*"
+    assert f"<{URL}|Dataflow>" in body["blocks"][1]["text"]["text"]
+
+
+@with_http
+def test_a_webhook_gets_json_through_airflows_connection(failed, receiver):
+    AepRunNotifier(channels=[{"type": "webhook", "http_conn_id": "hook", "endpoint": "aep"}])(failed)
+    ((where, body),) = receiver
+    assert where == "/hook/Secr3t/aep"
+    assert (body["sandbox"], body["counts"]) == ("prod", {"failed": 1})
+    assert body["alerts"][0]["dataflow_url"] == URL
+
+
+@with_http
+@pytest.mark.parametrize("conn_id", ["hook_broken", "hook_dead", "no_such_connection"])
+def test_a_webhook_that_fails_keeps_nothing_from_the_others_and_tells_no_address(
+    failed, receiver, box, logged, conn_id
+):
+    AepRunNotifier(channels=[{"type": "webhook", "http_conn_id": conn_id}, EMAIL])(failed)
+    assert len(box.mails) == 1
+    told = logged()
+    assert "An alert could not go out by WebhookChannel" in told
+    assert "AEP export crm-nightly failed" in told  # at least here
+    assert ("the webhook answered 500" in told) == (conn_id == "hook_broken")
+    assert "Secr3t" not in told
+
+
+@with_slack
+def test_a_slack_that_fails_tells_no_address(failed, receiver, logged):
+    AepRunNotifier(channels=[{"type": "slack", "slack_webhook_conn_id": "slack_broken"}])(failed)
+    told = logged()
+    assert "An alert could not go out by SlackChannel" in told
+    assert "Secr3t" not in told
+
+
+def test_a_sender_of_ones_own_that_fails_hides_nothing(failed, box, logged):
+    def send(text: str, about: Any) -> None:
+        raise ValueError("https://hooks.example/Secr3t")
+
+    AepRunNotifier(channels=[EMAIL], send=send)(failed)
+    assert len(box.mails) == 1
+    told = logged()
+    assert "An alert could not go out by send: ValueError at test_notifications.py:" in told
+    assert "AEP export crm-nightly failed" in told
+    assert "Secr3t" not in told
+
+
+@pytest.mark.parametrize(
+    ("channel", "says"),
+    [
+        ("pigeon", "/channels/0/type must be one of log, email, slack, webhook"),
+        ({"to": "x@y"}, "/channels/0/type must be"),
+        ("email", "/channels/0/to is missing"),
+        ({"type": "email", "to": ""}, "/channels/0/to is missing"),
+        ({"type": "email", "to": "x@y", "subjekt": "s"}, "/channels/0/subjekt is not known; there are to,"),
+        ({"type": "webhook", "url": "https://hooks/Secr3t"}, "/channels/0/http_conn_id is missing"),
+    ],
+)
+def test_a_channel_that_is_not_well_described_is_refused_when_the_dag_is_parsed(channel, says):
+    with pytest.raises(AepValidationError) as refused:
+        AepRunNotifier(channels=[channel])
+    assert says in str(refused.value)
+    assert "Secr3t" not in str(refused.value)
+
+
+@pytest.mark.skipif(installed("slack"), reason="the Slack provider is installed")
+def test_a_provider_that_is_missing_is_named_when_the_dag_is_parsed():
+    with pytest.raises(AepConfigError, match="of type slack goes through apache-airflow-providers-slack"):
+        AepRunNotifier(channels=["slack"])
+
+
+# More than one export
+
+
+CHECK = {
+    "sandbox": "prod",
+    "exports": [
+        {
+            "dataflow_id": "f-1",
+            "dataflow_name": "crm",
+            "verdict": {**VERDICT, "status": "failed", "dataflow_name": "crm"},
+            "gaps": [{"kind": "missing", "told": "no run for 2026-12-01T03:00Z"}],
+            "warnings": [],
+        },
+        {
+            "dataflow_id": "f-2",
+            "dataflow_name": "web",
+            "verdict": None,
+            "gaps": [],
+            "warnings": ["ends soon"],
+        },
+        {
+            "dataflow_id": "f-3",
+            "dataflow_name": "good",
+            "outcome": "ok",
+            "verdict": {**VERDICT, "status": "success", "outcome": "ok"},
+            "gaps": [{"kind": "late", "told": "which the policy finds ok"}],
+            "warnings": [],
+        },
+    ],
+}
+
+
+def test_an_audit_of_many_exports_is_one_message(ti):
+    ti.xcom_push("aep_check", CHECK)
+    calls: list[tuple[str, Any]] = []
+    AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
+    ((text, about),) = calls
+    assert text.splitlines()[0] == (
+        "2 AEP exports in sandbox prod: 1 failed, 1 with runs missing or late, 1 with a warning"
+    )
+    assert [each["text"] for each in about["alerts"]] == [
+        "AEP export crm failed: run r-1 ended as failed: X-1: boom",
+        "AEP export crm missed runs: no run for 2026-12-01T03:00Z",
+        "AEP export web: ends soon",
+    ]
+
+
+def test_an_audit_that_found_nothing_stays_silent(ti):
+    ti.xcom_push("aep_check", {**CHECK, "exports": CHECK["exports"][2:]})
+    calls: list[Any] = []
+    AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
+    assert calls == []
+
+
+def test_a_refusal_of_adobes_is_explained(ti, logged):
+    refusal = AepRateLimitError(doing="GET /runs", status=429, message="Too many requests", code="429050")
+    AepRunNotifier()(context_of(ti, exception=refusal))
+    assert "429050 (Too many requests): Too many requests. Share the credential" in logged()
+
+
+def test_somebody_hears_of_a_dag_run_whose_tasks_cannot_be_read():
+    with DAG("exports", schedule=None) as dag:
+        AepDataflowRunSensor(task_id="judge", dataflow_id="f-1")
+    calls: list[tuple[str, Any]] = []
+    AepRunNotifier(send=lambda *told: calls.append(told))(
+        {"dag": dag, "run_id": "no such run", "reason": "task_failure"}
+    )
+    ((text, about),) = calls
+    assert text.startswith(
+        "AEP export could not be watched: what the tasks of DAG run no such run of exports"
+    )
+    assert about["counts"] == {"error": 1}
+
+
+def test_somebody_hears_of_a_deadline_although_its_tasks_cannot_be_read():
+    calls: list[tuple[str, Any]] = []
+    deadline = {"id": "1", "deadline_time": "2026-12-01T06:30:00Z"}
+    context = {"dag_run": {"dag_id": "exports", "dag_run_id": "no such run"}, "deadline": deadline}
+    AepRunNotifier(send=lambda *told: calls.append(told)).notify(context)
+    ((text, _),) = calls
+    assert text.startswith(
+        "AEP export of exports is late: DAG run no such run of exports was not done by 2026"
+    )
+
+
+def test_channels_are_plain_json_as_a_deadline_alert_stores_them():
+    channels = ["log", EMAIL]
+    kept = json.loads(json.dumps({"channels": channels, "on": ["late"]}))
+    assert AepRunNotifier(**kept).channels == AepRunNotifier(channels=channels).channels

@@ -45,23 +45,6 @@ Steps = dict[str, Callable[..., Any]]
 
 
 @pytest.fixture
-def ti() -> FakeTaskInstance:
-    return FakeTaskInstance()
-
-
-@pytest.fixture
-def logged(capfd, caplog) -> Callable[[], str]:
-    """All that was logged up to now: on Airflow 3 it goes past the standard library."""
-    seen: list[str] = []
-
-    def read() -> str:
-        seen.extend(capfd.readouterr())
-        return "".join([*seen, caplog.text])
-
-    return read
-
-
-@pytest.fixture
 def perform(ti):
     """Runs an operator's ``execute``; the result has to be plain JSON, as XComs are."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from airflow_provider_aep.operators.exports import (
     AepEnsureExportOperator,
     AepPlanExportOperator,
 )
-from tests.unit.task_instance import FakeTaskInstance, context_of
+from tests.unit.task_instance import context_of
 
 try:
     from airflow.dag_processing.dagbag import DagBag
@@ -63,23 +62,6 @@ def s3_spec(name: str = "nightly", **changes: Any) -> dict[str, Any]:
     params = {"bucketName": "acme-exports", "path": "aep", "datasetFileType": "PARQUET"}
     destination = {"type": "s3", "credentials_conn_id": "bucket", "params": params}
     return spec(name, destination=destination, **changes)
-
-
-@pytest.fixture
-def ti() -> FakeTaskInstance:
-    return FakeTaskInstance()
-
-
-@pytest.fixture
-def logged(capfd, caplog) -> Callable[[], str]:
-    """All that was logged up to now: on Airflow 3 it goes past the standard library."""
-    seen: list[str] = []
-
-    def read() -> str:
-        seen.extend(capfd.readouterr())
-        return "".join([*seen, caplog.text])
-
-    return read
 
 
 @pytest.fixture(autouse=True)

@@ -63,6 +63,14 @@ def test_every_class_and_module_in_it_exists():
                 resolve_name(module)
 
 
+def test_every_function_for_assets_exists():
+    info = get_provider_info()
+    assert info["asset-uris"] == info["dataset-uris"]
+    for entry in info["asset-uris"]:
+        for key in ("handler", "factory", "to_openlineage_converter"):
+            assert callable(resolve_name(entry[key]))
+
+
 def test_every_module_of_operators_is_listed():
     folder = Path(airflow_provider_aep.__file__).parent / "operators"
     (entry,) = get_provider_info()["operators"]

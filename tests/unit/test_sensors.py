@@ -131,7 +131,7 @@ def watch(aep, clock, ti, monkeypatch, poll_moves) -> Watch:
     monkeypatch.setattr(base, "timezone", SimpleNamespace(utcnow=watch.now))
     if hasattr(base, "_orig_start_date"):  # Airflow 2 asks the database
         monkeypatch.setattr(base, "_orig_start_date", lambda **_: ti.first_look)
-    monkeypatch.setattr(sensors, "time", SimpleNamespace(time=clock))
+    monkeypatch.setattr(sensors, "time", SimpleNamespace(time=clock, monotonic=clock))
     poll_moves(watch.pass_time)
     return watch
 

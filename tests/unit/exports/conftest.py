@@ -20,6 +20,7 @@ from airflow_provider_aep.exports.spec import ExportSpec, parse_spec
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response, Transport, drive
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
+from tests.unit.exports.documents import changed_document
 
 SECRET = "Zq9+/secret" * 3 + "Abcdefg"
 # What the emulator's connection specs accept; each value is a secret that nothing may ever show.
@@ -104,16 +105,7 @@ class Desk:
             },
             "schedule": {"every": "3h", "start": "2026-01-01T00:00:00Z", "end": self.in_days(100)},
         }
-        for name, value in changes.items():
-            *parents, last = name.split("__")
-            inside = document
-            for parent in parents:
-                inside = inside[parent]
-            if value is ...:
-                del inside[last]
-            else:
-                inside[last] = value
-        return parse_spec(document)
+        return parse_spec(changed_document(document, **changes))
 
     def carry_out(self, exchange: Exchange[Any]) -> Any:
         conducted = self.session.conduct(exchange, sandbox=self.sandbox)

@@ -26,6 +26,7 @@ from airflow_provider_aep.exports.spec import (
 from airflow_provider_aep.flowservice.connections import SEGMENT_PARAMS, get_connection_spec
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, S3
 from airflow_provider_aep.flowservice.schedule import CADENCES, Schedule
+from tests.unit.exports.documents import changed_document
 from tests.unit.exports.strategies import LOCATIONS, specs
 
 SCHEMA = json.loads(SCHEMA_FILE.read_text())
@@ -46,17 +47,7 @@ NIGHTLY: dict[str, Any] = {
 
 def changed(**changes: Any) -> dict[str, Any]:
     """The nightly export with other values; ``a__b`` is the key b of a, and ``...`` takes a key away."""
-    document = json.loads(json.dumps(NIGHTLY))
-    for name, value in changes.items():
-        *parents, last = name.split("__")
-        inside = document
-        for parent in parents:
-            inside = inside[parent]
-        if value is ...:
-            del inside[last]
-        else:
-            inside[last] = value
-    return document
+    return changed_document(NIGHTLY, **changes)
 
 
 def told(document: object, **options: Any) -> dict[str, str]:

@@ -401,3 +401,20 @@ def test_a_secret_of_a_patch_appears_in_no_error(emulator, run, ask, operation):
         run(ask(request))
     assert "hunter2" not in f"{refused.value} {refused.value!r} {refused.value.__dict__}"
     assert "s3SecretKey ***" in str(refused.value)
+
+
+def test_each_429_and_each_fetched_token_is_told_to_those_who_count(emulator, credentials, clock, run, ask):
+    told = []
+    run.session = AepSession(credentials, now=clock, on_event=told.append)
+    emulator.fail_next(429, times=2)
+    run(ask(Request("GET", "/flows")))
+    assert told == ["token_fetches", "rate_limited", "rate_limited"]
+    run(ask(Request("GET", "/flows")))
+    emulator.fail_next(503)
+    run(ask(Request("GET", "/flows")))
+    assert len(told) == 3
+    emulator.fail_next(429, retry_after=300)
+    for _ in range(2):  # the second one is not even sent
+        with pytest.raises(AepRateLimitError):
+            run(ask(Request("GET", "/flows")))
+    assert told[3:] == ["rate_limited"]

@@ -1,0 +1,41 @@
+"""The end of an export, told while there is still time to do something about it.
+
+``scheduleParams`` counts epoch *seconds* in UTC; what is left is told in days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from airflow_provider_aep.flowservice.schedule import schedule_words
+
+ENDS_SOON = timedelta(days=14)
+
+
+class Expiry(NamedTuple):
+    """The end of an export that is over, or soon will be.
+
+    :param days: until the end; zero or less where it has passed.
+    :param words: what one says of the export, such as ``ended on 2026-12-01 00:00 UTC``.
+    """
+
+    days: float
+    words: str
+
+
+def expiry_of(schedule_params: Mapping[str, Any], *, now: datetime) -> Expiry | None:
+    """How near the end of an export is; ``None`` where it is far, or there is none, or it exports once.
+
+    :param schedule_params: Adobe's; what cannot be read is no end.
+    """
+    words = schedule_words(schedule_params)
+    if words["every"] == "once" or words["end"] is None:
+        return None
+    end = datetime.fromisoformat(words["end"])
+    if end - now > ENDS_SOON:
+        return None
+    days = (end - now) / timedelta(days=1)
+    on = f"on {end:%Y-%m-%d %H:%M} UTC"
+    return Expiry(days, f"ended {on}" if days <= 0 else f"ends in {days:.0f} days, {on}")

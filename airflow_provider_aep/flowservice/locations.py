@@ -1,0 +1,200 @@
+"""Where a dataflow delivers its files, as URLs of the object storages that Airflow can read.
+
+A URL names what the Flow Service tells: of Azure Data Lake Gen2 (its container) and SFTP (its host) that is
+part of the login, which is never read, so those URLs begin with ``abfs:///`` and ``sftp:///``.
+
+Assumed: ``exportTime`` is the minute in which the run started, in UTC. Adobe documents its form alone.
+
+Source: export datasets tutorial, "Verify successful dataset export" and the folder name macros; Data Landing
+Zone page (the name of its container); read 2026-11.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
+from airflow_provider_aep.flowservice.entities import Document, get_entity, mapping, sequence
+from airflow_provider_aep.flowservice.exchange import Exchange
+
+DEFAULT_TEMPLATE = "%DATASET_ID%/%EXPORT_TIME%"
+# Destination -> the scheme of its URLs, and the parameters of a target connection that name bucket and path.
+PLACES: Mapping[str, tuple[str, str | None, str]] = {
+    "s3": ("s3", "bucketName", "path"),
+    "gcs": ("gs", "bucketName", "path"),
+    "azure_blob": ("abfs", "container", "path"),
+    "adls_gen2": ("abfs", None, "path"),
+    "data_landing_zone": ("abfs", None, "path"),
+    "sftp": ("sftp", None, "remotePath"),
+}
+LANDING_ZONE_CONTAINER = "dlz-destination"
+
+_MACRO = re.compile(r"%(?P<word>[A-Z_]+)(?:\((?P<pattern>[^)%]*)\))?%")
+# Of a DATETIME pattern. Seconds are missing on purpose: nobody tells them to the second.
+_DATE_WORDS = {
+    "YYYY": "%Y",
+    "yyyy": "%Y",
+    "MM": "%m",
+    "dd": "%d",
+    "DD": "%d",
+    "HH": "%H",
+    "mm": "%M",
+}
+_DATE_WORD = re.compile("|".join(_DATE_WORDS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A folder of exported files.
+
+    :param url: it ends with a slash.
+    :param exact: it holds the files of one run of one dataset; otherwise it is the part of the path that can
+        be known, and holds more.
+    """
+
+    url: str
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where a dataflow delivers.
+
+    :param destination: our name of the destination, or ``None`` for one that is not ours.
+    :param storage: ``s3://bucket``; ends with ``//`` where bucket or host are not told.
+    :param path: the folder in it below which all files are, without slashes at its ends.
+    :param file_type: ``PARQUET`` or ``JSON``, as the service says it.
+    :param dataset_ids: the datasets of its source connection.
+    """
+
+    dataflow_id: str
+    dataflow_name: str
+    sandbox: str
+    destination: str | None
+    storage: str
+    path: str
+    folder_template: str = DEFAULT_TEMPLATE
+    file_type: str | None = None
+    dataset_ids: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """The folder of all files that this dataflow ever delivers; empty for a destination not ours."""
+        return _joined(self.storage, self.path) if self.storage else ""
+
+    def folders(self, started_at: datetime | None, dataset_ids: Sequence[str] = ()) -> list[Folder]:
+        """Where the files of a run are: a folder for each dataset.
+
+        :param started_at: when the run started.
+        :param dataset_ids: those that the run exported, where it says so; by default all.
+        """
+        if not self.storage:
+            return []
+        found = {}
+        for dataset_id in dataset_ids or self.dataset_ids or ("",):
+            names = {"DATASET_ID": dataset_id, "SANDBOX_NAME": self.sandbox}
+            folder, exact = _filled(self.folder_template, started_at, names)
+            url = _joined(self.storage, f"{self.path}/{folder}")
+            found[url] = Folder(url=url, exact=exact)
+        return list(found.values())
+
+
+def location_of(
+    dataflow: Dataflow, target: Document, *, dataset_ids: Iterable[str] = (), sandbox: str = ""
+) -> Location:
+    """Where a dataflow delivers, given its target connection.
+
+    :param target: the target connection as the service tells it.
+    :param sandbox: by default the one that the dataflow itself names.
+    """
+    params = mapping(target.get("params"))
+    storage, path = place_of(dataflow.destination, params)
+    schedule = dataflow.schedule
+    template = schedule.get("foldernameTemplate") or schedule.get("folderNameTemplate")
+    file_type = params.get("datasetFileType")
+    return Location(
+        dataflow_id=dataflow.id,
+        dataflow_name=dataflow.name,
+        sandbox=sandbox or str(dataflow.raw.get("sandboxName") or ""),
+        destination=dataflow.destination,
+        storage=storage,
+        path=path,
+        folder_template=str(template or DEFAULT_TEMPLATE),
+        file_type=str(file_type).upper() if file_type else None,
+        dataset_ids=tuple(dict.fromkeys(dataset_ids)),
+    )
+
+
+def place_of(destination: str | None, params: Mapping[str, Any]) -> tuple[str, str]:
+    """Storage and path of a target connection's parameters; both empty for a destination not ours."""
+    if destination is None or destination not in PLACES:
+        return "", ""
+    scheme, bucket_param, path_param = PLACES[destination]
+    bucket = str(params.get(bucket_param) or "") if bucket_param else ""
+    if destination == "data_landing_zone":
+        bucket = LANDING_ZONE_CONTAINER
+    return f"{scheme}://{bucket}", _tidy(str(params.get(path_param) or ""))
+
+
+def read_location(dataflow: str | Dataflow) -> Exchange[Location]:
+    """Where a dataflow delivers, and which datasets: reads it, its target and its source connection.
+
+    :param dataflow: its id, or itself where that was read already.
+    :raises AepNotFoundError: the sandbox has no such dataflow.
+    """
+    found = (yield from get_dataflow(dataflow)) if isinstance(dataflow, str) else dataflow
+    target: Document = {}
+    if found.target_connection_ids:
+        target = yield from get_entity(
+            "targetConnections", found.target_connection_ids[0], field="target_connection_id"
+        )
+    datasets: list[str] = []
+    for source_id in found.source_connection_ids:
+        source = yield from get_entity("sourceConnections", source_id, field="source_connection_id")
+        listed = sequence(mapping(source.get("params")).get("datasets"))
+        datasets += [str(mapping(each).get("dataSetId")) for each in listed if mapping(each).get("dataSetId")]
+    return location_of(found, target, dataset_ids=datasets)
+
+
+def _filled(template: str, moment: datetime | None, names: Mapping[str, str]) -> tuple[str, bool]:
+    """A folder template with its macros filled in, up to the first folder that cannot be told."""
+    told: list[str] = []
+    timed = False
+    for folder in template.split("/"):
+        if not folder:
+            continue
+        filled = _MACRO.sub(lambda macro: _value(macro, moment, names) or macro[0], folder)
+        if "%" in filled:
+            return "/".join(told), False
+        timed = timed or any(
+            macro["word"] in ("EXPORT_TIME", "DATETIME") for macro in _MACRO.finditer(folder)
+        )
+        told.append(filled)
+    # Without a time in it every run writes into the same folder, and without its id so does every dataset.
+    return "/".join(told), timed and "%DATASET_ID%" in template
+
+
+def _value(macro: re.Match[str], moment: datetime | None, names: Mapping[str, str]) -> str | None:
+    word, pattern = macro["word"], macro["pattern"]
+    if word not in ("EXPORT_TIME", "DATETIME"):
+        return names.get(word)
+    if moment is None:
+        return None
+    then = moment.astimezone(UTC)
+    if word == "EXPORT_TIME":
+        return f"exportTime={then:%Y%m%d%H%M}"
+    known = re.sub(r"[^A-Za-z]", "", _DATE_WORD.sub("", pattern or "s"))
+    return None if known else then.strftime(_DATE_WORD.sub(lambda found: _DATE_WORDS[found[0]], str(pattern)))
+
+
+def _tidy(path: str) -> str:
+    return "/".join(part for part in path.split("/") if part)
+
+
+def _joined(storage: str, path: str) -> str:
+    path = _tidy(path)
+    return f"{storage}/{path}/" if path else f"{storage}/"

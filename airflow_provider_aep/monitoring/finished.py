@@ -1,0 +1,196 @@
+"""Which runs have finished since somebody last looked: each is told once.
+
+Runs finish in another order than they start, and may be listed a while after they started. So a cursor
+is no moment but a window, which begins where a run could still come to light, and the ids of what was told
+of it.
+The first look tells nothing: what has finished before it is history. No run that was created more than
+``REACH`` ago is told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_provider_aep.errors import (
+    AepApiError,
+    AepError,
+    AepNotFoundError,
+    AepRateLimitError,
+    AepServerError,
+)
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.runs import LEAST_MILLISECONDS, DataflowRun, list_runs, list_runs_of
+
+# How much later than it was created a run may come to light. Adobe itself calls 150 minutes late.
+LOOK_BACK = timedelta(hours=3)
+REACH = timedelta(days=3)
+# Some listings ask when a run started, which may differ a little from when it was created.
+CREATED_EARLIER = timedelta(minutes=10)
+# So far may Adobe's clock and ours differ.
+CLOCKS = timedelta(minutes=15)
+# Of more, the oldest are forgotten along with the part of the window that they lie in.
+MOST_TOLD = 5000
+AT_MOST = 8
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far somebody has been told.
+
+    :param since: runs that were created earlier are of no concern any more.
+    :param begun: what finished earlier is history, as far as clocks agree.
+    :param told: what is not to be told again, with the moment at which it was created.
+    """
+
+    since: datetime
+    begun: datetime
+    told: Mapping[str, datetime] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, in epoch seconds: whole ones, rounded so that nothing falls out of the window."""
+        told = {run_id: math.ceil(created.timestamp()) for run_id, created in self.told.items()}
+        since, begun = int(self.since.timestamp()), int(self.begun.timestamp())
+        return {"version": VERSION, "since": since, "begun": begun, "told": told}
+
+    @classmethod
+    def from_json(cls, kept: object) -> Cursor | None:
+        """What ``to_json`` made; ``None`` where it is something else."""
+        if not isinstance(kept, Mapping) or kept.get("version") != VERSION:
+            return None
+        try:
+            told = {str(run_id): _moment(seconds) for run_id, seconds in kept["told"].items()}
+            return cls(since=_moment(kept["since"]), begun=_moment(kept["begun"]), told=told)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a look at many dataflows saw.
+
+    :param since: it lists every run that was created from here on.
+    :param unread: dataflows whose runs could not be listed.
+    :param refusal: the service takes no list of dataflows; ask for each alone from now on.
+    """
+
+    since: datetime
+    runs: Sequence[DataflowRun]
+    unread: Mapping[str, AepError] = field(default_factory=dict)
+    refusal: AepApiError | None = None
+
+
+def look_for_finished(
+    dataflow_ids: Collection[str], *, since: datetime, alone: bool = False
+) -> Exchange[Seen]:
+    """List the runs of many dataflows: one request for up to 100 of them, where that is one page.
+
+    :param since: read back to the runs that were created at this moment.
+    :param alone: do not ask for several dataflows in one request.
+    """
+    ids = sorted(dataflow_ids)
+    size = 1 if alone else LARGEST_PAGE
+    batches = [ids[start : start + size] for start in range(0, len(ids), size)]
+    first = since - CREATED_EARLIER
+    ends = yield from together(
+        [list_runs_of(batch, started_after=first) for batch in batches], at_most=AT_MOST
+    )
+    runs: list[DataflowRun] = []
+    unread: dict[str, AepError] = {}
+    lonely: list[str] = []
+    refusal = None
+    for batch, end in zip(batches, ends, strict=True):
+        if isinstance(end, Done):
+            runs += end.value
+        elif len(batch) > 1 and _concerns_the_request(end):
+            lonely += batch
+            if isinstance(end, AepApiError) and end.status not in (403, 404):
+                refusal = end
+        else:
+            unread |= dict.fromkeys(batch, end)
+    ends = yield from together([list_runs(each, started_after=first) for each in lonely], at_most=AT_MOST)
+    for dataflow_id, end in zip(lonely, ends, strict=True):
+        if isinstance(end, Done):
+            runs += end.value
+        else:
+            unread[dataflow_id] = end
+    # A dataflow that was deleted has no runs to wait for.
+    unread = {each: error for each, error in unread.items() if not isinstance(error, AepNotFoundError)}
+    return Seen(since=since, runs=runs, unread=unread, refusal=refusal)
+
+
+def begin(now: datetime) -> Cursor:
+    """The cursor of somebody who has never looked: it reaches back to runs that are still under way."""
+    return Cursor(since=now - REACH, begun=now)
+
+
+def is_history(cursor: Cursor, run: DataflowRun) -> bool:
+    """Whether a run had finished before anybody began to look; some only come to light later."""
+    return run.completed_at is not None and run.completed_at < cursor.begun - CLOCKS
+
+
+def pick_news(cursor: Cursor, runs: Iterable[DataflowRun]) -> list[DataflowRun]:
+    """The finished runs that have not been told, in the order in which they finished."""
+    news = {
+        run.id: run
+        for run in runs
+        if run.finished and run.id not in cursor.told and created_at(run) >= cursor.since
+    }
+    return sorted(news.values(), key=lambda run: run.completed_at or created_at(run))
+
+
+def move_on(
+    cursor: Cursor,
+    runs: Iterable[DataflowRun],
+    told: Iterable[DataflowRun],
+    *,
+    now: datetime,
+    whole: bool = True,
+) -> Cursor:
+    """The cursor after a look.
+
+    :param runs: all that the look saw.
+    :param told: what of them is not to be told again.
+    :param whole: the look saw all dataflows; otherwise the window stays, for the sake of those it did not.
+    """
+    known = {**cursor.told, **{run.id: created_at(run) for run in told}}
+    # What is under way, or could not be told yet, holds the window open.
+    open_since = [created_at(run) for run in runs if run.id not in known and created_at(run) >= now - REACH]
+    since = cursor.since
+    if whole:
+        since = max(since, min([now - LOOK_BACK, *open_since]))
+    since = max(since, now - REACH)
+    kept = {run_id: created for run_id, created in known.items() if created >= since}
+    if len(kept) > MOST_TOLD:
+        newest = sorted(kept.items(), key=lambda one: one[1])[-MOST_TOLD:]
+        # From behind the newest that is forgotten: it must not be told again.
+        since = newest[0][1] + timedelta(milliseconds=1)
+        kept = {run_id: created for run_id, created in newest if created >= since}
+    return Cursor(since=since, begun=cursor.begun, told=kept)
+
+
+def created_at(run: DataflowRun) -> datetime:
+    """When a run was created, which is what listings are sorted by; long ago where it does not say."""
+    created = run.raw.get("createdAt")
+    if isinstance(created, int | float) and not isinstance(created, bool) and created > 0:
+        try:
+            return _moment(created if created < LEAST_MILLISECONDS else created / 1000)
+        except (ValueError, OverflowError, OSError):
+            pass
+    return run.started_at or datetime.min.replace(tzinfo=UTC)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def _concerns_the_request(error: AepError) -> bool:
+    """Whether to ask for each dataflow alone: one of them may be at fault, or their number."""
+    if isinstance(error, AepServerError | AepRateLimitError) or not isinstance(error, AepApiError):
+        return False
+    return 400 <= error.status < 500 and error.status != 401

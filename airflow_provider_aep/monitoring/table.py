@@ -1,0 +1,18 @@
+"""A table as plain text, for logs and terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+
+def aligned(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Columns of even width, never cut."""
+    lines = [tuple(head), *(tuple(printable(str(cell)) for cell in row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for line in lines:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def printable(text: str) -> str:
+    """A text that moves no cursor: names in a sandbox may hold anything."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)

@@ -1,0 +1,292 @@
+"""Alerts about dataflow runs, as a callback of a task, of a DAG, or of a deadline."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from airflow.providers.common.compat.notifier import BaseNotifier
+
+from airflow_provider_aep.errors import AepConfigError, AepError
+from airflow_provider_aep.links import AepDataflowLink
+from airflow_provider_aep.monitoring.alerts import Alert, Message, digest
+from airflow_provider_aep.notifications.channels import LogChannel, parse_channels
+from airflow_provider_aep.notifications.gathering import (
+    DONE,
+    Ended,
+    airflow_url,
+    by_task,
+    task_instances,
+    tasks_of_ours,
+    without_verdict,
+)
+from airflow_provider_aep.operators.monitoring import CHECK_KEY
+from airflow_provider_aep.sensors import VERDICT_KEY
+
+# status of the verdict -> what to say. "error" is a task that failed without a verdict, "late" one that a
+# deadline found unfinished; "gaps" and "warning" come from an audit.
+MESSAGES: Mapping[str, str] = {
+    "failed": "AEP export {{ verdict.dataflow_name }} failed: {{ verdict.reason }}",
+    "unknown": "AEP export {{ verdict.dataflow_name }} ended in an unknown way: {{ verdict.reason }}",
+    "partial": "AEP export {{ verdict.dataflow_name }} is incomplete: {{ verdict.reason }}",
+    "zero_records": "AEP export {{ verdict.dataflow_name }} is empty: {{ verdict.reason }}",
+    "low_records": "AEP export {{ verdict.dataflow_name }} is small: {{ verdict.reason }}",
+    "missing_files": "AEP export {{ verdict.dataflow_name }} lacks files: {{ verdict.reason }}",
+    "slow": "AEP export {{ verdict.dataflow_name }} is slow: {{ verdict.reason }}",
+    "success": "AEP export {{ verdict.dataflow_name }} is fine: {{ verdict.reason }}",
+    "late": "AEP export {{ verdict.dataflow_name }} is late: {{ verdict.reason }}",
+    "gaps": "AEP export {{ verdict.dataflow_name }} missed runs: {{ verdict.reason }}",
+    "warning": "AEP export {{ verdict.dataflow_name }}: {{ verdict.reason }}",
+    "error": "AEP export could not be watched: {{ exception }}",
+}
+USUAL = tuple(status for status in MESSAGES if status != "success")
+
+
+class AepRunNotifier(BaseNotifier):
+    """Tell somebody what became of the runs that tasks waited for.
+
+    As ``on_failure_callback``, ``on_success_callback`` and ``on_skipped_callback`` of an
+    ``AepDataflowRunSensor`` it tells of that task. As ``on_failure_callback`` and ``on_success_callback`` of
+    a DAG it tells of all tasks of the DAG run, in one message for each sandbox. As the callback of a deadline
+    alert (Airflow 3) it tells which are not done. What is not in ``on`` stays silent.
+
+    :param on: the statuses to tell: ``failed``, ``unknown``, ``partial``, ``zero_records``, ``low_records``,
+        ``slow``; ``success``, which is also every verdict that the run policy finds ok; ``error`` for a task
+        that failed without a verdict (timeout, credential refused); ``late`` for a deadline; ``gaps`` and
+        ``warning`` of an audit.
+    :param messages: status -> your own text, in place of the usual one. Jinja, with the task's context and
+        ``verdict``, a dict as the sensor returns it.
+    :param channels: where it goes: ``"log"``, the default, or dicts with ``type`` (``email``, ``slack``,
+        ``webhook``) and the fields of that channel. Plain JSON, as a deadline alert needs it.
+    :param send: called with the text and a dict; for one task ``status``, ``verdict``, ``link``, ``dag_id``,
+        ``run_id``, ``task_id`` and ``map_index``, for several exports ``title``, ``sandbox``, ``counts``,
+        ``alerts`` and more. Without ``channels`` it takes the place of the log.
+    :raises AepConfigError: ``on`` or ``messages`` names a status that no verdict has, or the provider that a
+        channel goes through is not installed.
+    :raises AepValidationError: a channel is not well described.
+    """
+
+    def __init__(
+        self,
+        *,
+        on: Collection[str] = USUAL,
+        messages: Mapping[str, str] | None = None,
+        channels: Sequence[str | Mapping[str, Any]] | None = None,
+        send: Callable[[str, Mapping[str, Any]], object] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if unknown := sorted({*on, *(messages or ())} - set(MESSAGES)):
+            # Found out when the DAG is parsed, and not by an alert that never comes.
+            raise AepConfigError(f"on and messages know {', '.join(MESSAGES)}, not {', '.join(unknown)}")
+        self.on = tuple(on)
+        self.messages = {**MESSAGES, **(messages or {})}
+        self.channels = parse_channels(channels if channels is not None else [] if send else ["log"])
+        self.send = send
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Nothing, unless a subclass has template fields: the messages are rendered one by one."""
+        # A DAG's callback has no environment in Airflow 3.3's dag.test(), and a deadline has no DAG.
+        if self.template_fields:
+            super().render_template_fields(context, jinja_env)
+
+    async def async_notify(self, context: Any) -> None:
+        """The same from the triggerer, whose loop it does not block."""
+        from asgiref.sync import sync_to_async
+
+        await sync_to_async(self.notify)(context)
+
+    def notify(self, context: Any) -> None:
+        """Tell what became of the task, or of all tasks of the DAG run, that ``context`` is about."""
+        if "deadline" in context:
+            self._tell_of_deadline(context)
+        elif "reason" in context:
+            self._tell_of_dag(context)
+        else:
+            self._tell_of_task(context)
+
+    def _tell_of_task(self, context: Any) -> None:
+        ti = context["ti"]
+        place = {"dag_id": ti.dag_id, "run_id": ti.run_id}
+        about = {**place, "task_id": ti.task_id, "map_index": ti.map_index}
+        verdict = _own_xcom(ti, VERDICT_KEY)
+        check = None if verdict else _own_xcom(ti, CHECK_KEY)
+        if isinstance(check, Mapping):
+            where = airflow_url(**about)
+            self._deliver_all(self._of_check(context, check, where, ti.task_id), airflow_url=where, **place)
+            return
+        link = _own_xcom(ti, AepDataflowLink.xcom_key)
+        status = self._status(verdict or {})
+        if status == "error" and not context.get("exception"):
+            return
+        if status not in self.on:
+            return
+        found = verdict or without_verdict(link, context.get("exception"))
+        alert = self._alert(context, status, found, link, airflow_url(**about), ti.task_id)
+        told = {"status": status, "verdict": verdict or {}, "link": link, **about}
+        self._deliver(Message(sandbox=alert.sandbox, alerts=(alert,), **place), told)
+
+    def _tell_of_dag(self, context: Any) -> None:
+        dag, run_id = context["dag"], context["run_id"]
+        try:
+            instances, xcoms = task_instances(dag.dag_id, run_id, dag.task_dict.keys())
+            alerts = list(self._of_tasks(context, by_task(instances), xcoms))
+        except Exception as error:
+            # Of what we cannot read, somebody must hear all the more.
+            run = f"DAG run {run_id} of {dag.dag_id}"
+            why = f"what the tasks of {run} ended with cannot be read: {_kind(error)}"
+            alerts = list(self._general(context, "error", {}, why))
+        self._deliver_all(
+            alerts, dag_id=dag.dag_id, run_id=run_id, airflow_url=airflow_url(dag.dag_id, run_id)
+        )
+
+    def _of_tasks(self, context: Any, tasks: Mapping[str, list[Ended]], xcoms: Any) -> Iterator[Alert]:
+        dag, run_id, stopped = context["dag"], context["run_id"], context["reason"] == "timed_out"
+        bad = {"failed", "skipped"} if stopped else {"failed"}
+        for task_id in sorted(tasks_of_ours(dag) & tasks.keys()):
+            instances = tasks[task_id]
+            verdicts = xcoms(VERDICT_KEY, instances)
+            checks = xcoms(CHECK_KEY, [one for one in instances if one not in verdicts and one.map_index < 0])
+            mute = [
+                one
+                for one in instances
+                if one.state in bad and one not in verdicts and one not in checks and "error" in self.on
+            ]
+            told = [one for one in verdicts if self._status(verdicts[one]) in self.on]
+            links = xcoms(AepDataflowLink.xcom_key, [*told, *mute])
+            for one in (*told, *checks, *mute):
+                where = airflow_url(dag.dag_id, run_id, one.task_id, one.map_index)
+                if one in checks:
+                    yield from self._of_check(context, checks[one], where, str(one))
+                    continue
+                status, found = "error", verdicts.get(one)
+                if found:
+                    status = self._status(found)
+                else:
+                    how = "was stopped when the DAG run timed out" if stopped else "failed; its log says why"
+                    why = f"task {one} {how}"
+                    found = without_verdict(links.get(one), why)
+                context["exception"] = found.get("reason")
+                yield self._alert(context, status, found, links.get(one), where, str(one))
+
+    def _tell_of_deadline(self, context: Any) -> None:
+        run, until = context["dag_run"], context["deadline"].get("deadline_time")
+        dag_id, run_id = run["dag_id"], run["dag_run_id"]
+        context.setdefault("dag", None)
+        if "late" not in self.on:
+            return
+        alerts = []
+        why = f"DAG run {run_id} of {dag_id} was not done by {until}"
+        try:
+            instances, xcoms = task_instances(dag_id, run_id)
+            left = [one for one in instances if one.state not in DONE]
+            links: dict[Ended, Any] = {}
+            for siblings in by_task(left).values():
+                links.update(xcoms(AepDataflowLink.xcom_key, siblings))
+            for one, link in links.items():
+                found = without_verdict(link, f"task {one} was still {one.state} at the deadline, {until}")
+                where = airflow_url(dag_id, run_id, one.task_id, one.map_index)
+                alerts.append(self._alert(context, "late", found, link, where, str(one)))
+            if left and not links:
+                why = f"{why}: {len(left)} of {len(instances)} tasks were not"
+        except Exception as error:
+            why = f"{why}; how far its tasks are cannot be read: {_kind(error)}"
+        alerts = alerts or list(self._general(context, "late", {"dataflow_name": f"of {dag_id}"}, why))
+        self._deliver_all(alerts, dag_id=dag_id, run_id=run_id, airflow_url=airflow_url(dag_id, run_id))
+
+    def _general(self, context: Any, status: str, found: Mapping[str, Any], why: str) -> Iterator[Alert]:
+        """An alert about no export in particular."""
+        if status in self.on:
+            context["exception"] = why
+            yield self._alert(context, status, {**found, "reason": why}, None, None, None)
+
+    def _of_check(
+        self, context: Any, check: Mapping[str, Any], where: str | None, task: str | None
+    ) -> Iterator[Alert]:
+        """What an audit found, export by export."""
+        for export in check.get("exports") or ():
+            known = {
+                "sandbox": check.get("sandbox"),
+                "dataflow_id": export.get("dataflow_id"),
+                "dataflow_name": export.get("dataflow_name") or export.get("dataflow_id"),
+            }
+            link = export.get("dataflow_url")
+            findings = [(self._status(export["verdict"]), export["verdict"])] if export.get("verdict") else []
+            for status, notes in (("gaps", export.get("gaps")), ("warning", export.get("warnings"))):
+                if notes and export.get("outcome") != "ok":
+                    findings.append((status, {"outcome": "warn", "reason": "; ".join(map(_words, notes))}))
+            for status, found in findings:
+                if status in self.on:
+                    yield self._alert(context, status, {**found, **known}, link, where, task)
+
+    def _status(self, verdict: Mapping[str, Any]) -> str:
+        """Under which status a verdict is told: what the policy finds ok is no bad news."""
+        if verdict.get("outcome") == "ok":
+            return "success"
+        status = str(verdict.get("status") or "error")
+        return status if status in MESSAGES else "unknown"
+
+    def _alert(
+        self,
+        context: Any,
+        status: str,
+        verdict: Mapping[str, Any],
+        link: str | None,
+        task_url: str | None,
+        task: str | None,
+    ) -> Alert:
+        # Into the context itself: a copy would evaluate all that Airflow 2 keeps lazy in there.
+        context["verdict"] = verdict
+        dag = context.get("dag")
+        environment = self.get_template_env(dag=dag if hasattr(dag, "get_template_env") else None)
+        text = str(self.render_template(self.messages[status], context, environment))
+        return Alert.from_verdict(
+            verdict, status=status, text=text, dataflow_url=link, task_url=task_url, task=task
+        )
+
+    def _deliver_all(self, alerts: Iterator[Alert] | list[Alert], **about: Any) -> None:
+        for message in digest(alerts, **about):
+            self._deliver(message, message.to_json())
+
+    def _deliver(self, message: Message, told: Mapping[str, Any]) -> None:
+        """To every channel; one that fails keeps the message from none of the others, nor from the log."""
+        failed = False
+        for channel in self.channels:
+            try:
+                channel.deliver(message, self.log)
+            except Exception as error:
+                failed = True
+                self.log.error("An alert could not go out by %s: %s", type(channel).__name__, _kind(error))
+        if self.send is not None:
+            try:
+                self.send(_text_of(message), told)
+            except Exception as error:
+                failed = True
+                self.log.error("An alert could not go out by send: %s", _kind(error))
+        if failed and LogChannel() not in self.channels:
+            LogChannel().deliver(message, self.log)
+
+
+def _own_xcom(ti: Any, key: str) -> Any:
+    """What this very task instance pushed; ``map_index`` keeps its mapped siblings out."""
+    return ti.xcom_pull(key=key, task_ids=ti.task_id, map_indexes=ti.map_index)
+
+
+def _words(note: Any) -> str:
+    return str(note.get("told") or note) if isinstance(note, Mapping) else str(note)
+
+
+def _text_of(message: Message) -> str:
+    from airflow_provider_aep.monitoring.alert_formats import as_text
+
+    return message.title if len(message.alerts) == 1 else as_text(message)
+
+
+def _kind(error: Exception) -> str:
+    """An error without its words, unless they are ours: others may quote the address of a webhook."""
+    if isinstance(error, AepError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"

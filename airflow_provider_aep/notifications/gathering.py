@@ -1,0 +1,154 @@
+"""What the tasks of a whole DAG run ended with, for a callback of the DAG or of a deadline.
+
+Such a callback runs in the DAG processor or in the triggerer, with no task of its own. Airflow 3 answers
+there what a task may ask as well: states and XComs. Airflow 2 has its database at hand, and so has
+``dag.test()`` on both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from airflow.providers.common.compat.sdk import conf
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+PACKAGE = "airflow_provider_aep"
+# States of a task instance that will not change by themselves.
+DONE = {"success", "failed", "skipped", "upstream_failed", "removed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A task instance: where it stands, and how to get what it pushed."""
+
+    task_id: str
+    map_index: int
+    state: str
+
+    def __str__(self) -> str:
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+
+
+# (key, instances of one task) -> what each of them pushed under the key
+Xcoms = Callable[[str, Sequence[Ended]], dict[Ended, Any]]
+
+
+def task_instances(dag_id: str, run_id: str, task_ids: Collection[str] = ()) -> tuple[list[Ended], Xcoms]:
+    """All task instances of a DAG run, and the way to their XComs.
+
+    :param task_ids: of the DAG; none in the triggerer, which knows no DAG.
+    """
+    if not _may_ask():
+        return _from_database(dag_id, run_id)
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    states = RuntimeTaskInstance.get_task_states(dag_id=dag_id, run_ids=[run_id]).get(run_id, {})
+    instances = _named(states, task_ids)
+
+    def xcoms(key: str, wanted: Sequence[Ended]) -> dict[Ended, Any]:
+        from airflow.providers.common.compat.sdk import XCom
+
+        where = {"key": key, "dag_id": dag_id, "run_id": run_id}
+        # One request for all, which tells no map indexes; the triggerer does not answer it.
+        if len(wanted) > 1 and task_ids:
+            task_id = wanted[0].task_id
+            values = XCom.get_all(task_id=task_id, **where) or []
+            if len(values) == len(wanted) == sum(1 for each in instances if each.task_id == task_id):
+                return dict(zip(sorted(wanted, key=lambda one: one.map_index), values, strict=True))
+        found = {one: XCom.get_one(task_id=one.task_id, map_index=one.map_index, **where) for one in wanted}
+        return {one: value for one, value in found.items() if value is not None}
+
+    return instances, xcoms
+
+
+def tasks_of_ours(dag: Any) -> set[str]:
+    """The ids of a DAG's tasks that are of this provider, or of a class that derives from it."""
+    return {task_id for task_id, task in dag.task_dict.items() if any(_modules(task))}
+
+
+def by_task(instances: Iterable[Ended]) -> Mapping[str, list[Ended]]:
+    """The instances of each task, by its id."""
+    tasks: dict[str, list[Ended]] = {}
+    for one in instances:
+        tasks.setdefault(one.task_id, []).append(one)
+    return tasks
+
+
+def without_verdict(link: str | None, why: Any) -> dict[str, Any]:
+    """What is known of a task's export when there is no verdict: what the link to it tells."""
+    sandbox = re.search(r"sname:([^/]+)/", link or "")
+    dataflow_id = (link or "").rpartition("/")[2] or None
+    code = getattr(why, "code", None)
+    return {
+        "sandbox": sandbox[1] if sandbox else None,
+        "dataflow_id": dataflow_id,
+        "dataflow_name": dataflow_id,
+        "reason": str(why),
+        "errors": [{"code": code, "message": getattr(why, "message", "")}] if code else [],
+    }
+
+
+def airflow_url(dag_id: str, run_id: str, task_id: str | None = None, map_index: int = -1) -> str:
+    """The page of a DAG run, or of a task in it, in Airflow's UI."""
+    if AIRFLOW_V_3_0_PLUS:
+        base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
+        url = f"{base.rstrip('/')}/dags/{dag_id}/runs/{quote(run_id)}"
+        task = f"/tasks/{task_id}" if task_id else ""
+        return f"{url}{task}{f'/mapped/{map_index}' if map_index >= 0 else ''}"
+    url = f"{conf.get('webserver', 'base_url').rstrip('/')}/dags/{dag_id}/grid?dag_run_id={quote(run_id)}"
+    task = f"&task_id={task_id}&tab=logs" if task_id else ""
+    return f"{url}{task}{f'&map_index={map_index}' if map_index >= 0 else ''}"
+
+
+def _may_ask() -> bool:
+    """Whether a supervisor of Airflow 3 answers this process."""
+    if not AIRFLOW_V_3_0_PLUS:
+        return False
+    from airflow.sdk.execution_time import task_runner
+
+    return getattr(task_runner, "SUPERVISOR_COMMS", None) is not None
+
+
+def _from_database(dag_id: str, run_id: str) -> tuple[list[Ended], Xcoms]:
+    from airflow.models.dagrun import DagRun
+
+    (run,) = DagRun.find(dag_id=dag_id, run_id=run_id)
+    tis = {
+        Ended(task_id=ti.task_id, map_index=ti.map_index, state=str(ti.state or "not started")): ti
+        for ti in run.get_task_instances()
+    }
+
+    def xcoms(key: str, wanted: Sequence[Ended]) -> dict[Ended, Any]:
+        found = {
+            one: tis[one].xcom_pull(key=key, task_ids=one.task_id, map_indexes=one.map_index)
+            for one in wanted
+        }
+        return {one: value for one, value in found.items() if value is not None}
+
+    return list(tis), xcoms
+
+
+def _named(states: Mapping[str, Any], task_ids: Collection[str]) -> list[Ended]:
+    """Airflow names the fourth instance of ``judge`` as ``judge_3``, just as it names a task ``judge_3``."""
+    instances = []
+    for name, state in states.items():
+        task_id, _, index = name.rpartition("_")
+        if task_ids:
+            mapped = name not in task_ids and task_id in task_ids
+        else:
+            mapped = index.isdecimal() and task_id not in states and f"{task_id}_0" in states
+        task_id, map_index = (task_id, int(index)) if mapped else (name, -1)
+        instances.append(Ended(task_id=task_id, map_index=map_index, state=str(state or "not started")))
+    return instances
+
+
+def _modules(task: Any) -> Iterator[bool]:
+    kind = getattr(task, "operator_class", type(task))
+    classes = kind.__mro__ if isinstance(kind, type) else ()
+    # In dag.test() of Airflow 3 tasks are serialized, and know only the name of their module.
+    names = [*(each.__module__ for each in classes), getattr(task, "_task_module", None) or ""]
+    return (re.match(rf"{PACKAGE}\b", name) is not None for name in names)

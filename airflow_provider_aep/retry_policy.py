@@ -1,0 +1,77 @@
+"""Which failed tasks are worth a retry, for the ``retry_policy`` that any task takes from Airflow 3.3 on::
+
+    with DAG(..., default_args={"retries": 3, "retry_policy": AEP_RETRY_POLICY}):
+
+Before Airflow 3.3 it is ``None``, which ``default_args`` may hold there: Airflow ignores what no operator
+takes. Airflow never asks about its own ``AirflowFailException`` and ``AirflowSensorTimeout``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.errors import (
+    AepAmbiguousNameError,
+    AepAuthError,
+    AepConfigError,
+    AepNotFoundError,
+    AepRateLimitError,
+    AepServerError,
+    AepTransportError,
+    AepUnsafePlanError,
+    AepValidationError,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import RetryPolicy
+
+# Each request was repeated for about half a minute before the task failed.
+SHORT_DELAY = timedelta(minutes=1)
+# Some gateways ask for days; a task should rather find out earlier whether they meant it.
+LONGEST_DELAY = timedelta(hours=1)
+
+AEP_RETRY_POLICY: RetryPolicy | None = None
+"""No retry for what no retry can mend, a soon one for trouble on the way, and for a 429 when Adobe says.
+
+All other errors are retried as the task says; ``retries`` is the limit for all.
+"""
+
+try:
+    from airflow.providers.common.compat.sdk import (
+        ExceptionRetryPolicy,
+        RetryAction,
+        RetryDecision,
+        RetryRule,
+    )
+except ImportError:  # before Airflow 3.3
+    pass
+else:
+
+    class AepRetryPolicy(ExceptionRetryPolicy):
+        """Airflow's policy by exception class, which also knows how long a 429 asked to wait."""
+
+        def evaluate(self, exception: BaseException, *args: Any, **kwargs: Any) -> RetryDecision:
+            if isinstance(exception, AepRateLimitError) and exception.retry_after is not None:
+                asked = exception.retry_after
+                delay = timedelta(seconds=min(asked, LONGEST_DELAY.total_seconds()))
+                return RetryDecision.retry(delay, f"Adobe asked to come back in {asked:.0f} s")
+            return super().evaluate(exception, *args, **kwargs)
+
+    def _fail(reason: str, *errors: type[BaseException] | str) -> RetryRule:
+        return RetryRule(exception=list(errors), action=RetryAction.FAIL, reason=reason)
+
+    AEP_RETRY_POLICY = AepRetryPolicy(
+        rules=[
+            _fail("what was given must be mended first", AepConfigError, AepValidationError),
+            _fail("a person must decide", AepUnsafePlanError, AepAmbiguousNameError),
+            _fail("Adobe knows no such entity", AepNotFoundError),
+            _fail("Adobe refuses the credential", AepAuthError),
+            RetryRule(exception=AepRateLimitError, reason="too many requests"),
+            RetryRule(
+                exception=[AepServerError, AepTransportError],
+                retry_delay=SHORT_DELAY,
+                reason="trouble at Adobe or on the way to it",
+            ),
+        ]
+    )

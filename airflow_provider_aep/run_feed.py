@@ -1,0 +1,204 @@
+"""The one poll of all asset watchers of a connection and sandbox, in one event loop.
+
+It asks for what its watchers want, as often as the most impatient of them wishes, and hands each of them the
+same look. Whatever goes wrong is told in the log and tried again; the poll itself never ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from airflow_provider_aep.errors import AepError, AepRateLimitError, AepServerError, AepTransportError
+from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.locations import Location, read_location
+from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.monitoring.finished import Cursor, Seen, look_for_finished
+
+T = TypeVar("T")
+
+# Dataflows and their target connections hardly change; so often they are read anew.
+FLOWS_EVERY = 600.0
+# Who joins is waited for a little, so that many who start together are served by one look.
+SETTLE = 0.5
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Want:
+    """What one watcher waits for, from its cursor on: runs of a dataflow, or of all of a name, or of all."""
+
+    dataflow_id: str | None
+    dataflow_name: str | None
+    cursor: Cursor
+    interval: float
+
+    def covers(self, dataflow_id: str, names: Mapping[str, str]) -> bool:
+        """Whether a dataflow is one of those, given the names of all."""
+        return self.dataflow_id in (None, dataflow_id) and self.dataflow_name in (
+            None,
+            names.get(dataflow_id),
+        )
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Look:
+    """What one look saw, for all who wanted it."""
+
+    at: datetime
+    since: datetime
+    wants: frozenset[Want]
+    runs: Sequence[DataflowRun]
+    unread: frozenset[str]
+    names: Mapping[str, str]
+    _keepers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    def serves(self, want: Want) -> bool:
+        return want in self.wants
+
+    def runs_for(self, want: Want) -> list[DataflowRun]:
+        return [run for run in self.runs if want.covers(run.dataflow_id, self.names)]
+
+    def is_whole_for(self, want: Want) -> bool:
+        """Whether every run was seen that matters to somebody."""
+        return not any(want.covers(dataflow_id, self.names) for dataflow_id in self.unread)
+
+    def when_stored(self, keep: Callable[[], Awaitable[None]]) -> None:
+        """Do this when every event that was made of this look is stored."""
+        self._keepers.append(keep)
+
+    async def stored(self) -> None:
+        for keep in self._keepers:
+            await keep()
+
+
+class Feed:
+    """The poll of one connection and sandbox; belongs to one event loop."""
+
+    def __init__(self, aep_conn_id: str, sandbox: str | None) -> None:
+        self._at = (aep_conn_id, sandbox)
+        self._wants: set[Want] = set()
+        self._joined = asyncio.Event()
+        self._flows: dict[str, Dataflow] = {}
+        self._flows_due = 0.0
+        self._locations: dict[str, Location | None] = {}
+        self._alone = False
+        self._reading = asyncio.Lock()
+
+    @contextmanager
+    def join(self, want: Want) -> Iterator[Want]:
+        self._wants.add(want)
+        self._joined.set()
+        try:
+            yield want
+        finally:
+            self._wants.discard(want)
+
+    async def looks(self) -> AsyncIterator[Look]:
+        """A look at what is wanted, again and again."""
+        while True:
+            self._joined.clear()
+            if self._wants and (look := await self._look_if_possible()):
+                yield look
+            interval = min((want.interval for want in self._wants), default=None)
+            with suppress(TimeoutError):
+                jitter = random.uniform(0.9, 1.0)
+                await asyncio.wait_for(self._joined.wait(), interval * jitter if interval else None)
+                await asyncio.sleep(SETTLE)
+
+    async def location_of(self, run: DataflowRun) -> Location | AepError | None:
+        """Where the dataflow of a run delivers; ``None`` where that cannot be read, an error for now."""
+        async with self._reading:  # by the first who asks, for all
+            if run.dataflow_id not in self._locations:
+                try:
+                    found = await self._converse(
+                        read_location(self._flows.get(run.dataflow_id) or run.dataflow_id)
+                    )
+                except (AepServerError, AepTransportError, AepRateLimitError) as error:
+                    return error
+                except AepError as error:
+                    log.warning("AEP: where dataflow %s delivers cannot be read: %s", run.dataflow_id, error)
+                    found = None
+                self._locations[run.dataflow_id] = found
+            return self._locations[run.dataflow_id]
+
+    async def _look_if_possible(self) -> Look | None:
+        from airflow_provider_aep import stats
+
+        start, look = time.monotonic(), None
+        try:
+            look = await self._look()
+        except Exception as error:
+            # Also for instance a connection that cannot be read just now.
+            log.warning("AEP: the poll failed and goes on: %s: %s", type(error).__name__, error)
+        stats.polled(time.monotonic() - start, failed=look is None)
+        return look
+
+    async def _look(self) -> Look:
+        wants, now = frozenset(self._wants), time.time()
+        if now >= self._flows_due:
+            self._flows = {flow.id: flow for flow in await self._converse(list_dataflows())}
+            self._locations.clear()
+            self._flows_due = now + FLOWS_EVERY
+            self._tell_of_unknown_names(wants)
+        names = {flow.id: flow.name for flow in self._flows.values()}
+        ids = {want.dataflow_id for want in wants if want.dataflow_id is not None}
+        ids |= {each for each in names if any(want.covers(each, names) for want in wants)}
+        since = min(want.cursor.since for want in wants)
+        seen = await self._converse(look_for_finished(ids, since=since, alone=self._alone))
+        self._tell(seen)
+        return Look(
+            at=datetime.fromtimestamp(now, tz=UTC),
+            since=since,
+            wants=wants,
+            runs=seen.runs,
+            unread=frozenset(seen.unread),
+            names=names,
+        )
+
+    def _tell_of_unknown_names(self, wants: Iterable[Want]) -> None:
+        known = {flow.name for flow in self._flows.values()}
+        for name in {want.dataflow_name for want in wants if want.dataflow_name is not None} - known:
+            log.warning("AEP: no export is named %r; it will be looked for again", name)
+
+    def _tell(self, seen: Seen) -> None:
+        for dataflow_id, error in seen.unread.items():
+            log.warning("AEP: the runs of dataflow %s cannot be listed just now: %s", dataflow_id, error)
+        if seen.refusal is not None:
+            self._alone = True
+            log.warning(
+                "AEP: the service takes no list of dataflows in one request (%s); from now on each is asked "
+                "for alone",
+                seen.refusal,
+            )
+
+    async def _converse(self, exchange: Exchange[T]) -> T:
+        from airflow_provider_aep.hooks import AepHook
+
+        # A new hook each time: a connection that was mended is read anew.
+        aep_conn_id, sandbox = self._at
+        return await AepHook(aep_conn_id, sandbox=sandbox).arun(exchange)
+
+
+# By event loop, as Airflow runs some triggers in loops of their own.
+_feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str | None], Feed]]
+_feeds = WeakKeyDictionary()
+
+
+def feed_of(aep_conn_id: str, sandbox: str | None) -> Feed:
+    """The one poll of a connection and sandbox in this event loop."""
+    feeds = _feeds.setdefault(asyncio.get_running_loop(), {})
+    key = (aep_conn_id, sandbox)
+    if key not in feeds:
+        feeds[key] = Feed(aep_conn_id, sandbox)
+    return feeds[key]

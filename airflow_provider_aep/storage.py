@@ -1,0 +1,236 @@
+"""What lies in the storage: a second opinion on what a run says it delivered.
+
+Adobe says that the metrics of dataset exports are mixed with those of profile exports. The files themselves
+are counted through Airflow's object storage path, so any storage that Airflow knows will do.
+
+By default a file lands in ``<path>/<dataset id>/exportTime=YYYYMMDDHHMM/``; a folder template may change
+that. A file counts as a run's when it was written while the run lasted, or lies in a folder of that time.
+Whether the folder's time is the tick or the start of the run is not documented; either is taken.
+
+Source: export datasets tutorial, "Verify successful dataset export" and the folder templates; read 2026-11.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath, redact
+
+from airflow_provider_aep.errors import AepValidationError, Problem
+
+# Clocks of two clouds differ by minutes.
+MARGIN = timedelta(minutes=10)
+# A run may start hours after its tick. Folders further off than this are not even looked into.
+FAR_OFF = timedelta(days=1)
+
+_EXPORT_TIME = re.compile(r"exportTime=(\d{12})")
+_DATASET_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
+_DELIVERED = re.compile(r"(?!manifest-|[._]).+\.(json(\.\w+)?|parquet)")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://.+")
+# How the file systems under Airflow's path call the moment at which a file was written.
+_WRITTEN = ("mtime", "LastModified", "last_modified", "updated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageCount:
+    """The delivered files of a window: how many, and of how many bytes together."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryFinding:
+    """What the storage says of a run.
+
+    :param status: ``ok``; ``missing`` or ``fewer``, where the run says it delivered more than there is; or
+        ``unchecked``, where there is no telling, be it of the storage or of the run.
+    :param told: the same in one sentence, with the numbers.
+    :param files: how many there are; ``None`` where the storage could not be read.
+    """
+
+    status: Literal["ok", "missing", "fewer", "unchecked"]
+    told: str
+    files: int | None = None
+    bytes: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, as it crosses XCom."""
+        return asdict(self)
+
+
+def check_storage_path(storage_path: object) -> str:
+    """``storage_path`` if it is a URL.
+
+    :raises AepValidationError: it is not.
+    """
+    if not isinstance(storage_path, str) or not _URL.fullmatch(storage_path):
+        problem = Problem("storage_path", "must be a URL such as s3://bucket/path")
+        raise AepValidationError("the check of the storage", [problem])
+    return storage_path
+
+
+def check_delivery(
+    verdict: Mapping[str, Any], *, storage_path: str, storage_conn_id: str | None = None
+) -> DeliveryFinding:
+    """Hold what a verdict says was delivered against the files in the storage.
+
+    A storage that cannot be read is a finding, ``unchecked``, and no error.
+
+    :param verdict: as plain JSON.
+    :param storage_path: the folder that the target connection names, as a URL: ``s3://bucket/aep/crm``.
+    :param storage_conn_id: the Airflow connection to it; by default the file system's own way to log in.
+    :raises AepValidationError: ``storage_path`` is no URL.
+    """
+    where = _without_login(check_storage_path(storage_path))
+    try:
+        since, until = (datetime.fromisoformat(verdict[key]) for key in ("started_at", "completed_at"))
+    except (KeyError, TypeError, ValueError):
+        return _unchecked(f"the run does not say when it ran, so its files under {where} are not known")
+    try:
+        count = count_files(
+            storage_path,
+            storage_conn_id,
+            since=since,
+            until=until,
+            dataset_ids=verdict.get("dataset_ids") or (),
+        )
+    except Exception as error:
+        # Each file system has errors of its own, and some quote more than they should.
+        why = str(redact(f"{type(error).__name__}: {error}"))[:300]
+        return _unchecked(f"the storage under {where} could not be checked: {why}")
+    return judge_delivery(verdict, count, where=where)
+
+
+def judge_delivery(verdict: Mapping[str, Any], count: StorageCount, *, where: str) -> DeliveryFinding:
+    """What a count of files makes of a verdict. Pure.
+
+    :param where: the place, for the sentence.
+    """
+    records, files = verdict.get("records_out"), verdict.get("files")
+    claim = f"the run says it exported {_claim(records, files)}"
+    held = f"storage holds {_some(count.files, 'file')}, {_some(count.bytes, 'byte')} under {where}"
+    if not count.files:
+        held = f"storage holds no file of it under {where}"
+        if records or files:
+            return _found("missing", f"{claim}, and {held}", count)
+        if records is None and files is None:
+            return _found("unchecked", f"{held}, and the run does not say how much it exported", count)
+        return _found("ok", f"{held}, as the run says", count)
+    if files and count.files < files:
+        return _found("fewer", f"{claim}, and {held}", count)
+    if records == 0:
+        return _found("ok", f"{held}, though {claim}", count)
+    return _found("ok", held, count)
+
+
+def count_files(
+    url: str,
+    conn_id: str | None = None,
+    *,
+    since: datetime,
+    until: datetime,
+    dataset_ids: Collection[str] = (),
+    margin: timedelta = MARGIN,
+) -> StorageCount:
+    """Count the delivered files of a window below a place, without manifests.
+
+    :param since: the start of the window, as ``started_at`` of a run.
+    :param until: its end, as ``completed_at``.
+    :param dataset_ids: leave out files in folders of other datasets; by default none are left out.
+    :param margin: how far outside of the window a file still counts.
+    :raises FileNotFoundError: there is no such bucket.
+    :raises ValueError: a file is in no folder of a time, and the storage does not say when it was written.
+    """
+    path = ObjectStoragePath(url, conn_id=conn_id)
+    fs: Any = path.fs
+    fs.invalidate_cache()  # another look must see what has arrived since
+    try:
+        fs.info(path.path)
+    except FileNotFoundError:
+        # An object store has no folder before it has a file; a bucket that is not there is a mistake.
+        if path.bucket:
+            fs.info(path.bucket)
+        return StorageCount(files=0, bytes=0)
+    sizes = [
+        int(info.get("size") or 0)
+        for folder, name, info in _files(fs, path.path, since - FAR_OFF, until + FAR_OFF, dataset_ids)
+        if _DELIVERED.fullmatch(name)
+        and any(since - margin <= moment <= until + margin for moment in _moments(folder, info))
+    ]
+    return StorageCount(files=len(sizes), bytes=sum(sizes))
+
+
+def _files(
+    fs: Any, root: str, since: datetime, until: datetime, dataset_ids: Collection[str]
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Folder, name and details of each file; folders of other times and datasets are not looked into."""
+    # Not the file system's own walk: below the first folder that passes over what it may not read.
+    folders = [root.rstrip("/") or "/"]
+    while folders:
+        folder = folders.pop()
+        for info in fs.ls(folder, detail=True):
+            path = str(info["name"]).rstrip("/")
+            name = path.rpartition("/")[2]
+            if info["type"] != "directory":
+                yield folder, name, info
+                continue
+            time, dataset = _export_time(name), _DATASET_ID.search(name)
+            elsewhere = dataset and dataset_ids and dataset[0] not in dataset_ids
+            if not elsewhere and (time is None or since <= time <= until) and path != folder.rstrip("/"):
+                folders.append(path)
+
+
+def _moments(folder: str, info: Mapping[str, Any]) -> list[datetime]:
+    """When a file was written, as its folder and its storage say; at least one of them must."""
+    given = [info[key] for key in _WRITTEN if info.get(key)]
+    moments = [each for each in (_export_time(folder), *map(_moment, given)) if each]
+    if not moments:
+        raise ValueError("the storage does not say when a file was written")
+    return moments
+
+
+def _moment(given: Any) -> datetime:
+    if isinstance(given, int | float):
+        return datetime.fromtimestamp(given, tz=UTC)
+    moment = given if isinstance(given, datetime) else datetime.fromisoformat(str(given))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _export_time(folder: str) -> datetime | None:
+    found = _EXPORT_TIME.search(folder)
+    try:
+        return datetime.strptime(found[1], "%Y%m%d%H%M").replace(tzinfo=UTC) if found else None
+    except ValueError:  # digits that are no time
+        return None
+
+
+def _found(
+    status: Literal["ok", "missing", "fewer", "unchecked"], told: str, count: StorageCount
+) -> DeliveryFinding:
+    return DeliveryFinding(status=status, told=told, files=count.files, bytes=count.bytes)
+
+
+def _unchecked(told: str) -> DeliveryFinding:
+    return DeliveryFinding(status="unchecked", told=told)
+
+
+def _claim(records: int | None, files: int | None) -> str:
+    if records is None:
+        return _some(files or 0, "file")
+    told = _some(records, "record") if records else "no records"
+    return f"{told} in {_some(files, 'file')}" if files else told
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _without_login(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"

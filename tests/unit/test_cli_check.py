@@ -1,0 +1,40 @@
+"""``aep check``."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_aep.cli import main
+
+
+@pytest.fixture
+def nightly(aep, make_dataflow, now):
+    return make_dataflow("nightly", end=now + timedelta(days=90))
+
+
+def test_a_good_sandbox_is_a_table_and_zero(capsys, clock, now, nightly):
+    clock.advance(7200)
+    assert main(["check", "--until", (now + timedelta(hours=2)).isoformat()]) == 0
+    head, columns, row = capsys.readouterr().out.splitlines()
+    assert head.startswith("1 export in sandbox prod, from ")
+    assert columns.split()[:3] == ["outcome", "export", "destination"]
+    assert row.split()[:3] == ["ok", "nightly", "data_landing_zone"]
+
+
+def test_a_failed_run_is_exit_code_one_and_one_json_document(capsys, aep, clock, now, nightly):
+    aep.script_runs(nightly, ["failed"])
+    clock.advance(7200)
+    assert main(["check", "--json", "--until", (now + timedelta(hours=2)).isoformat()]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert (document["outcome"], document["exports"][0]["dataflow_id"]) == ("fail", nightly)
+
+
+def test_what_is_selected_is_checked(capsys, now, nightly):
+    until = (now + timedelta(hours=2)).isoformat()
+    assert main(["check", "--until", until, "--name", "weekly"]) == 0
+    assert capsys.readouterr().out.startswith("0 exports")
+    assert main(["check", "--destination", "s33"]) == 1
+    assert "destinations must hold names" in capsys.readouterr().err

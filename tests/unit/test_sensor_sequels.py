@@ -1,0 +1,94 @@
+"""What follows a verdict: a look into the storage, an asset's event, a metric."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_aep import stats
+from airflow_provider_aep.assets import export_asset
+from airflow_provider_aep.errors import AepValidationError
+from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
+from tests.unit.task_instance import FakeTaskInstance, context_of
+
+
+@pytest.fixture
+def judge(aep, clock, now, make_dataflow):
+    """``judge(storage_path=...)``: the sensor on a run that has finished; what it returned, its context."""
+
+    def judge(*kinds: str, context=None, **given):
+        flow = make_dataflow()
+        aep.script_runs(flow, kinds or ["success"])
+        clock.advance(5400)
+        context = context or context_of(FakeTaskInstance())
+        sensor = AepDataflowRunSensor(task_id="wait", dataflow_id=flow, started_after=now, **given)
+        return SimpleNamespace(value=sensor.execute(context), sensor=sensor)
+
+    return judge
+
+
+def test_files_that_are_not_there_fail_a_run_that_says_success(judge, tmp_path):
+    ti = FakeTaskInstance()
+    with pytest.raises(AirflowFailException, match="storage holds no file of it under"):
+        judge(context=context_of(ti), storage_path=tmp_path.as_uri())
+    verdict = ti.pushed(VERDICT_KEY)
+    assert (verdict["status"], verdict["outcome"]) == ("missing_files", "fail")
+    assert verdict["storage"]["status"] == "missing"
+    assert "exported 1,223 records" in verdict["reason"]
+
+
+def test_what_missing_files_mean_is_the_authors_choice(judge, tmp_path):
+    verdict = judge(storage_path=tmp_path.as_uri(), on_missing_files="warn").value
+    assert (verdict["status"], verdict["outcome"]) == ("missing_files", "warn")
+
+
+def test_files_that_are_there_leave_the_verdict_as_it_is(judge, clock, tmp_path):
+    run_time = datetime.fromtimestamp(clock() + 3600, tz=UTC)
+    folder = tmp_path / "dataset" / f"exportTime={run_time:%Y%m%d%H%M}"
+    folder.mkdir(parents=True)
+    for part in range(9):
+        (folder / f"part-{part}.json.gz").write_bytes(b"0123456789")
+    verdict = judge(storage_path=tmp_path.as_uri()).value
+    assert (verdict["status"], verdict["outcome"], verdict["storage"]["files"]) == ("success", "ok", 9)
+
+
+def test_a_storage_that_cannot_be_read_is_neither_green_nor_red(judge, logged):
+    verdict = judge(storage_path="nosuch://bucket/aep").value
+    assert (verdict["status"], verdict["storage"]["status"]) == ("success", "unchecked")
+    assert "could not be checked" in logged()
+
+
+@pytest.mark.parametrize("given", [{"storage_path": "/tmp/exports"}, {"on_missing_files": "shout"}])
+def test_bad_input_is_refused_before_the_wait(judge, aep, given):
+    with pytest.raises(AepValidationError, match=next(iter(given))):
+        judge(**given)
+    assert not [request for request in aep.log if request.path == "/runs"]
+
+
+def test_an_asset_among_the_outlets_is_told_what_was_delivered(judge):
+    asset = export_asset(org="ABC@AdobeOrg", sandbox="prod", dataset="orders")
+    events = {asset: SimpleNamespace(extra={})}
+    context = context_of(FakeTaskInstance(), outlet_events=events)
+    verdict = judge(context=context, outlets=[asset]).value
+    extra = events[asset].extra
+    assert extra["run_ids"] == verdict["run_ids"]
+    assert extra["records"] == verdict["records_out"]
+    assert extra["window"]["started_at"] == verdict["started_at"]
+    assert [path.startswith("abfs") and "/exportTime=" in path for path in extra["paths"]] == [True]
+
+
+def test_without_such_an_outlet_nothing_more_is_asked(judge, aep):
+    judge()
+    assert not aep.requests("GET", "/targetConnections")
+
+
+def test_every_verdict_is_counted(judge, monkeypatch):
+    counted = []
+    monkeypatch.setattr(stats, "judged", lambda verdict: counted.append(verdict["status"]))
+    judge("zero")
+    with pytest.raises(AirflowFailException):
+        judge("failed")
+    assert counted == ["zero_records", "failed"]
