@@ -22,7 +22,6 @@ from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
-from airflow_provider_aep.flowservice.validation import check_id
 
 try:
     from airflow.triggers.shared_stream import SharedStreamProducer
@@ -71,6 +70,8 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         if dataflow_id is not None:
+            from airflow_provider_aep.flowservice.validation import check_id
+
             check_id("dataflow_id", dataflow_id)
         problems = []
         if statuses is not None and (not statuses or set(statuses) - set(STATUSES)):

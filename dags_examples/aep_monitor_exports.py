@@ -1,9 +1,12 @@
-"""Watch all dataset exports of a sandbox, every hour, and alert when one failed or exported nothing.
+"""Watch all dataset exports of a sandbox, every hour, and alert when one failed, is empty or did not run.
 
 Each hour it lists the dataflows whose schedule had a tick in that hour and waits, in the triggerer, for the
 run of each tick. So every tick is judged once, by the DAG run of its hour, also when that DAG run is late or
 cleared. To look at all dataflows from some moment on instead, due or not, trigger it with
 ``{"since": "2026-12-01T06:00:00Z"}``.
+
+Beside that it looks back over the day that ended six hours ago: which ticks have no run, or a late one, which
+runs were far below the usual or the third empty one in a row, and which exports end soon.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
+from airflow_provider_aep.operators.monitoring import AepCheckExportsOperator
 from airflow_provider_aep.sensors import AepDataflowRunSensor
 
-# Give the notifier a `send` function to reach people; without one it writes to the task's log.
+# Give the notifier `channels` to reach people; without, it writes to the task's log. As callback of the DAG
+# in place of its tasks it would tell of all in one message, at the end.
 alert = AepRunNotifier(
     messages={
         "failed": "AEP export {{ verdict.dataflow_name }} FAILED: {{ verdict.reason }}",
@@ -41,6 +46,17 @@ with DAG(
         task_id="list_dataflows",
         due_from="{{ '' if params.since else data_interval_start or '' }}",
         due_until="{{ '' if params.since else data_interval_end or '' }}",
+    )
+
+    AepCheckExportsOperator(
+        task_id="check_the_last_day",
+        since="{{ (data_interval_end or dag_run.run_after) - macros.timedelta(days=1, hours=6) }}",
+        until="{{ (data_interval_end or dag_run.run_after) - macros.timedelta(hours=6) }}",
+        run_policy={"max_drop": 0.5, "zero_streak": 3},
+        on_missing="fail",
+        on_ends_soon="warn",
+        on_failure_callback=alert,
+        on_success_callback=alert,
     )
 
     @task

@@ -25,16 +25,19 @@ class Expiry(NamedTuple):
     words: str
 
 
-def expiry_of(schedule_params: Mapping[str, Any], *, now: datetime) -> Expiry | None:
+def expiry_of(
+    schedule_params: Mapping[str, Any], *, now: datetime, within: timedelta = ENDS_SOON
+) -> Expiry | None:
     """How near the end of an export is; ``None`` where it is far, or there is none, or it exports once.
 
     :param schedule_params: Adobe's; what cannot be read is no end.
+    :param within: an end that is further away is far.
     """
     words = schedule_words(schedule_params)
     if words["every"] == "once" or words["end"] is None:
         return None
     end = datetime.fromisoformat(words["end"])
-    if end - now > ENDS_SOON:
+    if end - now > within:
         return None
     days = (end - now) / timedelta(days=1)
     on = f"on {end:%Y-%m-%d %H:%M} UTC"

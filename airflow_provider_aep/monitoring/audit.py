@@ -16,6 +16,7 @@ from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.flowservice.entities import part_of_name
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.expiry import expiry_of
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.flowservice.schedule import schedule_words, step_of
 from airflow_provider_aep.flowservice.validation import nearest
@@ -259,15 +260,9 @@ def _warnings(flow: Dataflow, now: datetime, policy: AuditPolicy) -> Mapping[str
     found: dict[str, Choice] = {}
     if flow.state != "enabled":
         found[f"it is {flow.state} and exports nothing until it is enabled"] = policy.on_disabled
-    words = schedule_words(flow.schedule)
-    if words["every"] == "once" or not words["end"]:
-        return found
-    end = datetime.fromisoformat(words["end"])
-    days = (end - now).total_seconds() / 86400
-    if days <= 0:
-        found[f"its schedule ended on {end:%Y-%m-%d %H:%M} UTC"] = policy.on_ends_soon
-    elif days <= policy.ends_soon_days:
-        found[f"its schedule ends in {days:.0f} days, on {end:%Y-%m-%d %H:%M} UTC"] = policy.on_ends_soon
+    expiry = expiry_of(flow.schedule, now=now, within=timedelta(days=policy.ends_soon_days))
+    if expiry:
+        found[f"its schedule {expiry.words}"] = policy.on_ends_soon
     return found
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
 
 Kind = Literal["met", "late", "missing", "doubled", "pending", "running"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -63,7 +63,7 @@ def judge_ticks(
     for run in sorted(runs, key=lambda run: (str(run.started_at), run.id)):
         if run.started_at is not None and (at := bisect_right(ticks, run.started_at + SKEW)):
             by_tick[ticks[at - 1]].append(run)
-    usual = min((len(some) for some in by_tick.values() if some), default=1)
+    usual = min((len(delivered) for some in by_tick.values() if (delivered := _not_failed(some))), default=1)
     return [_judge(tick, tuple(some), usual, now) for tick, some in by_tick.items() if tick < until]
 
 
@@ -76,7 +76,8 @@ def _judge(tick: datetime, runs: tuple[DataflowRun, ...], usual: int, now: datet
         told = f"no run {since} after the tick of {when}" if now > tick else f"the tick of {when} is to come"
         return Tick(at=tick, kind=kind, told=told, runs=())
     delay = (runs[0].started_at or tick) - tick
-    if twice := _exported_twice(runs, usual):
+    # A failed run that was tried again exported nothing twice.
+    if twice := _exported_twice(_not_failed(runs), usual):
         kind, told = "doubled", f"{len(runs)} runs for the tick of {when}, {twice}"
     elif delay > LATE:
         kind, told = "late", f"the run for the tick of {when} started {_minutes(delay)} after it"
@@ -87,12 +88,16 @@ def _judge(tick: datetime, runs: tuple[DataflowRun, ...], usual: int, now: datet
     return Tick(at=tick, kind=kind, told=told, runs=runs)
 
 
+def _not_failed(runs: Sequence[DataflowRun]) -> list[DataflowRun]:
+    return [run for run in runs if run.status is not RunStatus.FAILED]
+
+
 def _exported_twice(runs: Sequence[DataflowRun], usual: int) -> str:
     """What makes some runs too many for one tick; empty where they are not.
 
     It is not documented whether a tick makes one run, or one for each dataset.
     """
-    if all(run.dataset_ids for run in runs):
+    if runs and all(run.dataset_ids for run in runs):
         counts = Counter(dataset for run in runs for dataset in run.dataset_ids)
         dataset, count = counts.most_common(1)[0]
         return f"dataset {dataset} in {count} of them" if count > 1 else ""

@@ -137,23 +137,6 @@ def watch(aep, clock, ti, monkeypatch, poll_moves) -> Watch:
 
 
 @pytest.fixture
-def ti() -> FakeTaskInstance:
-    return FakeTaskInstance()
-
-
-@pytest.fixture
-def logged(capfd, caplog) -> Callable[[], str]:
-    """All that was logged up to now: on Airflow 3 it goes past the standard library."""
-    seen: list[str] = []
-
-    def read() -> str:
-        seen.extend(capfd.readouterr())
-        return "".join([*seen, caplog.text])
-
-    return read
-
-
-@pytest.fixture
 def nightly(make_dataflow, emulator) -> Callable[..., str]:
     """``nightly("failed")``: a dataflow whose first run starts in an hour and ends like that."""
     for dataset in emulator.datasets():

@@ -30,3 +30,9 @@ def test_an_end_that_is_near_or_past_is_told(days, words):
 )
 def test_no_end_a_far_one_and_that_of_a_single_export_are_not_told(wire):
     assert expiry_of({**EVERY_3H, **wire}, now=END) is None
+
+
+def test_how_far_is_far_can_be_said():
+    near, far = timedelta(days=3), timedelta(days=2)
+    assert expiry_of(EVERY_3H, now=END - near, within=near)
+    assert expiry_of(EVERY_3H, now=END - near, within=far) is None

@@ -24,7 +24,7 @@ HOUR = 3600
 TICKS = [datetime(2026, 12, 1, hour, tzinfo=UTC) for hour in (0, 3, 6, 9)]
 
 
-def a_run(at: datetime, *, run_id="", dataset="", done=True):
+def a_run(at: datetime, *, run_id="", dataset="", done=True, failed=False):
     target = {"entitySummaries": [{"id": f"dataset:{dataset}"}]} if dataset else {}
     started = int(at.timestamp() * 1000)
     metrics = {
@@ -33,7 +33,7 @@ def a_run(at: datetime, *, run_id="", dataset="", done=True):
             **({"completedAtUTC": started + 60_000} if done else {}),
         },
         "recordSummary": {"outputRecordCount": 5, "targetSummaries": [target]},
-        "statusSummary": {"status": "success" if done else "processing"},
+        "statusSummary": {"status": "failed" if failed else "success" if done else "processing"},
     }
     return DataflowRun.from_api({"id": run_id or f"r-{at:%H%M}{dataset}", "flowId": "f", "metrics": metrics})
 
@@ -70,6 +70,10 @@ class TestGaps:
         runs = [a_run(after(at, minutes=1), dataset="one") for at in range(4)]
         assert kinds(*runs, a_run(after(1, minutes=90), dataset="one"))[1] == "doubled"
         assert kinds(*runs, a_run(after(1, minutes=2), dataset="two"))[1] == "met"
+
+    def test_a_failed_run_that_was_tried_again_exported_nothing_twice(self):
+        runs = [a_run(after(at, minutes=5)) for at in range(4)]
+        assert kinds(*runs, a_run(after(1, minutes=1), failed=True)) == ["met"] * 4
 
     def test_without_datasets_more_runs_than_for_another_tick_are_too_many(self):
         runs = [a_run(after(at, minutes=1)) for at in range(4)]

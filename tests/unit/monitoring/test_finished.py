@@ -83,6 +83,7 @@ def test_no_run_holds_it_open_for_ever():
     stuck = run_of("stuck", created=NOW)
     later = NOW + REACH + timedelta(hours=1)
     assert move_on(started(), [stuck], [], now=later).since == later - LOOK_BACK
+    assert move_on(started(), [stuck], [], now=later, whole=False).since == later - REACH
 
 
 def test_what_has_left_the_window_is_forgotten_and_yet_not_told_again():
@@ -192,8 +193,9 @@ def test_one_bad_dataflow_leaves_the_others_alone(run, emulator, exports, now):
     assert seen.refusal is None
 
 
-def test_a_dataflow_that_was_deleted_is_no_trouble(run, exports, now):
+def test_a_dataflow_that_was_deleted_is_no_trouble(run, emulator, exports, now):
     run(delete_dataflow(exports[0]))
+    emulator.fail_next(404, times=2, match="GET /runs")  # be it that the service says so
     seen = run(look_for_finished(exports, since=now - LOOK_BACK))
-    assert seen.unread == {}
+    assert (seen.unread, seen.refusal) == ({}, None)
     assert {each.dataflow_id for each in seen.runs} >= set(exports[1:])
