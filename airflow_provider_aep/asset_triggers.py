@@ -162,7 +162,7 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
                     told.append(run)
                 whole = look.is_whole_for(want)
                 want.cursor = self._cursor = move_on(want.cursor, runs, told, now=look.at, whole=whole)
-                if self._is_worth_keeping(bool(told)):
+                if self._is_worth_keeping(want.cursor):
                     look.when_stored(self._keeper(want.cursor))
                 for event in events:
                     yield event
@@ -175,10 +175,10 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
             return False
         return self.statuses is None or str(run.status) in self.statuses
 
-    def _is_worth_keeping(self, news: bool) -> bool:
-        if self._kept is None or self._cursor is None:
+    def _is_worth_keeping(self, cursor: Cursor) -> bool:
+        if self._kept is None or cursor.told.keys() - self._kept.told.keys():
             return True
-        return news or self._cursor.since - self._kept.since > KEEP_EVERY
+        return cursor.since - self._kept.since > KEEP_EVERY
 
     def _keeper(self, cursor: Cursor) -> Any:
         async def keep() -> None:

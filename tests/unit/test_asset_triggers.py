@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pkgutil import resolve_name
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,8 @@ from airflow_provider_aep import asset_triggers, run_feed
 from airflow_provider_aep.asset_triggers import AepDataflowRunFinishedTrigger
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice import exchange
+from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.monitoring.finished import Cursor, created_at
 
 POLL = 0.02
 HOUR = 3600.0
@@ -562,6 +565,29 @@ def test_the_cursor_is_kept_when_the_events_are_stored_and_not_before(aep, expor
 
     first, again = asyncio.run(story())
     assert first == again == runs_of(aep, flow_id)[1:]
+
+
+def test_a_look_that_began_before_one_joined_is_of_no_use_to_it(aep, export, clock):
+    """It may not have reached back as far as the cursor of the one who joined."""
+    flow_id, store = export(), Store()
+    trigger = AepDataflowRunFinishedTrigger()
+    trigger.asset_state_store = store
+    (first,) = (DataflowRun.from_api(run) for run in aep.entities("runs"))
+    begun = created_at(first) - timedelta(hours=1)
+    store.kept[trigger._store_key()] = Cursor(since=begun, begun=begun).to_json()
+
+    async def story():
+        feed = run_feed.Feed("aep_default", None)
+
+        async def looks():
+            at = created_at(first) + timedelta(hours=12)
+            seen = {"at": at, "since": at, "unread": frozenset(), "names": {flow_id: "nightly"}}
+            yield run_feed.Look(**seen, wants=frozenset(), runs=[])
+            yield run_feed.Look(**seen, wants=frozenset(feed._wants), runs=[first])
+
+        return [event.payload["run_id"] async for event in trigger._watch(feed, looks())]
+
+    assert asyncio.run(story()) == [first.id]
 
 
 @shared

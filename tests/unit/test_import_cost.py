@@ -24,6 +24,8 @@ FACES = (
     "operators.exports",
     "operators.maintenance",
     "operators.monitoring",
+    "asset_triggers",
+    "assets",
     "retry_policy",
     "task_groups",
     "sensors",
