@@ -12,6 +12,7 @@ from airflow_provider_aep import stats
 from airflow_provider_aep.assets import export_asset
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
+from airflow_provider_aep.triggers import EVENT_VERSION
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 
@@ -92,3 +93,14 @@ def test_every_verdict_is_counted(judge, monkeypatch):
     with pytest.raises(AirflowFailException):
         judge("failed")
     assert counted == ["zero_records", "failed"]
+
+
+def test_a_deferred_sensor_tells_its_assets_too(judge, aep, clock, now, make_dataflow):
+    asset = export_asset(org="ABC@AdobeOrg", sandbox="prod", dataset="orders")
+    events = {asset: SimpleNamespace(extra={})}
+    flow = make_dataflow()
+    clock.advance(5400)
+    event = {"version": EVENT_VERSION, "status": "finished", "runs": aep.entities("runs")}
+    sensor = AepDataflowRunSensor(task_id="wait", dataflow_id=flow, deferrable=True, outlets=[asset])
+    verdict = sensor.execute_complete(context_of(FakeTaskInstance(), outlet_events=events), event)
+    assert events[asset].extra["run_ids"] == verdict["run_ids"] == [aep.entities("runs")[0]["id"]]

@@ -1,0 +1,1 @@
+"""What a deferred wait costs in the triggerer: ``python -m benchmarks.monitor``."""
