@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.alerts import Message
 
 SILENT = logging.getLogger(f"{__name__}.silent")
-SILENT.disabled = True
+# Not `disabled`: Airflow configures logging more than once, and each time enables every logger there is.
+SILENT.addFilter(lambda record: False)
 SECONDS = 10.0  # for an answer; a DAG callback holds up the DAG processor
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -333,7 +334,16 @@ def test_a_webhook_gets_json_through_airflows_connection(failed, receiver):
     assert body["alerts"][0]["dataflow_url"] == URL
 
 
+@pytest.fixture
+def configured_again(monkeypatch) -> None:
+    """Every logger that is known is enabled, as logging.config.dictConfig leaves them."""
+    for logger in list(logging.getLogger().manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            monkeypatch.setattr(logger, "disabled", False)
+
+
 @with_http
+@pytest.mark.usefixtures("configured_again")
 @pytest.mark.parametrize("conn_id", ["hook_broken", "hook_dead", "no_such_connection"])
 def test_a_webhook_that_fails_keeps_nothing_from_the_others_and_tells_no_address(
     failed, receiver, box, logged, conn_id
