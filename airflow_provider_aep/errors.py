@@ -14,6 +14,7 @@
      │   └─ AepServerError        5xx
      ├─ AepAmbiguousNameError     several entities could be the one we look for; .ids
      │   └─ AepConflictError      the one there is has other content, or another owner; .ids
+     ├─ AepOvertakenError         other writers changed an export faster than this one; running again helps
      ├─ AepUnsafePlanError        a plan replaces something, or is out of date, and was not carried out; .plan
      ├─ AepExportsError           some of several exports failed; .errors and .results by name
      └─ AepRunFailedError         a dataflow run ended in a way that the run policy calls a failure; .verdict
@@ -160,6 +161,10 @@ class AepAmbiguousNameError(AepError):
 
 class AepConflictError(AepAmbiguousNameError):
     """The entity that there is differs from the one asked for, or belongs to somebody else."""
+
+
+class AepOvertakenError(AepError):
+    """Other writers changed an export's entities faster than this one could, several times in a row."""
 
 
 class AepUnsafePlanError(AepError):

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_aep.errors import AepConflictError, AepError, AepUnsafePlanError, AepValidationError
+from airflow_provider_aep.errors import (
+    AepConflictError,
+    AepError,
+    AepOvertakenError,
+    AepUnsafePlanError,
+    AepValidationError,
+)
 from airflow_provider_aep.exports.delete import delete_unused, needed
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Step
@@ -122,9 +128,8 @@ def ensure_exports(
             break
     for one in waiting:
         if not one.error:
-            ids = [one.ids["dataflow"]] if "dataflow" in one.ids else []
-            one.error = AepConflictError(
-                f"export {one.spec.name!r}: other writers were faster {ROUNDS} times. Run again.", ids
+            one.error = AepOvertakenError(
+                f"export {one.spec.name!r}: other writers were faster {ROUNDS} times. Run again."
             )
     failed = [one for one in outcomes if one.error]
     for one in failed:

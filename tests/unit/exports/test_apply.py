@@ -14,6 +14,7 @@ from airflow_provider_aep.errors import (
     AepAmbiguousNameError,
     AepApiError,
     AepConflictError,
+    AepOvertakenError,
     AepPreconditionError,
     AepServerError,
     AepUnsafePlanError,
@@ -167,6 +168,29 @@ def test_a_dataflow_that_gets_another_owner_meanwhile_is_left_alone(desk):
     with pytest.raises(AepConflictError, match="has got another owner: loyalty"):
         desk.ensure(desk.spec(schedule__every="6h"))
     assert desk.get("dataflow", flow_id)["scheduleParams"]["interval"] == 3
+
+
+def test_a_rival_that_is_faster_every_time_is_told_as_something_that_passes(desk):
+    class Rival:
+        """Creates the same dataflow a moment earlier, and takes it away once ours has given way."""
+
+        def send(self, request):
+            if (request.method, request.path) == ("POST", "/flows"):
+                desk.emulator.send(request)
+                desk.emulator.clock.advance(1)
+            answer = desk.emulator.send(request)
+            if request.method == "DELETE":
+                (theirs,) = desk.emulator.entities("flows")
+                desk.emulator.send(
+                    Request(method="DELETE", path=f"/flows/{theirs['id']}", headers=request.headers)
+                )
+            return answer
+
+    desk.transport = Rival()
+    with pytest.raises(AepOvertakenError, match="other writers were faster 3 times"):
+        desk.ensure(desk.spec())
+    desk.transport = desk.emulator
+    assert desk.ensure(desk.spec()).created
 
 
 def test_a_lost_answer_to_a_patch_is_a_change_all_the_same(desk):
