@@ -36,7 +36,7 @@ def facets_of(
         OutputDataset,
         OutputStatisticsOutputDatasetFacet,
     )
-    from airflow.providers.openlineage.extractors import (  # type: ignore[import-not-found, unused-ignore]
+    from airflow.providers.openlineage.extractors import (
         OperatorLineage,
     )
 

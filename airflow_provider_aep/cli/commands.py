@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,7 +200,13 @@ def check_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime, timedelta
 
     from airflow_provider_aep.flowservice.schedule import parse_moment
-    from airflow_provider_aep.monitoring.audit import TABLE, Selection, audit_exports, rows_of
+    from airflow_provider_aep.monitoring.audit import (
+        TABLE,
+        Selection,
+        audit_exports,
+        audit_policy,
+        rows_of,
+    )
 
     now = datetime.now(tz=UTC)
     until = parse_moment("--until", arguments.until) if arguments.until else now
@@ -210,8 +216,9 @@ def check_command(arguments: Namespace, output: Output) -> int:
         destinations=arguments.destination or (),
         owner=arguments.owner,
     )
+    policy = audit_policy(dict(map(_policy_part, arguments.policy or ())))
     hook = _hook(arguments)
-    audit = hook.run(audit_exports(since=since, until=until, now=now, selection=selection))
+    audit = hook.run(audit_exports(since=since, until=until, now=now, policy=policy, selection=selection))
     output.document({"sandbox": hook.sandbox, **audit.to_json()})
     window = f"from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
     output.line(f"{_count(len(audit.exports), 'export')} in sandbox {hook.sandbox}, {window}")
@@ -333,6 +340,16 @@ def _to_delete(arguments: Namespace) -> list[tuple[str, str, str | None]]:
     if arguments.owner:
         raise AepConfigError("--owner goes with a name; the specs of a path name their owners themselves")
     return [(one.name, one.owner, one.sandbox) for one in _specs([target])]
+
+
+def _policy_part(text: str) -> tuple[str, int | float | str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise AepConfigError(f"--policy takes NAME=VALUE, as in max_drop=0.5, and not {text!r}")
+    for number in (int, float):
+        with suppress(ValueError):
+            return name.strip(), number(value)
+    return name.strip(), value.strip()
 
 
 def _confirmed(question: str) -> bool:

@@ -157,6 +157,11 @@ COMMANDS = (
                 {"action": "append", "metavar": "DESTINATION"},
             ),
             Option(("--owner",), "only those that this owner declared", {"metavar": "OWNER"}),
+            Option(
+                ("--policy",),
+                "a part of the policy, such as max_drop=0.5 or on_missing=warn; may be repeated",
+                {"action": "append", "metavar": "NAME=VALUE"},
+            ),
             *TALKS,
         ),
     ),

@@ -6,7 +6,7 @@ Costs one listing of dataflows and, for up to 100 of them at a time, one of runs
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from airflow_provider_aep.monitoring.verdict import (
     Verdict,
     check_choice,
     judge_runs,
+    run_policy,
     worst,
 )
 from airflow_provider_aep.monitoring.watch import Wait, look_for_many
@@ -68,6 +69,16 @@ class AuditPolicy:
             "doubled": self.on_doubled,
         }
         return choices.get(kind, "ok")
+
+
+def audit_policy(given: Mapping[str, Any]) -> AuditPolicy:
+    """An audit's policy from one dict, which holds parts of the run policy too.
+
+    :raises AepValidationError: it breaks a rule, or holds what neither policy knows.
+    """
+    own = {each.name for each in fields(AuditPolicy)} - {"runs"}
+    runs = run_policy({name: value for name, value in given.items() if name not in own}, beside=own)
+    return AuditPolicy(runs=runs, **{name: value for name, value in given.items() if name in own})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ sensor, trigger and notifier all ask here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from statistics import median
@@ -76,14 +76,16 @@ class RunPolicy:
         return self.max_drop is not None or self.zero_streak > 1
 
 
-def run_policy(given: Mapping[str, Any]) -> RunPolicy:
+def run_policy(given: Mapping[str, Any], beside: Iterable[str] = ()) -> RunPolicy:
     """A run policy from a dict, as in a DAG.
 
+    :param beside: names that belong to a policy around it, for a hint at what was meant.
     :raises AepValidationError: it breaks a rule, or holds what no policy knows.
     """
-    known = [each.name for each in fields(RunPolicy)]
+    known = {each.name for each in fields(RunPolicy)}
+    hints = sorted({*known, *beside})
     if unknown := [name for name in given if name not in known]:
-        problems = [Problem(str(name), f"is not known{nearest(str(name), known)}") for name in unknown]
+        problems = [Problem(str(name), f"is not known{nearest(str(name), hints)}") for name in unknown]
         raise AepValidationError("the run policy", problems)
     return RunPolicy(**given)
 

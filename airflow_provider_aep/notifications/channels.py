@@ -81,14 +81,14 @@ class SlackChannel:
 
         text, blocks = slack_text(message.title), as_slack(message)
         if self.channel:
-            from airflow.providers.slack.hooks.slack import (  # type: ignore[import-not-found, unused-ignore]
+            from airflow.providers.slack.hooks.slack import (
                 SlackHook,
             )
 
             bot = SlackHook(slack_conn_id=self.slack_conn_id, timeout=int(SECONDS))
             bot.call("chat.postMessage", json={"channel": self.channel, "text": text, "blocks": blocks})
             return
-        from airflow.providers.slack.hooks.slack_webhook import (  # type: ignore[import-not-found, unused-ignore]
+        from airflow.providers.slack.hooks.slack_webhook import (
             SlackWebhookHook,
         )
 
@@ -110,14 +110,12 @@ class WebhookChannel:
 
     def deliver(self, message: Message, log: Any) -> None:
         from airflow.providers.common.compat.sdk import mask_secret
-        from airflow.providers.http.hooks.http import (  # type: ignore[import-not-found, unused-ignore]
-            HttpHook,
-        )
+        from airflow.providers.http.hooks.http import HttpHook
 
-        class QuietHook(HttpHook):  # type: ignore[misc, valid-type, unused-ignore]
+        class QuietHook(HttpHook):
             """Its log would quote the address of a server out of reach; who knows a webhook's may post."""
 
-            log = SILENT
+            log: Any = SILENT
 
         hook = QuietHook(method="POST", http_conn_id=self.http_conn_id)
         path = hook.url_from_endpoint(self.endpoint).partition("://")[2].partition("/")[2]

@@ -38,3 +38,27 @@ def test_what_is_selected_is_checked(capsys, now, nightly):
     assert capsys.readouterr().out.startswith("0 exports")
     assert main(["check", "--destination", "s33"]) == 1
     assert "destinations must hold names" in capsys.readouterr().err
+
+
+def test_a_part_of_the_policy_is_given_by_name(capsys, aep, clock, now, nightly):
+    aep.script_runs(nightly, ["failed"])
+    clock.advance(7200)
+    window = ["--until", (now + timedelta(hours=2)).isoformat()]
+    assert main(["check", *window, "--policy", "on_failed=warn", "--policy", "ends_soon_days=3"]) == 0
+    assert capsys.readouterr().out.splitlines()[2].startswith("warn ")
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("max_drop", "--policy takes NAME=VALUE"),
+        ("max_drop=1.5", "max_drop"),
+        ("on_missing=explode", "on_missing must be one of"),
+        ("on_mising=warn", "on_mising is not known (did you mean 'on_missing'?)"),
+        ("max_drp=0.5", "max_drp is not known (did you mean 'max_drop'?)"),
+    ],
+)
+def test_a_part_that_makes_no_sense_is_named_before_anything_is_asked(capsys, aep, part, told):
+    assert main(["check", "--policy", part]) == 1
+    assert told in capsys.readouterr().err
+    assert not aep.requests()
