@@ -72,7 +72,7 @@ def look_for_many(
     batches = _batches(waits, again, size=1)
     asked += zip(batches, (yield from _look_at(waits, batches)), strict=True)
     seen = _seen(waits, asked)
-    seen |= yield from _why_no_run(waits, [at for at in ask_why if not _told_of_runs(seen[at])], now)
+    seen |= yield from _why_no_run(waits, [at for at in ask_why if not _needs_no_reason(seen[at])], now)
     return Look(seen=[seen[at] for at in range(len(waits))], refusal=refusal)
 
 
@@ -141,8 +141,9 @@ def _in_window(wait: Wait, runs: Mapping[str, list[DataflowRun]]) -> list[Datafl
     return pick_runs(mine, started_after=wait.started_after, started_before=wait.started_before)
 
 
-def _told_of_runs(seen: Sighting | AepError) -> bool:
-    return isinstance(seen, AepError) or bool(seen.runs)
+def _needs_no_reason(seen: Sighting | AepError) -> bool:
+    # Without an answer nobody knows whether there is a run; asking on would make a storm of an outage.
+    return isinstance(seen, AepError) or bool(seen.runs) or not seen.answered
 
 
 def _concerns_the_request(end: object) -> bool:

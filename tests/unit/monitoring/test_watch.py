@@ -128,3 +128,11 @@ def test_why_there_is_no_run_takes_one_request_more(look, run, emulator, make_da
 def test_nobody_waits_for_nothing(look, emulator):
     assert look([]).seen == []
     assert asked(emulator) == []
+
+
+def test_a_look_without_an_answer_does_not_say_that_there_is_no_run(look, emulator, flows):
+    emulator.fail_next(503, times=99, match="GET /runs")
+    seen = look(flows, ask_why=range(5)).seen
+    assert {each.answered for each in seen} == {False}
+    assert all(each.told.startswith("the service gave no answer") for each in seen)
+    assert not emulator.requests("GET", "/flows*")
