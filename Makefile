@@ -9,7 +9,7 @@ python = $(or $(PYTHON),$(error No Python 3.11 or newer found. Install one, or n
 airflow = .venv/airflow-3.3/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test lint wheel constraints clean environment
+.PHONY: help demo ui test lint screenshots soak dist docs constraints clean environment
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -29,8 +29,17 @@ test: environment  ## lint, types, and all tests on Airflow 3.3 and 2.11
 lint: environment  ## lint and types only
 	@$(airflow) -m tools.checks --lint
 
-wheel: environment  ## build the wheel and try it in plain Airflow 3.3 and 2.11 environments
-	@$(airflow) -m tools.wheel
+soak: environment  ## 300 deferred sensors on PostgreSQL, a killed triggerer and an outage (about five minutes)
+	@$(airflow) -m tools.soak
+
+dist: environment  ## build a release into dist/, and try it in plain Airflow 3.3 and 2.11 environments
+	@$(airflow) -m tools.dist
+
+docs: environment  ## build the documentation site into build/docs/; a warning is an error
+	@$(airflow) -m tools.docs
+
+screenshots: environment  ## renew the pictures of the page in docs/pictures
+	@$(airflow) -m tools.screenshots
 
 constraints:  ## resolve the pinned versions in constraints/ anew
 	@$(python) -m tools.constraints

@@ -7,6 +7,7 @@ again: task supervisors put themselves into process groups, and shell tasks into
 from __future__ import annotations
 
 import os
+import pwd
 import secrets
 import signal
 import subprocess
@@ -64,9 +65,15 @@ class Children:
         finally:
             self._signals.__exit__(None, None, None)
 
-    def start(self, name: str, command: Iterable[str | Path]) -> None:
-        """Start a child in a session of its own, so that Ctrl-C in the terminal reaches only its owner."""
-        with self.log_path(name).open("wb") as log:
+    def start(self, name: str, command: Iterable[str | Path], *, user: str | None = None) -> None:
+        """Start a child in a session of its own, so that Ctrl-C in the terminal reaches only its owner.
+
+        A child of the same name that was killed before leaves its log to be continued.
+
+        :param user: whose it shall be; only root may give it away.
+        """
+        account = pwd.getpwnam(user) if user else None
+        with self.log_path(name).open("ab") as log:
             self.running[name] = subprocess.Popen(
                 [str(word) for word in command],
                 env=self.env,
@@ -74,11 +81,16 @@ class Children:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=[] if account else None,
             )
 
-    def run(self, name: str, command: Iterable[str | Path], *, timeout: float) -> None:
+    def run(
+        self, name: str, command: Iterable[str | Path], *, timeout: float, user: str | None = None
+    ) -> None:
         """Start a child and wait until it has succeeded."""
-        self.start(name, command)
+        self.start(name, command, user=user)
         try:
             code = self.running[name].wait(timeout)
         except subprocess.TimeoutExpired:
@@ -86,6 +98,16 @@ class Children:
         if code != 0:
             raise self.failed(name, f"ended with exit code {code}")
         del self.running[name]
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a child and all that it has started, and wait until it is gone."""
+        child = self.running.pop(name)
+        with suppress(psutil.Error):
+            process = psutil.Process(child.pid)
+            for each in (process, *process.children(recursive=True)):
+                with suppress(psutil.Error):
+                    each.kill()
+        child.wait()
 
     def check(self) -> None:
         """Raise if any child has ended."""

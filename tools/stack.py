@@ -6,8 +6,8 @@
         run_id = airflow.api.trigger("nightly_export", {"sandbox": "dev"})
         state = airflow.api.wait_for_run("nightly_export", run_id)
 
-API server, scheduler, DAG processor and triggerer run as processes of their own over SQLite in a temporary
-home, on one loopback port, and all of it is gone afterwards.
+API server, scheduler, DAG processor and triggerers run as processes of their own over SQLite (or a database
+that is given) in a temporary home, on one loopback port, and all of it is gone afterwards.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ HEALTH = {
 """Names in the health report, and the component whose log explains a bad one."""
 
 FINISHED = {"success", "failed"}
+AIRFLOW = (sys.executable, "-m", "airflow")
 
 
 class AirflowStack:
@@ -55,6 +56,8 @@ class AirflowStack:
     :param dags_folder: where the DAG files are.
     :param connections: by connection id, as Airflow's JSON form; they exist for tasks, not in the UI's list.
     :param env: further environment of every component, e.g. ``AIRFLOW__...`` settings.
+    :param triggerers: how many; the components ``triggerer``, ``triggerer-2`` and so on.
+    :param database_url: an empty database, as SQLAlchemy names it; SQLite in the home by default.
     :param keep_home: leave the temporary home, with its logs and database, behind.
     :param start_seconds: the longest time the start may take.
     """
@@ -67,12 +70,18 @@ class AirflowStack:
         *,
         connections: Mapping[str, Mapping[str, Any]] | None = None,
         env: Mapping[str, str] | None = None,
+        triggerers: int = 1,
+        database_url: str | None = None,
         keep_home: bool = False,
         start_seconds: float = 120,
     ) -> None:
         self.dags_folder = dags_folder.resolve()
         self.connections = connections or {}
         self.env = env or {}
+        self.database_url = database_url
+        self.components = {name: (name, *options) for name, options in COMPONENTS.items()}
+        for number in range(2, triggerers + 1):
+            self.components[f"triggerer-{number}"] = self.components["triggerer"]
         self.keep_home = keep_home
         self.start_seconds = start_seconds
         self.password = secrets.token_urlsafe(9)
@@ -85,7 +94,8 @@ class AirflowStack:
                 cleanup.callback(shutil.rmtree, self.home, ignore_errors=True)
             self.url = f"http://127.0.0.1:{free_port()}"
             self.api = AirflowApi(self.url, username=self.username, password=self.password)
-            self._start(cleanup.enter_context(Children(logs=self.home, env=self._environment())))
+            self._children = cleanup.enter_context(Children(logs=self.home, env=self._environment()))
+            self._start(self._children)
             self._exit = cleanup.pop_all()
         return self
 
@@ -96,16 +106,31 @@ class AirflowStack:
         passwords = self.home / "passwords.json"
         passwords.write_text(json.dumps({self.username: self.password}))
         deadline = time.monotonic() + self.start_seconds
-        airflow = (sys.executable, "-m", "airflow")
-        children.run("migrate", [*airflow, "db", "migrate"], timeout=self.start_seconds)
-        for name, options in COMPONENTS.items():
-            children.start(name, [*airflow, name, *options])
+        children.run("migrate", [*AIRFLOW, "db", "migrate"], timeout=self.start_seconds)
+        for name in self.components:
+            self.start(name)
         while unhealthy := self.api.unhealthy():
             children.check()
             if time.monotonic() > deadline:
                 name = HEALTH[unhealthy[0]]
                 raise children.failed(name, f"was not healthy after {self.start_seconds:.0f} s")
             time.sleep(0.2)
+
+    def start(self, component: str) -> None:
+        """Start a component that was killed again; it needs some seconds until it works."""
+        self._children.start(component, [*AIRFLOW, *self.components[component]])
+
+    def kill(self, component: str) -> None:
+        """SIGKILL a component, such as ``triggerer-2``, and all that it has started."""
+        self._children.kill(component)
+
+    def check(self) -> None:
+        """Raise if a component has ended by itself."""
+        self._children.check()
+
+    def pid(self, component: str) -> int:
+        """The process of a component that runs."""
+        return self._children.running[component].pid
 
     def shell(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run Python with these arguments, in this Airflow's environment."""
@@ -125,6 +150,7 @@ class AirflowStack:
             "no_proxy": "*",
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags_folder),
+            **({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database_url} if self.database_url else {}),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",

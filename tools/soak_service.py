@@ -1,0 +1,152 @@
+"""The soak's Experience Platform: many dataflows, each with a run under way, behind a port that can close."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_provider_aep.emulator import Emulator
+from airflow_provider_aep.emulator.server import LOOPBACK, EmulatorServer
+from airflow_provider_aep.flowservice.connections import (
+    create_base_connection,
+    create_source_connection,
+    create_target_connection,
+)
+from airflow_provider_aep.flowservice.dataflows import create_dataflow
+from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
+from airflow_provider_aep.flowservice.exchange import Exchange, drive
+from airflow_provider_aep.flowservice.schedule import parse_schedule
+from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
+
+DATASET = "5ef3e3259ad2a1191ab7dd7d"
+# How runs end, in turn, and the outcome that the sensor's default policy must reach.
+ENDINGS = (("success", "ok"), ("success", "ok"), ("zero", "warn"), ("partial", "warn"), ("failed", "fail"))
+
+
+@dataclass(frozen=True)
+class Export:
+    """A dataflow, its only run, how that run will end, and the verdict's outcome."""
+
+    dataflow_id: str
+    run_id: str
+    ending: str
+    outcome: str
+
+
+class SoakServer(EmulatorServer):
+    """It can also cut the connections that are open, as a server that dies does."""
+
+    def __init__(self, emulator: Emulator, port: int = 0) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(emulator, port)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        request, address = super().get_request()
+        self._open.add(request)
+        return request, address
+
+    def close_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().close_request(request)
+
+    def cut(self) -> None:
+        for request in list(self._open):
+            with suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
+
+
+class SoakService:
+    """The emulator in this process, on a loopback port; up on entering."""
+
+    def __init__(self) -> None:
+        # An hour of an export's schedule never passes: all runs are made by hand.
+        self.emulator = Emulator()
+        self._session = AepSession(
+            AepCredentials(
+                client_id=self.emulator.client_id,
+                client_secret=self.emulator.client_secret,
+                org_id=self.emulator.org_id,
+            )
+        )
+        self._port = 0
+
+    def __enter__(self) -> SoakService:
+        self._open()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._close()
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self._port}"
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """While the block lasts, whoever connects is refused. The emulator's world goes on."""
+        self._close()
+        with socket.socket() as reserved:
+            # Bound and not listening: refused, and nobody else can get the port meanwhile.
+            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            reserved.bind((LOOPBACK, self._port))
+            yield
+        self._open()
+
+    def make_exports(self, number: int) -> list[Export]:
+        """So many dataflows, each with a run that goes on until ``finish``."""
+        self.emulator.script_runs(None, ["in_progress"] * number)
+        exports = []
+        for at in range(number):
+            dataflow_id = self._converse(_new_dataflow(f"soak-{at:04d}"))
+            (run_id,) = self.emulator.run_now(dataflow_id)
+            exports.append(Export(dataflow_id, run_id, *ENDINGS[at % len(ENDINGS)]))
+        return exports
+
+    def finish(self, exports: Sequence[Export]) -> None:
+        for export in exports:
+            self.emulator.finish_run(export.run_id, export.ending)
+
+    def looks(self) -> int:
+        """How many requests asked for runs."""
+        return len(self.emulator.requests("GET", "/runs"))
+
+    def _converse(self, exchange: Exchange[str]) -> str:
+        return drive(self._session.conduct(exchange, sandbox="prod"), self.emulator)
+
+    def _open(self) -> None:
+        self._server = SoakServer(self.emulator, self._port)
+        self._port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def _close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.cut()
+        self._thread.join()
+
+
+def _new_dataflow(name: str) -> Exchange[str]:
+    now = datetime.now(tz=UTC)
+    source = yield from create_source_connection(name=name, datasets=[DATASET])
+    base = yield from create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None)
+    target = yield from create_target_connection(
+        name=name,
+        destination=DATA_LANDING_ZONE,
+        base_connection_id=base.id,
+        target_params={"path": name, "datasetFileType": "JSON"},
+    )
+    made = yield from create_dataflow(
+        name=name,
+        destination=DATA_LANDING_ZONE,
+        source_connection_id=source.id,
+        target_connection_id=target.id,
+        schedule=parse_schedule({"every": "1d", "start": now + timedelta(days=30)}, now=now),
+        now=now,
+    )
+    return made.id
