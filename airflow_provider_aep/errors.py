@@ -24,6 +24,7 @@ No message ever quotes a secret: messages name fields, rules, statuses and ids.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -238,3 +239,12 @@ def _revive(kind: Any, args: Any) -> AepError:
         what, problems, advice = args
         return kind(what, [Problem(*problem) for problem in problems], advice)
     return kind(*args)
+
+
+def without_words(error: Exception) -> str:
+    """An error's class and place without its words, unless they are ours: others may quote a secret."""
+    if isinstance(error, AepError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"

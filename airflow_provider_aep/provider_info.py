@@ -117,7 +117,23 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "float",
                         "example": "30",
                         "default": "60",
-                    }
+                    },
+                    "page_refresh_seconds": {
+                        "description": "How long the exports page shows the same results to all viewers.",
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": "60",
+                        "default": "30",
+                    },
+                    "page_connections": {
+                        "description": "Further sources of the exports page, separated by commas: the "
+                        "connections of secrets backends, which Airflow cannot list, and with a slash the "
+                        "sandboxes that are not a connection's own.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "aep_vault,aep_default/dev",
+                        "default": "",
+                    },
                 },
             }
         },

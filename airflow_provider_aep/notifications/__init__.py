@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow.providers.common.compat.notifier import BaseNotifier
 
-from airflow_provider_aep.errors import AepConfigError, AepError
+from airflow_provider_aep.errors import AepConfigError, without_words
 from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.monitoring.alerts import Alert, Message, digest
 from airflow_provider_aep.notifications.channels import LogChannel, parse_channels
@@ -135,7 +134,7 @@ class AepRunNotifier(BaseNotifier):
         except Exception as error:
             # Of what we cannot read, somebody must hear all the more.
             run = f"DAG run {run_id} of {dag.dag_id}"
-            why = f"what the tasks of {run} ended with cannot be read: {_kind(error)}"
+            why = f"what the tasks of {run} ended with cannot be read: {without_words(error)}"
             alerts = list(self._general(context, "error", {}, why))
         self._deliver_all(
             alerts, dag_id=dag.dag_id, run_id=run_id, airflow_url=airflow_url(dag.dag_id, run_id)
@@ -191,7 +190,7 @@ class AepRunNotifier(BaseNotifier):
             if left and not links:
                 why = f"{why}: {len(left)} of {len(instances)} tasks were not"
         except Exception as error:
-            why = f"{why}; how far its tasks are cannot be read: {_kind(error)}"
+            why = f"{why}; how far its tasks are cannot be read: {without_words(error)}"
         alerts = alerts or list(self._general(context, "late", {"dataflow_name": f"of {dag_id}"}, why))
         self._deliver_all(alerts, dag_id=dag_id, run_id=run_id, airflow_url=airflow_url(dag_id, run_id))
 
@@ -257,13 +256,15 @@ class AepRunNotifier(BaseNotifier):
                 channel.deliver(message, self.log)
             except Exception as error:
                 failed = True
-                self.log.error("An alert could not go out by %s: %s", type(channel).__name__, _kind(error))
+                self.log.error(
+                    "An alert could not go out by %s: %s", type(channel).__name__, without_words(error)
+                )
         if self.send is not None:
             try:
                 self.send(_text_of(message), told)
             except Exception as error:
                 failed = True
-                self.log.error("An alert could not go out by send: %s", _kind(error))
+                self.log.error("An alert could not go out by send: %s", without_words(error))
         if failed and LogChannel() not in self.channels:
             LogChannel().deliver(message, self.log)
 
@@ -281,12 +282,3 @@ def _text_of(message: Message) -> str:
     from airflow_provider_aep.monitoring.alert_formats import as_text
 
     return message.title if len(message.alerts) == 1 else as_text(message)
-
-
-def _kind(error: Exception) -> str:
-    """An error without its words, unless they are ours: others may quote the address of a webhook."""
-    if isinstance(error, AepError):
-        return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"

@@ -43,6 +43,7 @@ FLOORS = {
     "sensors": 6,
     "storage": 5,
     "task_groups": 6,
+    "page": 7,
 }
 FIRST_FLOOR_OF_AIRFLOW = 4
 # What the emulator may know of the package it stands in for: the words of a conversation, nothing else.

@@ -115,6 +115,8 @@ def test_the_form_is_one_for_both_airflows():
 
 
 def test_the_section_of_the_configuration_has_its_required_words():
-    (option,) = get_provider_info()["config"]["aep"]["options"].values()
-    assert {"description", "version_added", "type", "example", "default"} <= set(option)
-    assert float(option["default"]) == 60
+    options = get_provider_info()["config"]["aep"]["options"]
+    for option in options.values():
+        assert {"description", "version_added", "type", "example", "default"} <= set(option)
+    assert float(options["poll_interval"]["default"]) == 60
+    assert float(options["page_refresh_seconds"]["default"]) == 30

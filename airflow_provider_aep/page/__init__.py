@@ -1,0 +1,1 @@
+"""The exports page inside Airflow's UI, for Airflow 3.1 and later."""

@@ -1,0 +1,149 @@
+"""What the browser side is told, field by field: no document of the service leaves the server whole."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_aep.exports.marks import read_mark
+from airflow_provider_aep.flowservice.destinations import DESTINATIONS
+from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
+from airflow_provider_aep.flowservice.schedule import schedule_words
+from airflow_provider_aep.monitoring.gaps import gaps_of
+from airflow_provider_aep.monitoring.overview import KINDS, Overviewed, usual_range
+from airflow_provider_aep.monitoring.run_codes import UNKNOWN, explain
+from airflow_provider_aep.monitoring.verdict import RunPolicy, judge_runs
+from airflow_provider_aep.page.reading import Facts, Snapshot
+
+MOST_RUNS = 100
+LONGEST_TEXT = 2000
+# A schedule whose next tick is further away than this has ended, or hardly goes on.
+FURTHEST_AHEAD = timedelta(days=400)
+_AS_USUAL = RunPolicy()
+
+
+def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now: datetime) -> dict[str, Any]:
+    """One export, as the table shows it."""
+    flow, words = one.flow, schedule_words(one.flow.schedule)
+    destination = DESTINATIONS.get(flow.destination or "")
+    ends_at = words["end"]
+    left = (datetime.fromisoformat(ends_at) - now) / timedelta(days=1) if ends_at else None
+    coming = flow.ticks(now, now + FURTHEST_AHEAD)[:1] if flow.state == "enabled" else []
+    last = one.last
+    verdict = last.verdict if last else None
+    return {
+        "conn_id": conn_id,
+        "sandbox": sandbox,
+        "id": flow.id,
+        "name": _short(flow.name),
+        "datasets": [
+            {"id": dataset_id, "name": name and _short(name)}
+            for source_id in flow.source_connection_ids
+            for dataset_id, name in facts.datasets.get(source_id, ())
+        ],
+        "destination": flow.destination,
+        "destination_title": destination.title if destination else None,
+        "state": flow.state,
+        "every": words["every"],
+        "next_tick": iso(coming[0]) if coming else None,
+        "ends_at": ends_at,
+        "days_left": None if left is None else int(left // 1),
+        "warnings": [_short(warning) for warning in one.warnings],
+        "outcome": one.outcome,
+        "verdict": last
+        and verdict
+        and {
+            "status": verdict.status,
+            "outcome": verdict.outcome,
+            "reason": _short(verdict.reason),
+            "records": verdict.records_out,
+            "at": iso(last.at),
+        },
+        "ticks": [[iso(cell.at), cell.kind, cell.records] for cell in one.cells],
+    }
+
+
+def run_row(run: DataflowRun) -> dict[str, Any]:
+    """One run, with the verdict of the usual policy and what Adobe's errors mean."""
+    verdict = judge_runs([run], _AS_USUAL) if run.finished else None
+    return {
+        "id": run.id,
+        "started_at": iso(run.started_at),
+        "completed_at": iso(run.completed_at),
+        "status": run.status_word,
+        "kind": KINDS.get(verdict.status, "failed") if verdict else "running",
+        "outcome": verdict.outcome if verdict else None,
+        "reason": _short(verdict.reason) if verdict else "the run is under way",
+        "records": run.records_out,
+        "bytes": run.bytes_out,
+        "files": run.files_out,
+        "duration_seconds": _seconds(run),
+        "errors": [
+            {
+                "code": _short(error.code),
+                "told": _short(error.message),
+                "meaning": None if (known := explain(error.code)) is UNKNOWN else known.meaning,
+                "advice": known.advice,
+            }
+            for error in run.errors
+        ],
+    }
+
+
+def export_detail(one: Overviewed, snapshot: Snapshot) -> dict[str, Any]:
+    """The runs, gaps and entities of one export."""
+    runs = one.runs[:MOST_RUNS]
+    good = [run for run in runs if run.status is RunStatus.SUCCESS]
+    return {
+        "runs": [run_row(run) for run in runs],
+        "usual": {
+            # An empty run is legitimate, and no measure of those that are not.
+            "records": usual_range([run.records_out for run in good if run.records_out]),
+            "bytes": usual_range([run.bytes_out for run in good if run.bytes_out]),
+            "duration_seconds": usual_range([each for run in good if (each := _seconds(run)) is not None]),
+        },
+        "gaps": [
+            {"at": iso(tick.at), "kind": tick.kind, "told": tick.told}
+            for tick in gaps_of([cell.tick for cell in one.cells])
+        ],
+        "entities": _entities(one, snapshot.facts),
+    }
+
+
+def owner_of(one: Overviewed) -> str | None:
+    """Who declared the export, by the mark in its description."""
+    mark = read_mark(one.flow.raw)
+    return mark.owner if mark else None
+
+
+def _entities(one: Overviewed, facts: Facts) -> list[dict[str, Any]]:
+    flow = one.flow
+    found: list[tuple[str, str | None, str | None]] = [("dataflow", flow.id, flow.name)]
+    for source_id in flow.source_connection_ids:
+        found.append(("source connection", source_id, facts.sources.get(source_id)))
+        found += [("dataset", dataset_id, name) for dataset_id, name in facts.datasets.get(source_id, ())]
+    for target_id in flow.target_connection_ids:
+        name, base_id = facts.targets.get(target_id, (None, None))
+        found.append(("target connection", target_id, name))
+        found.append(("base connection", base_id, None))
+    return [
+        {"kind": kind, "id": entity_id, "name": name and _short(name)}
+        for kind, entity_id, name in found
+        if entity_id
+    ]
+
+
+def _seconds(run: DataflowRun) -> float | None:
+    if run.started_at is None or run.completed_at is None:
+        return None
+    return max(0.0, (run.completed_at - run.started_at).total_seconds())
+
+
+def iso(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC, in whole seconds."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
+
+
+def _short(text: object) -> str:
+    words = str(text)
+    return words if len(words) <= LONGEST_TEXT else f"{words[:LONGEST_TEXT]}…"

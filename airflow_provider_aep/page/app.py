@@ -1,0 +1,210 @@
+"""The routes of the exports page. Only the API server imports this.
+
+Each of them asks for a user who may see plugins, and answers with what that user may see. All of them only
+read, and no secret and no document of the service leaves through them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    AccessView,
+    DagAccessEntity,
+    DagDetails,
+)
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_access_view
+from airflow.providers.common.compat.sdk import conf
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from airflow_provider_aep.errors import AepError, without_words
+from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.page.access import Place, listed_places, permitted
+from airflow_provider_aep.page.answers import export_detail, export_row, iso, owner_of, run_row
+from airflow_provider_aep.page.reading import Snapshot, read_snapshot
+from airflow_provider_aep.page.sources import Seen, Sources
+from airflow_provider_aep.page.tasks import task_path, tasks_of, verdict_of
+
+log = logging.getLogger(__name__)
+
+WWW = Path(__file__).parent / "www"
+# How long a viewer waits for the first result before the page says that it is being read.
+PATIENCE_SECONDS = 1.0
+REFRESH_SECONDS = 30.0
+HEADERS = (
+    # Nothing here is a document of its own; whatever is opened as one may do nothing at all.
+    (
+        b"content-security-policy",
+        b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+
+def read_source(conn_id: str, sandbox: str | None, before: Snapshot | None) -> Snapshot:
+    """The exports behind one Airflow connection."""
+    hook = AepHook(conn_id, sandbox=sandbox)
+    return hook.run(read_snapshot(hook.sandbox, before, now=datetime.now(tz=UTC)))
+
+
+sources = Sources(read_source)
+router = APIRouter(dependencies=[Depends(requires_access_view(AccessView.PLUGINS))])
+files = StaticFiles(directory=WWW)
+
+
+def refresh_seconds() -> float:
+    """How long results are shared, and how often a page asks for new ones."""
+    return max(1.0, float(conf.getfloat("aep", "page_refresh_seconds", fallback=REFRESH_SECONDS)))
+
+
+@router.get("/api/exports")
+def exports(user: GetUserDep, session: SessionDep) -> Response:
+    """All exports that the viewer may see."""
+    seen = _look(permitted(listed_places(session), user))
+    head = {"refresh_seconds": refresh_seconds(), "sources": [one.to_json() for one in seen]}
+    rows = b",".join(one.rows for one in seen if one.rows)
+    # The rows are kept as JSON; only what differs from viewer to viewer is made anew.
+    body = b'%b,"exports":[%b]}' % (json.dumps(head).encode()[:-1], rows)
+    return Response(body, media_type="application/json")
+
+
+@router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}")
+def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, session: SessionDep) -> Any:
+    """One export, with its runs, gaps and entities."""
+    places = [place for place in listed_places(session) if place[0] == conn_id]
+    if not permitted(places, user):
+        # The same for a connection that is not there: what exists is not told.
+        raise HTTPException(403, "Forbidden")
+    for seen in _look(places):
+        if seen.state == "loading" and seen.sandbox in (None, sandbox):
+            return {"refresh_seconds": refresh_seconds(), "source": seen.to_json(), "export": None}
+        found = seen.snapshot and seen.sandbox == sandbox and seen.snapshot.exports.get(dataflow_id)
+        if found and seen.snapshot:
+            place = {"conn_id": conn_id, "sandbox": sandbox}
+            return {
+                "at": iso(seen.snapshot.at),
+                "refresh_seconds": refresh_seconds(),
+                "source": seen.to_json(),
+                "export": export_row(found, seen.snapshot.facts, now=seen.snapshot.at, **place),
+                **export_detail(found, seen.snapshot),
+                "links": {
+                    **_platform_link(conn_id, sandbox, dataflow_id),
+                    "task": _task_link(session, user, dataflow_id),
+                    "owner": owner_of(found),
+                },
+            }
+    raise HTTPException(404, "There is no such export, or no longer")
+
+
+@router.get("/api/task", dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.XCOM))])
+def task(
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    user: GetUserDep,
+    session: SessionDep,
+    map_index: Annotated[int, Query(ge=-1)] = -1,
+) -> dict[str, Any]:
+    """What a task instance waited for."""
+    verdict = verdict_of(session, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
+    if verdict is None:
+        told = "This task has judged no dataflow run, or none yet."
+        return {"state": "nothing", "told": told, "refresh_seconds": refresh_seconds()}
+    dataflow_id, sandbox = str(verdict.get("dataflow_id")), verdict.get("sandbox")
+    run_ids = set(map(str, verdict.get("run_ids") or ()))
+    answer: dict[str, Any] = {
+        "state": "waited",
+        "told": str(verdict.get("reason") or ""),
+        "refresh_seconds": refresh_seconds(),
+        "verdict": verdict,
+        "conn_id": None,
+        "sandbox": sandbox,
+        "dataflow_id": dataflow_id,
+        "dataflow_name": verdict.get("dataflow_name"),
+        "runs": [],
+        "links": {"platform": None, "task": None, "owner": None},
+        "page": None,
+    }
+    for seen in _look(permitted(listed_places(session), user)):
+        found = seen.snapshot and seen.sandbox == sandbox and seen.snapshot.exports.get(dataflow_id)
+        if found:
+            answer["conn_id"] = seen.conn_id
+            answer["runs"] = [run_row(run) for run in found.runs if run.id in run_ids]
+            answer["links"] |= _platform_link(seen.conn_id, str(sandbox), dataflow_id)
+            answer["page"] = f"plugin/aep-exports?export={seen.conn_id}/{sandbox}/{dataflow_id}"
+            break
+    return answer
+
+
+@router.get("/static/{name}")
+async def static(name: str, request: Request) -> Response:
+    """The browser side. It holds no data, and yet is for those alone who may see the page."""
+    return await files.get_response(name, request.scope)
+
+
+def _look(places: list[Place]) -> list[Seen]:
+    fresh = refresh_seconds()
+    found = [sources.of(*place) for place in places]
+    # All of them begin to read before any of them is waited for.
+    for one in found:
+        one.look(fresh_seconds=fresh, patience=0)
+    return [one.look(fresh_seconds=fresh, patience=PATIENCE_SECONDS) for one in found]
+
+
+def _platform_link(conn_id: str, sandbox: str, dataflow_id: str) -> dict[str, Any]:
+    try:
+        return {"platform": AepHook(conn_id, sandbox=sandbox).dataflow_url(dataflow_id)}
+    except AepError:  # the connection was broken since the exports were read
+        return {"platform": None}
+
+
+def _task_link(session: Any, user: Any, dataflow_id: str) -> str | None:
+    """The newest task of the export that the viewer may see."""
+    for dag_id, task_id in tasks_of(session, dataflow_id):
+        if get_auth_manager().is_authorized_dag(method="GET", details=DagDetails(id=dag_id), user=user):
+            return task_path(dag_id, task_id)
+    return None
+
+
+async def _broken(request: Request, fault: Exception) -> JSONResponse:
+    log.error("The exports page failed at %s: %s", request.url.path, without_words(fault))
+    return JSONResponse({"detail": "The exports page failed; the log of the API server says where."}, 500)
+
+
+class Guarded:
+    """An app whose every answer, errors included, carries the headers."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = list(message["headers"])
+                names = {name.lower() for name, _ in given}
+                given += [header for header in HEADERS if header[0] not in names]
+                if not str(scope.get("path", "")).rpartition("/")[0].endswith("/static"):
+                    given.append((b"cache-control", b"no-store"))
+                else:
+                    given.append((b"cache-control", b"private, no-cache"))
+                message = {**message, "headers": given}
+            await send(message)
+
+        await self.inner(scope, receive, guarded)
+
+
+pages = FastAPI(title="AEP exports", docs_url=None, redoc_url=None, openapi_url=None)
+pages.include_router(router)
+pages.add_exception_handler(Exception, _broken)
+app = Guarded(pages)

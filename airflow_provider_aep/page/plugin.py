@@ -1,0 +1,43 @@
+"""What Airflow's plugin manager finds. Every process of Airflow imports this, so it is next to nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.common.compat.sdk import AirflowPlugin
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
+
+
+class LazyApp:
+    """The page's server side, which is imported at its first request, hence in the API server alone."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from airflow_provider_aep.page.app import app
+
+        await app(scope, receive, send)
+
+
+class AepPlugin(AirflowPlugin):
+    """ "AEP exports" in the navigation, and a tab on task instances.
+
+    Airflow before 3.1 takes no React apps; there the plugin brings nothing.
+    """
+
+    name = "aep"
+    if AIRFLOW_V_3_1_PLUS:
+        fastapi_apps = [{"app": LazyApp(), "url_prefix": "/aep", "name": "AEP exports"}]
+        react_apps = [
+            {
+                "name": "AEP exports",
+                "bundle_url": "aep/static/exports.js",
+                "destination": "nav",
+                "category": "browse",
+                "url_route": "aep-exports",
+            },
+            {
+                "name": "AEP run",
+                "bundle_url": "aep/static/exports.js",
+                "destination": "task_instance",
+                "url_route": "aep-run",
+            },
+        ]

@@ -1,0 +1,109 @@
+"""What the page knows of one sandbox, read from the service at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from airflow_provider_aep.errors import (
+    AepConfigError,
+    AepError,
+    AepRateLimitError,
+    AepServerError,
+    AepTransportError,
+    AepValidationError,
+)
+from airflow_provider_aep.exports.doctor import SANDBOX, TOKEN, judge_entry
+from airflow_provider_aep.exports.state import read_kind
+from airflow_provider_aep.flowservice.datasets import list_datasets
+from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.monitoring.overview import Overviewed, read_overview
+
+# Connections and names of datasets change rarely.
+FACTS_LIVE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What dataflows refer to, by id.
+
+    :param datasets: for each source connection its datasets, as id and name.
+    :param targets: for each target connection its name and its base connection.
+    """
+
+    read_at: datetime
+    datasets: Mapping[str, Sequence[tuple[str, str | None]]]
+    targets: Mapping[str, tuple[str | None, str | None]]
+    sources: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The exports of one sandbox at one moment."""
+
+    sandbox: str
+    at: datetime
+    exports: Mapping[str, Overviewed]
+    facts: Facts
+
+
+def read_snapshot(sandbox: str, before: Snapshot | None, *, now: datetime) -> Exchange[Snapshot]:
+    """The exports of the sandbox that the exchange talks to; only what is new since ``before``.
+
+    :raises AepError: the dataflows cannot be listed.
+    """
+    exports = yield from read_overview(now=now, known=before.exports if before else None)
+    facts = before.facts if before else None
+    named = {each for one in exports for each in one.flow.source_connection_ids}
+    if facts is None or now - facts.read_at > FACTS_LIVE or not named <= facts.sources.keys():
+        facts = yield from _read_facts(now, named)
+    return Snapshot(sandbox=sandbox, at=now, exports={one.flow.id: one for one in exports}, facts=facts)
+
+
+def _read_facts(now: datetime, named: set[str]) -> Exchange[Facts]:
+    """Whoever may see dataflows need not see all that they refer to: what is refused is left out."""
+    lists = [read_kind("source connection"), read_kind("target connection")]
+    sources, targets = yield from together(lists, at_most=2)
+    (datasets,) = yield from together([list_datasets()], at_most=1)
+    names = {one.id: one.name for one in datasets.value} if isinstance(datasets, Done) else {}
+    found_sources: list[Document] = sources.value if isinstance(sources, Done) else []
+    found_targets: list[Document] = targets.value if isinstance(targets, Done) else []
+    return Facts(
+        read_at=now,
+        datasets={str(one["id"]): _datasets(one, names) for one in found_sources},
+        targets={
+            str(one["id"]): (_text(one.get("name")), _text(one.get("baseConnectionId")))
+            for one in found_targets
+        },
+        # Also those that are not there: they are not looked for again at each look.
+        sources={**dict.fromkeys(named), **{str(one["id"]): _text(one.get("name")) for one in found_sources}},
+    )
+
+
+def _datasets(source: Document, names: Mapping[str, str]) -> list[tuple[str, str | None]]:
+    listed = sequence(mapping(source.get("params")).get("datasets"))
+    found = []
+    for each in listed:
+        one = mapping(each)
+        if dataset_id := _text(one.get("dataSetId")):
+            found.append((dataset_id, names.get(dataset_id) or _text(one.get("name"))))
+    return found
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
+
+
+def trouble_of(error: AepError, sandbox: str | None) -> dict[str, str | None]:
+    """Why nothing (new) could be read: ``kind``, ``told`` and ``hint``."""
+    if isinstance(error, AepConfigError | AepValidationError):
+        return {"kind": "misconfigured", "told": str(error), "hint": "Correct the Airflow connection."}
+    if isinstance(error, AepTransportError | AepServerError | AepRateLimitError):
+        return {"kind": "unreachable", "told": str(error), "hint": None}
+    finding = judge_entry(error, sandbox=sandbox or "?")[-1]
+    kinds = {TOKEN: "token_refused", SANDBOX: "sandbox_unknown"}
+    if finding.level != "fail":
+        return {"kind": "refused", "told": str(error), "hint": None}
+    return {"kind": kinds.get(finding.check, "refused"), "told": finding.seen, "hint": finding.advice}

@@ -1,0 +1,156 @@
+"""Results that all viewers share.
+
+One reader at a time for each connection and sandbox, in a thread of its own. Viewers get what there is at
+once: the last good result with its age, and why there is no newer one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+from airflow_provider_aep.errors import AepError, without_words
+from airflow_provider_aep.page.answers import export_row
+from airflow_provider_aep.page.reading import Snapshot, trouble_of
+
+log = logging.getLogger(__name__)
+
+# Results that nobody has asked for in so long are dropped.
+FORGOTTEN_SECONDS = 3600.0
+
+Read = Callable[[str, "str | None", "Snapshot | None"], Snapshot]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a viewer gets of one source.
+
+    :param state: ``ok``, ``stale`` (the newest look failed), ``error`` (no look succeeded) or ``loading``.
+    :param rows: the exports as JSON, without the brackets around them; made once for all viewers.
+    """
+
+    conn_id: str
+    sandbox: str | None
+    state: str
+    age_seconds: float | None
+    error: Mapping[str, str | None] | None
+    snapshot: Snapshot | None = field(repr=False)
+    rows: bytes = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "conn_id": self.conn_id,
+            "sandbox": self.sandbox,
+            "state": self.state,
+            "age_seconds": self.age_seconds,
+            "error": dict(self.error) if self.error else None,
+        }
+
+
+class Source:
+    """The exports of one connection and sandbox, read again when somebody asks and they are old."""
+
+    def __init__(self, conn_id: str, sandbox: str | None, read: Read) -> None:
+        self.conn_id, self.sandbox, self._read = conn_id, sandbox, read
+        self.asked_at = time.monotonic()
+        self._lock = threading.Lock()
+        self._reader: threading.Thread | None = None
+        self._ended_at: float | None = None
+        self._read_at: float | None = None
+        self._snapshot: Snapshot | None = None
+        self._error: Mapping[str, str | None] | None = None
+        self._rows = b""
+
+    def look(self, *, fresh_seconds: float, patience: float) -> Seen:
+        """What there is, after a new look was begun where that is due.
+
+        :param patience: how many seconds to wait for the very first result.
+        """
+        with self._lock:
+            self.asked_at = time.monotonic()
+            idle = self._reader is None or not self._reader.is_alive()
+            if idle and (self._ended_at is None or self.asked_at - self._ended_at >= fresh_seconds):
+                self._reader = threading.Thread(target=self._renew, name=f"aep-{self.conn_id}", daemon=True)
+                self._reader.start()
+            reader, first = self._reader, self._ended_at is None
+        if first and reader is not None:
+            reader.join(patience)
+        with self._lock:
+            return self._seen()
+
+    def _seen(self) -> Seen:
+        if self._ended_at is None:
+            state = "loading"
+        elif self._error is None:
+            state = "ok"
+        else:
+            state = "stale" if self._snapshot else "error"
+        return Seen(
+            conn_id=self.conn_id,
+            sandbox=self._snapshot.sandbox if self._snapshot else self.sandbox,
+            state=state,
+            age_seconds=None if self._read_at is None else round(time.monotonic() - self._read_at, 1),
+            error=self._error,
+            snapshot=self._snapshot,
+            rows=self._rows,
+        )
+
+    def _renew(self) -> None:
+        error: Mapping[str, str | None] | None = None
+        snapshot, rows = self._snapshot, self._rows
+        read_at = self._read_at
+        try:
+            snapshot = self._read(self.conn_id, self.sandbox, self._snapshot)
+            rows = self._rows_of(snapshot)
+            read_at = time.monotonic()
+        except AepError as reason:
+            error = trouble_of(reason, self.sandbox)
+        except AirflowNotFoundException:
+            told = f"there is no Airflow connection {self.conn_id!r}"
+            error = {"kind": "misconfigured", "told": told, "hint": None}
+        except Exception as fault:
+            # Its words may quote anything; its class and place are enough to find it.
+            log.error("The exports page could not read %s: %s", self.conn_id, without_words(fault))
+            told = f"reading the exports failed with {type(fault).__name__}"
+            error = {"kind": "broken", "told": told, "hint": "The log of the API server says where."}
+        with self._lock:
+            self._snapshot, self._rows, self._error = snapshot, rows, error
+            self._read_at, self._ended_at = read_at, time.monotonic()
+
+    def _rows_of(self, snapshot: Snapshot) -> bytes:
+        rows = [
+            json.dumps(
+                export_row(
+                    one, snapshot.facts, conn_id=self.conn_id, sandbox=snapshot.sandbox, now=snapshot.at
+                ),
+                separators=(",", ":"),
+            )
+            for one in snapshot.exports.values()
+        ]
+        return ",".join(rows).encode()
+
+
+class Sources:
+    """All sources that somebody has asked for lately."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._sources: dict[tuple[str, str | None], Source] = {}
+
+    def of(self, conn_id: str, sandbox: str | None) -> Source:
+        with self._lock:
+            now = time.monotonic()
+            for key in [key for key, one in self._sources.items() if now - one.asked_at > FORGOTTEN_SECONDS]:
+                del self._sources[key]
+            key = (conn_id, sandbox)
+            if key not in self._sources:
+                self._sources[key] = Source(conn_id, sandbox, self._read)
+            return self._sources[key]

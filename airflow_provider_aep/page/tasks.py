@@ -1,0 +1,74 @@
+"""What Airflow's database tells about the tasks of exports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from airflow_provider_aep.links import AepDataflowLink
+from airflow_provider_aep.sensors import VERDICT_KEY
+
+# Looked through for the task of an export; tasks that ran longer ago are not found.
+MOST_LINKS = 200
+
+
+def verdict_of(session: Any, *, dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
+    """The verdict that a task instance pushed, in its last try; ``None`` where there is none."""
+    from airflow.models.xcom import XComModel
+
+    query = XComModel.get_many(
+        key=VERDICT_KEY, dag_ids=dag_id, run_id=run_id, task_ids=task_id, map_indexes=map_index, limit=1
+    )
+    found = session.scalars(query).first()
+    return _plain(found.value) if found else None
+
+
+def tasks_of(session: Any, dataflow_id: str) -> list[tuple[str, str]]:
+    """DAG and task id of those that linked to a dataflow, the one that made it before those that watch it."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import String, and_, cast, select
+
+    same = and_(
+        TaskInstance.dag_id == XComModel.dag_id,
+        TaskInstance.task_id == XComModel.task_id,
+        TaskInstance.run_id == XComModel.run_id,
+        TaskInstance.map_index == XComModel.map_index,
+    )
+    query = (
+        select(XComModel.dag_id, XComModel.task_id, TaskInstance.operator)
+        .join(TaskInstance, same)
+        .where(
+            XComModel.key == AepDataflowLink.xcom_key,
+            cast(XComModel.value, String).contains(f"/{dataflow_id}", autoescape=True),
+        )
+        .order_by(XComModel.timestamp.desc())
+        .limit(MOST_LINKS)
+    )
+    rows = [(dag_id, task_id, str(operator)) for dag_id, task_id, operator in session.execute(query)]
+    makers_first = sorted(rows, key=lambda row: row[2].endswith("Sensor"))
+    return list(dict.fromkeys((dag_id, task_id) for dag_id, task_id, _ in makers_first))
+
+
+def task_path(dag_id: str, task_id: str) -> str:
+    """The page of a task, below Airflow's address."""
+    return f"dags/{quote(dag_id, safe='')}/tasks/{quote(task_id, safe='')}"
+
+
+def _plain(value: Any) -> Any:
+    """A value as the database holds it; a reference of an XCom backend of one's own is not followed."""
+    for _ in _twice():
+        if not isinstance(value, str):
+            break
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, dict) and "status" in value else None
+
+
+def _twice() -> Iterator[int]:
+    # The column holds JSON, and in it what the task sent, which is JSON again.
+    yield from range(2)

@@ -1,0 +1,32 @@
+/* The bundle that Airflow's UI imports: it registers the page and the tab by the names under which the plugin
+ * announces them. Airflow publishes React and its router on globalThis, so there is nothing to build.
+ *
+ * All modules are named here, so that the browser asks for them at once and not one after the other.
+ */
+import "./charts.js";
+import "./export.js";
+import "./filters.js";
+import "./kinds.js";
+import "./parts.js";
+import "./runs.js";
+import "./strip.js";
+import "./table.js";
+import "./words.js";
+import { askEarly } from "./answers.js";
+import { ExportsPage } from "./page.js";
+import { TaskTab } from "./task.js";
+
+if (document.querySelector("link[data-aep]") === null) {
+  const sheet = document.createElement("link");
+  sheet.rel = "stylesheet";
+  sheet.href = new URL("./aep.css", import.meta.url).href;
+  sheet.dataset.aep = "";
+  document.head.append(sheet);
+}
+
+if (location.pathname.endsWith("/plugin/aep-exports") && !new URLSearchParams(location.search).has("export")) {
+  askEarly("aep/api/exports");
+}
+
+globalThis["AEP exports"] = ExportsPage;
+globalThis["AEP run"] = TaskTab;

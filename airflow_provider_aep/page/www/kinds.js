@@ -1,0 +1,31 @@
+/* What can become of a tick or a run: its title, its colour (a class in aep.css), and the mark that says the
+ * same without colour. A mark is an SVG path from its middle, relative throughout, within 3 units of it.
+ */
+
+export const KINDS = {
+  good: { title: "good", tone: "good", mark: "" },
+  empty: { title: "empty", tone: "empty", mark: "m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0" },
+  partial: { title: "partial", tone: "partial", mark: "m-2.5 2.5l5-5m-5 2.5l2.5-2.5m0 5l2.5-2.5" },
+  low: { title: "fewer than usual", tone: "partial", mark: "m-2.5-1.5l2.5 3.5l2.5-3.5" },
+  slow: { title: "slow", tone: "late", mark: "m-2.5 1c1-3.5 1.5-3 2.5-1s1.5 2.5 2.5-1" },
+  late: { title: "late", tone: "late", mark: "m-1.5-2.5l3.5 2.5l-3.5 2.5" },
+  doubled: { title: "doubled", tone: "late", mark: "m-2.5-1.5h5m-5 3h5" },
+  failed: { title: "failed", tone: "failed", mark: "m-2.5-2.5l5 5m0-5l-5 5" },
+  missing: { title: "missing", tone: "missing", mark: "m0-2.8v3.4m0 1.6v.8" },
+  running: { title: "running", tone: "running", mark: "m-2.5-2.5v5m2.5-5v5m2.5-5v5" },
+  waiting: { title: "not due yet", tone: "none", mark: "m-2.5 0h.8m1.1 0h.8m1.1 0h.8" },
+};
+const UNKNOWN = { tone: "none", mark: "m-2 0h4" };
+
+export const kindOf = (name) => (Object.hasOwn(KINDS, name ?? "") ? KINDS[name] : { ...UNKNOWN, title: String(name ?? "unknown") });
+
+/** The outcomes of an export, worst first. */
+export const OUTCOMES = {
+  fail: { tone: "fail", title: "failing", sign: "✕", rank: 0 },
+  warn: { tone: "warn", title: "warning", sign: "!", rank: 1 },
+  skip: { tone: "skip", title: "skipped", sign: "–", rank: 2 },
+  none: { tone: "none", title: "no verdict yet", sign: "…", rank: 3 },
+  ok: { tone: "ok", title: "good", sign: "✓", rank: 4 },
+};
+
+export const outcomeOf = (name) => (Object.hasOwn(OUTCOMES, name ?? "") ? OUTCOMES[name] : OUTCOMES.none);

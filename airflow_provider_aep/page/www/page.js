@@ -1,0 +1,133 @@
+/* The page "AEP exports": the table, or the one export that the address names. */
+
+import { useAnswer, useNow } from "./answers.js";
+import { OneExport } from "./export.js";
+import { Filters, Summary, changed, chosen, keyOf, readAddress } from "./filters.js";
+import { AnswerTrouble, Empty, LinkIn, SourceTrouble, Waiting } from "./parts.js";
+import { ExportsTable } from "./table.js";
+import { age, plainName } from "./words.js";
+
+const { createElement: h, useCallback, useEffect, useMemo, useRef, useState } = globalThis.React;
+
+const HERE = "plugin/aep-exports";
+const ANNOUNCED = 3; // of more changes at once, only how many
+
+export function ExportsPage() {
+  const { useSearchParams } = globalThis.ReactRouterDOM;
+  const [params, setParams] = useSearchParams();
+  const address = params.toString();
+  const filter = useMemo(() => readAddress(new URLSearchParams(address)), [address]);
+  const left = useRef(""); // the export that was open last, until its row has the focus again
+  const change = useCallback((changes, replace = true) => setParams((now) => changed(now, changes), { replace }), [setParams]);
+  const forget = useCallback(() => (left.current = ""), []);
+  const close = useCallback(() => change({ export: "" }, false), [change]);
+  const addressOf = useCallback((key) => `${HERE}?${changed(new URLSearchParams(address), { export: key })}`, [address]);
+
+  useEffect(() => {
+    if (filter.opened !== "") {
+      left.current = filter.opened;
+    }
+  }, [filter.opened]);
+
+  useEffect(() => {
+    const before = document.title;
+    document.title = "AEP exports - Airflow";
+    return () => {
+      document.title = before;
+    };
+  }, []);
+
+  return h(
+    "div",
+    { className: "aep" },
+    filter.opened === ""
+      ? h(AllExports, { filter, change, addressOf, focused: left.current, onFocused: forget })
+      : h(OneExport, { key: filter.opened, opened: filter.opened, back: addressOf(""), onClose: close }),
+  );
+}
+
+function AllExports({ filter, change, ...rest }) {
+  const { data, error, receivedAt } = useAnswer("aep/api/exports");
+  const now = useNow();
+  const exports = data?.exports;
+  const shown = useMemo(() => (exports ? chosen(exports, filter) : []), [exports, filter]);
+  return h(
+    "div",
+    null,
+    h(
+      "header",
+      { className: "aep-head" },
+      h("h1", null, "AEP exports"),
+      data && h(Updated, { sources: data.sources, receivedAt, now }),
+    ),
+    h(Announcer, { exports, shown, filter }),
+    h(AnswerTrouble, { error, receivedAt, now }),
+    data === null ? error === null && h(Waiting, null, "Asking for the exports and their runs …") : h(Answer, { data, shown, filter, change, now, receivedAt, ...rest }),
+  );
+}
+
+/** How old the oldest of what is shown is, as far as all is well. */
+function Updated({ sources, receivedAt, now }) {
+  const ages = sources.filter((source) => source.state === "ok").map((source) => source.age_seconds ?? 0);
+  if (ages.length === 0) {
+    return null;
+  }
+  return h("span", { className: "aep-faint" }, `updated ${age(Math.max(...ages) + Math.max(now - receivedAt, 0) / 1000)} ago`);
+}
+
+function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
+  const { sources, exports } = data;
+  const loading = sources.filter((source) => source.state === "loading");
+  const narrow = useCallback((changes) => change(changes), [change]);
+  const sortBy = useCallback((sort) => change({ sort }), [change]);
+  const troubled = sources.filter((source) => source.error || ["stale", "error"].includes(source.state));
+  const troubles = troubled.map((source) =>
+    h(SourceTrouble, { key: `${source.conn_id}/${source.sandbox}`, source, sinceSeconds: Math.max(now - receivedAt, 0) / 1000 }),
+  );
+  if (sources.length === 0) {
+    return h(Empty, { title: "No connection to Adobe Experience Platform" }, "There is no Airflow connection of type “aep”, or none that you may see. Once there is one, its exports appear here.");
+  }
+  return h(
+    "div",
+    null,
+    troubles,
+    loading.length > 0 && h(Waiting, null, `Asking ${loading.map(({ conn_id, sandbox }) => plainName(`${conn_id} (${sandbox})`)).join(", ")} …`),
+    exports.length === 0
+      ? troubled.length + loading.length === 0 && h(NoExports, { sources })
+      : [
+          h(Filters, { key: "filters", exports, filter, onChange: narrow }),
+          h(Summary, { key: "summary", exports, shown: shown.length, filter, onChange: narrow }),
+          shown.length === 0
+            ? h(Empty, { key: "none", title: "No export matches" }, h(LinkIn, { to: HERE }, "Show all exports"))
+            : h(ExportsTable, { key: "table", exports: shown, sort: filter.sort, now, onSort: sortBy, ...rest }),
+        ],
+  );
+}
+
+function NoExports({ sources }) {
+  const where = sources.map(({ conn_id, sandbox }) => plainName(`${conn_id} (${sandbox})`)).join(", ");
+  return h(Empty, { title: "No exports yet" }, `There is no export dataflow in ${where}. One that is created, by a DAG or in the Platform UI, appears here by itself.`);
+}
+
+/** Tells a screen reader what changed: how many pass a new filter, and exports that began or ceased to fail. */
+function Announcer({ exports, shown, filter }) {
+  const [told, setTold] = useState("");
+  const before = useRef({ outcomes: null, filter });
+  useEffect(() => {
+    if (exports === undefined) {
+      return;
+    }
+    const outcomes = new Map(exports.map((one) => [keyOf(one), one.outcome]));
+    const { outcomes: old, filter: oldFilter } = before.current;
+    before.current = { outcomes, filter };
+    const turned = old === null ? [] : exports.filter((one) => old.has(keyOf(one)) && (old.get(keyOf(one)) === "fail") !== (one.outcome === "fail"));
+    if (turned.length > ANNOUNCED) {
+      setTold(`${turned.length} exports began or ceased to fail`);
+    } else if (turned.length > 0) {
+      setTold(turned.map((one) => `${plainName(one.name)} ${one.outcome === "fail" ? "fails" : "no longer fails"}`).join("; "));
+    } else if (filter !== oldFilter) {
+      setTold(`${shown.length} of ${exports.length} exports shown`);
+    }
+  }, [exports, shown, filter]);
+  return h("div", { role: "status", className: "aep-unseen" }, told);
+}

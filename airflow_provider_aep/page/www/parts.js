@@ -1,0 +1,180 @@
+/* Small pieces that the page and the tab share. */
+
+import { age, fullTime, plainName, plural, relativeTime, safeAddress, shortTime } from "./words.js";
+import { kindOf, outcomeOf } from "./kinds.js";
+
+const { createElement: h, useRef, useState } = globalThis.React;
+
+/** A name from the service: text, in a direction of its own. */
+export function Name({ children, title }) {
+  return h("bdi", { className: "aep-name", title }, plainName(children));
+}
+
+export function Outcome({ outcome, detail }) {
+  const { title, sign, tone } = outcomeOf(outcome);
+  return h(
+    "span",
+    { className: `aep-badge aep-outcome-${tone}`, title: detail },
+    h("span", { className: "aep-sign", "aria-hidden": true }, sign),
+    title,
+  );
+}
+
+/** The mark of a kind in its colour, with its title beside it or for the ear only. */
+export function Kind({ kind, wordless = false }) {
+  const { title, tone, mark } = kindOf(kind);
+  return h(
+    "span",
+    { className: `aep-kind aep-${tone}` },
+    h(
+      "svg",
+      { className: "aep-key", viewBox: "-5 -5 10 10", width: 14, height: 14, "aria-hidden": true },
+      h("rect", { x: -5, y: -5, width: 10, height: 10, rx: 2, className: "aep-key-ground" }),
+      mark === "" ? null : h("path", { d: `M0 0${mark}`, className: "aep-key-mark" }),
+    ),
+    h("span", wordless ? { className: "aep-unseen" } : null, title),
+  );
+}
+
+/** A time beside now, with the time itself as its title. */
+export function When({ at, now, absolute = false }) {
+  if (!at) {
+    return h("span", { className: "aep-faint" }, "–");
+  }
+  const [shown, title] = absolute
+    ? [shortTime(at), `${fullTime(at)}, ${relativeTime(at, now)}`]
+    : [relativeTime(at, now), fullTime(at)];
+  return h("time", { dateTime: at, title }, shown);
+}
+
+/** A link out of Airflow; plain text when the address is none that we would follow. */
+export function LinkOut({ to, children }) {
+  const href = safeAddress(to);
+  if (href === null) {
+    return h("span", null, children);
+  }
+  return h(
+    "a",
+    { href, target: "_blank", rel: "noopener noreferrer", className: "aep-link" },
+    children,
+    h("span", { "aria-hidden": true }, " ↗"),
+    h("span", { className: "aep-unseen" }, " (opens a new tab)"),
+  );
+}
+
+/** A link within Airflow, without loading it anew; `to` is relative to Airflow's address. */
+export function LinkIn({ to, linkRef, children, ...rest }) {
+  const { Link } = globalThis.ReactRouterDOM;
+  const within = safeAddress(to);
+  if (within === null || !within.startsWith(document.baseURI)) {
+    return h("span", null, children);
+  }
+  return h(Link, { to: `/${within.slice(document.baseURI.length)}`, className: "aep-link", ref: linkRef, ...rest }, children);
+}
+
+/** An id that can be copied; where the browser forbids that, it is selected. */
+export function Id({ id, what }) {
+  const text = useRef(null);
+  const [told, setTold] = useState("");
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(id);
+      setTold("copied");
+    } catch {
+      getSelection().selectAllChildren(text.current);
+      setTold("selected");
+    }
+    setTimeout(() => setTold(""), 2000);
+  };
+  return h(
+    "span",
+    { className: "aep-id" },
+    h("code", { ref: text }, id),
+    h("button", { type: "button", className: "aep-small", onClick: copy, "aria-label": `Copy the id of ${what}` }, "Copy"),
+    h("span", { role: "status", className: "aep-faint" }, told),
+  );
+}
+
+const TROUBLE = {
+  token_refused: "Adobe refused the login",
+  sandbox_unknown: "There is no such sandbox",
+  unreachable: "The service does not answer",
+  refused: "The service refused the request",
+  misconfigured: "The Airflow connection is incomplete",
+};
+
+/** What is wrong with a source of data, and how old what is shown of it is. */
+export function SourceTrouble({ source, sinceSeconds = 0 }) {
+  const { conn_id, sandbox, error, age_seconds } = source;
+  if (!error && source.state !== "stale" && source.state !== "error") {
+    return null;
+  }
+  const shown =
+    age_seconds === null || age_seconds === undefined
+      ? "Nothing is known of its exports yet."
+      : `What is shown of it is ${age(age_seconds + sinceSeconds)} old.`;
+  return h(
+    Notice,
+    { tone: age_seconds === null ? "fail" : "warn" },
+    h("strong", null, TROUBLE[error?.kind] ?? "No new data"),
+    ` – sandbox `,
+    h(Name, null, sandbox),
+    ` of connection `,
+    h(Name, null, conn_id),
+    `. ${plainName(error?.told ?? "")} `,
+    error?.hint ? `${plainName(error.hint)} ` : null,
+    shown,
+  );
+}
+
+/** Why Airflow itself gave no new answer, and how old the last one is. */
+export function AnswerTrouble({ error, receivedAt, now }) {
+  if (error === null) {
+    return null;
+  }
+  const seconds = receivedAt === null ? null : (now - receivedAt) / 1000;
+  return h(
+    Notice,
+    { tone: "fail" },
+    h("strong", null, error.message),
+    error.kind === "signed_out"
+      ? h("a", { className: "aep-link aep-gap", href: signIn() }, "Sign in")
+      : seconds === null
+        ? null
+        : ` What is shown is ${age(Math.max(seconds, 0))} old. It is asked for again by itself.`,
+  );
+}
+
+function signIn() {
+  const { pathname, search } = globalThis.location;
+  return `${new URL("api/v2/auth/login", document.baseURI).href}?next=${encodeURIComponent(pathname + search)}`;
+}
+
+export function Notice({ tone, children }) {
+  const sign = { fail: "✕", warn: "!", none: "i" }[tone];
+  return h(
+    "div",
+    { className: `aep-notice aep-notice-${tone}` },
+    h("span", { className: "aep-sign", "aria-hidden": true }, sign),
+    h("div", null, children),
+  );
+}
+
+export function Waiting({ children }) {
+  return h("div", { className: "aep-waiting", role: "status" }, h("span", { className: "aep-spinner", "aria-hidden": true }), children);
+}
+
+export function Empty({ title, children }) {
+  return h("div", { className: "aep-blank" }, h("h2", null, title), h("p", null, children));
+}
+
+/** How many days its schedule still has; the last seven stand out. */
+export function Ends({ export: one }) {
+  const { days_left: days, ends_at: at } = one;
+  if (days === null || days === undefined) {
+    return h("span", { className: "aep-faint", title: "its schedule has no end" }, "no end");
+  }
+  const text = days < 0 ? "ended" : days < 1 ? "today" : plural(Math.floor(days), "day");
+  const soon = days <= 7;
+  return h("span", { className: soon ? "aep-soon" : undefined, title: fullTime(at) }, soon ? `⚠ ${text}` : text);
+}

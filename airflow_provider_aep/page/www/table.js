@@ -1,0 +1,126 @@
+/* The table of all exports. On a narrow page its rows become cards (aep.css); its roles stay those of a table. */
+
+import { Ends, Kind, LinkIn, Name, Outcome, When } from "./parts.js";
+import { keyOf } from "./filters.js";
+import { Legend, Strip } from "./strip.js";
+import { cadence, plainName, shortTime } from "./words.js";
+
+const { createElement: h, memo, useEffect, useRef, useState } = globalThis.React;
+
+const PAGE = 50;
+
+const COLUMNS = [
+  ["name", "Export"],
+  ["datasets", "Datasets"],
+  ["destination", "Destination"],
+  ["every", "Cadence"],
+  ["next", "Next tick"],
+  ["ends", "Ends in"],
+  ["state", "State"],
+  ["verdict", "Last verdict"],
+  ["ticks", "Last 30 ticks"],
+];
+
+export function ExportsTable({ exports, sort, now, addressOf, onSort, focused, onFocused }) {
+  const [length, setLength] = useState(PAGE);
+  const reach = Math.max(length, exports.findIndex((one) => keyOf(one) === focused) + 1);
+  const rows = exports.slice(0, reach);
+  const several = new Set(exports.map((one) => one.conn_id)).size > 1;
+  const kinds = new Set(rows.flatMap((one) => one.ticks.map(([, kind]) => kind)));
+  return h(
+    "div",
+    null,
+    h(Legend, { kinds, Kind }),
+    h(
+      "div",
+      { className: "aep-scroll" },
+      h(
+        "table",
+        { role: "table", className: "aep-table aep-cards" },
+        h("caption", { className: "aep-unseen" }, "Export dataflows"),
+        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, COLUMNS.map(([name, title]) => h(Head, { key: name, name, title, sort, onSort })))),
+        h(
+          "tbody",
+          { role: "rowgroup" },
+          rows.map((one) => {
+            const key = keyOf(one);
+            return h(Row, { key, one, now, several, to: addressOf(key), focused: key === focused, onFocused });
+          }),
+        ),
+      ),
+    ),
+    reach < exports.length &&
+      h(
+        "p",
+        { className: "aep-more" },
+        h("button", { type: "button", className: "aep-button", onClick: () => setLength(reach + PAGE) }, `Show ${Math.min(PAGE, exports.length - reach)} more`),
+        h("button", { type: "button", className: "aep-button", onClick: () => setLength(exports.length) }, `Show all ${exports.length}`),
+      ),
+  );
+}
+
+function Head({ name, title, sort, onSort }) {
+  const direction = sort === name ? "ascending" : sort === `-${name}` ? "descending" : undefined;
+  const sign = { ascending: "▲", descending: "▼" }[direction] ?? "↕";
+  return h(
+    "th",
+    { role: "columnheader", scope: "col", "aria-sort": direction },
+    h(
+      "button",
+      { type: "button", className: "aep-sort", onClick: () => onSort(direction === "ascending" ? `-${name}` : name) },
+      title,
+      h("span", { className: "aep-sort-sign", "aria-hidden": true }, sign),
+    ),
+  );
+}
+
+function Cell({ title, className, children }) {
+  return h("td", { role: "cell", className }, h("span", { className: "aep-cell-title", "aria-hidden": true }, title), h("div", null, children));
+}
+
+const Row = memo(function Row({ one, now, several, to, focused, onFocused }) {
+  const link = useRef(null);
+  useEffect(() => {
+    if (focused) {
+      link.current?.focus();
+      onFocused();
+    }
+  }, [focused, onFocused]);
+  const datasets = one.datasets ?? [];
+  const names = datasets.map(({ id, name }) => plainName(name ?? id));
+  return h(
+    "tr",
+    { role: "row", className: one.state === "disabled" ? "aep-off" : undefined },
+    h(
+      "th",
+      { role: "rowheader", scope: "row" },
+      h(LinkIn, { to, linkRef: link, className: "aep-link aep-clamp" }, h(Name, { title: plainName(one.name) }, one.name)),
+      h("div", { className: "aep-faint aep-clamp" }, several ? [h(Name, { key: 0 }, one.conn_id), " · "] : null, h(Name, null, one.sandbox)),
+    ),
+    h(
+      Cell,
+      { title: "Datasets" },
+      h("span", { className: "aep-clamp", title: names.join("\n") }, h("bdi", null, names[0] ?? "–"), names.length > 1 ? ` +${names.length - 1}` : null),
+    ),
+    h(Cell, { title: "Destination" }, one.destination_title ?? one.destination ?? "–"),
+    h(Cell, { title: "Cadence", className: "aep-tight" }, cadence(one.every)),
+    h(Cell, { title: "Next tick", className: "aep-tight" }, h(When, { at: one.next_tick, now })),
+    h(Cell, { title: "Ends in", className: "aep-tight" }, h(Ends, { export: one })),
+    h(Cell, { title: "State", className: "aep-tight" }, one.state),
+    h(Cell, { title: "Last verdict", className: "aep-verdict" }, h(Verdict, { one })),
+    h(Cell, { title: "Last ticks", className: "aep-strip-cell" }, h(Strip, { ticks: one.ticks })),
+  );
+});
+
+/** The badge, and in one sentence why. */
+function Verdict({ one }) {
+  const told = one.verdict?.reason;
+  const warnings = one.warnings ?? [];
+  const all = [told && `${told}${one.verdict.at ? ` (${shortTime(one.verdict.at)})` : ""}`, ...warnings].filter(Boolean).map(plainName);
+  return h(
+    "span",
+    { title: all.join("\n") || undefined },
+    h(Outcome, { outcome: one.outcome }),
+    h("bdi", { className: "aep-clamp aep-told" }, plainName(told ?? warnings[0] ?? "no run has finished yet")),
+  );
+}

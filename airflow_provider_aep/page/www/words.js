@@ -1,0 +1,153 @@
+/* Times, counts and names as people read them. Pure functions; times come as ISO 8601 strings. */
+
+const UNITS = [
+  ["year", 31536000],
+  ["month", 2592000],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const counts = new Intl.NumberFormat("en");
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const clocks = new Map();
+
+/** The time zone chosen in Airflow's UI; undefined leaves it to the browser. */
+function timeZone() {
+  try {
+    return JSON.parse(localStorage.getItem("timezone")) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function clock(style) {
+  const zone = timeZone();
+  const key = `${style} ${zone}`;
+  if (!clocks.has(key)) {
+    const parts = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    const full = style === "full" ? { year: "numeric", timeZoneName: "short" } : {};
+    try {
+      clocks.set(key, new Intl.DateTimeFormat("en-GB", { ...parts, ...full, timeZone: zone }));
+    } catch {
+      clocks.set(key, new Intl.DateTimeFormat("en-GB", { ...parts, ...full }));
+    }
+  }
+  return clocks.get(key);
+}
+
+function moment(iso) {
+  const time = new Date(iso ?? NaN);
+  return Number.isNaN(time.getTime()) ? null : time;
+}
+
+/** "12 Nov 03:00", in the time zone chosen in Airflow. */
+export function shortTime(iso) {
+  const time = moment(iso);
+  return time === null ? "unknown time" : clock("short").format(time).replace(",", "");
+}
+
+/** "12 Nov 2026, 03:00 UTC". */
+export function fullTime(iso) {
+  const time = moment(iso);
+  return time === null ? "" : clock("full").format(time);
+}
+
+/** "in 3 hours", "5 minutes ago". */
+export function relativeTime(iso, now) {
+  const time = moment(iso);
+  return time === null ? "" : relativeSeconds((time.getTime() - now) / 1000);
+}
+
+function relativeSeconds(seconds) {
+  if (Math.abs(seconds) < 1) {
+    return "now";
+  }
+  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? UNITS.at(-1);
+  return relative.format(Math.trunc(seconds / size), unit);
+}
+
+/** How old something is: "12 minutes". */
+export function age(seconds) {
+  if (seconds < 2) {
+    return "a moment";
+  }
+  const [unit, size] = UNITS.find(([, each]) => seconds >= each);
+  const number = Math.floor(seconds / size);
+  return `${number} ${unit}${number === 1 ? "" : "s"}`;
+}
+
+/** "3 min 20 s". */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) {
+    return "–";
+  }
+  const whole = Math.round(seconds);
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const parts = hours ? [`${hours} h`, minutes && `${minutes} min`] : [minutes && `${minutes} min`, rest && `${rest} s`];
+  return parts.filter(Boolean).join(" ") || "0 s";
+}
+
+/** "1,018"; a dash for what is not known. */
+export function count(number) {
+  return number === null || number === undefined ? "–" : counts.format(number);
+}
+
+/** "1.2M", for axes. */
+export function shortCount(number) {
+  return compact.format(number);
+}
+
+/** "14.2 MB"; Adobe counts in thousands. */
+export function bytes(number) {
+  if (number === null || number === undefined) {
+    return "–";
+  }
+  const step = number < 1 ? 0 : Math.min(Math.floor(Math.log10(number) / 3), 5);
+  const value = number / 1000 ** step;
+  return `${step && value < 100 ? value.toFixed(1) : Math.round(value)} ${["B", "kB", "MB", "GB", "TB", "PB"][step]}`;
+}
+
+/** "1 run", "2 runs". */
+export function plural(number, noun) {
+  return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+const CADENCES = { once: "once", "1d": "daily" };
+
+/** A schedule's word as a sentence has it: "every 3 h", "daily", "once". */
+export function cadence(every) {
+  return CADENCES[every] ?? (/^\d+h$/.test(every ?? "") ? `every ${every.slice(0, -1)} h` : (every ?? "–"));
+}
+
+/** A schedule's word in hours, to sort by; once comes last. */
+export function cadenceHours(every) {
+  const found = /^(\d+)([hd])$/.exec(every ?? "");
+  return found ? Number(found[1]) * (found[2] === "d" ? 24 : 1) : Infinity;
+}
+
+// Control characters, and those that turn the direction of what follows.
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** A name as it is, with characters that would not be seen, or would reorder the rest, spelled out. */
+export function plainName(name) {
+  const text = String(name ?? "").replace(UNSEEN, (letter) => {
+    const code = letter.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+    return `⟨U+${code}⟩`;
+  });
+  return text.trim() === "" ? "(no name)" : text;
+}
+
+/** The address, where it is one that a link may have: https, http, or a path within Airflow. Otherwise null. */
+export function safeAddress(address) {
+  if (typeof address !== "string" || address === "") {
+    return null;
+  }
+  try {
+    const url = new URL(address, document.baseURI);
+    return ["https:", "http:"].includes(url.protocol) ? url.href : null;
+  } catch {
+    return null;
+  }
+}

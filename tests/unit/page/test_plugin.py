@@ -1,0 +1,34 @@
+"""What every process of Airflow imports for the page."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
+
+from airflow_provider_aep.page.plugin import AepPlugin
+
+IMPORTS = """
+import sys
+from airflow.providers.common.compat.sdk import AirflowPlugin
+before = set(sys.modules)
+import airflow_provider_aep.page.plugin
+print(sorted(name for name in set(sys.modules) - before if name.split(".")[0] not in sys.stdlib_module_names))
+"""
+
+
+def test_the_plugin_brings_nothing_but_itself():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", IMPORTS], capture_output=True, text=True, check=True
+    )
+    brought_in = set(ast.literal_eval(done.stdout.splitlines()[-1])) - {"airflow_provider_aep"}
+    own = {"airflow_provider_aep.page", "airflow_provider_aep.page.plugin"}
+    assert own <= brought_in
+    assert all(name in own or "version_compat" in name for name in brought_in)
+
+
+def test_airflow_before_3_1_gets_no_page():
+    brought = [bool(getattr(AepPlugin, name, [])) for name in ("react_apps", "fastapi_apps")]
+    assert brought == [AIRFLOW_V_3_1_PLUS] * 2
