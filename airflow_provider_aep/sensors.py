@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -175,8 +176,8 @@ class AepDataflowRunSensor(BaseSensorOperator):
                 return self._execute_deferrable(context)
             try:
                 return super().execute(context)
-            except AirflowSensorTimeout as error:
-                raise AirflowSensorTimeout(f"{error} Last seen: {self._last_seen}.") from None
+            except (AirflowSensorTimeout, AirflowTaskTimeout) as error:
+                raise type(error)(f"{error} Last seen: {self._last_seen}.") from None
 
     def poke(self, context: Any) -> PokeReturnValue:
         sighting = self._look(context)
@@ -196,6 +197,8 @@ class AepDataflowRunSensor(BaseSensorOperator):
             yield
         except (AirflowFailException, AirflowSensorTimeout, AepError) as error:
             if self.never_fail or (self.soft_fail and not isinstance(error, AepError)):
+                # Airflow puts words of its own in the place of these when a deferred task resumes.
+                self.log.warning("%s", error)
                 raise AirflowSkipException(str(error)) from error
             raise
 
@@ -218,7 +221,8 @@ class AepDataflowRunSensor(BaseSensorOperator):
     def _execute_deferrable(self, context: Any) -> dict[str, Any]:
         from airflow_provider_aep.triggers import AepDataflowRunTrigger
 
-        deadline = time.time() + self.timeout
+        # Airflow 3 does not count the time in the triggerer towards the execution_timeout.
+        deadline = time.time() + min(self.timeout, self._execution_seconds())
         started_after, started_before = self._window(context)
         sighting = self._look(context)
         if sighting.finished:
@@ -340,7 +344,15 @@ class AepDataflowRunSensor(BaseSensorOperator):
         except AepError:
             return self.dataflow_id
 
+    def _execution_seconds(self) -> float:
+        return self.execution_timeout.total_seconds() if self.execution_timeout else float("inf")
+
     def _time_out(self, last_seen: object) -> NoReturn:
+        if self._execution_seconds() < self.timeout:
+            raise AirflowTaskTimeout(
+                f"The execution_timeout of {self._execution_seconds():g} seconds is over. "
+                f"Last seen: {last_seen}."
+            )
         raise AirflowSensorTimeout(
             f"Sensor has timed out after {self.timeout:g} seconds. Last seen: {last_seen}."
         )

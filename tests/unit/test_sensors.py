@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     BaseSensorOperator,
     TaskDeferred,
 )
@@ -553,6 +555,28 @@ def test_a_timeout_with_no_run_says_so(watch, nightly, mode):
     outcome = watch(mode, dataflow_id=nightly(), started_after=watch.now(), timeout=1800)
     assert isinstance(outcome.error, AirflowSensorTimeout)
     assert outcome.told.endswith("Last seen: no run has started yet.")
+
+
+def test_an_execution_timeout_in_the_triggerer_says_what_was_seen_last(watch, nightly):
+    with pytest.raises(AirflowTaskTimeout) as over:
+        watch(
+            "deferrable",
+            dataflow_id=nightly(),
+            started_after=watch.now(),
+            execution_timeout=timedelta(hours=1),
+        )
+    assert re.fullmatch(
+        r"The execution_timeout of 3600 seconds is over\. Last seen: run \S+ processing\.", str(over.value)
+    )
+
+
+def test_an_execution_timeout_on_the_worker_says_what_was_seen_last(watch, nightly):
+    def out_of_time() -> None:  # as Airflow's alarm does
+        raise AirflowTaskTimeout("Timeout, PID: 1")
+
+    with pytest.raises(AirflowTaskTimeout) as over:
+        watch("poke", dataflow_id=nightly(), started_after=watch.now(), between=[out_of_time])
+    assert str(over.value) == "Timeout, PID: 1 Last seen: no run has started yet."
 
 
 @each_mode
