@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,13 +13,14 @@ from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.monitoring.gaps import gaps_of
 from airflow_provider_aep.monitoring.overview import KINDS, Overviewed, usual_range
 from airflow_provider_aep.monitoring.run_codes import UNKNOWN, explain
-from airflow_provider_aep.monitoring.verdict import RunPolicy, judge_runs
+from airflow_provider_aep.monitoring.verdict import RunPolicy, Verdict, judge_runs
 from airflow_provider_aep.page.reading import Facts, Snapshot
 
 MOST_RUNS = 100
 LONGEST_TEXT = 2000
 # A schedule whose next tick is further away than this has ended, or hardly goes on.
 FURTHEST_AHEAD = timedelta(days=400)
+_RUN_ID = re.compile(r"\b([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _AS_USUAL = RunPolicy()
 
 
@@ -55,7 +57,7 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
         and {
             "status": verdict.status,
             "outcome": verdict.outcome,
-            "reason": _short(verdict.reason),
+            "reason": _reason(verdict),
             "records": verdict.records_out,
             "at": iso(last.at),
         },
@@ -73,7 +75,7 @@ def run_row(run: DataflowRun) -> dict[str, Any]:
         "status": run.status_word,
         "kind": KINDS.get(verdict.status, "failed") if verdict else "running",
         "outcome": verdict.outcome if verdict else None,
-        "reason": _short(verdict.reason) if verdict else "the run is under way",
+        "reason": _reason(verdict) if verdict else "the run is under way",
         "records": run.records_out,
         "bytes": run.bytes_out,
         "files": run.files_out,
@@ -142,6 +144,11 @@ def _seconds(run: DataflowRun) -> float | None:
 def iso(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC, in whole seconds."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
+
+
+def _reason(verdict: Verdict) -> str:
+    """A verdict's sentence where the id of the run is told beside it."""
+    return _RUN_ID.sub(r"\1", _short(verdict.reason))
 
 
 def _short(text: object) -> str:

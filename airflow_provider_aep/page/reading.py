@@ -54,6 +54,8 @@ def read_snapshot(sandbox: str, before: Snapshot | None, *, now: datetime) -> Ex
 
     :raises AepError: the dataflows cannot be listed.
     """
+    if before and before.sandbox != sandbox:
+        before = None  # the connection was changed meanwhile
     exports = yield from read_overview(now=now, known=before.exports if before else None)
     facts = before.facts if before else None
     named = {each for one in exports for each in one.flow.source_connection_ids}

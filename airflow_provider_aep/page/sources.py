@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # Results that nobody has asked for in so long are dropped.
 FORGOTTEN_SECONDS = 3600.0
+# A look is repeated for half a minute before it fails; whoever watches the page hears of trouble sooner.
+SLOW_SECONDS = 10.0
 
 Read = Callable[[str, "str | None", "Snapshot | None"], Snapshot]
 
@@ -62,6 +64,7 @@ class Source:
         self.asked_at = time.monotonic()
         self._lock = threading.Lock()
         self._reader: threading.Thread | None = None
+        self._began_at = 0.0
         self._ended_at: float | None = None
         self._read_at: float | None = None
         self._snapshot: Snapshot | None = None
@@ -77,6 +80,7 @@ class Source:
             self.asked_at = time.monotonic()
             idle = self._reader is None or not self._reader.is_alive()
             if idle and (self._ended_at is None or self.asked_at - self._ended_at >= fresh_seconds):
+                self._began_at = self.asked_at
                 self._reader = threading.Thread(target=self._renew, name=f"aep-{self.conn_id}", daemon=True)
                 self._reader.start()
             reader, first = self._reader, self._ended_at is None
@@ -86,9 +90,10 @@ class Source:
             return self._seen()
 
     def _seen(self) -> Seen:
+        error = self._error or self._slowness()
         if self._ended_at is None:
-            state = "loading"
-        elif self._error is None:
+            state, error = "loading", None
+        elif error is None:
             state = "ok"
         else:
             state = "stale" if self._snapshot else "error"
@@ -97,10 +102,18 @@ class Source:
             sandbox=self._snapshot.sandbox if self._snapshot else self.sandbox,
             state=state,
             age_seconds=None if self._read_at is None else round(time.monotonic() - self._read_at, 1),
-            error=self._error,
+            error=error,
             snapshot=self._snapshot,
             rows=self._rows,
         )
+
+    def _slowness(self) -> Mapping[str, str | None] | None:
+        """What there is to say of a look that goes on for long."""
+        lasts = time.monotonic() - self._began_at
+        if self._reader is None or not self._reader.is_alive() or lasts < SLOW_SECONDS:
+            return None
+        told = f"the newest look has lasted {lasts:.0f} s and goes on"
+        return {"kind": "unreachable", "told": told, "hint": None}
 
     def _renew(self) -> None:
         error: Mapping[str, str | None] | None = None

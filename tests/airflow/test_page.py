@@ -77,6 +77,7 @@ def test_an_export_is_told_with_its_runs_entities_and_links(get, aep_server, exp
     assert detail["export"] == row
     (run,) = detail["runs"]
     assert (run["kind"], run["records"] > 1000, run["errors"]) == ("good", True, [])
+    assert run["reason"] == f"run {run['id'][:8]} exported {run['records']:,} records"
     assert {one["kind"] for one in detail["entities"]} == {
         "dataflow",
         "dataset",

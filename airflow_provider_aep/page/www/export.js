@@ -87,6 +87,9 @@ function Section({ title, children }) {
   return h("section", { className: "aep-section" }, h("h2", null, title), children);
 }
 
+/** "dag / task", from the path of a task's page. */
+const taskName = (path) => path.split("/").filter((part, at) => at % 2 === 1).map(decodeURIComponent).join(" / ");
+
 function Facts({ one, links, now }) {
   const facts = [
     ["Destination", one.destination_title ?? one.destination],
@@ -96,7 +99,8 @@ function Facts({ one, links, now }) {
     ["Datasets", (one.datasets ?? []).map(({ id, name }) => h("div", { key: id }, h(Name, null, name ?? id)))],
     ["Sandbox", h(Name, null, one.sandbox)],
     ["Connection", h(Name, null, one.conn_id)],
-    ["Owner", links.task ? h(LinkIn, { to: links.task }, h(Name, null, links.owner ?? "Airflow task")) : links.owner && h(Name, null, links.owner)],
+    ["Owner", links.owner && h(Name, null, links.owner)],
+    ["Airflow task", links.task && h(LinkIn, { to: links.task }, h(Name, null, taskName(links.task)))],
     ["In Adobe", links.platform && h(LinkOut, { to: links.platform }, "Platform UI")],
   ];
   return h(

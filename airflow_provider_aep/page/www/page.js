@@ -12,15 +12,35 @@ const { createElement: h, useCallback, useEffect, useMemo, useRef, useState } = 
 const HERE = "plugin/aep-exports";
 const ANNOUNCED = 3; // of more changes at once, only how many
 
+/**
+ * What follows the ? in the address, and how to change it.
+ *
+ * A filter is put into the address behind the router's back: Airflow builds its page anew when the router moves,
+ * and whoever sorts with the keyboard would lose their place.
+ */
+function useAddress() {
+  const { useLocation, useNavigate } = globalThis.ReactRouterDOM;
+  const moved = useLocation().key;
+  const navigate = useNavigate();
+  const [address, setAddress] = useState(() => location.search.slice(1));
+  useEffect(() => setAddress(location.search.slice(1)), [moved]);
+  const change = useCallback((changes) => {
+    const next = changed(new URLSearchParams(location.search), changes).toString();
+    history.replaceState(history.state, "", next === "" ? location.pathname : `${location.pathname}?${next}`);
+    setAddress(next);
+  }, []);
+  const close = useCallback(() => {
+    const next = changed(new URLSearchParams(location.search), { export: "" });
+    navigate(`/${HERE}?${next}`);
+  }, [navigate]);
+  return { address, change, close };
+}
+
 export function ExportsPage() {
-  const { useSearchParams } = globalThis.ReactRouterDOM;
-  const [params, setParams] = useSearchParams();
-  const address = params.toString();
+  const { address, change, close } = useAddress();
   const filter = useMemo(() => readAddress(new URLSearchParams(address)), [address]);
   const left = useRef(""); // the export that was open last, until its row has the focus again
-  const change = useCallback((changes, replace = true) => setParams((now) => changed(now, changes), { replace }), [setParams]);
   const forget = useCallback(() => (left.current = ""), []);
-  const close = useCallback(() => change({ export: "" }, false), [change]);
   const addressOf = useCallback((key) => `${HERE}?${changed(new URLSearchParams(address), { export: key })}`, [address]);
 
   useEffect(() => {
@@ -78,7 +98,6 @@ function Updated({ sources, receivedAt, now }) {
 function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
   const { sources, exports } = data;
   const loading = sources.filter((source) => source.state === "loading");
-  const narrow = useCallback((changes) => change(changes), [change]);
   const sortBy = useCallback((sort) => change({ sort }), [change]);
   const troubled = sources.filter((source) => source.error || ["stale", "error"].includes(source.state));
   const troubles = troubled.map((source) =>
@@ -95,8 +114,8 @@ function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
     exports.length === 0
       ? troubled.length + loading.length === 0 && h(NoExports, { sources })
       : [
-          h(Filters, { key: "filters", exports, filter, onChange: narrow }),
-          h(Summary, { key: "summary", exports, shown: shown.length, filter, onChange: narrow }),
+          h(Filters, { key: "filters", exports, filter, onChange: change }),
+          h(Summary, { key: "summary", exports, shown: shown.length, filter, onChange: change }),
           shown.length === 0
             ? h(Empty, { key: "none", title: "No export matches" }, h(LinkIn, { to: HERE }, "Show all exports"))
             : h(ExportsTable, { key: "table", exports: shown, sort: filter.sort, now, onSort: sortBy, ...rest }),

@@ -1,0 +1,349 @@
+"""The page "AEP exports" and the tab on the task instance, as somebody in front of a browser has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flowservice.dataflows import delete_dataflow
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="no browser is driven without playwright")
+expect = sync_api.expect
+expect.set_options(timeout=15_000)
+
+pytestmark = [pytest.mark.airflow, pytest.mark.airflow3, pytest.mark.stack, pytest.mark.browser]
+
+PAGE = "plugin/aep-exports"
+
+
+def table(page: Any) -> Any:
+    return page.get_by_role("table", name="Export dataflows")
+
+
+def row(page: Any, name: str) -> Any:
+    return table(page).get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
+
+
+def names(page: Any) -> list[str]:
+    return table(page).get_by_role("rowheader").get_by_role("link").all_inner_texts()
+
+
+def address_of(stage: Any, name: str) -> str:
+    return f"{PAGE}?export=aep_default%2Fprod%2F{stage.story.ids[name]}"
+
+
+def test_it_is_found_in_the_navigation_and_shows_every_export(open_page, stage):
+    page = open_page("")
+    page.get_by_role("button", name="Browse").click()
+    page.get_by_role("menuitem", name="AEP exports").click()
+
+    expect(page.get_by_role("heading", name="AEP exports")).to_be_visible()
+    expect(table(page).get_by_role("row")).to_have_count(1 + len(stage.story.ids))
+    told = row(page, "crm-nightly")
+    for text in ("Amazon S3", "daily", "CRM Profiles", "enabled", "good"):
+        expect(told).to_contain_text(text)
+    expect(told.get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile(r"Last 30 ticks, 28 good; \d+ \w+ \d\d:\d\d: empty, 0 records; .*: failed")
+    )
+    expect(row(page, "consent-log")).to_contain_text(re.compile("⚠ [34] days"))
+    expect(row(page, "offers-shown")).to_contain_text("disabled")
+    expect(row(page, "loyalty-profiles")).to_contain_text("failing")
+
+
+def test_it_is_filtered_and_the_address_keeps_the_filter(open_page):
+    page = open_page(PAGE)
+    page.get_by_label("Filter").fill("nightly")
+    expect(table(page).get_by_role("rowheader")).to_have_count(1)
+    page.get_by_label("Filter").fill("")
+    page.get_by_label("Destination").select_option(label="Azure Blob Storage")
+    page.get_by_label("Outcome").select_option("fail")
+    expect(table(page).get_by_role("rowheader")).to_have_count(1)
+
+    page.reload()
+
+    expect(table(page).get_by_role("rowheader")).to_have_count(1)
+    assert names(page) == ["loyalty-profiles"]
+    expect(page.get_by_label("Outcome")).to_have_value("fail")
+    assert "destination=azure_blob&outcome=fail" in page.url
+
+    page.get_by_label("Filter").fill("nothing like it")
+    expect(page.get_by_role("heading", name="No export matches")).to_be_visible()
+    page.get_by_role("link", name="Show all exports").click()
+    expect(page.get_by_label("Filter")).to_have_value("")
+    expect(table(page)).to_be_visible()
+
+
+def test_it_is_sorted_with_the_keyboard(open_page):
+    page = open_page(PAGE)
+    page.get_by_role("button", name="Ends in").focus()
+
+    page.keyboard.press("Enter")
+    head = page.get_by_role("columnheader", name="Ends in")
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    assert names(page)[0] == "consent-log"
+
+    page.keyboard.press("Space")
+    expect(head).to_have_attribute("aria-sort", "descending")
+    assert names(page)[-1] == "consent-log"
+    assert page.url.endswith("sort=-ends")
+    expect(page.get_by_role("button", name="Ends in")).to_be_focused()
+
+
+def test_an_export_is_opened_and_left_with_the_keyboard(open_page, stage):
+    page = open_page(f"{PAGE}?q=loyalty&sort=next")
+    link = table(page).get_by_role("link", name="loyalty-profiles")
+    link.focus()
+    page.keyboard.press("Enter")
+
+    heading = page.get_by_role("heading", name="loyalty-profiles")
+    expect(heading).to_be_focused()
+    assert stage.story.ids["loyalty-profiles"] in page.url
+    for chart in ("Records", "Bytes", "Duration"):
+        name = re.compile(rf"^{chart} of \d+ runs; usually .+ to .+; last: ")
+        expect(page.get_by_role("img", name=name)).to_be_visible()
+    runs = page.get_by_role("region", name="Runs, newest first")
+    expect(runs).to_contain_text("ACTIVATION_BATCH-0000-FAILED")
+    expect(runs).to_contain_text("Job aborted.")
+    expect(runs.get_by_role("row")).not_to_have_count(0)
+    expect(page.get_by_text("base connection", exact=True)).to_be_visible()
+
+    page.keyboard.press("Escape")
+    expect(link).to_be_focused()
+    expect(page.get_by_label("Filter")).to_have_value("loyalty")
+    page.go_back()
+    expect(heading).to_be_visible()
+    page.go_back()
+    expect(link).to_be_visible()
+    assert page.url.endswith("q=loyalty&sort=next")
+
+
+def test_gaps_are_told(open_page, stage):
+    page = open_page(address_of(stage, "store-orders"))
+    expect(page.get_by_role("heading", name="Gaps")).to_be_visible()
+    expect(page.get_by_text(re.compile("no run .* after the tick")).first).to_be_visible()
+
+
+def test_an_id_is_copied(open_page, stage):
+    page = open_page(address_of(stage, "crm-nightly"))
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the id of the dataflow crm-nightly").click()
+    expect(page.get_by_text("copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == stage.story.ids["crm-nightly"]
+
+
+@pytest.fixture(scope="module")
+def waited(stage) -> str:
+    """The id of a DAG run whose task has waited for a run of crm-nightly."""
+    run_id = stage.airflow.api.trigger("aep_page")
+    assert stage.airflow.api.wait_for_run("aep_page", run_id) == "success"
+    return run_id
+
+
+@pytest.mark.usefixtures("waited")
+def test_its_links_lead_to_adobe_and_to_the_task(open_page, stage):
+    page = open_page(address_of(stage, "crm-nightly"))
+    platform = page.get_by_role("link", name="Platform UI")
+    ended = f"/platform/destination/browse/{stage.story.ids['crm-nightly']}"
+    expect(platform).to_have_attribute("href", f"https://experience.adobe.com/#/sname:prod{ended}")
+    expect(platform).to_have_attribute("target", "_blank")
+    expect(platform).to_have_attribute("rel", "noopener noreferrer")
+
+    page.get_by_role("link", name=re.compile("aep_page")).click()
+    expect(page).to_have_url(re.compile(r"/dags/aep_page/tasks/wait"))
+    expect(page.get_by_role("heading", name="wait")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="crm-nightly")).to_be_visible()
+
+
+def test_the_tab_of_a_task_shows_the_run_that_it_waited_for(open_page, stage, waited):
+    page = open_page(f"dags/aep_page/runs/{waited}/tasks/wait")
+    page.get_by_role("link", name="AEP run").click()
+    expect(page.get_by_role("heading", name="crm-nightly")).to_be_visible()
+    verdict = stage.airflow.api.xcoms("aep_page", waited, "wait")["return_value"]
+    expect(page.get_by_text(verdict["reason"]).first).to_be_visible()
+    expect(page.get_by_role("region", name="Runs, newest first")).to_contain_text("good")
+
+    page.get_by_role("link", name="Open this export").click()
+    expect(page.get_by_role("heading", name="Entities")).to_be_visible()
+    assert f"/{PAGE}?" in page.url
+
+
+def test_it_follows_the_theme_at_once(open_page):
+    page = open_page(PAGE)
+    name = table(page).get_by_role("rowheader").get_by_role("link").first
+    light = name.evaluate("each => getComputedStyle(each).color")
+    page.evaluate("window.loadedOnce = true")
+
+    page.get_by_role("button", name="User").click()
+    page.get_by_role("menuitem", name="Appearance").click()
+    page.get_by_role("menuitemradio", name="Dark Mode").click()
+
+    expect(page.locator("html")).to_have_class("dark")
+    expect(name).not_to_have_css("color", light)
+    assert page.evaluate("window.loadedOnce")
+
+
+def test_a_failing_run_turns_up_without_a_reload(open_page, stage):
+    page = open_page(f"{PAGE}?q=web")
+    expect(row(page, "web-events")).to_contain_text("good")
+    page.get_by_label("Filter").focus()
+    page.evaluate("window.loadedOnce = true")
+
+    stage.story.fail_now("web-events")
+
+    expect(row(page, "web-events")).to_contain_text("failing")
+    expect(page.get_by_role("status").filter(has_text="web-events fails")).to_have_count(1)
+    expect(page.get_by_label("Filter")).to_be_focused()
+    assert page.evaluate("window.loadedOnce")
+
+
+def test_when_the_service_stops_the_last_good_data_stays_with_its_age(open_page, stage):
+    page = open_page(PAGE)
+    expect(table(page)).to_be_visible()
+
+    stage.stop_service()
+    try:
+        notice = page.get_by_text("The service does not answer").first
+        expect(notice).to_be_visible(timeout=30_000)
+        expect(page.get_by_text(re.compile(r"What is shown of it is .* old"))).to_be_visible()
+        expect(row(page, "crm-nightly")).to_contain_text("Amazon S3")
+    finally:
+        stage.start_service()
+
+    expect(notice).to_be_hidden(timeout=30_000)
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    "\u202etxt.exe\u202c",
+    "x" * 200,
+)
+
+
+@pytest.fixture
+def hostile(stage) -> Iterator[None]:
+    made = [stage.story.copy("offers-shown", name) for name in HOSTILE]
+    yield
+    for dataflow_id in made:
+        stage.story.run(delete_dataflow(dataflow_id))
+
+
+@pytest.mark.usefixtures("hostile")
+def test_names_are_text_whatever_they_hold(open_page):
+    page = open_page(PAGE)
+    for name in (*HOSTILE[:3], "⟨U+202E⟩txt.exe⟨U+202C⟩", HOSTILE[-1]):
+        expect(table(page).get_by_role("link", name=name, exact=True)).to_be_visible()
+    assert page.evaluate("document.querySelectorAll('.aep script, .aep img').length") == 0
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+    table(page).get_by_role("link", name=HOSTILE[2]).click()
+    expect(page.get_by_role("heading", name=HOSTILE[2])).to_be_visible()
+    hrefs = page.evaluate("[...document.querySelectorAll('.aep a')].map(each => each.protocol)")
+    assert set(hrefs) <= {"http:", "https:"}
+
+
+def test_nobody_sees_it_logged_out(open_page, stage):
+    page = open_page(PAGE, user=None)
+    expect(page).to_have_url(re.compile("/login"))
+    assert page.request.get(f"{stage.airflow.url}/aep/api/exports").status == 401
+
+
+def test_a_user_without_the_right_is_refused(open_page, stage):
+    page = open_page(PAGE, user="viewer")
+    expect(page.get_by_text("none that you may see")).to_be_visible()
+    expect(table(page)).to_have_count(0)
+    api = f"{stage.airflow.url}/aep/api/exports"
+    assert page.request.get(api).json()["exports"] == []
+
+    page.goto(f"{stage.airflow.url}/{address_of(stage, 'crm-nightly')}")
+    expect(page.get_by_text("You may not see this.")).to_be_visible()
+    assert page.request.get(f"{api}/aep_default/prod/{stage.story.ids['crm-nightly']}").status == 403
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["table", "export"])
+def test_it_fits_a_telephone(open_page, stage, opened):
+    page = open_page(address_of(stage, "loyalty-profiles") if opened else PAGE, width=390)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("img").last).to_be_visible()
+    too_wide = """() => [...document.querySelectorAll('.aep *')]
+        .filter(each => each.getBoundingClientRect().right > innerWidth && !each.closest('.aep-scroll'))
+        .map(each => each.className)"""
+    assert page.evaluate(too_wide) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_an_accessibility_engine_finds_nothing_serious(open_page, stage, theme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    for path in (PAGE, address_of(stage, "loyalty-profiles")):
+        page = open_page(path, theme=theme)
+        expect(page.get_by_role("img").last).to_be_visible()
+        found = axe.run(page, context={"include": [[".aep"]]}).response["violations"]
+        serious = [each for each in found if each["impact"] in ("serious", "critical")]
+        assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in serious] == []
+
+
+@pytest.fixture
+def changed_connection(stage) -> Iterator[Any]:
+    """``changed_connection(password="wrong")``; as it was when the test is over."""
+
+    def change(**changes: Any) -> None:
+        stage.airflow.api.call("PATCH", "/connections/aep_default", stage.connection(**changes))
+
+    yield change
+    stage.airflow.api.call("PATCH", "/connections/aep_default", stage.connection())
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"password": "outdated"}, "Adobe refused the login"),
+        ({"extra": {"sandbox": "nowhere"}}, "There is no such sandbox"),
+        ({"extra": {"sandbox": "dev"}}, "No exports yet"),
+    ],
+    ids=["token refused", "sandbox unknown", "no exports"],
+)
+def test_it_says_why_there_is_nothing(open_page, changed_connection, changes, told):
+    changed_connection(**changes)
+    page = open_page(PAGE)
+    expect(page.get_by_text(told)).to_be_visible()
+
+
+def test_without_a_connection_it_says_so(open_page, stage):
+    stage.airflow.api.call("DELETE", "/connections/aep_default")
+    try:
+        page = open_page(PAGE)
+        expect(page.get_by_text("No connection to Adobe Experience Platform")).to_be_visible()
+    finally:
+        stage.airflow.api.call("POST", "/connections", stage.connection())
+
+
+WORDS = {
+    "duration(0.2)": "0 s",
+    "duration(3725)": "1 h 2 min",
+    "duration(null)": "\u2013",
+    "bytes(999)": "999 B",
+    "bytes(14230000)": "14.2 MB",
+    "count(1018)": "1,018",
+    "cadence('3h')": "every 3 h",
+    "age(754)": "12 minutes",
+    "plainName('a\\u202eb')": "a⟨U+202E⟩b",
+    "plainName(' ')": "(no name)",
+    "safeAddress('javascript:alert(1)')": None,
+    "safeAddress('data:text/html,x')": None,
+    "safeAddress('https://experience.adobe.com/#/x')": "https://experience.adobe.com/#/x",
+    "relativeTime('2026-11-12T03:00:00Z', Date.parse('2026-11-12T01:10:00Z'))": "in 1 hour",
+}
+
+
+def test_words_are_as_people_read_them(open_page):
+    page = open_page(PAGE)
+    expect(table(page)).to_be_visible()
+    calls = ", ".join(f"words.{call}" for call in WORDS)
+    told = page.evaluate(f"import('/aep/static/words.js').then(words => [{calls}])")
+    assert dict(zip(WORDS, told, strict=True)) == WORDS
