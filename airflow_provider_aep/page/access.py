@@ -33,16 +33,33 @@ def permitted(places: Iterable[Place], user: Any) -> list[Place]:
     """Those whose connection the viewer may read."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails
+    from airflow.models.connection import Connection
 
     manager = get_auth_manager()
     places = list(places)
     allowed = {
         conn_id: manager.is_authorized_connection(
-            method="GET", details=ConnectionDetails(conn_id=conn_id), user=user
+            method="GET",
+            details=ConnectionDetails(conn_id=conn_id, **team_of(Connection, conn_id)),
+            user=user,
         )
         for conn_id in {conn_id for conn_id, _ in places}
     }
     return [place for place in places if allowed[place[0]]]
+
+
+def may_see_dag(dag_id: str, user: Any) -> bool:
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+    from airflow.models.dag import DagModel
+
+    details = DagDetails(id=dag_id, **team_of(DagModel, dag_id))
+    return bool(get_auth_manager().is_authorized_dag(method="GET", details=details, user=user))
+
+
+def team_of(model: Any, key: str) -> dict[str, Any]:
+    """Whose a connection or a DAG is, where this Airflow knows teams."""
+    return {"team_name": model.get_team_name(key)} if hasattr(model, "get_team_name") else {}
 
 
 def _in_database(session: Any) -> list[str]:

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import (
-    AccessView,
-    DagAccessEntity,
-    DagDetails,
-)
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_access_view
 from airflow.providers.common.compat.sdk import conf
@@ -28,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_aep.errors import AepError, without_words
 from airflow_provider_aep.hooks import AepHook
-from airflow_provider_aep.page.access import Place, listed_places, permitted
+from airflow_provider_aep.page.access import Place, listed_places, may_see_dag, permitted
 from airflow_provider_aep.page.answers import export_detail, export_row, iso, owner_of, run_row
 from airflow_provider_aep.page.reading import Snapshot, read_snapshot
 from airflow_provider_aep.page.sources import Seen, Sources
@@ -159,7 +155,8 @@ def _look(places: list[Place]) -> list[Seen]:
     # All of them begin to read before any of them is waited for.
     for one in found:
         one.look(fresh_seconds=fresh, patience=0)
-    return [one.look(fresh_seconds=fresh, patience=PATIENCE_SECONDS) for one in found]
+    until = time.monotonic() + PATIENCE_SECONDS
+    return [one.look(fresh_seconds=fresh, patience=max(0.0, until - time.monotonic())) for one in found]
 
 
 def _platform_link(conn_id: str, sandbox: str, dataflow_id: str) -> dict[str, Any]:
@@ -172,7 +169,7 @@ def _platform_link(conn_id: str, sandbox: str, dataflow_id: str) -> dict[str, An
 def _task_link(session: Any, user: Any, dataflow_id: str) -> str | None:
     """The newest task of the export that the viewer may see."""
     for dag_id, task_id in tasks_of(session, dataflow_id):
-        if get_auth_manager().is_authorized_dag(method="GET", details=DagDetails(id=dag_id), user=user):
+        if may_see_dag(dag_id, user):
             return task_path(dag_id, task_id)
     return None
 
