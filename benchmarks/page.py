@@ -107,8 +107,8 @@ def main() -> int:
 
 
 def measure(emulator: Emulator, airflow: AirflowStack) -> None:
-    airflow.api.call("GET", "/version")  # logs in, and warms what is not the page's
-    token = airflow.api._token
+    airflow.api.call("GET", "/version")  # warms what is not the page's
+    token = airflow.api.token()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def ask(path: str = "/aep/api/exports") -> bytes:
