@@ -8,8 +8,7 @@ How to read it:
 
 * *Requests* are those that reached the service. They do not depend on the machine.
 * *Ratios* are to one warm answer of the same run; times belong to the machine.
-* *Read* is how long it takes until the last viewer that asked had the new result; the server goes on
-  answering from the old one meanwhile.
+* The last lines are a Chromium's, where there is one on PATH.
 """
 
 from __future__ import annotations
@@ -41,6 +40,7 @@ from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Exchange, drive
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
+from tools.browser import find_chromium, launch, sign_in
 from tools.stack import AirflowStack
 
 RUNS, STEP = 30, 3 * 3600
@@ -90,6 +90,43 @@ def timed(call: Callable[[], bytes]) -> tuple[float, bytes]:
     started = time.perf_counter()
     body = call()
     return time.perf_counter() - started, body
+
+
+def in_a_browser(airflow: AirflowStack) -> dict[str, float] | None:
+    """Milliseconds from a click in Airflow's navigation, and from the opening of the page's address."""
+    executable = find_chromium()
+    if executable is None:
+        return None
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright, executable)
+        context = browser.new_context()
+        sign_in(context, airflow.url, username=airflow.username, password=airflow.password)
+        page = context.new_page()
+        for _ in range(2):  # the second time with Airflow's own files in the browser's cache
+            page.goto(f"{airflow.url}/plugin/aep-exports")
+            page.locator(".aep-table tbody tr").first.wait_for()
+        opened = page.evaluate(
+            """() => ({
+                painted: performance.getEntriesByName("first-contentful-paint")[0].startTime,
+                shown: performance.now(),
+            })"""
+        )
+        page.goto(airflow.url)
+        page.get_by_role("button", name="Browse").click()
+        item = page.get_by_role("menuitem", name="AEP exports")
+        item.wait_for()
+        before = page.evaluate("performance.now()")
+        item.click()
+        page.locator(".aep-table tbody tr").first.wait_for()
+        clicked = page.evaluate("performance.now()") - before
+        browser.close()
+    return {
+        "address opened: first paint (of Airflow)": opened["painted"] / 1000,
+        "address opened: the table": opened["shown"] / 1000,
+        "clicked in the navigation: the table": clicked / 1000,
+    }
 
 
 def main() -> int:
@@ -165,6 +202,8 @@ def measure(emulator: Emulator, airflow: AirflowStack) -> None:
     )
     for told, seconds, count in rows:
         print(f"{told:34}{seconds:9.3f}{seconds / warm:8.1f}{'' if count is None else count:>10}")
+    for told, shown in (in_a_browser(airflow) or {}).items():
+        print(f"{told:42}{shown:7.3f}")
     print(f"\nanswer: {len(body) / 1024:,.0f} KiB, compressed {len(gzip.compress(body, 5)) / 1024:,.0f} KiB")
 
 
