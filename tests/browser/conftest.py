@@ -53,8 +53,9 @@ class Stage:
         return {"connection_id": "aep_default", **found, **changes, "extra": json.dumps(extra)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    # Not for the session: while it lives Playwright runs an event loop in this thread, and no other can start.
     executable = find_chromium()
     if executable is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is on PATH")
@@ -65,7 +66,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stage(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     dags = tmp_path_factory.mktemp("dags")
     shutil.copy(Path(__file__).with_name("dags") / "aep_page.py", dags)
