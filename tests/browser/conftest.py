@@ -55,7 +55,7 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    # Not for the session: while it lives Playwright runs an event loop in this thread, and no other can start.
+    # Not for the session: while it lives, an event loop runs in this thread, and no test could start another.
     executable = find_chromium()
     if executable is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is on PATH")
