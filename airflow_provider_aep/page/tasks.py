@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -59,16 +58,10 @@ def task_path(dag_id: str, task_id: str) -> str:
 
 def _plain(value: Any) -> Any:
     """A value as the database holds it; a reference of an XCom backend of one's own is not followed."""
-    for _ in _twice():
-        if not isinstance(value, str):
-            break
+    # The column holds JSON, and in it what the task sent, which is JSON again.
+    while isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError:
             return None
     return value if isinstance(value, dict) and "status" in value else None
-
-
-def _twice() -> Iterator[int]:
-    # The column holds JSON, and in it what the task sent, which is JSON again.
-    yield from range(2)
