@@ -76,11 +76,15 @@ class Overviewed:
         return next((cell for cell in reversed(self.cells) if cell.verdict), None)
 
     @property
+    def decided(self) -> Cell | None:
+        """The last tick of which it is known what became of it."""
+        over = (cell for cell in reversed(self.cells) if cell.kind not in ("running", "waiting"))
+        return next(over, None)
+
+    @property
     def outcome(self) -> str:
         """``fail``, ``warn`` or ``ok``, or ``none`` where nothing is known yet."""
-        decided = next(
-            (cell for cell in reversed(self.cells) if cell.kind not in ("running", "waiting")), None
-        )
+        decided = self.decided
         if decided is None:
             return "warn" if self.warnings else "none"
         if decided.kind in ("missing", "failed"):

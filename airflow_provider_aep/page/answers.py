@@ -10,7 +10,7 @@ from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
 from airflow_provider_aep.flowservice.schedule import schedule_words
-from airflow_provider_aep.monitoring.gaps import gaps_of
+from airflow_provider_aep.monitoring.gaps import GAPS, gaps_of
 from airflow_provider_aep.monitoring.overview import KINDS, Overviewed, usual_range
 from airflow_provider_aep.monitoring.run_codes import UNKNOWN, explain
 from airflow_provider_aep.monitoring.verdict import RunPolicy, Verdict, judge_runs
@@ -50,7 +50,7 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
         "next_tick": iso(coming[0]) if coming else None,
         "ends_at": ends_at,
         "days_left": None if left is None else int(left // 1),
-        "warnings": [_short(warning) for warning in one.warnings],
+        "warnings": [*_gap(one), *map(_short, one.warnings)],
         "outcome": one.outcome,
         "verdict": last
         and verdict
@@ -63,6 +63,11 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
         },
         "ticks": [[iso(cell.at), cell.kind, cell.records] for cell in one.cells],
     }
+
+
+def _gap(one: Overviewed) -> list[str]:
+    """What is wrong with the last tick that no verdict on its runs tells."""
+    return [one.decided.tick.told] if one.decided and one.decided.kind in GAPS else []
 
 
 def run_row(run: DataflowRun) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, sessi
         # The same for a connection that is not there: what exists is not told.
         raise HTTPException(403, "Forbidden")
     for seen in _look(places):
-        if seen.state == "loading" and seen.sandbox in (None, sandbox):
+        if seen.snapshot is None and seen.sandbox in (None, sandbox):
             return {"refresh_seconds": refresh_seconds(), "source": seen.to_json(), "export": None}
         found = seen.snapshot and seen.sandbox == sandbox and seen.snapshot.exports.get(dataflow_id)
         if found and seen.snapshot:

@@ -112,6 +112,17 @@ def test_a_viewer_without_the_right_to_connections_sees_none_of_their_exports(ge
     assert get(f"{EXPORTS}/aep_default/prod/{export}", role="op").status_code == 200
 
 
+def test_an_export_of_a_service_that_is_down_is_told_with_the_reason(get, aep_server, monkeypatch):
+    emulator = aep_server.emulator
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_AEP_DEFAULT", aep_server.connection.replace(emulator.client_secret, "outdated")
+    )
+    answer = get(f"{EXPORTS}/aep_default/prod/x")
+    assert (answer.status_code, answer.json()["export"]) == (200, None)
+    assert answer.json()["source"]["error"]["kind"] == "token_refused"
+    assert "outdated" not in answer.text
+
+
 def test_only_listed_sandboxes_of_a_connection_can_be_read(get, aep_server, export, monkeypatch):
     assert get(f"{EXPORTS}/aep_default/dev/{export}").status_code == 404
     assert get(f"{EXPORTS}/aep_default/prod/..%2f..%2fflows").status_code == 404

@@ -116,11 +116,13 @@ const Row = memo(function Row({ one, now, several, to, focused, onFocused }) {
 function Verdict({ one }) {
   const told = one.verdict?.reason;
   const warnings = one.warnings ?? [];
+  // A run that is good does not explain a warning.
+  const shown = one.outcome !== "ok" && one.verdict?.outcome === "ok" ? (warnings[0] ?? told) : (told ?? warnings[0]);
   const all = [told && `${told}${one.verdict.at ? ` (${shortTime(one.verdict.at)})` : ""}`, ...warnings].filter(Boolean).map(plainName);
   return h(
     "span",
     { title: all.join("\n") || undefined },
     h(Outcome, { outcome: one.outcome }),
-    h("bdi", { className: "aep-clamp aep-told" }, plainName(told ?? warnings[0] ?? "no run has finished yet")),
+    h("bdi", { className: "aep-clamp aep-told" }, plainName(shown ?? "no run has finished yet")),
   );
 }
