@@ -65,7 +65,7 @@ def check_room(new: int, state: State) -> None:
     :raises AepValidationError: it would hold more than Adobe allows.
     """
     there = len(state.entities["dataflow"])
-    if new and there + new > MOST_IN_A_SANDBOX:
+    if there + new > MOST_IN_A_SANDBOX:
         rule = (
             f"{new} new dataflows beside the {there} there are would make {there + new}; "
             f"Adobe allows {MOST_IN_A_SANDBOX} in a sandbox"

@@ -482,6 +482,13 @@ def test_a_spec_that_could_not_be_read_is_not_kept(run, emulator):
     assert run(get_connection_spec(S3))["name"] == "Amazon S3"
 
 
+def test_a_spec_that_came_back_empty_is_fetched_again_the_next_time(run, emulator):
+    emulator.fail_next(200, body={})
+    with pytest.raises(AepTransportError):
+        run(get_connection_spec(S3))
+    assert run(get_connection_spec(S3))["name"] == "Amazon S3"
+
+
 def one_post(path, document):
     return (yield Request("POST", path, json=document))
 

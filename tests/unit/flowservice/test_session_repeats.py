@@ -282,6 +282,26 @@ def test_the_longest_pause_counts(emulator, run):
     assert parked(run.session)[1] == Pause(30.0)
 
 
+def test_a_request_is_sent_after_five_pauses_however_often_others_are_told_to_slow_down(emulator, run, clock):
+    run(list_datasets())  # the token is there
+    others = [parked(run.session) for _ in range(TRIES + 2)]
+    emulator.fail_next(429, times=len(others), retry_after=7)
+
+    def one_more_is_told():
+        exchange, request = others.pop()
+        exchange.send(emulator.send(request))
+
+    one_more_is_told()
+    held_up, step = parked(run.session)
+    pauses = []
+    while isinstance(step, Pause):
+        pauses.append(step.seconds)
+        clock.advance(step.seconds)
+        one_more_is_told()
+        step = held_up.send(None)
+    assert pauses == [7.0] * 5
+
+
 def refused_for_long(emulator, run, seconds=120):
     """One task has just been told to come back much later."""
     run(list_datasets())  # the token is there
