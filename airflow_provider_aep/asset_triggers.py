@@ -173,7 +173,7 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
         # Before the very first look there is no cursor.
         if self._cursor is None or is_history(cursor, run):
             return False
-        return self.statuses is None or str(run.status) in self.statuses
+        return self.statuses is None or _status(run) in self.statuses
 
     def _is_worth_keeping(self, cursor: Cursor) -> bool:
         if self._kept is None or cursor.told.keys() - self._kept.told.keys():
@@ -248,12 +248,22 @@ class _Producer(SharedStreamProducer):
                 await item.broker_payload.stored()
 
 
+def _status(run: DataflowRun) -> str:
+    """How a run ended, as sensor, check and page judge it; one that exported nothing is a success here."""
+    from airflow_provider_aep.monitoring.policy import RunPolicy
+    from airflow_provider_aep.monitoring.verdict import judge_run
+
+    status = judge_run(run, RunPolicy(), None).status
+    return status if status in STATUSES else "success"
+
+
 def _payload(run: DataflowRun, location: Any, names: Mapping[str, str]) -> dict[str, Any]:
     from airflow_provider_aep.assets import asset_event_extra
 
     told = run.to_json()
     verdict = {
         **told,
+        "status": _status(run),
         "run_ids": [run.id],
         "dataflow_name": names.get(run.dataflow_id, run.dataflow_id),
         "records_out": run.records_out,

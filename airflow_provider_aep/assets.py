@@ -139,7 +139,11 @@ def openlineage_name(uri: str) -> tuple[str, str]:
 
 
 def asset_event_extra(
-    verdict: Mapping[str, Any], location: Location | None, runs: Sequence[DataflowRun] = ()
+    verdict: Mapping[str, Any],
+    location: Location | None,
+    runs: Sequence[DataflowRun] = (),
+    *,
+    tick: datetime | None = None,
 ) -> dict[str, Any]:
     """What an asset event tells of an export: plain JSON.
 
@@ -147,11 +151,16 @@ def asset_event_extra(
     :param location: where the dataflow delivers; ``None`` where that could not be read.
     :param runs: those that were judged. Their files lie in folders of their own; by default there is one
         folder for each dataset, as of one run.
+    :param tick: the tick that the runs are for, where that is known: folders bear its time. Without it that
+        of the run's start is taken, which is exact where the run started with its tick.
     """
     folders: dict[str, Folder] = {}
+    exact = True
     for status, records, started_at, dataset_ids in _exports(verdict, runs):
         if location and status not in ("failed", "unknown") and records != 0:
-            folders |= {each.url: each for each in location.folders(started_at, dataset_ids)}
+            at, sure = location.folder_time(started_at, tick)
+            exact = exact and sure
+            folders |= {each.url: each for each in location.folders(at, dataset_ids)}
     return {
         "run_ids": list(verdict.get("run_ids") or ()),
         "dataflow_id": verdict.get("dataflow_id"),
@@ -162,7 +171,7 @@ def asset_event_extra(
         "files": verdict.get("files"),
         "file_type": location.file_type if location else None,
         "paths": list(folders),
-        "exact": bool(folders) and all(each.exact for each in folders.values()),
+        "exact": bool(folders) and exact and all(each.exact for each in folders.values()),
         "window": {"started_at": verdict.get("started_at"), "completed_at": verdict.get("completed_at")},
     }
 

@@ -90,7 +90,7 @@ def check_delivery(
     try:
         since, until = (datetime.fromisoformat(verdict[key]) for key in ("started_at", "completed_at"))
     except (KeyError, TypeError, ValueError):
-        return _unchecked(f"the run does not say when it ran, so its files under {where} are not known")
+        return unchecked(f"the run does not say when it ran, so its files under {where} are not known")
     try:
         count = count_files(
             storage_path,
@@ -102,7 +102,7 @@ def check_delivery(
     except Exception as error:
         # Each file system has errors of its own, and some quote more than they should.
         why = str(redact(f"{type(error).__name__}: {error}"))[:300]
-        return _unchecked(f"the storage under {where} could not be checked: {why}")
+        return unchecked(f"the storage under {where} could not be checked: {why}")
     return judge_delivery(verdict, count, where=where)
 
 
@@ -215,7 +215,11 @@ def _found(
     return DeliveryFinding(status=status, told=told, files=count.files, bytes=count.bytes)
 
 
-def _unchecked(told: str) -> DeliveryFinding:
+def unchecked(told: str) -> DeliveryFinding:
+    """That there is no telling what the storage holds of a run.
+
+    :param told: why, in one sentence.
+    """
     return DeliveryFinding(status="unchecked", told=told)
 
 

@@ -11,7 +11,6 @@ from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_aep.errors import AepError, error_to_json
-from airflow_provider_aep.flowservice.validation import check_id
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.exchange import Exchange
@@ -37,6 +36,8 @@ class AepDataflowRunTrigger(BaseEventTrigger):
     :param aep_conn_id: the Airflow connection.
     :param sandbox: overrides the connection's.
     :param asked_to_wait: how long the service asked the sensor, which has just looked, to leave it alone.
+    :param wait: what is waited for beyond a window, as ``Wait.to_json`` says it: a tick, given runs, or an
+        end of runs that are stuck. It wins over the window.
     """
 
     # Airflow's event triggers have no queue; this one waits for a task, as any other trigger of a task.
@@ -54,12 +55,14 @@ class AepDataflowRunTrigger(BaseEventTrigger):
         sandbox: str | None,
         started_before: str | None = None,
         asked_to_wait: float = 0.0,
+        wait: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.dataflow_id = dataflow_id
         self.started_after = started_after
         self.started_before = started_before
         self.asked_to_wait = asked_to_wait
+        self.wait = wait
         self.expected_runs = expected_runs
         self.deadline = deadline
         self.poll_interval = poll_interval
@@ -74,6 +77,7 @@ class AepDataflowRunTrigger(BaseEventTrigger):
                 "started_after": self.started_after,
                 "started_before": self.started_before,
                 "asked_to_wait": self.asked_to_wait,
+                "wait": self.wait,
                 "expected_runs": self.expected_runs,
                 "deadline": self.deadline,
                 "poll_interval": self.poll_interval,
@@ -112,17 +116,16 @@ class AepDataflowRunTrigger(BaseEventTrigger):
         return TriggerEvent({"version": EVENT_VERSION, **ending})
 
     async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
-        from airflow_provider_aep.flowservice.schedule import parse_moment
-        from airflow_provider_aep.monitoring.watch import Wait
+        from airflow_provider_aep.monitoring.waits import Wait
 
-        before = self.started_before
+        # A trigger that an older version stored has a window alone.
+        window = {
+            "started_after": self.started_after,
+            "started_before": self.started_before,
+            "expected": self.expected_runs,
+        }
         try:
-            wait = Wait(
-                dataflow_id=check_id("dataflow_id", self.dataflow_id),
-                started_after=parse_moment("started_after", self.started_after),
-                started_before=parse_moment("started_before", before) if before else None,
-                expected=self.expected_runs,
-            )
+            wait = Wait.from_json(self.dataflow_id, self.wait or window)
         except AepError as error:
             return {"status": "error", "error": error_to_json(error)}
         return await poll.wait(

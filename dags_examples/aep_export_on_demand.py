@@ -54,12 +54,12 @@ with DAG(
         retries=0,  # a retry of a try that was killed may export a second time: whoever clears it decides
     )
 
-    # A run of the schedule that starts meanwhile is judged too.
+    # These runs and no others, also where one was under way already and was adopted.
+    run_ids: Any = run_export.output
     wait = AepDataflowRunSensor(
         task_id="wait",
         dataflow_id=ensured["dataflow_id"],
-        started_after="{{ dag_run.start_date }}",
-        expected_runs="{{ ti.xcom_pull(task_ids='run_export') | length }}",
+        run_ids=run_ids,
         on_zero_records="warn",
         deferrable=True,
         timeout=timedelta(hours=3).total_seconds(),
@@ -74,6 +74,5 @@ with DAG(
         logging.getLogger(__name__).info("%d records were exported", records)
         return records
 
-    run_export >> wait
     verdict: Any = wait.output
     use_files(verdict)

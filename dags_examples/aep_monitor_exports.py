@@ -1,12 +1,12 @@
-"""Watch all dataset exports of a sandbox, every hour, and alert when one failed, is empty or did not run.
+"""Wait for the run of each tick of all dataset exports, and alert when one failed or exported nothing.
 
 Each hour it lists the dataflows whose schedule had a tick in that hour and waits, in the triggerer, for the
-run of each tick. So every tick is judged once, by the DAG run of its hour, also when that DAG run is late or
-cleared. To look at all dataflows from some moment on instead, due or not, trigger it with
-``{"since": "2026-12-01T06:00:00Z"}``.
+runs of each tick: one task for each. So every tick is judged once, by the DAG run of its hour, also when
+that DAG run is late or cleared. To look at all dataflows from some moment on instead, due or not, trigger
+it with ``{"since": "2026-12-01T06:00:00Z"}``.
 
-Beside that it looks back over the day that ended six hours ago: which ticks have no run, or a late one, which
-runs were far below the usual or the third empty one in a row, and which exports end soon.
+This is for those who want a task for each export, or go on with other tasks when one is there. To be
+alerted on whatever goes wrong, ``aep_check_exports`` does with a single task.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
-from airflow_provider_aep.operators.monitoring import AepCheckExportsOperator
 from airflow_provider_aep.sensors import AepDataflowRunSensor
 
 # Give the notifier `channels` to reach people; without, it writes to the task's log. As callback of the DAG
@@ -48,36 +47,24 @@ with DAG(
         due_until="{{ '' if params.since else data_interval_end or '' }}",
     )
 
-    AepCheckExportsOperator(
-        task_id="check_the_last_day",
-        since="{{ (data_interval_end or dag_run.run_after) - macros.timedelta(days=1, hours=6) }}",
-        until="{{ (data_interval_end or dag_run.run_after) - macros.timedelta(hours=6) }}",
-        run_policy={"max_drop": 0.5, "zero_streak": 3},
-        on_missing="fail",
-        on_ends_soon="warn",
-        on_failure_callback=alert,
-        on_success_callback=alert,
-    )
-
     @task
-    def choose_windows(dataflows: list[dict[str, Any]], params: dict[str, Any]) -> list[dict[str, Any]]:
-        """For each dataflow: the time from its tick to its next one, in which its run must start."""
-        return [
-            {
-                "dataflow_id": dataflow["id"],
-                "started_after": params["since"] or dataflow.get("due_at"),
-                "started_before": dataflow.get("due_before"),
-                "expected_runs": dataflow.get("runs_due", 1),
-            }
-            for dataflow in dataflows
-        ]
+    def choose_ticks(dataflows: list[dict[str, Any]], params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Each tick of each dataflow; by hand all runs from a moment on."""
+        waits: list[dict[str, Any]] = []
+        for flow in dataflows:
+            if "ticks" in flow:
+                waits += [{"dataflow_id": flow["id"], "tick": tick} for tick in flow["ticks"]]
+            else:
+                waits.append({"dataflow_id": flow["id"], "started_after": params["since"]})
+        return waits
 
     AepDataflowRunSensor.partial(
         task_id="judge_runs",
         on_failed="fail",
         on_zero_records="warn",
         deferrable=True,
-        timeout=timedelta(minutes=150).total_seconds(),  # beyond this, Adobe itself calls a run late
+        # A run that has not started after 150 minutes is late, one that goes on for as long may hang.
+        timeout=timedelta(hours=3).total_seconds(),
         on_failure_callback=alert,
         on_success_callback=alert,
-    ).expand_kwargs(choose_windows(list_dataflows.output))
+    ).expand_kwargs(choose_ticks(list_dataflows.output))

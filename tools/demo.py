@@ -26,7 +26,8 @@ from airflow_provider_aep.flowservice.exchange import Exchange, drive
 from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport
-from airflow_provider_aep.monitoring.verdict import RunPolicy, judge_runs
+from airflow_provider_aep.monitoring.policy import RunPolicy
+from airflow_provider_aep.monitoring.verdict import judge_runs
 from tools.declared import declare
 from tools.emulator_process import EmulatorProcess
 from tools.environment import CHECKOUT

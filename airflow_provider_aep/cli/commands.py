@@ -176,6 +176,8 @@ def delete_command(arguments: Namespace, output: Output) -> int:
 
 
 def runs_command(arguments: Namespace, output: Output) -> int:
+    from datetime import UTC, datetime
+
     from airflow_provider_aep.cli.runs import COLUMNS, latest_runs, row_of, told_of
     from airflow_provider_aep.flowservice.schedule import parse_moment
 
@@ -183,16 +185,18 @@ def runs_command(arguments: Namespace, output: Output) -> int:
         raise AepValidationError("the arguments", [Problem("--limit", "must be at least 1")])
     since = parse_moment("--since", arguments.since) if arguments.since else None
     hook = _hook(arguments)
-    flow, runs = hook.run(latest_runs(arguments.name_or_id, limit=arguments.limit, since=since))
+    now = datetime.now(tz=UTC)
+    timeline, runs = hook.run(latest_runs(arguments.name_or_id, limit=arguments.limit, since=since, now=now))
+    flow = timeline.flow
     output.document(
         {
-            "dataflow": {"id": flow["id"], "name": flow.get("name"), "state": flow.get("state")},
-            "runs": [told_of(run) for run in runs],
+            "dataflow": {"id": flow.id, "name": flow.name, "state": flow.state},
+            "runs": [told_of(run, timeline) for run in runs],
         }
     )
-    output.line(f"{flow.get('name')} ({flow['id']}) in sandbox {hook.sandbox}: {_count(len(runs), 'run')}")
+    output.line(f"{flow.name} ({flow.id}) in sandbox {hook.sandbox}: {_count(len(runs), 'run')}")
     if runs:
-        output.table(COLUMNS, map(row_of, runs), word=COLUMNS.index("status"))
+        output.table(COLUMNS, [row_of(run, timeline) for run in runs], word=COLUMNS.index("status"))
     return 0
 
 
@@ -200,13 +204,10 @@ def check_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime, timedelta
 
     from airflow_provider_aep.flowservice.schedule import parse_moment
-    from airflow_provider_aep.monitoring.audit import (
-        TABLE,
-        Selection,
-        audit_exports,
-        audit_policy,
-        rows_of,
-    )
+    from airflow_provider_aep.monitoring.audit import audit_exports
+    from airflow_provider_aep.monitoring.audit_table import TABLE, rows_of
+    from airflow_provider_aep.monitoring.policy import audit_policy
+    from airflow_provider_aep.monitoring.selection import Selection
 
     now = datetime.now(tz=UTC)
     until = parse_moment("--until", arguments.until) if arguments.until else now
@@ -218,12 +219,23 @@ def check_command(arguments: Namespace, output: Output) -> int:
     )
     policy = audit_policy(dict(map(_policy_part, arguments.policy or ())))
     hook = _hook(arguments)
-    audit = hook.run(audit_exports(since=since, until=until, now=now, policy=policy, selection=selection))
+    audit = hook.run(
+        audit_exports(
+            since=since,
+            until=until,
+            now=now,
+            policy=policy,
+            selection=selection,
+            standing_reach=timedelta(days=1),
+        )
+    )
     output.document({"sandbox": hook.sandbox, **audit.to_json()})
     window = f"from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
     output.line(f"{_count(len(audit.exports), 'export')} in sandbox {hook.sandbox}, {window}")
     if audit.exports:
         output.table(TABLE, rows_of(audit))
+    else:
+        output.line(audit.told_nothing())
     return 1 if audit.outcome == "fail" else 0
 
 

@@ -7,49 +7,66 @@ from typing import Any
 
 from airflow_provider_aep.exports.importing import find_dataflow
 from airflow_provider_aep.exports.state import read_kind
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, Document, list_entities
+from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, list_entities
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
-from airflow_provider_aep.monitoring.verdict import RunPolicy, judge_runs
+from airflow_provider_aep.monitoring.findings import judgement_of
+from airflow_provider_aep.monitoring.policy import AuditPolicy
+from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
 
 COLUMNS = ("started (UTC)", "status", "records", "files", "bytes", "seconds", "errors")
 
 
+_AS_USUAL = AuditPolicy()
+
+
 def latest_runs(
-    name_or_id: str, *, limit: int, since: datetime | None
-) -> Exchange[tuple[Document, list[DataflowRun]]]:
-    """A dataflow and its runs, newest first.
+    name_or_id: str, *, limit: int, since: datetime | None, now: datetime
+) -> Exchange[tuple[Timeline, list[DataflowRun]]]:
+    """The timeline of a dataflow, and its runs, newest first.
 
     :raises AepValidationError: there is no such dataflow.
     :raises AepAmbiguousNameError: several have the name.
     """
-    flow = find_dataflow(name_or_id, (yield from read_kind("dataflow")))
-    flow_id, page_size = str(flow["id"]), min(limit, LARGEST_PAGE)
+    flow = Dataflow.from_api(find_dataflow(name_or_id, (yield from read_kind("dataflow"))))
+    page_size = min(limit, LARGEST_PAGE)
     if since:
-        runs = yield from list_runs(flow_id, started_after=since, page_size=page_size)
-        return flow, runs[:limit]
-    found = yield from list_entities(
-        "/runs",
-        [("property", f"flowId=={flow_id}"), ("orderby", "-createdAt")],
-        page_size=page_size,
-        enough=lambda found: len(found) >= limit,
-    )
-    # The tutorial's own sample answers with a run of another dataflow; see list_runs.
-    return flow, [run for run in map(DataflowRun.from_api, found) if run.dataflow_id == flow_id][:limit]
+        runs = yield from list_runs(flow.id, started_after=since, page_size=page_size)
+    else:
+        found = yield from list_entities(
+            "/runs",
+            [("property", f"flowId=={flow.id}"), ("orderby", "-createdAt")],
+            page_size=page_size,
+            enough=lambda found: len(found) >= limit,
+        )
+        # The tutorial's own sample answers with a run of another dataflow; see list_runs.
+        runs = [run for run in map(DataflowRun.from_api, found) if run.dataflow_id == flow.id]
+    runs = runs[:limit]
+    known_from = min((run.started_at for run in runs if run.started_at), default=now)
+    return timeline_of(flow, runs, now=now, known_from=known_from), runs
 
 
-def told_of(run: DataflowRun) -> dict[str, Any]:
-    """A run with the verdict of the usual run policy; a run that is still going has none."""
-    verdict = judge_runs([run], RunPolicy()) if run.finished else None
+def told_of(run: DataflowRun, timeline: Timeline) -> dict[str, Any]:
+    """A run with the verdict of the usual run policy; one that is under way is ``running`` or ``stuck``."""
+    if run.finished:
+        judged = judgement_of(run, timeline, _AS_USUAL)
+        status, outcome = judged.status, judged.choice
+    elif timeline.stuck_at(run, _AS_USUAL.runs):
+        status, outcome = "stuck", _AS_USUAL.runs.on_stuck
+    else:
+        status, outcome = "running", None
+    tick = timeline.tick_of.get(run.id)
     return {
         **run.to_json(),
-        "verdict": verdict.status if verdict else "running",
-        "outcome": verdict.outcome if verdict else None,
+        "tick": tick.at.isoformat() if tick else None,
+        "verdict": status,
+        "outcome": outcome,
     }
 
 
-def row_of(run: DataflowRun) -> tuple[object, ...]:
-    told = told_of(run)
+def row_of(run: DataflowRun, timeline: Timeline) -> tuple[object, ...]:
+    told = told_of(run, timeline)
     seconds = (
         (run.completed_at - run.started_at).total_seconds() if run.started_at and run.completed_at else None
     )

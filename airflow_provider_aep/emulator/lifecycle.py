@@ -195,6 +195,8 @@ class Lifecycle:
         runs = []
         for group in [(each,) for each in datasets] if apart else [datasets]:
             kind = self._next_kind(course.flow)
+            if kind == "never":
+                continue
             created = at + (self._settings.late_seconds if kind == "late" else 0)
             stops = {each: self._count(course.flow, each, at) for each in group}
             run = Underway(self._entities.new_id(), course, kind, stops, minute * 60, created, created)

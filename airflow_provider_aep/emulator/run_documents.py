@@ -23,14 +23,15 @@ BYTES_READ_PER_ROW = 220
 
 ABORTED = {"code": "ACTIVATION_BATCH-0000-FAILED", "message": "Job aborted."}
 
-# How a run can end, and how a run can be odd. Everything after "late" is a document that some sample,
-# schema or client hints at; scripts ask for them by name.
+# How a run can end, and how a run can be odd. With "never" a tick makes no run. Everything after that is a
+# document that some sample, schema or client hints at; scripts ask for them by name.
 KINDS = (
     "success",
     "zero",
     "failed",
     "partial",
     "late",
+    "never",
     "in_progress",
     "success_with_errors",
     "null_metrics",

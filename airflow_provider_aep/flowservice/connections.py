@@ -13,7 +13,15 @@ from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, SPEC_VERSION, Destination
-from airflow_provider_aep.flowservice.entities import Created, Document, create_entity, get_entity
+from airflow_provider_aep.flowservice.entities import (
+    Created,
+    Document,
+    create_entity,
+    get_entity,
+    list_entities,
+    mapping,
+    sequence,
+)
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.logins import login_problems
 from airflow_provider_aep.flowservice.validation import check_id, check_name, nearest, schema_problems
@@ -54,6 +62,24 @@ def create_source_connection(
     }
     created = yield from create_entity("sourceConnections", document, marker=marker, look_first=look_first)
     return created
+
+
+def read_source_datasets(source_connection_ids: Sequence[str]) -> Exchange[dict[str, tuple[str, ...]]]:
+    """The dataset ids of up to 100 source connections, by the id of each; those that are not there are left
+    out.
+
+    They never change: to export other datasets, a dataflow gets another source connection.
+    """
+    wanted = ",".join(check_id("source_connection_id", each) for each in source_connection_ids)
+    found = yield from list_entities("/sourceConnections", [("property", f"id=={wanted}")])
+    return {str(document["id"]): dataset_ids_of(document) for document in found}
+
+
+def dataset_ids_of(source_connection: Document) -> tuple[str, ...]:
+    """The datasets that a source connection names."""
+    listed = sequence(mapping(source_connection.get("params")).get("datasets"))
+    ids = (mapping(each).get("dataSetId") for each in listed)
+    return tuple(dict.fromkeys(str(each) for each in ids if each))
 
 
 def create_base_connection(

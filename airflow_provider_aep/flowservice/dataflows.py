@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from airflow_provider_aep.errors import AepApiError, AepServerError, AepTransportError
@@ -20,6 +20,7 @@ from airflow_provider_aep.flowservice.entities import (
     Operations,
     create_entity,
     delete_entity,
+    epoch_moment,
     get_entity,
     is_transitional,
     list_entities,
@@ -32,6 +33,7 @@ from airflow_provider_aep.flowservice.schedule import (
     Schedule,
     merge_schedule,
     parse_schedule_change,
+    step_of,
     ticks,
 )
 from airflow_provider_aep.flowservice.validation import check_id, check_name
@@ -71,6 +73,26 @@ class Dataflow:
             target_connection_ids=tuple(sequence(wire.get("targetConnectionIds"))),
             raw=wire,
         )
+
+    @property
+    def step(self) -> timedelta:
+        """From tick to tick; zero for one that exports once, or whose schedule cannot be read."""
+        return timedelta(seconds=max(step_of(self.schedule) or 0, 0))
+
+    @property
+    def created_at(self) -> datetime | None:
+        return epoch_moment(self.raw.get("createdAt"))
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When somebody last changed it: its schedule, its state, or anything else.
+
+        ``updatedAt`` would do, and yet moves with what Adobe's own services write down, for instance after a
+        run. What ``lastOperation`` tells is therefore asked first.
+        """
+        operation = mapping(self.raw.get("lastOperation"))
+        told = (operation.get("updated"), operation.get("started"), self.raw.get("updatedAt"))
+        return next((moment for each in told if (moment := epoch_moment(each))), self.created_at)
 
     def ticks(self, after: datetime, before: datetime) -> list[datetime]:
         """When its schedule lets it export, from ``after`` on and earlier than ``before``."""

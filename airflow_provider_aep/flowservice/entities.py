@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -34,6 +35,8 @@ Document = Mapping[str, Any]
 # The body of a PATCH: [{"op": "replace", "path": "/scheduleParams", "value": {...}}], op in lower case.
 Operations = list[dict[str, Any]]
 
+# Epoch numbers below this are seconds: as milliseconds they would lie in 1973.
+LEAST_MILLISECONDS = 1e11
 LARGEST_PAGE = 100
 # Before we look whether a POST without an answer did arrive: give the service time to finish it.
 SETTLING_SECONDS = 5.0
@@ -297,6 +300,19 @@ def mapping(value: object) -> Document:
 def sequence(value: object) -> Sequence[Any]:
     """A JSON list; an empty one in place of anything else."""
     return value if isinstance(value, list) else ()
+
+
+def epoch_moment(epoch: object) -> datetime | None:
+    """A moment in UTC from epoch milliseconds, or from the seconds that some samples carry in their place.
+
+    :return: ``None`` for what is no such number.
+    """
+    if isinstance(epoch, bool) or not isinstance(epoch, int | float) or epoch <= 0:
+        return None
+    try:
+        return datetime.fromtimestamp(epoch if epoch < LEAST_MILLISECONDS else epoch / 1000, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _next_token(body: Document) -> str | None:

@@ -3,7 +3,8 @@
 A URL names what the Flow Service tells: of Azure Data Lake Gen2 (its container) and SFTP (its host) that is
 part of the login, which is never read, so those URLs begin with ``abfs:///`` and ``sftp:///``.
 
-Assumed: ``exportTime`` is the minute in which the run started, in UTC. Adobe documents its form alone.
+Assumed: ``exportTime`` is the minute of the tick, in UTC; of a run without one, that in which it started.
+Adobe documents its form alone, and a manifest's ``scheduledTime``.
 
 Source: export datasets tutorial, "Verify successful dataset export" and the folder name macros; Data Landing
 Zone page (the name of its container); read 2026-11.
@@ -13,13 +14,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow_provider_aep.flowservice.connections import dataset_ids_of
 from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
-from airflow_provider_aep.flowservice.entities import Document, get_entity, mapping, sequence
+from airflow_provider_aep.flowservice.entities import Document, get_entity, mapping
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.schedule import ticks
 
 DEFAULT_TEMPLATE = "%DATASET_ID%/%EXPORT_TIME%"
 # Destination -> the scheme of its URLs, and the parameters of a target connection that name bucket and path.
@@ -32,6 +35,8 @@ PLACES: Mapping[str, tuple[str, str | None, str]] = {
     "sftp": ("sftp", None, "remotePath"),
 }
 LANDING_ZONE_CONTAINER = "dlz-destination"
+# So near its tick a run is taken to be that tick's.
+ON_TIME = timedelta(minutes=5)
 
 _MACRO = re.compile(r"%(?P<word>[A-Z_]+)(?:\((?P<pattern>[^)%]*)\))?%")
 # Of a DATETIME pattern. Seconds are missing on purpose: nobody tells them to the second.
@@ -69,6 +74,7 @@ class Location:
     :param path: the folder in it below which all files are, without slashes at its ends.
     :param file_type: ``PARQUET`` or ``JSON``, as the service says it.
     :param dataset_ids: the datasets of its source connection.
+    :param schedule: Adobe's ``scheduleParams``.
     """
 
     dataflow_id: str
@@ -80,6 +86,23 @@ class Location:
     folder_template: str = DEFAULT_TEMPLATE
     file_type: str | None = None
     dataset_ids: tuple[str, ...] = ()
+    schedule: Mapping[str, Any] = field(default_factory=dict)
+
+    def folder_time(
+        self, started_at: datetime | None, tick: datetime | None = None
+    ) -> tuple[datetime | None, bool]:
+        """The time that the folder of a run bears, and whether that is sure.
+
+        A run that starts with a tick is taken to be that tick's; of any other nobody knows which it was for.
+
+        :param tick: the tick of the run, where that is known.
+        """
+        if tick is not None:
+            return tick, True
+        if started_at is None:
+            return None, False
+        near = ticks(self.schedule, started_at - ON_TIME, started_at + ON_TIME)
+        return (near[-1], True) if near else (started_at, False)
 
     @property
     def url(self) -> str:
@@ -126,6 +149,7 @@ def location_of(
         folder_template=str(template or DEFAULT_TEMPLATE),
         file_type=str(file_type).upper() if file_type else None,
         dataset_ids=tuple(dict.fromkeys(dataset_ids)),
+        schedule=schedule,
     )
 
 
@@ -155,8 +179,7 @@ def read_location(dataflow: str | Dataflow) -> Exchange[Location]:
     datasets: list[str] = []
     for source_id in found.source_connection_ids:
         source = yield from get_entity("sourceConnections", source_id, field="source_connection_id")
-        listed = sequence(mapping(source.get("params")).get("datasets"))
-        datasets += [str(mapping(each).get("dataSetId")) for each in listed if mapping(each).get("dataSetId")]
+        datasets += dataset_ids_of(source)
     return location_of(found, target, dataset_ids=datasets)
 
 

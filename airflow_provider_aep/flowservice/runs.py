@@ -12,20 +12,28 @@ export tutorial; read 2026-11.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, list_entities, mapping, sequence
+from airflow_provider_aep.flowservice.entities import (
+    LARGEST_PAGE,
+    epoch_moment,
+    get_entity,
+    list_entities,
+    mapping,
+    sequence,
+)
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.validation import check_id
 
 # A poll wants the newest few; a page of 100 whole run documents is rarely worth its bytes.
 POLL_PAGE = 25
-# Epoch numbers below this are seconds: as milliseconds they would lie in 1973.
-LEAST_MILLISECONDS = 1e11
+# The service writes down an end soon after it happened; an end far behind its last word is a wrong number.
+_WRITTEN_WITHIN = timedelta(hours=1)
 
 
 class RunStatus(StrEnum):
@@ -60,10 +68,14 @@ STATUS_WORDS: Mapping[str, RunStatus] = {
 
 @dataclass(frozen=True, slots=True)
 class RunError:
-    """What went wrong in a run, in Adobe's words. Codes follow no fixed pattern."""
+    """What went wrong in a run, in Adobe's words. Codes follow no fixed pattern.
+
+    :param records: how many records it concerns; ``None`` for an error of the run as a whole.
+    """
 
     code: str
     message: str
+    records: int | None = None
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}" if self.message else self.code
@@ -75,6 +87,9 @@ class DataflowRun:
 
     :param status_word: the service's own word, for messages.
     :param started_at: when it started, or was created where it never started.
+    :param ended_at: when it ended, never before it started; ``None`` while it runs, or where no time is
+        told at all. A run that failed before it started may tell no end: then the service's last word on it
+        counts.
     :param records_out: how many records were exported.
     :param dataset_ids: the datasets that it says it exported; often none.
     """
@@ -93,11 +108,18 @@ class DataflowRun:
     files_out: int | None
     errors: tuple[RunError, ...]
     dataset_ids: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    ended_at: datetime | None = None
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
     def finished(self) -> bool:
         return self.status is not RunStatus.RUNNING
+
+    @property
+    def delivered(self) -> bool:
+        """Whether it ended well enough to have exported what there was."""
+        return self.status in (RunStatus.SUCCESS, RunStatus.PARTIAL)
 
     @classmethod
     def from_api(cls, wire: Mapping[str, Any]) -> DataflowRun:
@@ -105,14 +127,22 @@ class DataflowRun:
         duration = mapping(metrics.get("durationSummary"))
         records = mapping(metrics.get("recordSummary"))
         # Every sample says completedAtUTC, the reference's schema stoppedAtUTC.
-        completed_at = _moment(duration.get("completedAtUTC")) or _moment(duration.get("stoppedAtUTC"))
+        completed_at = epoch_moment(duration.get("completedAtUTC")) or epoch_moment(
+            duration.get("stoppedAtUTC")
+        )
         word = mapping(metrics.get("statusSummary")).get("status")
+        status = _status(word, completed_at)
+        created_at = epoch_moment(wire.get("createdAt"))
+        started_at = epoch_moment(duration.get("startedAtUTC")) or created_at
+        ended_at = None
+        if status is not RunStatus.RUNNING:
+            ended_at = _ended(completed_at, epoch_moment(wire.get("updatedAt")), started_at)
         return cls(
             id=str(wire.get("id")),
             dataflow_id=str(wire.get("flowId")),
-            status=_status(word, completed_at),
+            status=status,
             status_word=str(word or "(none)"),
-            started_at=_moment(duration.get("startedAtUTC")) or _moment(wire.get("createdAt")),
+            started_at=started_at,
             completed_at=completed_at,
             records_in=_count(records.get("inputRecordCount")),
             records_out=_exported(records),
@@ -122,6 +152,8 @@ class DataflowRun:
             files_out=_count(mapping(metrics.get("fileSummary")).get("outputFileCount")),
             errors=tuple(dict.fromkeys(_errors(wire))),
             dataset_ids=tuple(dict.fromkeys(_datasets(records))),
+            created_at=created_at,
+            ended_at=ended_at,
             raw=wire,
         )
 
@@ -140,6 +172,15 @@ class DataflowRun:
             "files": self.files_out,
             "errors": [{"code": error.code, "message": error.message} for error in self.errors],
         }
+
+
+def get_run(run_id: str) -> Exchange[DataflowRun]:
+    """One run.
+
+    :raises AepNotFoundError: the sandbox has none of that id, or does not show it yet.
+    """
+    found = yield from get_entity("runs", run_id, field="run_id")
+    return DataflowRun.from_api(found)
 
 
 def list_runs(
@@ -213,7 +254,7 @@ def pick_runs(
 
 def _older_than(moment: datetime) -> Callable[[list[Mapping[str, Any]]], bool]:
     def enough(found: list[Mapping[str, Any]]) -> bool:
-        created_at = _moment(found[-1].get("createdAt")) if found else None
+        created_at = epoch_moment(found[-1].get("createdAt")) if found else None
         return created_at is not None and created_at < moment
 
     return enough
@@ -224,6 +265,18 @@ def _status(word: object, completed_at: datetime | None) -> RunStatus:
     # A word that we have not met keeps a sensor waiting, until a completion time says that nothing
     # more will come; then it must not pass as good.
     return STATUS_WORDS.get(letters, RunStatus.UNKNOWN if completed_at else RunStatus.RUNNING)
+
+
+def _ended(
+    completed_at: datetime | None, updated_at: datetime | None, started_at: datetime | None
+) -> datetime | None:
+    """When a finished run ended."""
+    # An end far behind the service's last word is a wrong number.
+    if updated_at and (completed_at is None or completed_at > updated_at + _WRITTEN_WITHIN):
+        completed_at = updated_at
+    if completed_at is None or started_at is None:
+        return completed_at or started_at
+    return max(completed_at, started_at)
 
 
 def _exported(records: Mapping[str, Any]) -> int | None:
@@ -260,22 +313,18 @@ def _errors(wire: Mapping[str, Any]) -> Iterator[RunError]:
         for error in sequence(errors):
             told = mapping(error)
             if told and str(told.get("type") or "Error").lower() == "error":
-                yield RunError(str(told.get("code") or "(no code)"), str(told.get("message") or ""))
+                concerned = _count(told.get("count")) or _count(told.get("recordCount"))
+                yield RunError(
+                    str(told.get("code") or "(no code)"), str(told.get("message") or ""), concerned
+                )
 
 
 def _count(value: object) -> int | None:
-    """A count, or ``None`` for what is missing, not a number, or the service's -1."""
+    """A count, also as text, or ``None`` for what is missing, not a number, or the service's -1."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+        return int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         return None
     if isinstance(value, float) and not math.isfinite(value):  # 1e999 and NaN pass as JSON
         return None
     return int(value)
-
-
-def _moment(epoch: object) -> datetime | None:
-    if isinstance(epoch, bool) or not isinstance(epoch, int | float) or epoch <= 0:
-        return None
-    try:
-        return datetime.fromtimestamp(epoch if epoch < LEAST_MILLISECONDS else epoch / 1000, tz=UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -117,7 +117,7 @@ class AepSession:
             self._forget(token)
             token = yield from self._valid_token()
             answer = yield from self._persist(self._signed(request, sandbox, token))
-        if request.keep and answer.json.keys() & {"items", "id"}:
+        if request.keep and (answer.json.get("items") or answer.json.get("id")):
             self._kept[key] = answer
         return answer
 

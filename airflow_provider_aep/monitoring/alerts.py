@@ -15,13 +15,18 @@ from airflow_provider_aep.monitoring.run_codes import explain
 # From the gravest to good news; each with the word for it in a count.
 STATUSES: Mapping[str, str] = {
     "error": "not watched",
+    "nothing": "not selected",
     "failed": "failed",
     "unknown": "ended in an unknown way",
+    "stuck": "stuck",
+    "incomplete": "short of a dataset",
     "late": "late",
     "gaps": "with runs missing or late",
     "partial": "incomplete",
     "missing_files": "short of files",
+    "unchecked_files": "with files that could not be checked",
     "low_records": "small",
+    "unknown_records": "of unknown size",
     "zero_records": "empty",
     "slow": "slow",
     "warning": "with a warning",

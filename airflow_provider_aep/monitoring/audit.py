@@ -1,115 +1,43 @@
-"""An audit: every export dataflow of a sandbox over a window, with verdicts, gaps, and ends to come.
+"""An audit: every export dataflow of a sandbox over a window, and what became known in it.
 
-Costs one listing of dataflows and, for up to 100 of them at a time, one of runs.
+A finding belongs to the window in which it *became known*: a run ended, a deadline passed, a run became
+stuck. So consecutive windows tell everything once, whatever their length and however late they are looked
+at. Windows end a while before now, as the service shows an end some time after it happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_aep.errors import AepError, AepValidationError, Problem
-from airflow_provider_aep.exports.marks import read_mark
+from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
-from airflow_provider_aep.flowservice.destinations import DESTINATIONS
-from airflow_provider_aep.flowservice.entities import part_of_name
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.expiry import expiry_of
-from airflow_provider_aep.flowservice.runs import DataflowRun
-from airflow_provider_aep.flowservice.schedule import schedule_words, step_of
-from airflow_provider_aep.flowservice.validation import nearest
-from airflow_provider_aep.monitoring.gaps import SKEW, Kind, Tick, gaps_of, judge_ticks
-from airflow_provider_aep.monitoring.verdict import (
-    Choice,
-    History,
-    RunPolicy,
-    Verdict,
-    check_choice,
-    judge_runs,
-    run_policy,
-    worst,
+from airflow_provider_aep.flowservice.schedule import schedule_words
+from airflow_provider_aep.monitoring.attribution import Served
+from airflow_provider_aep.monitoring.findings import (
+    Finding,
+    findings_of,
+    history_of,
+    listed_late,
+    of_dataflow,
+    standing_of,
+    unread,
+    window_of,
 )
-from airflow_provider_aep.monitoring.watch import Wait, look_for_many
+from airflow_provider_aep.monitoring.handover import KEPT_FOR, Handover
+from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice, worst_choice
+from airflow_provider_aep.monitoring.reading import Known, Read, read_timelines
+from airflow_provider_aep.monitoring.selection import Selection
+from airflow_provider_aep.monitoring.timeline import Timeline
+from airflow_provider_aep.monitoring.verdict import Verdict, judge_runs, worst
 
-FURTHEST_BACK = timedelta(days=45)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditPolicy:
-    """What each finding means: ``fail``, ``warn``, ``skip`` or ``ok``.
-
-    :param runs: the run policy, for the runs of each tick.
-    :param on_unread: the runs of a dataflow could not be read.
-    :param on_ends_soon: a schedule ends within ``ends_soon_days``, or has ended.
-    """
-
-    runs: RunPolicy = field(default_factory=RunPolicy)
-    on_missing: Choice = "fail"
-    on_late: Choice = "warn"
-    on_doubled: Choice = "warn"
-    on_disabled: Choice = "warn"
-    on_ends_soon: Choice = "warn"
-    on_unread: Choice = "fail"
-    ends_soon_days: int = 14
-
-    def __post_init__(self) -> None:
-        for name in ("on_missing", "on_late", "on_doubled", "on_disabled", "on_ends_soon", "on_unread"):
-            check_choice(name, getattr(self, name))
-        days: object = self.ends_soon_days
-        if not isinstance(days, int) or isinstance(days, bool) or days < 0:
-            problem = Problem("ends_soon_days", "must be a whole number, 0 or more")
-            raise AepValidationError("the audit", [problem])
-
-    def of_gap(self, kind: Kind) -> Choice:
-        choices: dict[Kind, Choice] = {
-            "missing": self.on_missing,
-            "late": self.on_late,
-            "doubled": self.on_doubled,
-        }
-        return choices.get(kind, "ok")
-
-
-def audit_policy(given: Mapping[str, Any]) -> AuditPolicy:
-    """An audit's policy from one dict, which holds parts of the run policy too.
-
-    :raises AepValidationError: it breaks a rule, or holds what neither policy knows.
-    """
-    own = {each.name for each in fields(AuditPolicy)} - {"runs"}
-    runs = run_policy({name: value for name, value in given.items() if name not in own}, beside=own)
-    return AuditPolicy(runs=runs, **{name: value for name, value in given.items() if name in own})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Which dataflows to audit; by default all that export datasets.
-
-    :param name_contains: in whatever letter case.
-    :param destinations: our names, such as ``s3``.
-    :param owner: only those that this owner declared, by the mark in their description.
-    """
-
-    name_contains: str | None = None
-    destinations: Collection[str] = ()
-    owner: str | None = None
-
-    def __post_init__(self) -> None:
-        part_of_name(self.name_contains)
-        for name in self.destinations:
-            if name not in DESTINATIONS:
-                problem = Problem(
-                    "destinations", f"must hold names of destinations{nearest(name, DESTINATIONS)}"
-                )
-                raise AepValidationError("the selection", [problem])
-
-    def holds(self, flow: Dataflow) -> bool:
-        mark = read_mark(flow.raw)
-        return (
-            part_of_name(self.name_contains) in flow.name.casefold()
-            and (not self.destinations or flow.destination in self.destinations)
-            and (self.owner is None or (mark is not None and mark.owner == self.owner))
-        )
+# So long after it happened the service may show the end of a run.
+LAG = timedelta(minutes=15)
+# A first check looks back so long for what has been going on, such as a run that hangs.
+STANDING_REACH = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,15 +45,18 @@ class AuditedExport:
     """What an audit says of one dataflow.
 
     :param outcome: the worst of all that was found.
-    :param verdicts: one for each tick whose runs have finished, oldest first.
-    :param warnings: what is or will be wrong with the dataflow itself.
+    :param findings: what became known in the window.
+    :param standing: what had become known before it, and is still so.
+    :param verdicts: one for each run that ended in the window, in the order in which they did.
+    :param ticks: those of the window.
     """
 
     dataflow: Dataflow
     outcome: Choice
-    ticks: tuple[Tick, ...]
-    verdicts: tuple[Verdict, ...]
-    warnings: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    standing: tuple[Finding, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    ticks: tuple[Served, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         gravest = worst(self.verdicts)
@@ -139,24 +70,40 @@ class AuditedExport:
             "outcome": self.outcome,
             "verdict": gravest.to_json() if gravest else None,
             "verdicts": [verdict.to_json() for verdict in self.verdicts],
-            "gaps": [tick.to_json() for tick in gaps_of(self.ticks)],
+            "findings": [finding.to_json() for finding in self.findings],
+            "standing": [finding.to_json() for finding in self.standing],
             "ticks": len(self.ticks),
-            "warnings": list(self.warnings),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """What was found in a window, export by export, the worst first."""
+    """What was found in a window, export by export, the worst first.
+
+    :param listed: how many export dataflows there are, selected or not.
+    :param handover: for the check that goes on where this one ends.
+    """
 
     since: datetime
     until: datetime
     exports: tuple[AuditedExport, ...]
+    listed: int
+    policy: AuditPolicy
+    selection: Selection
+    handover: Handover
 
     @property
     def outcome(self) -> Choice:
         """The worst of all; ``skip`` only where no export is any better."""
-        return _worst_choice([export.outcome for export in self.exports])
+        if not self.exports:
+            return self.policy.on_nothing
+        return worst_choice(export.outcome for export in self.exports)
+
+    def told_nothing(self) -> str:
+        """That no export was selected, and from how many."""
+        if not self.listed:
+            return "Nothing was checked: the sandbox has no export dataflow that the credential may see."
+        return f"Nothing was checked: none of {self.listed} export dataflows fits {self.selection}."
 
     def to_json(self) -> dict[str, Any]:
         outcomes = [export.outcome for export in self.exports]
@@ -176,145 +123,159 @@ def audit_exports(
     now: datetime,
     policy: AuditPolicy | None = None,
     selection: Selection | None = None,
+    before: Handover | None = None,
+    standing_reach: timedelta = STANDING_REACH,
 ) -> Exchange[Audit]:
-    """Audit the export dataflows of the sandbox: the ticks from ``since`` on and earlier than ``until``.
+    """Audit the export dataflows of the sandbox: what became known from ``since`` on and earlier than
+    ``until``.
 
+    :param before: what the check before this one handed over. Without it, and for a dataflow that it does not
+        know, what stands counts as if it were new.
+    :param standing_reach: how far before the window a first check looks for what stands.
     :raises AepValidationError: the window ends before it begins.
     """
     if until <= since:
         raise AepValidationError("the window", [Problem("until", "must be later than since")])
     policy, selection = policy or AuditPolicy(), selection or Selection()
-    flows = [flow for flow in (yield from list_dataflows()) if selection.holds(flow)]
-    # Of like cadence next to each other: together they are read as far back as the one that needs most.
-    flows.sort(key=lambda flow: (_reach(flow, policy.runs), flow.name, flow.id))
-    waits = [
-        Wait(dataflow_id=flow.id, started_after=since - SKEW - _reach(flow, policy.runs), whole=True)
-        for flow in flows
-    ]
-    look = yield from look_for_many(waits, now=now)
-    audited = []
-    for flow, wait, seen in zip(flows, waits, look.seen, strict=True):
-        unread = str(seen) if isinstance(seen, AepError) else ""
-        if not isinstance(seen, AepError) and not seen.answered:
-            unread = seen.told
-        runs = () if isinstance(seen, AepError) else seen.runs
-        window = _Window(since=since, until=until, now=now, read_from=wait.started_after)
-        audited.append(_audit(flow, runs, unread, window, policy))
-    audited.sort(key=lambda export: (-_RANK[export.outcome], export.dataflow.name, export.dataflow.id))
-    return Audit(since=since, until=until, exports=tuple(audited))
+    listed = yield from list_dataflows()
+    flows = [flow for flow in listed if selection.holds(flow)]
+    begins = {flow.id: _begins(flow, since, before) for flow in flows}
+    read, datasets = yield from read_timelines(
+        flows,
+        {
+            flow.id: begins[flow.id] - (timedelta() if before and before.knows(flow.id) else standing_reach)
+            for flow in flows
+        },
+        now=now,
+        policy=policy.runs,
+        known=Known(
+            datasets=before.datasets, open_since=before.open_since, runs_per_tick=before.runs_per_tick
+        )
+        if before
+        else Known(),
+    )
+    audited = [_audited(one, _Window(begins[one.flow.id], until, since), policy, before) for one in read]
+    audited.sort(key=lambda export: (_ORDER.index(export.outcome), export.dataflow.name, export.dataflow.id))
+    return Audit(
+        since=since,
+        until=until,
+        exports=tuple(audited),
+        listed=len(listed),
+        policy=policy,
+        selection=selection,
+        handover=_handover(read, audited, begins, since, until, before, datasets),
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_ORDER: Sequence[Choice] = ("fail", "warn", "ok", "skip")
+
+
+@dataclass(frozen=True, slots=True)
 class _Window:
+    """The window of one dataflow, which may begin earlier than that of the check."""
+
     since: datetime
     until: datetime
-    now: datetime
-    read_from: datetime
+    of_check: datetime
 
 
-def _reach(flow: Dataflow, policy: RunPolicy) -> timedelta:
-    """How far before the window runs are read, to know what is usual."""
-    if not policy.needs_history:
-        return timedelta()
-    step = timedelta(seconds=step_of(flow.schedule) or 86400)
-    return min(step * (max(policy.history, policy.zero_streak) + 1), FURTHEST_BACK)
+def _begins(flow: Dataflow, since: datetime, before: Handover | None) -> datetime:
+    """From when on what became known of a dataflow is untold; earlier where it could not be read lately."""
+    return min(since, before.unread_since.get(flow.id, since)) if before else since
 
 
-def _audit(
-    flow: Dataflow, runs: Sequence[DataflowRun], unread: str, window: _Window, policy: AuditPolicy
-) -> AuditedExport:
-    warnings = dict(_warnings(flow, window.now, policy))
-    if unread:
-        warnings[f"its runs could not be read: {unread}"] = policy.on_unread
-        ticks: list[Tick] = []
+def _audited(read: Read, window: _Window, policy: AuditPolicy, before: Handover | None) -> AuditedExport:
+    timeline = read.timeline
+    if timeline is None:
+        bare = Timeline(flow=read.flow, runs=(), now=window.until, known_from=window.until)
+        found = [*of_dataflow(bare, policy), unread(read.why, policy)]
     else:
-        owed = flow.ticks(window.since, max(window.until, window.now))
-        ticks = judge_ticks(owed, runs, until=window.until, now=window.now)
-    if flow.state != "enabled":
-        # Nobody knows since when: what is missing may not have been owed.
-        ticks = [tick for tick in ticks if tick.kind != "missing"]
-    verdicts = [_verdict(tick, runs, flow, window, policy.runs) for tick in ticks if _is_over(tick)]
-    choices: list[Choice] = [
-        *(verdict.outcome for verdict in verdicts),
-        *(policy.of_gap(tick.kind) for tick in gaps_of(ticks)),
-        *warnings.values(),
+        found = findings_of(timeline, policy)
+    new, earlier = window_of(found, window.since, window.until)
+    known_before = before is not None and before.knows(read.flow.id)
+    if before is not None and known_before:
+        told = before.told[read.flow.id]
+        late = [
+            each
+            for each in earlier
+            if each.is_about_a_run
+            and each.key not in told
+            and each.known_at
+            and before.since <= each.known_at < before.until
+        ]
+        # What is usual may change as old runs leave the listing, and with it the moment of a finding.
+        new = [*map(listed_late, late), *(each for each in new if each.key not in told)]
+        earlier = [each for each in earlier if each not in late]
+    standing = standing_of(timeline, earlier) if timeline else earlier
+    if known_before:
+        standing = [replace(each, outcome=policy.on_standing) for each in standing]
+    ended = [
+        run
+        for run in (timeline.runs if timeline else ())
+        if run.finished and run.ended_at and window.since <= run.ended_at < window.until
     ]
+    verdicts = [
+        judge_runs([run], policy.runs, history_of(run, timeline, policy)) for run in ended if timeline
+    ]
+    verdicts.sort(key=lambda verdict: str(verdict.completed_at))
+    ticks = [
+        served
+        for served in (timeline.attribution.served if timeline else ())
+        if window.since <= served.tick.at < window.until
+    ]
+    outcomes = [*(verdict.outcome for verdict in verdicts), *(each.outcome for each in (*new, *standing))]
     return AuditedExport(
-        dataflow=flow,
-        outcome=_worst_choice(choices),
-        ticks=tuple(ticks),
+        dataflow=read.flow,
+        outcome=worst_choice(outcomes),
+        findings=tuple(new),
+        standing=tuple(standing),
         verdicts=tuple(verdicts),
-        warnings=tuple(warnings),
+        ticks=tuple(ticks),
     )
 
 
-def _is_over(tick: Tick) -> bool:
-    return bool(tick.runs) and all(run.finished for run in tick.runs)
-
-
-def _verdict(
-    tick: Tick, runs: Sequence[DataflowRun], flow: Dataflow, window: _Window, policy: RunPolicy
-) -> Verdict:
-    first = tick.runs[0].started_at or tick.at
-    earlier = sorted(
-        (run for run in runs if run.started_at and run.started_at < first and run.finished),
-        key=lambda run: str(run.started_at),
-        reverse=True,
+def _handover(
+    read: Sequence[Read],
+    audited: Sequence[AuditedExport],
+    begins: Mapping[str, datetime],
+    since: datetime,
+    until: datetime,
+    before: Handover | None,
+    datasets: Mapping[str, tuple[str, ...]],
+) -> Handover:
+    first = max(before.since if before else since, until - KEPT_FOR)
+    told: dict[str, dict[str, datetime]] = {}
+    for export in audited:
+        flow_id = export.dataflow.id
+        kept = dict(before.told[flow_id]) if before and before.knows(flow_id) else {}
+        kept |= {each.key: each.known_at for each in export.findings if each.known_at}
+        kept |= {each.key: until for each in export.standing}  # for as long as it stands
+        told[flow_id] = {key: at for key, at in kept.items() if at >= first}
+    timelines = {one.flow.id: one.timeline for one in read if one.timeline}
+    under_way = {
+        flow_id: [
+            run.started_at
+            for run in timeline.runs
+            if run.started_at and run.started_at < until and (run.ended_at is None or run.ended_at >= until)
+        ]
+        for flow_id, timeline in timelines.items()
+    }
+    still = {
+        flow_id: at
+        for flow_id, at in (before.open_since if before else {}).items()
+        if flow_id not in timelines
+    }
+    named = {source_id for one in read for source_id in one.flow.source_connection_ids}
+    return Handover(
+        since=first,
+        until=until,
+        told=told,
+        unread_since={one.flow.id: begins[one.flow.id] for one in read if one.timeline is None},
+        open_since=still | {flow_id: min(starts) for flow_id, starts in under_way.items() if starts},
+        datasets={source_id: ids for source_id, ids in datasets.items() if source_id in named},
+        runs_per_tick={
+            flow_id: (timeline.learnt, len(timeline.datasets or ()))
+            for flow_id, timeline in timelines.items()
+            if timeline.learnt
+        },
     )
-    created = flow.raw.get("createdAt")
-    whole = isinstance(created, int | float) and created / 1000 >= window.read_from.timestamp()
-    history = History(runs=tuple(earlier), complete=whole) if policy.needs_history else None
-    return judge_runs(tick.runs, policy, history)
-
-
-def _warnings(flow: Dataflow, now: datetime, policy: AuditPolicy) -> Mapping[str, Choice]:
-    found: dict[str, Choice] = {}
-    if flow.state != "enabled":
-        found[f"it is {flow.state} and exports nothing until it is enabled"] = policy.on_disabled
-    expiry = expiry_of(flow.schedule, now=now, within=timedelta(days=policy.ends_soon_days))
-    if expiry:
-        found[f"its schedule {expiry.words}"] = policy.on_ends_soon
-    return found
-
-
-_RANK: Mapping[Choice, int] = {"fail": 3, "warn": 2, "ok": 1, "skip": 0}
-
-
-def _worst_choice(choices: Sequence[Choice]) -> Choice:
-    return max(choices, key=_RANK.__getitem__, default="ok")
-
-
-TABLE = ("outcome", "export", "destination", "every", "ticks", "records", "what was found")
-
-
-def rows_of(audit: Audit) -> list[tuple[str, ...]]:
-    """The audit as rows under ``TABLE``: for each export all that is not well, or its last verdict."""
-    return [
-        (
-            export.outcome,
-            export.dataflow.name,
-            export.dataflow.destination or "?",
-            str(schedule_words(export.dataflow.schedule)["every"]),
-            str(len(export.ticks)),
-            _records(export.verdicts),
-            "; ".join(found_in(export)),
-        )
-        for export in audit.exports
-    ]
-
-
-def _records(verdicts: Sequence[Verdict]) -> str:
-    counts = [verdict.records_out for verdict in verdicts]
-    return "-" if not counts else "?" if None in counts else f"{sum(filter(None, counts)):,}"
-
-
-def found_in(export: AuditedExport) -> list[str]:
-    """All that is not well with an export; of one that is well, the last that is known."""
-    told = [verdict.reason for verdict in export.verdicts if verdict.status != "success"]
-    told += [tick.told for tick in gaps_of(export.ticks)]
-    told += export.warnings
-    if told:
-        return told
-    if export.verdicts:
-        return [export.verdicts[-1].reason]
-    return [export.ticks[-1].told if export.ticks else "no tick in this window"]

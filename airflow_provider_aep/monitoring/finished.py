@@ -24,7 +24,7 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
-from airflow_provider_aep.flowservice.runs import LEAST_MILLISECONDS, DataflowRun, list_runs, list_runs_of
+from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs, list_runs_of
 
 # How much later than it was created a run may come to light. Adobe itself calls 150 minutes late.
 LOOK_BACK = timedelta(hours=3)
@@ -176,13 +176,7 @@ def move_on(
 
 def created_at(run: DataflowRun) -> datetime:
     """When a run was created, which is what listings are sorted by; long ago where it does not say."""
-    created = run.raw.get("createdAt")
-    if isinstance(created, int | float) and not isinstance(created, bool) and created > 0:
-        try:
-            return _moment(created if created < LEAST_MILLISECONDS else created / 1000)
-        except (ValueError, OverflowError, OSError):
-            pass
-    return run.started_at or datetime.min.replace(tzinfo=UTC)
+    return run.created_at or run.started_at or datetime.min.replace(tzinfo=UTC)
 
 
 def _moment(seconds: float) -> datetime:

@@ -10,7 +10,8 @@ from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, list_entitie
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.flowservice.validation import check_id
-from airflow_provider_aep.monitoring.verdict import History, RunPolicy
+from airflow_provider_aep.monitoring.policy import RunPolicy
+from airflow_provider_aep.monitoring.usual import History
 
 
 def read_history(dataflow_id: str, *, before: datetime, policy: RunPolicy) -> Exchange[History]:

@@ -8,128 +8,171 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.expiry import expiry_of
 from airflow_provider_aep.flowservice.runs import DataflowRun
-from airflow_provider_aep.flowservice.schedule import step_of
-from airflow_provider_aep.monitoring.gaps import SKEW, Tick, judge_ticks
-from airflow_provider_aep.monitoring.verdict import RunPolicy, Verdict, judge_runs
-from airflow_provider_aep.monitoring.watch import Wait, look_for_many
+from airflow_provider_aep.monitoring.findings import Finding, findings_of, of_dataflow, unread
+from airflow_provider_aep.monitoring.policy import FURTHEST_BACK, AuditPolicy, worst_choice
+from airflow_provider_aep.monitoring.reading import Datasets, datasets_of, known_since, read_datasets
+from airflow_provider_aep.monitoring.states import SEVERITY, UNDECIDED, State, choice_of, states_of
+from airflow_provider_aep.monitoring.stuck import stuck_reach
+from airflow_provider_aep.monitoring.ticks import SKEW, reach_of
+from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
+from airflow_provider_aep.monitoring.waits import Wait
+from airflow_provider_aep.monitoring.watch import look_for_many
 
 TICKS = 30
-# Of a dataflow whose schedule has no steps, or very long ones.
-FURTHEST_BACK = timedelta(days=45)
 # Runs turn up in the listing a little late, and clocks differ.
 OVERLAP = timedelta(minutes=30)
-
-# What became of a tick, from the status of the verdict on its runs.
-KINDS: Mapping[str, str] = {
-    "success": "good",
-    "zero_records": "empty",
-    "partial": "partial",
-    "low_records": "low",
-    "slow": "slow",
-    "failed": "failed",
-    "unknown": "failed",
-}
-_AS_USUAL = RunPolicy()
+_AS_USUAL = AuditPolicy()
+_OF_THE_DATAFLOW = frozenset({"disabled", "ended", "ends_soon", "unread"})
+# Outcomes, the worst first.
+_OUTCOMES = ("fail", "warn", "skip", "none", "ok")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One tick of a schedule; of a dataflow without steps, one run.
-
-    :param kind: ``good``, ``empty``, ``partial``, ``low``, ``slow``, ``failed``, ``late``, ``missing``,
-        ``doubled``, ``running`` or ``waiting`` (no run yet, and not late).
-    """
-
-    at: datetime
-    kind: str
-    records: int | None
-    tick: Tick
-    verdict: Verdict | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Overviewed:
     """One export.
 
-    :param runs: newest first, without the documents that they came in.
-    :param cells: its last ticks, oldest first.
-    :param warnings: what is or will be wrong with the dataflow itself.
+    :param timeline: without the documents that its runs came in.
     :param read_at: up to when its runs are known; ``None`` where they were never read.
+    :param unread: why its runs could not be read just now; empty where they could.
     """
 
-    flow: Dataflow
-    runs: tuple[DataflowRun, ...]
-    cells: tuple[Cell, ...]
-    warnings: tuple[str, ...]
+    timeline: Timeline
     read_at: datetime | None
+    unread: str = ""
 
     @property
-    def last(self) -> Cell | None:
-        """The last tick whose runs have finished."""
-        return next((cell for cell in reversed(self.cells) if cell.verdict), None)
+    def flow(self) -> Dataflow:
+        return self.timeline.flow
 
     @property
-    def decided(self) -> Cell | None:
+    def runs(self) -> Sequence[DataflowRun]:
+        """Newest first."""
+        return self.timeline.runs[::-1]
+
+    @cached_property
+    def states(self) -> Sequence[State]:
+        """Its last ticks, oldest first."""
+        # Of runs that were never read nobody knows whether they are missing.
+        since = self.timeline.now - _shown(self.flow)
+        return states_of(self.timeline, _AS_USUAL.runs, since)[-TICKS:] if self.read_at else []
+
+    @cached_property
+    def findings(self) -> Sequence[Finding]:
+        """What a check with the usual policy would find, from the first tick that is shown on."""
+        found = [unread(self.unread, _AS_USUAL)] if self.unread else []
+        if self.read_at is None:
+            return [*of_dataflow(self.timeline, _AS_USUAL), *found]
+        since = self.timeline.now - _shown(self.flow)
+        return [*findings_of(self.timeline, _AS_USUAL, since), *found]
+
+    @cached_property
+    def warnings(self) -> list[Finding]:
+        """What is or will be wrong with the dataflow itself, and what belongs to no moment."""
+        return [
+            finding
+            for finding in self.findings
+            if finding.kind in _OF_THE_DATAFLOW or finding.known_at is None
+        ]
+
+    @cached_property
+    def decided(self) -> State | None:
         """The last tick of which it is known what became of it."""
-        over = (cell for cell in reversed(self.cells) if cell.kind not in ("running", "waiting"))
-        return next(over, None)
+        return next((state for state in reversed(self.states) if state.kind not in UNDECIDED), None)
+
+    @property
+    def bad(self) -> int:
+        """How many of the ticks that are shown have come to no good."""
+        return sum(state.kind != "good" and state.kind not in UNDECIDED for state in self.states)
+
+    @property
+    def last_good_at(self) -> datetime | None:
+        """When a run last delivered records."""
+        ends = [run.ended_at for run in self.timeline.runs if run.delivered and run.records_out != 0]
+        return max((end for end in ends if end), default=None)
+
+    @property
+    def severity(self) -> int:
+        """Where it stands in a list that begins with the worst."""
+        kind = SEVERITY.index(self.decided.kind if self.decided else "waiting")
+        worst = _OUTCOMES.index(self.outcome) * len(SEVERITY) + kind
+        # A bad tick among good ones lifts an export above its like.
+        return 2 * worst - (self.bad > 0)
 
     @property
     def outcome(self) -> str:
-        """``fail``, ``warn`` or ``ok``, or ``none`` where nothing is known yet."""
-        decided = self.decided
-        if decided is None:
-            return "warn" if self.warnings else "none"
-        if decided.kind in ("missing", "failed"):
-            return "fail"
-        bad = decided.kind != "good" or self.warnings
-        return "warn" if bad else "ok"
+        """``fail``, ``warn``, ``skip`` or ``ok``, or ``none`` where nothing is known yet."""
+        choices = [finding.outcome for finding in self.warnings]
+        if self.decided:
+            choices.append(choice_of(self.decided, _AS_USUAL))
+        return worst_choice(choices) if choices else "none"
 
 
 def read_overview(
-    *, now: datetime, known: Mapping[str, Overviewed] | None = None
-) -> Exchange[list[Overviewed]]:
-    """The export dataflows of the sandbox, by name, with their last ticks.
+    *, now: datetime, known: Mapping[str, Overviewed] | None = None, datasets: Datasets | None = None
+) -> Exchange[tuple[list[Overviewed], Datasets]]:
+    """The export dataflows of the sandbox, by name, with their last ticks; and the datasets that they export.
 
     :param known: what was seen before, by dataflow id.
+    :param datasets: of source connections, as far as they are known.
     :raises AepError: the dataflows cannot be listed. Runs that cannot be read are a warning of the export.
     """
     known = known or {}
     flows = yield from list_dataflows()
+    datasets = yield from read_datasets(flows, datasets or {})
     # Together those that are read back equally far: a request reads as far as the one that needs most.
     flows.sort(key=lambda flow: (_unread_from(flow, known.get(flow.id), now), flow.id))
     waits = [
-        Wait(dataflow_id=flow.id, started_after=_unread_from(flow, known.get(flow.id), now), whole=True)
+        Wait(
+            dataflow_id=flow.id,
+            started_after=_unread_from(flow, known.get(flow.id), now),
+            whole=True,
+            step=flow.step,
+        )
         for flow in flows
     ]
     look = yield from look_for_many(waits, now=now)
     found = []
     for flow, seen in zip(flows, look.seen, strict=True):
         before = known.get(flow.id)
-        runs = before.runs if before else ()
+        runs = before.timeline.runs if before else ()
         read_at = before.read_at if before else None
         unread = str(seen) if isinstance(seen, AepError) else "" if seen.answered else seen.told
+        first = now - _kept(flow)
         if not isinstance(seen, AepError) and seen.answered:
-            runs, read_at = _merged(runs, seen.runs, since=_reach(flow, now)), now
-        found.append(_overviewed(flow, runs, now=now, read_at=read_at, unread=unread))
-    return sorted(found, key=lambda one: (one.flow.name.casefold(), one.flow.id))
+            runs, read_at = _merged(runs, seen.runs, since=first), now
+        timeline = timeline_of(
+            flow,
+            runs,
+            now=now,
+            known_from=known_since(flow, runs, first, now),
+            datasets=datasets_of(flow, datasets),
+        )
+        found.append(Overviewed(timeline=timeline, read_at=read_at, unread=unread))
+    return sorted(found, key=lambda one: (one.flow.name.casefold(), one.flow.id)), datasets
 
 
-def _reach(flow: Dataflow, now: datetime) -> datetime:
-    """Since when the ticks of an export are shown."""
-    step = timedelta(seconds=step_of(flow.schedule) or 0)
-    return now - (min(step * TICKS, FURTHEST_BACK) if step else FURTHEST_BACK)
+def _shown(flow: Dataflow) -> timedelta:
+    """How far back the ticks of an export are shown."""
+    return min(flow.step * TICKS, FURTHEST_BACK) if flow.step else FURTHEST_BACK
+
+
+def _kept(flow: Dataflow) -> timedelta:
+    """How far back its runs are kept, to know what became of the first tick that is shown.
+
+    Whether its run took too long, only the runs before it can tell.
+    """
+    return _shown(flow) + max(reach_of(flow), stuck_reach(flow.step) + SKEW)
 
 
 def _unread_from(flow: Dataflow, before: Overviewed | None, now: datetime) -> datetime:
-    reach = _reach(flow, now) - SKEW
+    reach = now - _kept(flow)
     if before is None or before.read_at is None:
         return reach
     under_way = [run.started_at for run in before.runs if not run.finished and run.started_at]
@@ -140,52 +183,7 @@ def _merged(
     earlier: Sequence[DataflowRun], seen: Sequence[DataflowRun], *, since: datetime
 ) -> tuple[DataflowRun, ...]:
     runs = {run.id: run for run in earlier} | {run.id: replace(run, raw={}) for run in seen}
-    shown = [run for run in runs.values() if run.started_at is None or run.started_at >= since - SKEW]
-    return tuple(sorted(shown, key=lambda run: (str(run.started_at), run.id), reverse=True))
-
-
-def _overviewed(
-    flow: Dataflow, runs: tuple[DataflowRun, ...], *, now: datetime, read_at: datetime | None, unread: str
-) -> Overviewed:
-    warnings = [f"its runs could not be read: {unread}"] if unread else []
-    if flow.state != "enabled":
-        warnings.append(f"it is {flow.state} and exports nothing until it is enabled")
-    if expiry := expiry_of(flow.schedule, now=now):
-        warnings.append(f"its schedule {expiry.words}")
-    # Of runs that were never read nobody knows whether they are missing.
-    cells = _cells(flow, runs, now) if read_at else ()
-    return Overviewed(flow=flow, runs=runs, cells=cells, warnings=tuple(warnings), read_at=read_at)
-
-
-def _cells(flow: Dataflow, runs: Sequence[DataflowRun], now: datetime) -> tuple[Cell, ...]:
-    owed = flow.ticks(_reach(flow, now), now) if step_of(flow.schedule) else []
-    if owed:
-        ticks = judge_ticks(owed, runs, until=now, now=now)
-    else:
-        ticks = [
-            Tick(at=run.started_at or now, kind="met" if run.finished else "running", told="", runs=(run,))
-            for run in reversed(runs)
-        ]
-    if flow.state != "enabled":
-        # Nobody knows since when: what is missing may not have been owed.
-        ticks = [tick for tick in ticks if tick.kind not in ("missing", "pending")]
-    return tuple(map(_cell, ticks[-TICKS:]))
-
-
-def _cell(tick: Tick) -> Cell:
-    over = bool(tick.runs) and all(run.finished for run in tick.runs)
-    verdict = judge_runs(tick.runs, _AS_USUAL) if over else None
-    kind: str = {"pending": "waiting", "met": "running"}.get(tick.kind, tick.kind)
-    if verdict and (tick.kind in ("met", "running") or verdict.status != "success"):
-        # What a late or doubled run brought matters more than when it came.
-        kind = KINDS.get(verdict.status, "failed")
-    return Cell(
-        at=tick.at,
-        kind=kind,
-        records=verdict.records_out if verdict else None,
-        tick=tick,
-        verdict=verdict,
-    )
+    return tuple(run for run in runs.values() if run.started_at is None or run.started_at >= since)
 
 
 def usual_range(values: Sequence[float]) -> dict[str, Any] | None:

@@ -1,90 +1,129 @@
-"""One look at the runs that somebody waits for; sensor and trigger both look through here.
+"""One poll for the runs that somebody waits for, and what to ask where they do not come to an end.
 
-A service that does not answer is no verdict on a run: such a look says so, and the wait goes on.
+A service that does not answer is no verdict on a run: such a poll says so, and the wait goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, MutableMapping
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
-from airflow_provider_aep.errors import AepError, AepRateLimitError, AepServerError, AepTransportError
+from airflow_provider_aep.errors import (
+    AepError,
+    AepNotFoundError,
+    AepRateLimitError,
+    AepServerError,
+    AepTransportError,
+    AepValidationError,
+    Problem,
+)
 from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
-from airflow_provider_aep.monitoring.verdict import all_finished
+from airflow_provider_aep.flowservice.runs import DataflowRun, get_run, list_runs
+from airflow_provider_aep.monitoring.stuck import LEAST, stuck_after, stuck_reach
+from airflow_provider_aep.monitoring.usual import Past
+from airflow_provider_aep.monitoring.waits import NO_RUN, Sighting, Wait, sighting_of, with_stuck
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """What one look saw.
-
-    :param finished: the wait is over; ``runs`` can be judged.
-    :param told: the same in one sentence, for logs and for the message of a timeout.
-    :param wait_seconds: at least so long the service asked to be left alone.
-    :param answered: the service said something; without an answer ``runs`` means nothing.
-    """
-
-    runs: tuple[DataflowRun, ...] = ()
-    finished: bool = False
-    told: str
-    wait_seconds: float = 0.0
-    answered: bool = True
+# A service that is out of order or busy, or was not reached: it is asked again.
+OUTAGES = (AepServerError, AepRateLimitError, AepTransportError)
 
 
 def look_for_runs(
-    dataflow_id: str,
+    wait: Wait,
     *,
     now: datetime,
-    started_after: datetime,
-    started_before: datetime | None = None,
-    expected: int,
     ask_why: bool = False,
+    stuck_at: MutableMapping[str, datetime] | None = None,
 ) -> Exchange[Sighting]:
-    """Look once for the runs of a dataflow that started in a window, or at or after a moment.
+    """Poll once for what somebody waits for.
 
-    :param now: to tell whether a schedule is over.
-    :param expected: how many there must be before the wait is over.
     :param ask_why: where there is no run yet, read the dataflow too: it may be gone or disabled.
+    :param stuck_at: what is known of runs that are long under way; what is found out is added. See
+        ``find_stuck``.
     :raises AepNotFoundError: with ``ask_why``, when the sandbox has no such dataflow.
     :raises AepAuthError: the credential is refused; waiting would not help.
+    :raises AepValidationError: a given run is one of another dataflow.
     """
+    known = {} if stuck_at is None else stuck_at
     try:
-        runs = yield from list_runs(dataflow_id, started_after=started_after, started_before=started_before)
-        if not runs and ask_why:
-            flow = yield from get_dataflow(dataflow_id)
-            return Sighting(told=why_no_run(flow, now))
-    except (AepServerError, AepRateLimitError, AepTransportError) as error:
+        if wait.run_ids:
+            runs = yield from read_given(wait, wait.run_ids)
+        else:
+            runs = yield from list_runs(wait.dataflow_id, started_after=wait.started_after)
+        seen = sighting_of(wait, runs, now)
+        if not seen.runs and ask_why:
+            flow = yield from get_dataflow(wait.dataflow_id)
+            return replace(seen, told=why_no_run(flow, now, seen.told))
+    except OUTAGES as error:
         return no_answer(error)
-    return sighting_of(runs, expected)
+    for run in in_doubt(wait, seen, now, known):
+        # Trouble here takes nothing from what was seen: the next poll asks again.
+        with suppress(AepError):
+            yield from find_stuck(wait, run, known)
+    return with_stuck(wait, seen, now, known)
 
 
-def sighting_of(runs: Sequence[DataflowRun], expected: int) -> Sighting:
-    """What runs that were found mean to somebody who waits for so many."""
-    return Sighting(
-        runs=tuple(runs), finished=all_finished(runs, expected=expected), told=_told(runs, expected)
-    )
+def read_given(wait: Wait, run_ids: Iterable[str]) -> Exchange[list[DataflowRun]]:
+    """Those of the given runs that are there: a run that was just begun may be listed a little later.
+
+    :raises AepValidationError: a run is one of another dataflow.
+    """
+    found = []
+    for run_id in run_ids:
+        try:
+            run = yield from get_run(run_id)
+        except AepNotFoundError:
+            continue
+        if run.dataflow_id != wait.dataflow_id:
+            rule = f"names run {run_id}, which is one of dataflow {run.dataflow_id}"
+            raise AepValidationError("the sensor", [Problem("run_ids", rule)])
+        found.append(run)
+    return found
+
+
+def in_doubt(wait: Wait, seen: Sighting, now: datetime, known: Container[str]) -> list[DataflowRun]:
+    """The runs of a wait of which only the past of their dataflow tells whether they are stuck.
+
+    :param known: the ids of those of which that is known.
+    """
+    if wait.whole or wait.longest is not None:
+        return []
+    return [
+        run
+        for run in seen.runs
+        if not run.finished and run.started_at and now - run.started_at >= LEAST and run.id not in known
+    ]
+
+
+def find_stuck(wait: Wait, run: DataflowRun, known: MutableMapping[str, datetime]) -> Exchange[None]:
+    """Find out when a run that is long under way becomes stuck.
+
+    That depends on what ran before it, and never changes: it is asked once for each run.
+
+    :param known: by the id of the run; what is found is added.
+    """
+    if run.started_at is None:
+        return
+    flow = wait.tick.flow if wait.tick else (yield from get_dataflow(wait.dataflow_id))
+    first = run.started_at - stuck_reach(flow.step)
+    runs = yield from list_runs(flow.id, started_after=first)
+    past = Past(runs, known_from=first, created_at=flow.created_at)
+    known[run.id] = run.started_at + stuck_after(run, past, step=flow.step, longest=None)
 
 
 def no_answer(error: AepError) -> Sighting:
-    """A look that found no service, or none that would talk."""
+    """A poll that found no service, or none that would talk."""
     asked = getattr(error, "retry_after", None) or 0.0
     return Sighting(told=f"the service gave no answer: {error}", wait_seconds=asked, answered=False)
 
 
-def _told(runs: Sequence[DataflowRun], expected: int) -> str:
-    if not runs:
-        return "no run has started yet"
-    seen = ", ".join(f"{run.id} {run.status_word}" for run in runs)
-    return f"{len(runs)} of {expected} expected: {seen}" if expected > 1 else f"run {seen}"
-
-
-def why_no_run(flow: Dataflow, now: datetime) -> str:
+def why_no_run(flow: Dataflow, now: datetime, told: str = NO_RUN) -> str:
     """What a dataflow itself tells of a run that has not started."""
     if flow.state == "disabled":
-        return f"no run has started yet: dataflow {flow.name!r} is disabled"
+        return f"{told}: dataflow {flow.name!r} is disabled"
     end = flow.schedule.get("endTime")
     if isinstance(end, int | float) and end < now.timestamp():
-        return f"no run has started yet: the schedule of dataflow {flow.name!r} has ended"
-    return "no run has started yet"
+        return f"{told}: the schedule of dataflow {flow.name!r} has ended"
+    return told

@@ -23,14 +23,15 @@ from typing import Any
 
 from airflow_provider_aep.errors import AepError, error_to_json
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.monitoring.poll import Sighting
-from airflow_provider_aep.monitoring.watch import Look, Wait, look_for_many
+from airflow_provider_aep.monitoring.waits import Sighting, Wait
+from airflow_provider_aep.monitoring.watch import Look, look_for_many
 
 # Whoever is due within this share of its interval is looked after along with those who are due now.
 EARLY = 0.5
 LOOKS_UNTIL_WHY = 10
 # The look at a deadline itself may take this long; Airflow's own timeout of the task comes later.
 LAST_LOOK_SECONDS = 30.0
+MOST_STUCK = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class SharedPoll:
         self._changed = asyncio.Event()
         self._next = float("inf")
         self._alone = False
+        # When runs that are long under way become stuck, by their id.
+        self._stuck_at: dict[str, datetime] = {}
         self._trouble = ""
         self._task: asyncio.Task[None] | None = None
 
@@ -83,7 +86,11 @@ class SharedPoll:
         first_pause: float = 0.0,
         tell: Callable[[str], object] = lambda told: None,
     ) -> dict[str, Any]:
-        """How a wait ended: ``finished`` with the ``runs``, ``timeout``, or ``error``; as plain JSON.
+        """How a wait ended, as plain JSON: its ``status`` is ``finished``, ``timeout`` or ``error``.
+
+        ``finished`` brings the ``runs``, and where it is so what of them is ``incomplete`` or ``stuck``;
+        ``timeout`` brings what was ``last_seen``; with ``in_vain`` it came early, as nothing could end the
+        wait any more; ``error`` brings the ``error``.
 
         Somebody must ``run`` the poll.
 
@@ -169,7 +176,10 @@ class SharedPoll:
             now=datetime.fromtimestamp(now, tz=UTC),
             ask_why=ask_why,
             alone=self._alone,
+            stuck_at=self._stuck_at,
         )
+        if len(self._stuck_at) > MOST_STUCK:
+            self._stuck_at.clear()  # runs that ended long ago: what still matters is asked again
         patience = max(min(waiter.deadline for waiter in due) - now, LAST_LOOK_SECONDS)
         try:
             look = await asyncio.wait_for(self._converse(exchange), patience)
@@ -190,7 +200,13 @@ class SharedPoll:
         if isinstance(seen, AepError):
             waiter.end({"status": "error", "error": error_to_json(seen)})
         elif seen.finished:
-            waiter.end({"status": "finished", "runs": [dict(run.raw) for run in seen.runs]})
+            runs = [dict(run.raw) for run in seen.runs]
+            also = {"incomplete": seen.incomplete, "stuck": seen.stuck}
+            waiter.end(
+                {"status": "finished", "runs": runs, **{name: told for name, told in also.items() if told}}
+            )
+        elif seen.in_vain:
+            waiter.end({"status": "timeout", "last_seen": seen.told, "in_vain": True})
         else:
             if seen.told != waiter.told:
                 waiter.told = seen.told

@@ -32,12 +32,22 @@ MESSAGES: Mapping[str, str] = {
     "zero_records": "AEP export {{ verdict.dataflow_name }} is empty: {{ verdict.reason }}",
     "low_records": "AEP export {{ verdict.dataflow_name }} is small: {{ verdict.reason }}",
     "missing_files": "AEP export {{ verdict.dataflow_name }} lacks files: {{ verdict.reason }}",
+    "unchecked_files": "AEP export {{ verdict.dataflow_name }} was not counted: {{ verdict.reason }}",
+    "unknown_records": "AEP export {{ verdict.dataflow_name }} is of unknown size: {{ verdict.reason }}",
+    "incomplete": "AEP export {{ verdict.dataflow_name }} lacks a dataset: {{ verdict.reason }}",
+    "stuck": "AEP export {{ verdict.dataflow_name }} is stuck: {{ verdict.reason }}",
     "slow": "AEP export {{ verdict.dataflow_name }} is slow: {{ verdict.reason }}",
     "success": "AEP export {{ verdict.dataflow_name }} is fine: {{ verdict.reason }}",
     "late": "AEP export {{ verdict.dataflow_name }} is late: {{ verdict.reason }}",
     "gaps": "AEP export {{ verdict.dataflow_name }} missed runs: {{ verdict.reason }}",
     "warning": "AEP export {{ verdict.dataflow_name }}: {{ verdict.reason }}",
+    "nothing": "AEP exports were not checked: {{ verdict.reason }}",
     "error": "AEP export could not be watched: {{ exception }}",
+}
+# Findings of a check that are told together, by kind; all others are told under their own.
+_TOGETHER: Mapping[str, str] = {
+    **dict.fromkeys(("missing", "late", "doubled"), "gaps"),
+    **dict.fromkeys(("disabled", "ended", "ends_soon", "unread"), "warning"),
 }
 USUAL = tuple(status for status in MESSAGES if status != "success")
 
@@ -50,10 +60,11 @@ class AepRunNotifier(BaseNotifier):
     a DAG it tells of all tasks of the DAG run, in one message for each sandbox. As the callback of a deadline
     alert (Airflow 3) it tells which are not done. What is not in ``on`` stays silent.
 
-    :param on: the statuses to tell: ``failed``, ``unknown``, ``partial``, ``zero_records``, ``low_records``,
-        ``slow``; ``success``, which is also every verdict that the run policy finds ok; ``error`` for a task
-        that failed without a verdict (timeout, credential refused); ``late`` for a deadline; ``gaps`` and
-        ``warning`` of an audit.
+    :param on: the statuses to tell: those of a verdict, such as ``failed``, ``stuck`` or ``zero_records``;
+        ``success``, which is also every verdict that the run policy finds ok; ``error`` for a task that
+        failed without a verdict (timeout, credential refused); ``late`` for a deadline; of a check also
+        ``gaps`` (missing, late and doubled runs), ``warning`` (a dataflow that is disabled, ends, or cannot
+        be read) and ``nothing`` (it selected no dataflow).
     :param messages: status -> your own text, in place of the usual one. Jinja, with the task's context and
         ``verdict``, a dict as the sensor returns it.
     :param channels: where it goes: ``"log"``, the default, or dicts with ``type`` (``email``, ``slack``,
@@ -203,21 +214,26 @@ class AepRunNotifier(BaseNotifier):
     def _of_check(
         self, context: Any, check: Mapping[str, Any], where: str | None, task: str | None
     ) -> Iterator[Alert]:
-        """What an audit found, export by export."""
+        """What a check found, export by export: what the policy minds of it, each kind in one alert."""
+        if check.get("quiet"):
+            return
+        if not check.get("exports") and check.get("outcome") in _MINDED and "nothing" in self.on:
+            found = {
+                "sandbox": check.get("sandbox"),
+                "reason": check.get("told"),
+                "outcome": check["outcome"],
+            }
+            yield self._alert(context, "nothing", found, None, where, task)
         for export in check.get("exports") or ():
             known = {
                 "sandbox": check.get("sandbox"),
                 "dataflow_id": export.get("dataflow_id"),
                 "dataflow_name": export.get("dataflow_name") or export.get("dataflow_id"),
             }
-            link = export.get("dataflow_url")
-            findings = [(self._status(export["verdict"]), export["verdict"])] if export.get("verdict") else []
-            for status, notes in (("gaps", export.get("gaps")), ("warning", export.get("warnings"))):
-                if notes and export.get("outcome") != "ok":
-                    findings.append((status, {"outcome": "warn", "reason": "; ".join(map(_words, notes))}))
-            for status, found in findings:
+            for status, minded in _found_by_status(export):
                 if status in self.on:
-                    yield self._alert(context, status, {**found, **known}, link, where, task)
+                    link = export.get("dataflow_url")
+                    yield self._alert(context, status, {**minded, **known}, link, where, task)
 
     def _status(self, verdict: Mapping[str, Any]) -> str:
         """Under which status a verdict is told: what the policy finds ok is no bad news."""
@@ -274,8 +290,24 @@ def _own_xcom(ti: Any, key: str) -> Any:
     return ti.xcom_pull(key=key, task_ids=ti.task_id, map_indexes=ti.map_index)
 
 
-def _words(note: Any) -> str:
-    return str(note.get("told") or note) if isinstance(note, Mapping) else str(note)
+_MINDED = ("fail", "warn")
+
+
+def _found_by_status(export: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What the policy minds of an export, by the status under which it is told, as a verdict says it."""
+    by_status: dict[str, list[Mapping[str, Any]]] = {}
+    for finding in (*(export.get("findings") or ()), *(export.get("standing") or ())):
+        if finding.get("outcome") in _MINDED:
+            kind = str(finding.get("kind"))
+            by_status.setdefault(_TOGETHER.get(kind, kind), []).append(finding)
+    verdicts = {tuple(each.get("run_ids") or ()): each for each in export.get("verdicts") or ()}
+    for status, findings in by_status.items():
+        outcomes = [finding["outcome"] for finding in findings]
+        told = "; ".join(str(finding.get("told")) for finding in findings)
+        # The numbers are those of the last run.
+        numbers = verdicts.get(tuple(findings[-1].get("run_ids") or ()), {})
+        outcome = "fail" if "fail" in outcomes else "warn"
+        yield status if status in MESSAGES else "unknown", {**numbers, "outcome": outcome, "reason": told}
 
 
 def _text_of(message: Message) -> str:

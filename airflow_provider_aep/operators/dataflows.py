@@ -93,8 +93,9 @@ class AepListDataflowsOperator(AepOperator):
     :param due_from: start of the window: ISO 8601, ``datetime`` or epoch seconds. Templated.
     :param due_until: end of the window, itself not in it. Templated.
     :return: a list of dicts with ``id``, ``name``, ``state``, ``destination`` and ``schedule``; with a
-        window also ``due_at`` and ``due_before`` (ISO 8601: the first tick in the window, and the first
-        one after it, or ``None``), and ``runs_due`` (how many ticks the window has).
+        window also ``ticks`` (ISO 8601: those in the window, for the sensor's ``tick``), ``due_at`` and
+        ``due_before`` (the first of them, and the first one after the window, or ``None``), and
+        ``runs_due`` (how many ticks the window has).
     """
 
     template_fields: Sequence[str] = (
@@ -141,6 +142,7 @@ class AepListDataflowsOperator(AepOperator):
                     "due_at": ticks[0].isoformat(),
                     "due_before": following[0].isoformat() if following else None,
                     "runs_due": len(ticks),
+                    "ticks": [tick.isoformat() for tick in ticks],
                 }
             )
         self.log.info("%d of %d export dataflows were due from %s to %s", len(due), len(found), start, end)

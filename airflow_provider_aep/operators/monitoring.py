@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,39 +13,62 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.monitoring.audit import Audit, AuditPolicy, Selection
+    from airflow_provider_aep.monitoring.audit import Audit
+    from airflow_provider_aep.monitoring.handover import Handover
+    from airflow_provider_aep.monitoring.policy import AuditPolicy
+    from airflow_provider_aep.monitoring.selection import Selection
 
 # What was found is kept under this key, also when the task fails: the notifier reads it from there.
 CHECK_KEY = "aep_check"
-# Of a DAG run that has no data interval.
+# What a check hands over to the next; see ``monitoring.handover``. XComs of earlier DAG runs are found by
+# their logical dates. That of a DAG run by hand lies between those of the timetable, and not where its
+# window ends: so the timetable's own have a key to themselves. So have DAG runs without a logical date, as
+# databases disagree on where these stand among the dated ones.
+HANDOVER_KEY = "aep_check_handover"
+BY_HAND_HANDOVER_KEY = "aep_check_handover_by_hand"
+UNDATED_HANDOVER_KEY = "aep_check_handover_undated"
+# Of a first check whose DAG run has no data interval.
 USUAL_WINDOW = timedelta(days=1)
+# However long ago the last check was.
+LONGEST_WINDOW = timedelta(days=7)
 NAMED = 10
 
 
 class AepCheckExportsOperator(AepOperator):
-    """Check the export dataflows of a sandbox over the DAG's data interval: verdicts, gaps, ends to come.
+    """Check the export dataflows of a sandbox: what became known to be wrong since the last check.
 
-    Each tick in the window is held against the runs there are: missing, late (over 150 minutes) or doubled.
-    The runs of each tick are judged as a sensor would. A tick that is younger than 150 minutes and has no run
-    yet is pending, and no finding: leave the window that much time, or the next check will tell.
+    Each check begins where the last one that judged has ended, and ends ``lag`` before its own moment, as the
+    service shows the end of a run a while after it happened. A finding belongs to the check in whose window
+    it became known: a run ended, a deadline passed, a run became stuck. So each is told once. What was told
+    before and is still so is listed as standing. Set ``max_active_runs=1`` on the DAG, so that checks
+    follow each other. A DAG run that is triggered goes on from the last check of any kind; those that the
+    timetable makes go on from each other, and tell what it told once more.
 
-    :param since: start of the window: ISO 8601, ``datetime`` or epoch seconds; by default the start of the
-        data interval, or a day before its end. Templated.
-    :param until: its end; by default that of the data interval, or now. Templated.
+    :param since: start of the window: ISO 8601, ``datetime`` or epoch seconds. By default where the last
+        check ended, else the start of the data interval, else a day before its end. Given, everything since
+        then is told, up to ``until`` or now, whatever has been told before. Templated.
+    :param until: its end; by default ``lag`` before the end of the data interval, or before the moment at
+        which the DAG run was due or triggered. Templated.
+    :param lag: how long after it happened the service may show an end; seconds or a ``timedelta``.
     :param name_contains: only dataflows with this in their name, in whatever letter case. Templated.
     :param destinations: only to these destinations, such as ``["s3"]``. Templated.
     :param export_owner: only those that this owner declared. Templated.
     :param run_policy: arguments of the sensor's run policy, such as ``{"max_drop": 0.5}``; see ``RunPolicy``.
     :param on_missing: ``fail``, ``warn``, ``skip`` or ``ok`` for a tick without a run after 150 minutes.
     :param on_late: the same for a run that started later than that.
-    :param on_doubled: the same for a tick with more runs than it should have.
+    :param on_doubled: the same for a tick for which more runs delivered than it owes.
     :param on_disabled: the same for a dataflow that is switched off.
     :param on_ends_soon: the same for a schedule that has ended, or will within ``ends_soon_days``.
     :param on_unread: the same for a dataflow whose runs could not be read.
+    :param on_standing: the same for what was told before and is still so. By default it alerts nobody again.
+    :param on_nothing: the same where no dataflow is selected: a check of nothing would be green for ever.
     :param ends_soon_days: how many days before its end a schedule is worth a word.
-    :return: a dict with ``sandbox``, ``since``, ``until``, ``outcome``, ``totals`` and ``exports``, the worst
-        first; each with ``dataflow_id``, ``dataflow_name``, ``outcome``, ``verdict``, ``verdicts``, ``gaps``,
-        ``warnings`` and more. Kept under the XCom key ``aep_check`` as well.
+    :param alert_on_backfill: let the check of a backfill fail and alert as any other does. By default it only
+        tells what it found.
+    :return: a dict with ``sandbox``, ``since``, ``until``, ``outcome``, ``totals``, ``notes`` and
+        ``exports``, the worst first; each with ``dataflow_id``, ``dataflow_name``, ``outcome``,
+        ``findings``, ``standing``, ``verdict``, ``verdicts`` and more. Kept under the XCom key
+        ``aep_check`` as well.
     :raises AepValidationError: an argument makes no sense; nothing was asked.
     """
 
@@ -62,6 +86,7 @@ class AepCheckExportsOperator(AepOperator):
         *,
         since: Moment | Upstream = None,
         until: Moment | Upstream = None,
+        lag: float | timedelta = timedelta(minutes=15),
         name_contains: str | None = None,
         destinations: Collection[str] | Upstream = (),
         export_owner: str | None = None,
@@ -72,16 +97,21 @@ class AepCheckExportsOperator(AepOperator):
         on_disabled: str = "warn",
         on_ends_soon: str = "warn",
         on_unread: str = "fail",
+        on_standing: str = "ok",
+        on_nothing: str = "fail",
         ends_soon_days: int = 14,
+        alert_on_backfill: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.since = since
         self.until = until
+        self.lag = lag if isinstance(lag, timedelta) else timedelta(seconds=lag)
         self.name_contains = name_contains
         self.destinations = destinations
         self.export_owner = export_owner
         self.run_policy = run_policy
+        self.alert_on_backfill = alert_on_backfill
         self.policy = {
             "on_missing": on_missing,
             "on_late": on_late,
@@ -89,6 +119,8 @@ class AepCheckExportsOperator(AepOperator):
             "on_disabled": on_disabled,
             "on_ends_soon": on_ends_soon,
             "on_unread": on_unread,
+            "on_standing": on_standing,
+            "on_nothing": on_nothing,
             "ends_soon_days": ends_soon_days,
         }
 
@@ -97,32 +129,51 @@ class AepCheckExportsOperator(AepOperator):
         from airflow_provider_aep.monitoring.audit import audit_exports
 
         policy, selection = self._policies()
-        since, until = self._window(context)
+        window = self._window(context)
         audit = self.hook.run(
             audit_exports(
-                since=since, until=until, now=datetime.now(tz=UTC), policy=policy, selection=selection
+                since=window.since,
+                until=window.until,
+                now=datetime.now(tz=UTC),
+                policy=policy,
+                selection=selection,
+                before=window.before,
             )
         )
-        found = {"sandbox": self.hook.sandbox, **audit.to_json()}
+        quiet = window.is_backfill and not self.alert_on_backfill
+        found = {"sandbox": self.hook.sandbox, **audit.to_json(), "quiet": quiet, "notes": window.notes}
+        if not audit.exports:
+            found["told"] = audit.told_nothing()
         for export in found["exports"]:
             export["dataflow_url"] = self.hook.dataflow_url(export["dataflow_id"])
             for verdict in export["verdicts"]:
                 stats.judged({**verdict, "sandbox": found["sandbox"]})
-        # Before the task may fail: a notifier reads it from there.
+        # Before the task may fail: a notifier reads it from there, and the next check goes on from here.
         context["ti"].xcom_push(key=CHECK_KEY, value=found)
+        if window.hands_over:
+            context["ti"].xcom_push(key=window.hands_over, value=audit.handover.to_json())
+        for note in window.notes:
+            self.log.warning("%s", note)
         level = logging.INFO if audit.outcome in ("ok", "skip") else logging.WARNING
         self.log.log(
-            level, "%d exports from %s to %s\n%s", len(audit.exports), since, until, _table_of(audit)
+            level,
+            "%d exports, what became known from %s to %s\n%s",
+            len(audit.exports),
+            window.since,
+            window.until,
+            _table_of(audit),
         )
-        if audit.outcome == "fail":
+        if quiet:
+            self.log.info("A backfill: nobody is alerted")
+        elif audit.outcome == "fail":
             raise AirflowFailException(_summary(audit, "fail"))
-        if audit.outcome == "skip" and audit.exports:
+        elif audit.outcome == "skip":
             raise AirflowSkipException(_summary(audit, "skip"))
         return found
 
     def _policies(self) -> tuple[AuditPolicy, Selection]:
-        from airflow_provider_aep.monitoring.audit import AuditPolicy, Selection
-        from airflow_provider_aep.monitoring.verdict import run_policy
+        from airflow_provider_aep.monitoring.policy import AuditPolicy, run_policy
+        from airflow_provider_aep.monitoring.selection import Selection
 
         destinations: Any = self.destinations or ()
         return (
@@ -134,22 +185,88 @@ class AepCheckExportsOperator(AepOperator):
             ),
         )
 
-    def _window(self, context: Any) -> tuple[datetime, datetime]:
+    def _window(self, context: Any) -> _Window:
         from airflow_provider_aep.flowservice.schedule import parse_moment
 
-        # A run that was triggered by hand has no data interval on Airflow 3.
-        end = self.until or context.get("data_interval_end") or datetime.now(tz=UTC)
-        until = parse_moment("until", end)
-        start = self.since or context.get("data_interval_start")
-        since = parse_moment("since", start) if start else until - USUAL_WINDOW
+        now, run = datetime.now(tz=UTC), context["dag_run"]
+        kind = str(getattr(run, "run_type", "")).rpartition(".")[2].lower()
+        is_backfill, date = kind.startswith("backfill"), _logical_date(context)
+        by_hand = kind not in ("scheduled", "") and not is_backfill
+        # A run that was triggered by hand has no data interval on Airflow 3, or that of another.
+        due = (by_hand and date) or context.get("data_interval_end") or getattr(run, "run_after", None)
+        due = due or run.start_date or now
+        if self.since:
+            until = parse_moment("until", self.until) if self.until else now
+            return _Window(parse_moment("since", self.since), until, is_backfill=is_backfill)
+        if self.until:
+            until = parse_moment("until", self.until)
+        else:
+            until = min(parse_moment("until", due), now) - self.lag
+        start = context.get("data_interval_start")
+        since = parse_moment("since", start) - self.lag if start else until
         # Of a run by hand on Airflow 2, and of a cron schedule on Airflow 3, both ends are one moment.
-        return (until - USUAL_WINDOW if since == until and not self.since else since), until
+        since = since if since < until else until - USUAL_WINDOW
+        if is_backfill:
+            return _Window(since, until, is_backfill=True)
+        if date is None:
+            key = UNDATED_HANDOVER_KEY
+        else:
+            key = BY_HAND_HANDOVER_KEY if by_hand else HANDOVER_KEY
+        every = (HANDOVER_KEY, BY_HAND_HANDOVER_KEY, UNDATED_HANDOVER_KEY)
+        before = self._handed_over(context, (key,) if key == HANDOVER_KEY else every, until)
+        if before is None:
+            return _Window(since, until, hands_over=key)
+        notes = []
+        since = max(before.until, until - LONGEST_WINDOW)
+        if since > before.until:
+            notes.append(
+                f"The last check ended at {before.until:%Y-%m-%d %H:%M} UTC; this one looks back "
+                f"{LONGEST_WINDOW.days} days, to {since:%Y-%m-%d %H:%M}, and what became known in between is "
+                "not told. Clear an older check, or give since, to look further back."
+            )
+        return _Window(since, until, before=before, hands_over=key, notes=notes)
+
+    def _handed_over(self, context: Any, keys: Sequence[str], until: datetime) -> Handover | None:
+        """What the last check before this one handed over, whatever became of its DAG run."""
+        from airflow_provider_aep.monitoring.handover import Handover
+
+        ti = context["ti"]
+        found = [
+            Handover.from_json(
+                ti.xcom_pull(key=key, task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True)
+            )
+            for key in keys
+        ]
+        earlier = [each for each in found if each is not None and each.until < until]
+        return max(earlier, key=lambda each: each.until, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """From when to when a check looks.
+
+    :param before: what the last check handed over.
+    :param hands_over: the XCom key for the next check; empty where this one is not part of the sequence.
+    """
+
+    since: datetime
+    until: datetime
+    before: Handover | None = None
+    hands_over: str = ""
+    is_backfill: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def _logical_date(context: Any) -> datetime | None:
+    return context.get("logical_date") or getattr(context["dag_run"], "logical_date", None)
 
 
 def _summary(audit: Audit, outcome: str) -> str:
     """The exports of an outcome and what was found of them, as many as fit into a message."""
-    from airflow_provider_aep.monitoring.audit import found_in
+    from airflow_provider_aep.monitoring.audit_table import found_in
 
+    if not audit.exports:
+        return audit.told_nothing()
     bad = [export for export in audit.exports if export.outcome == outcome]
     told = [f"{export.dataflow.name!r}: {'; '.join(found_in(export))[:300]}" for export in bad[:NAMED]]
     more = f" And {len(bad) - NAMED} more." if len(bad) > NAMED else ""
@@ -157,7 +274,7 @@ def _summary(audit: Audit, outcome: str) -> str:
 
 
 def _table_of(audit: Audit) -> str:
-    from airflow_provider_aep.monitoring.audit import TABLE, rows_of
+    from airflow_provider_aep.monitoring.audit_table import TABLE, rows_of
     from airflow_provider_aep.monitoring.table import aligned
 
-    return "\n".join(aligned(TABLE, rows_of(audit)))
+    return "\n".join(aligned(TABLE, rows_of(audit))) if audit.exports else audit.told_nothing()

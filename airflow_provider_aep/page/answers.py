@@ -7,16 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.exports.marks import read_mark
+from airflow_provider_aep.flowservice.dataflows import Dataflow
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
 from airflow_provider_aep.flowservice.schedule import schedule_words
-from airflow_provider_aep.monitoring.gaps import GAPS, gaps_of
-from airflow_provider_aep.monitoring.overview import KINDS, Overviewed, usual_range
+from airflow_provider_aep.monitoring.findings import Finding
+from airflow_provider_aep.monitoring.overview import Overviewed, usual_range
+from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.run_codes import UNKNOWN, explain
-from airflow_provider_aep.monitoring.verdict import RunPolicy, Verdict, judge_runs
+from airflow_provider_aep.monitoring.states import KINDS, State, told_running
+from airflow_provider_aep.monitoring.verdict import judge_runs
 from airflow_provider_aep.page.reading import Facts, Snapshot
 
 MOST_RUNS = 100
+MOST_FINDINGS = 50
 LONGEST_TEXT = 2000
 # A schedule whose next tick is further away than this has ended, or hardly goes on.
 FURTHEST_AHEAD = timedelta(days=400)
@@ -30,9 +34,7 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
     destination = DESTINATIONS.get(flow.destination or "")
     ends_at = words["end"]
     left = (datetime.fromisoformat(ends_at) - now) / timedelta(days=1) if ends_at else None
-    coming = flow.ticks(now, now + FURTHEST_AHEAD)[:1] if flow.state == "enabled" else []
-    last = one.last
-    verdict = last.verdict if last else None
+    current = one.states[-1] if one.states else None
     return {
         "conn_id": conn_id,
         "sandbox": sandbox,
@@ -47,40 +49,69 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
         "destination_title": destination.title if destination else None,
         "state": flow.state,
         "every": words["every"],
-        "next_tick": iso(coming[0]) if coming else None,
+        "next_tick": iso(_next_tick(flow, now)),
         "ends_at": ends_at,
         "days_left": None if left is None else int(left // 1),
-        "warnings": [*_gap(one), *map(_short, one.warnings)],
+        "warnings": [_told(finding.told) for finding in one.warnings],
         "outcome": one.outcome,
-        "verdict": last
-        and verdict
-        and {
-            "status": verdict.status,
-            "outcome": verdict.outcome,
-            "reason": _reason(verdict),
-            "records": verdict.records_out,
-            "at": iso(last.at),
-        },
-        "ticks": [[iso(cell.at), cell.kind, cell.records] for cell in one.cells],
+        "severity": one.severity,
+        # What the last tick has come to, and the last of which that is known, where it is another one.
+        "current": _state(current) if current and current is not one.decided else None,
+        "decided": _state(one.decided) if one.decided else None,
+        "bad": one.bad,
+        "last_good_at": iso(one.last_good_at),
+        "ticks": [_tick(state) for state in one.states],
     }
 
 
-def _gap(one: Overviewed) -> list[str]:
-    """What is wrong with the last tick that no verdict on its runs tells."""
-    return [one.decided.tick.told] if one.decided and one.decided.kind in GAPS else []
+def _next_tick(flow: Dataflow, now: datetime) -> datetime | None:
+    if flow.state != "enabled":
+        return None
+    # Once a schedule has begun, the next tick is at most a step away.
+    for ahead in (flow.step, FURTHEST_AHEAD):
+        if coming := flow.ticks(now, now + ahead):
+            return coming[0]
+    return None
 
 
-def run_row(run: DataflowRun) -> dict[str, Any]:
+def _state(state: State) -> dict[str, Any]:
+    return {"at": iso(state.at), "kind": state.kind, "told": _told(state.told)}
+
+
+def _tick(state: State) -> list[Any]:
+    """Time, kind and records; and ``True`` for the first, full export, which is no measure of the others."""
+    told: list[Any] = [iso(state.at), state.kind, state.records]
+    return [*told, True] if state.is_first else told
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    """A finding in the words of a check."""
+    return {
+        "key": finding.key,
+        "kind": finding.kind,
+        "outcome": finding.outcome,
+        "told": _short(finding.told),
+        "known_at": iso(finding.known_at),
+        "tick": iso(finding.tick),
+    }
+
+
+def run_row(run: DataflowRun, one: Overviewed) -> dict[str, Any]:
     """One run, with the verdict of the usual policy and what Adobe's errors mean."""
+    timeline = one.timeline
     verdict = judge_runs([run], _AS_USUAL) if run.finished else None
+    is_stuck = timeline.stuck_at(run, _AS_USUAL) is not None
+    tick = timeline.tick_of.get(run.id)
     return {
         "id": run.id,
         "started_at": iso(run.started_at),
         "completed_at": iso(run.completed_at),
         "status": run.status_word,
-        "kind": KINDS.get(verdict.status, "failed") if verdict else "running",
-        "outcome": verdict.outcome if verdict else None,
-        "reason": _reason(verdict) if verdict else "the run is under way",
+        "tick": iso(tick.at) if tick else None,
+        "is_first": timeline.past.is_first(run),
+        "kind": KINDS.get(verdict.status, "failed") if verdict else "stuck" if is_stuck else "running",
+        "outcome": verdict.outcome if verdict else _AS_USUAL.on_stuck if is_stuck else None,
+        "reason": _told(verdict.reason if verdict else told_running((run,), timeline)),
         "records": run.records_out,
         "bytes": run.bytes_out,
         "files": run.files_out,
@@ -98,21 +129,19 @@ def run_row(run: DataflowRun) -> dict[str, Any]:
 
 
 def export_detail(one: Overviewed, snapshot: Snapshot) -> dict[str, Any]:
-    """The runs, gaps and entities of one export."""
+    """The runs, findings and entities of one export."""
     runs = one.runs[:MOST_RUNS]
-    good = [run for run in runs if run.status is RunStatus.SUCCESS]
+    # The first, full export is no measure of the others.
+    good = [run for run in runs if run.status is RunStatus.SUCCESS and not one.timeline.past.is_first(run)]
     return {
-        "runs": [run_row(run) for run in runs],
+        "runs": [run_row(run, one) for run in runs],
         "usual": {
             # An empty run is legitimate, and no measure of those that are not.
             "records": usual_range([run.records_out for run in good if run.records_out]),
             "bytes": usual_range([run.bytes_out for run in good if run.bytes_out]),
             "duration_seconds": usual_range([each for run in good if (each := _seconds(run)) is not None]),
         },
-        "gaps": [
-            {"at": iso(tick.at), "kind": tick.kind, "told": tick.told}
-            for tick in gaps_of([cell.tick for cell in one.cells])
-        ],
+        "findings": [_finding(each) for each in one.findings[::-1][:MOST_FINDINGS]],
         "entities": _entities(one, snapshot.facts),
     }
 
@@ -151,9 +180,9 @@ def iso(moment: datetime | None) -> str | None:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
 
 
-def _reason(verdict: Verdict) -> str:
-    """A verdict's sentence where the id of the run is told beside it."""
-    return _RUN_ID.sub(r"\1", _short(verdict.reason))
+def _told(sentence: str) -> str:
+    """A sentence where the id of the run is told beside it, and need not be whole."""
+    return _RUN_ID.sub(r"\1", _short(sentence))
 
 
 def _short(text: object) -> str:

@@ -77,7 +77,7 @@ def exports(user: GetUserDep, session: SessionDep) -> Response:
 
 @router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}")
 def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, session: SessionDep) -> Any:
-    """One export, with its runs, gaps and entities."""
+    """One export, with its runs, findings and entities."""
     places = [place for place in listed_places(session) if place[0] == conn_id]
     if not permitted(places, user):
         # The same for a connection that is not there: what exists is not told.
@@ -136,7 +136,7 @@ def task(
         found = seen.snapshot and seen.sandbox == sandbox and seen.snapshot.exports.get(dataflow_id)
         if found:
             answer["conn_id"] = seen.conn_id
-            answer["runs"] = [run_row(run) for run in found.runs if run.id in run_ids]
+            answer["runs"] = [run_row(run, found) for run in found.runs if run.id in run_ids]
             answer["links"] |= _platform_link(seen.conn_id, str(sandbox), dataflow_id)
             answer["page"] = f"plugin/aep-exports?export={seen.conn_id}/{sandbox}/{dataflow_id}"
             break

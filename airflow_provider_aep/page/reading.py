@@ -20,6 +20,7 @@ from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.monitoring.overview import Overviewed, read_overview
+from airflow_provider_aep.monitoring.reading import Datasets
 
 # Connections and names of datasets change rarely.
 FACTS_LIVE = timedelta(minutes=10)
@@ -41,12 +42,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The exports of one sandbox at one moment."""
+    """The exports of one sandbox at one moment.
+
+    :param source_datasets: the dataset ids of source connections, which never change.
+    """
 
     sandbox: str
     at: datetime
     exports: Mapping[str, Overviewed]
     facts: Facts
+    source_datasets: Datasets
 
 
 def read_snapshot(sandbox: str, before: Snapshot | None, *, now: datetime) -> Exchange[Snapshot]:
@@ -56,12 +61,22 @@ def read_snapshot(sandbox: str, before: Snapshot | None, *, now: datetime) -> Ex
     """
     if before and before.sandbox != sandbox:
         before = None  # the connection was changed meanwhile
-    exports = yield from read_overview(now=now, known=before.exports if before else None)
+    exports, datasets = yield from read_overview(
+        now=now,
+        known=before.exports if before else None,
+        datasets=before.source_datasets if before else None,
+    )
     facts = before.facts if before else None
     named = {each for one in exports for each in one.flow.source_connection_ids}
     if facts is None or now - facts.read_at > FACTS_LIVE or not named <= facts.sources.keys():
         facts = yield from _read_facts(now, named)
-    return Snapshot(sandbox=sandbox, at=now, exports={one.flow.id: one for one in exports}, facts=facts)
+    return Snapshot(
+        sandbox=sandbox,
+        at=now,
+        exports={one.flow.id: one for one in exports},
+        facts=facts,
+        source_datasets=datasets,
+    )
 
 
 def _read_facts(now: datetime, named: set[str]) -> Exchange[Facts]:

@@ -43,7 +43,7 @@ def test_it_is_found_in_the_navigation_and_shows_every_export(open_page, stage):
     expect(page.get_by_role("heading", name="AEP exports")).to_be_visible()
     expect(table(page).get_by_role("row")).to_have_count(1 + len(stage.story.ids))
     told = row(page, "crm-nightly")
-    for text in ("Amazon S3", "daily", "CRM Profiles", "enabled", "good"):
+    for text in ("Amazon S3", "daily", "CRM Profiles", "minutes ago", "good now, 2 of the last 30 bad"):
         expect(told).to_contain_text(text)
     expect(told.get_by_role("img")).to_have_attribute(
         "aria-label", re.compile(r"Last 30 ticks, 28 good; \d+ \w+ \d\d:\d\d: empty, 0 records; .*: failed")
@@ -51,6 +51,53 @@ def test_it_is_found_in_the_navigation_and_shows_every_export(open_page, stage):
     expect(row(page, "consent-log")).to_contain_text(re.compile("⚠ [34] days"))
     expect(row(page, "offers-shown")).to_contain_text("disabled")
     expect(row(page, "loyalty-profiles")).to_contain_text("failing")
+
+
+def test_the_worst_come_first_and_then_those_with_a_bad_tick_among_good_ones(open_page):
+    page = open_page(PAGE)
+    expect(table(page)).to_be_visible()
+    expect(page.get_by_role("columnheader", name="State")).to_have_attribute("aria-sort", "ascending")
+    shown = names(page)
+    assert shown[:2] == ["loyalty-profiles", "audience-snapshots"]  # they fail
+    assert set(shown[2:5]) == {"email-engagement", "consent-log", "offers-shown"}  # they warn
+    assert shown[-1] == "partner-feed"  # nothing of it was bad
+
+
+def test_an_export_that_hangs_says_for_how_long_and_how_long_it_takes_as_a_rule(open_page):
+    page = open_page(PAGE)
+    told = row(page, "audience-snapshots")
+    expect(told).to_contain_text("failing")
+    expect(told).to_contain_text(
+        re.compile(r"has been under way for \d+ h( \d+ min)?; usually it takes 4 minutes")
+    )
+    expect(told).to_contain_text("3 days ago")
+    label = re.compile(r"^Last 20 ticks, 17 good; .*: running; .*: stuck; .*: stuck$")
+    expect(told.get_by_role("img")).to_have_attribute("aria-label", label)
+    # A run that began lately is under way, and its export is good until more is known.
+    running = row(page, "partner-feed")
+    expect(running).to_contain_text(re.compile(r"has been under way for .+; usually it takes 4 minutes"))
+    expect(running).to_contain_text("good")
+
+
+def test_an_export_that_is_good_now_and_had_bad_ticks_is_found_by_them(open_page):
+    page = open_page(PAGE)
+    expect(row(page, "store-orders")).to_contain_text("good now, 2 of the last 30 bad")
+
+    page.get_by_role("button", name="with bad ticks").click()
+
+    expect(row(page, "store-orders")).to_be_visible()
+    expect(row(page, "partner-feed")).to_have_count(0)
+    expect(page.get_by_label("Outcome")).to_have_value("bad")
+    assert page.url.endswith("outcome=bad")
+
+
+def test_it_is_sorted_by_the_last_good_data(open_page):
+    page = open_page(PAGE)
+    page.get_by_role("button", name="Last good data").click()
+    expect(page.get_by_role("columnheader", name="Last good data")).to_have_attribute(
+        "aria-sort", "ascending"
+    )
+    assert names(page)[:2] == ["audience-snapshots", "offers-shown"]  # days ago, and yesterday
 
 
 def test_it_is_filtered_and_the_address_keeps_the_filter(open_page):
@@ -120,10 +167,13 @@ def test_an_export_is_opened_and_left_with_the_keyboard(open_page, stage):
     assert page.url.endswith("q=loyalty&sort=next")
 
 
-def test_gaps_are_told(open_page, stage):
+def test_what_a_check_would_find_is_told_in_its_words(open_page, stage):
     page = open_page(address_of(stage, "store-orders"))
-    expect(page.get_by_role("heading", name="Gaps")).to_be_visible()
-    expect(page.get_by_text(re.compile("no run .* after the tick")).first).to_be_visible()
+    expect(page.get_by_role("heading", name="Findings")).to_be_visible()
+    found = page.get_by_role("table", name="Findings, newest first").get_by_role("row")
+    expect(found).to_have_count(1 + 2)
+    expect(found.nth(1)).to_contain_text("missing")
+    expect(found.nth(1)).to_contain_text(re.compile("no run started within .* after the tick of .* UTC"))
 
 
 def test_an_id_is_copied(open_page, stage):
@@ -265,6 +315,14 @@ def test_a_user_without_the_right_is_refused(open_page, stage):
     assert page.request.get(f"{api}/aep_default/prod/{stage.story.ids['crm-nightly']}").status == 403
 
 
+def test_the_whole_table_fits_a_laptop(open_page):
+    page = open_page(PAGE, width=1280)
+    expect(table(page)).to_be_visible()
+    assert page.evaluate(
+        "[...document.querySelectorAll('.aep-scroll')].map(each => each.scrollWidth - each.clientWidth)"
+    ) == [0]
+
+
 @pytest.mark.parametrize("opened", [False, True], ids=["table", "export"])
 def test_it_fits_a_telephone(open_page, stage, opened):
     page = open_page(address_of(stage, "loyalty-profiles") if opened else PAGE, width=390)
@@ -277,11 +335,27 @@ def test_it_fits_a_telephone(open_page, stage, opened):
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
+def of_every_kind(route: Any) -> None:
+    """An answer in which the ticks of the first export are of every kind, one after the other."""
+    kinds = ("good", "empty", "partial", "low", "slow", "late", "doubled", "failed", "stuck", "incomplete")
+    answer = route.fetch()
+    told = answer.json()
+    for tick, kind in zip(
+        told["exports"][0]["ticks"], (*kinds, "missing", "running", "waiting"), strict=False
+    ):
+        tick[1] = kind
+    route.fulfill(response=answer, json=told)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_an_accessibility_engine_finds_nothing_serious(open_page, stage, theme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    for path in (PAGE, address_of(stage, "loyalty-profiles")):
+    for path in (PAGE, address_of(stage, "loyalty-profiles"), address_of(stage, "audience-snapshots")):
         page = open_page(path, theme=theme)
+        if path == PAGE:
+            page.route("**/aep/api/exports", of_every_kind)
+            page.reload()
+            expect(page.get_by_role("list", name="Legend").get_by_role("listitem")).to_have_count(13 + 1)
         expect(page.get_by_role("img").last).to_be_visible()
         found = axe.run(page, context={"include": [[".aep"]]}).response["violations"]
         serious = [each for each in found if each["impact"] in ("serious", "critical")]
@@ -347,3 +421,35 @@ def test_words_are_as_people_read_them(open_page):
     calls = ", ".join(f"words.{call}" for call in WORDS)
     told = page.evaluate(f"import('/aep/static/words.js').then(words => [{calls}])")
     assert dict(zip(WORDS, told, strict=True)) == WORDS
+
+
+def test_every_kind_has_a_mark_of_its_own(open_page):
+    page = open_page(PAGE)
+    expect(table(page)).to_be_visible()
+    kinds = page.evaluate("import('/aep/static/kinds.js').then(({ KINDS }) => KINDS)")
+    assert {"stuck", "incomplete"} < kinds.keys()
+    assert len({kind["mark"] for kind in kinds.values()}) == len(kinds)
+    # The colour of each is one that the style sheet knows, in either theme.
+    tones = {kind["tone"] for kind in kinds.values()}
+    colour = "tone => getComputedStyle(document.querySelector('.aep')).getPropertyValue(`--aep-${tone}`)"
+    assert all(page.evaluate(colour, tone) for tone in tones)
+
+
+def test_a_first_full_export_flattens_neither_the_strip_nor_a_chart(open_page, stage):
+    page = open_page(PAGE)
+    expect(table(page)).to_be_visible()
+    ticks = [["2026-12-01T00:00:00Z", "good", 1_000_000, True]]
+    ticks += [[f"2026-12-01T{hour:02}:00:00Z", "good", 100] for hour in range(1, 24)]
+    scale, alone = page.evaluate(
+        "ticks => import('/aep/static/strip.js').then(strip => [ticks, [ticks[0]]].map(strip.scaleOf))",
+        ticks,
+    )
+    assert (scale, alone) == (100, 1_000_000)
+
+    page = open_page(address_of(stage, "audience-snapshots"))
+    page.get_by_role("button", name=re.compile("Show all")).click()
+    expect(page.get_by_role("region", name="Runs, newest first")).to_contain_text("first, full export")
+    heights = """() => [...document.querySelectorAll('.aep-chart')[0].querySelectorAll('.aep-bar')]
+        .map(each => each.getBBox().height)"""
+    first, *others = page.evaluate(heights)
+    assert min(others) > first * 0.8

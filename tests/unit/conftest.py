@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import BaseSensorOperator
 
 from airflow_provider_aep.flowservice import exchange
 from airflow_provider_aep.flowservice.connections import (
@@ -21,6 +23,8 @@ from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.monitoring import shared_poll
+from airflow_provider_aep.sensors import deferring, runs
+from tests.unit.sensing import Watch
 from tests.unit.task_instance import FakeTaskInstance
 
 
@@ -64,10 +68,11 @@ def make_dataflow(run, emulator, clock) -> Callable[..., str]:
     forgets how it was made.
     """
 
-    def make(name: str = "nightly", **schedule: Any) -> str:
+    def make(name: str = "nightly", *, datasets: int = 1, **schedule: Any) -> str:
         now = datetime.fromtimestamp(clock(), tz=UTC)
         words = {"every": "3h", "start": now + timedelta(hours=1), **schedule}
-        source = run(create_source_connection(name=name, datasets=[emulator.datasets()[0].id]))
+        ids = [each.id for each in emulator.datasets()[:datasets]]
+        source = run(create_source_connection(name=name, datasets=ids))
         base = run(create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None))
         target = run(
             create_target_connection(
@@ -124,3 +129,39 @@ def poll_moves(clock, monkeypatch) -> Callable[[Callable[[float], object]], None
         monkeypatch.setattr(exchange, "asyncio", SimpleNamespace(sleep=pause_in_an_exchange, **loop))
 
     return move
+
+
+@pytest.fixture
+def watch(aep, clock, ti, monkeypatch, poll_moves) -> Watch:
+    """``watch("deferrable", dataflow_id=...)``: how that sensor ends; all clocks are the emulator's."""
+    base = sys.modules[BaseSensorOperator.__module__]
+    watch = Watch(ti, clock, base)
+
+    class Moments(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.fromtimestamp(clock(), tz=tz)
+
+    monkeypatch.setattr(base, "time", SimpleNamespace(sleep=watch.pass_time, monotonic=clock))
+    monkeypatch.setattr(base, "timezone", SimpleNamespace(utcnow=watch.now))
+    if hasattr(base, "_orig_start_date"):  # Airflow 2 asks the database
+        monkeypatch.setattr(base, "_orig_start_date", lambda **_: ti.first_look)
+    for module in (runs, deferring):
+        monkeypatch.setattr(module, "time", SimpleNamespace(time=clock, monotonic=clock))
+        monkeypatch.setattr(module, "datetime", Moments)
+    poll_moves(watch.pass_time)
+    return watch
+
+
+@pytest.fixture
+def nightly(make_dataflow, emulator) -> Callable[..., str]:
+    """``nightly("failed")``: a dataflow whose first run starts in an hour and ends like that."""
+    for dataset in emulator.datasets():
+        dataset.hourly = 0  # so that all runs deliver alike
+
+    def make(*kinds: str, **given: Any) -> str:
+        made = make_dataflow(**given)
+        emulator.script_runs(made, kinds)
+        return made
+
+    return make

@@ -11,7 +11,10 @@ from typing import Any
 
 @dataclass
 class FakeTaskInstance:
-    """Keeps XComs, which must be plain JSON: Airflow stores nothing else without further ado."""
+    """Keeps XComs, which must be plain JSON: Airflow stores nothing else without further ado.
+
+    :param earlier: what the same task pushed in the DAG runs before this one, by key.
+    """
 
     dag_id: str = "exports"
     run_id: str = "manual__2026-12-01"
@@ -20,6 +23,7 @@ class FakeTaskInstance:
     try_number: int = 1
     max_tries: int = 0
     xcoms: dict[tuple[str, int, str], Any] = field(default_factory=dict)
+    earlier: dict[str, Any] = field(default_factory=dict)
     first_look: datetime | None = None
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -27,8 +31,11 @@ class FakeTaskInstance:
         assert kept == value
         self.xcoms[self.task_id, self.map_index, key] = kept
 
-    def xcom_pull(self, *, key: str, task_ids: str, map_indexes: int) -> Any:
-        return self.xcoms.get((task_ids, map_indexes, key))
+    def xcom_pull(
+        self, *, key: str, task_ids: str, map_indexes: int, include_prior_dates: bool = False
+    ) -> Any:
+        before = self.earlier.get(key) if include_prior_dates and task_ids == self.task_id else None
+        return self.xcoms.get((task_ids, map_indexes, key), before)
 
     def pushed(self, key: str) -> Any:
         return self.xcoms.get((self.task_id, self.map_index, key))

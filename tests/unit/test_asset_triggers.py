@@ -254,6 +254,19 @@ def test_only_some_ends_may_be_asked_for(watching, emulator, export, clock):
     assert told[0]["paths"] == []
 
 
+def test_a_run_that_lost_records_is_partial_to_a_watcher_as_to_a_sensor(watching, emulator, export, clock):
+    flow_id = export()
+    emulator.script_runs(flow_id, ["success_with_errors", "zero"])
+
+    async def story():
+        async with watching() as watch:
+            clock.advance(6 * HOUR)
+            await watch.until(2)
+            return watch.payloads
+
+    assert [payload["status"] for payload in asyncio.run(story())] == ["partial", "success"]
+
+
 @pytest.fixture
 def quick_repeats(monkeypatch, clock):
     """What a session waits before it asks again passes on the emulator's clock."""

@@ -35,6 +35,11 @@ LOCATION = Location(
     path="aep",
     file_type="PARQUET",
     dataset_ids=("d1", "d2"),
+    schedule={
+        "timeUnit": "hour",
+        "interval": 3,
+        "startTime": int(datetime(2026, 12, 1, tzinfo=UTC).timestamp()),
+    },
 )
 VERDICT = {
     "status": "success",
@@ -172,18 +177,43 @@ def run(minute: int, records: int, *dataset_ids: str) -> DataflowRun:
 
 
 def test_each_of_several_runs_has_its_own_folders():
-    extra = asset_event_extra(VERDICT, LOCATION, [run(0, 5, "d1"), run(3, 7)])
+    extra = asset_event_extra(VERDICT, LOCATION, [run(0, 5, "d1"), run(33, 7)])
     assert [path.removeprefix("s3://acme/aep/") for path in extra["paths"]] == [
         "d1/exportTime=202612010600/",
-        "d1/exportTime=202612010603/",
-        "d2/exportTime=202612010603/",
+        "d1/exportTime=202612010633/",
+        "d2/exportTime=202612010633/",
     ]
+
+
+def test_runs_that_start_with_their_tick_share_the_folder_time_of_that_tick():
+    extra = asset_event_extra(VERDICT, LOCATION, [run(0, 5, "d1"), run(3, 7, "d2")])
+    assert [path.removeprefix("s3://acme/aep/") for path in extra["paths"]] == [
+        "d1/exportTime=202612010600/",
+        "d2/exportTime=202612010600/",
+    ]
+    assert extra["exact"]
+
+
+def test_the_folder_of_a_late_run_bears_the_time_of_its_tick_where_that_is_known():
+    late = [run(50, 5, "d1")]
+    tick = datetime(2026, 12, 1, 6, tzinfo=UTC)
+    extra = asset_event_extra(VERDICT, LOCATION, late, tick=tick)
+    assert (extra["paths"], extra["exact"]) == (["s3://acme/aep/d1/exportTime=202612010600/"], True)
+
+
+def test_where_the_tick_of_a_late_run_is_not_known_its_folder_is_a_guess_and_says_so():
+    extra = asset_event_extra(VERDICT, LOCATION, [run(50, 5, "d1")])
+    assert (extra["paths"], extra["exact"]) == (["s3://acme/aep/d1/exportTime=202612010650/"], False)
+
+
+def test_one_guess_among_several_runs_makes_the_whole_no_longer_exact():
+    assert not asset_event_extra(VERDICT, LOCATION, [run(0, 5, "d1"), run(50, 5, "d2")])["exact"]
 
 
 def test_an_empty_run_has_no_files():
     assert asset_event_extra({**VERDICT, "records_out": 0}, LOCATION)["paths"] == []
-    assert asset_event_extra(VERDICT, LOCATION, [run(0, 0), run(3, 1, "d2")])["paths"] == [
-        "s3://acme/aep/d2/exportTime=202612010603/"
+    assert asset_event_extra(VERDICT, LOCATION, [run(0, 0), run(33, 1, "d2")])["paths"] == [
+        "s3://acme/aep/d2/exportTime=202612010633/"
     ]
 
 

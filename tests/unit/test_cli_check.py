@@ -32,10 +32,13 @@ def test_a_failed_run_is_exit_code_one_and_one_json_document(capsys, aep, clock,
     assert (document["outcome"], document["exports"][0]["dataflow_id"]) == ("fail", nightly)
 
 
-def test_what_is_selected_is_checked(capsys, now, nightly):
+def test_a_selection_of_nothing_is_no_success(capsys, now, nightly):
     until = (now + timedelta(hours=2)).isoformat()
-    assert main(["check", "--until", until, "--name", "weekly"]) == 0
-    assert capsys.readouterr().out.startswith("0 exports")
+    assert main(["check", "--until", until, "--name", "weekly"]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("0 exports")
+    assert "none of 1 export dataflows fits name_contains='weekly'" in told
+    assert main(["check", "--until", until, "--name", "weekly", "--policy", "on_nothing=ok"]) == 0
     assert main(["check", "--destination", "s33"]) == 1
     assert "destinations must hold names" in capsys.readouterr().err
 

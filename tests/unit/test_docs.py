@@ -99,6 +99,11 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def is_of(module: str, found: object) -> bool:
+    """Whether a module, or one in it, defines something."""
+    return f"{getattr(found, '__module__', None)}.".startswith(f"{module}.")
+
+
 def public_classes() -> dict[str, type]:
     modules = [importlib.import_module(f"airflow_provider_aep.{name}") for name in (*FACE, *OPERATORS)]
     return {
@@ -106,7 +111,7 @@ def public_classes() -> dict[str, type]:
         for module in modules
         for name, found in vars(module).items()
         if isinstance(found, type)
-        and found.__module__ == module.__name__
+        and is_of(module.__name__, found)
         and name.startswith("Aep")
         and name.endswith(SUFFIXES)
     }

@@ -404,30 +404,33 @@ def test_a_provider_that_is_missing_is_named_when_the_dag_is_parsed():
 # More than one export
 
 
+FAILED = {**VERDICT, "status": "failed", "run_ids": ["r-1"]}
 CHECK = {
     "sandbox": "prod",
+    "outcome": "fail",
     "exports": [
         {
             "dataflow_id": "f-1",
             "dataflow_name": "crm",
-            "verdict": {**VERDICT, "status": "failed", "dataflow_name": "crm"},
-            "gaps": [{"kind": "missing", "told": "no run for 2026-12-01T03:00Z"}],
-            "warnings": [],
+            "verdicts": [FAILED],
+            "findings": [
+                {"kind": "failed", "outcome": "fail", "told": FAILED["reason"], "run_ids": ["r-1"]},
+                {"kind": "missing", "outcome": "fail", "told": "no run for 2026-12-01T03:00Z"},
+            ],
+            "standing": [],
         },
         {
             "dataflow_id": "f-2",
             "dataflow_name": "web",
-            "verdict": None,
-            "gaps": [],
-            "warnings": ["ends soon"],
+            "findings": [{"kind": "ends_soon", "outcome": "warn", "told": "ends soon"}],
+            "standing": [{"kind": "stuck", "outcome": "ok", "told": "which was told before"}],
         },
         {
             "dataflow_id": "f-3",
             "dataflow_name": "good",
             "outcome": "ok",
-            "verdict": {**VERDICT, "status": "success", "outcome": "ok"},
-            "gaps": [{"kind": "late", "told": "which the policy finds ok"}],
-            "warnings": [],
+            "verdicts": [{**VERDICT, "status": "success", "outcome": "ok"}],
+            "findings": [{"kind": "late", "outcome": "ok", "told": "which the policy finds ok"}],
         },
     ],
 }
@@ -453,6 +456,17 @@ def test_an_audit_that_found_nothing_stays_silent(ti):
     calls: list[Any] = []
     AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
     assert calls == []
+
+
+def test_a_check_of_nothing_is_told_and_that_of_a_backfill_is_not(ti):
+    nothing = {"sandbox": "prod", "outcome": "fail", "exports": [], "told": "Nothing was checked: ..."}
+    calls: list[tuple[str, Any]] = []
+    alert = AepRunNotifier(send=lambda *told: calls.append(told))
+    ti.xcom_push("aep_check", nothing)
+    alert(context_of(ti))
+    ti.xcom_push("aep_check", {**CHECK, "quiet": True})
+    alert(context_of(ti))
+    assert [text for text, _ in calls] == ["AEP exports were not checked: Nothing was checked: ..."]
 
 
 def test_a_refusal_of_adobes_is_explained(ti, logged):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator
 
 from airflow_provider_aep import stats
 from airflow_provider_aep.assets import export_asset
@@ -56,13 +57,121 @@ def test_files_that_are_there_leave_the_verdict_as_it_is(judge, clock, tmp_path)
     assert (verdict["status"], verdict["outcome"], verdict["storage"]["files"]) == ("success", "ok", 9)
 
 
-def test_a_storage_that_cannot_be_read_is_neither_green_nor_red(judge, logged):
+def test_a_storage_that_cannot_be_read_is_warned_of_and_no_longer_green(judge, logged):
     verdict = judge(storage_path="nosuch://bucket/aep").value
-    assert (verdict["status"], verdict["storage"]["status"]) == ("success", "unchecked")
+    assert (verdict["status"], verdict["outcome"]) == ("unchecked_files", "warn")
+    assert verdict["storage"]["status"] == "unchecked"
     assert "could not be checked" in logged()
 
 
-@pytest.mark.parametrize("given", [{"storage_path": "/tmp/exports"}, {"on_missing_files": "shout"}])
+@pytest.mark.parametrize("choice", ["fail", "ok"])
+def test_what_an_unchecked_storage_means_is_the_authors_choice(judge, choice):
+    ti = FakeTaskInstance()
+    given = {"storage_path": "nosuch://bucket/aep", "on_unchecked_files": choice}
+    if choice == "fail":
+        with pytest.raises(AirflowFailException, match="could not be checked"):
+            judge(context=context_of(ti), **given)
+    else:
+        judge(context=context_of(ti), **given)
+    verdict = ti.pushed(VERDICT_KEY)
+    assert verdict["outcome"] == choice
+    assert verdict["status"] == {"fail": "unchecked_files", "ok": "success"}[choice]
+
+
+# Whose files they are
+
+
+@pytest.fixture
+def told_as(aep, clock, now, make_dataflow):
+    """``told_as(change, ...)``: the verdict on a run whose record metrics the service tells otherwise."""
+
+    def judged(change, **given):
+        flow = make_dataflow()
+        clock.advance(5400)
+        (run,) = aep.entities("runs")
+        change(run["metrics"]["recordSummary"])
+        aep.fail_next(200, times=5, match="GET /runs", body={"items": [run]})
+        return AepDataflowRunSensor(task_id="wait", dataflow_id=flow, started_after=now, **given).execute(
+            context_of(FakeTaskInstance())
+        )
+
+    return judged
+
+
+@pytest.fixture
+def nameless(told_as, clock, tmp_path):
+    """``nameless(dataset)``: the same of a run that names no dataset; files lie in the folder of that one."""
+
+    def judged(dataset: str):
+        run_time = datetime.fromtimestamp(clock() + 3600, tz=UTC)
+        place = tmp_path / dataset / f"exportTime={run_time:%Y%m%d%H%M}"
+        place.mkdir(parents=True)
+        for part in range(9):
+            (place / f"part-{part}.json").write_bytes(b"0123456789")
+        return told_as(forget_names, storage_path=tmp_path.as_uri())
+
+    return judged
+
+
+def forget_names(summary) -> None:
+    for side in ("sourceSummaries", "targetSummaries"):
+        for each in summary[side]:
+            del each["entitySummaries"]
+
+
+def test_files_of_a_foreign_dataset_are_not_taken_for_those_of_a_run_that_names_none(nameless, aep):
+    foreign = aep.datasets()[1].id
+    with pytest.raises(AirflowFailException, match="storage holds no file of it"):
+        nameless(foreign)
+
+
+def test_files_of_its_own_dataset_are(nameless, aep):
+    verdict = nameless(aep.datasets()[0].id)
+    assert (verdict["dataset_ids"], verdict["storage"]["status"], verdict["storage"]["files"]) == (
+        [],
+        "ok",
+        9,
+    )
+
+
+def test_where_its_datasets_may_not_be_read_no_file_is_taken_for_one_of_its(nameless, aep):
+    aep.fail_next(403, times=9, match="GET /sourceConnections")
+    verdict = nameless(aep.datasets()[0].id)
+    assert (verdict["status"], verdict["outcome"]) == ("unchecked_files", "warn")
+    assert "the datasets of the dataflow could not be read" in verdict["reason"]
+
+
+def test_an_outage_while_its_datasets_are_read_is_waited_out(nameless, aep, monkeypatch):
+    aep.fail_next(503, times=7, match="GET /sourceConnections")
+    slept: list[float] = []
+    base = sys.modules[BaseSensorOperator.__module__]
+    monkeypatch.setattr(base, "time", SimpleNamespace(sleep=slept.append, monotonic=aep.clock))
+    verdict = nameless(aep.datasets()[0].id)
+    assert verdict["storage"]["status"] == "ok"
+    assert slept
+
+
+# A success without counts
+
+
+@pytest.mark.parametrize(("choice", "status"), [("warn", "unknown_records"), ("ok", "success")])
+def test_a_run_that_does_not_say_how_much_it_exported_is_what_the_author_says(told_as, choice, status):
+    verdict = told_as(dict.clear, on_unknown_records=choice)
+    assert (verdict["records_out"], verdict["status"], verdict["outcome"]) == (None, status, choice)
+
+
+def test_it_may_fail_the_task(told_as):
+    with pytest.raises(AirflowFailException, match="an unknown number of records"):
+        told_as(dict.clear, on_unknown_records="fail")
+
+
+# Bad input, and what is told
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"storage_path": "/tmp/exports"}, {"on_missing_files": "shout"}, {"on_unchecked_files": "shout"}],
+)
 def test_bad_input_is_refused_before_the_wait(judge, aep, given):
     with pytest.raises(AepValidationError, match=next(iter(given))):
         judge(**given)

@@ -29,6 +29,7 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.flowservice.dataflows import delete_dataflow
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.monitoring import shared_poll
+from airflow_provider_aep.monitoring.waits import Wait
 from airflow_provider_aep.triggers import EVENT_VERSION, AepDataflowRunTrigger
 
 HOUR = 3600.0
@@ -82,6 +83,41 @@ def test_it_survives_the_way_to_the_triggerer(trigger):
     again = resolve_name(path)(**json.loads(json.dumps(arguments)))
     assert isinstance(again, AepDataflowRunTrigger)
     assert again.serialize() == (path, arguments)
+
+
+@pytest.mark.parametrize("wait", [None, {"run_ids": ["r-1"]}])
+def test_one_that_waits_for_something_else_than_a_window_survives_it_too(trigger, wait):
+    path, arguments = trigger(wait=wait).serialize()
+    assert resolve_name(path)(**json.loads(json.dumps(arguments))).wait == wait
+
+
+def test_what_it_waits_for_wins_over_the_window(aep, trigger, pauses, now, clock):
+    aep.script_runs(None, ["failed", "success"])
+    told = Wait(dataflow_id="f", started_after=now + timedelta(hours=2)).to_json()
+    (event,) = events(trigger(wait=told, deadline=clock() + 9 * HOUR))
+    assert event["runs"][0]["metrics"]["statusSummary"]["status"] == "success"
+
+
+def test_one_that_an_older_version_stored_waits_for_its_window(trigger, pauses):
+    waiting = trigger()
+    stored = waiting.serialize()[1]
+    del stored["wait"]
+    (event,) = events(AepDataflowRunTrigger(**stored))
+    assert event["status"] == "finished"
+
+
+def test_a_stored_wait_that_makes_no_sense_ends_with_its_error(trigger, pauses, now):
+    told = {**Wait(dataflow_id="f", started_after=now).to_json(), "run_ids": ["a/b"]}
+    (event,) = events(trigger(wait=told))
+    assert type(error_from_json(event["error"])) is AepValidationError
+
+
+def test_a_window_that_passes_ends_the_wait_before_its_deadline(trigger, pauses, now, clock):
+    told = Wait(dataflow_id="f", started_after=now, started_before=now + timedelta(minutes=30)).to_json()
+    (event,) = events(trigger(wait=told))
+    assert (event["status"], event["in_vain"]) == ("timeout", True)
+    assert "its window ended" in event["last_seen"]
+    assert clock() < now.timestamp() + HOUR
 
 
 def test_it_carries_names_of_connections_and_no_secret(aep, trigger, pauses):

@@ -1,12 +1,14 @@
 /* Records, bytes and duration of each run, before their usual range. Drawn by hand: three kinds of shape. */
 
-import { kindOf } from "./kinds.js";
+import { FIRST, kindOf } from "./kinds.js";
+import { bar } from "./strip.js";
 import { bytes, count, duration, plural, shortCount, shortTime } from "./words.js";
 
 const { createElement: h } = globalThis.React;
 
 const [WIDTH, HEIGHT] = [300, 90];
 const WIDEST = 14;
+const BREAK = 6; // the gap in a bar that is off the scale
 
 const CHARTS = [
   ["records", "Records", count, shortCount],
@@ -30,7 +32,9 @@ function Chart({ title, runs, value, usual, tell, tellShort }) {
   if (known.length === 0) {
     return h("figure", { className: "aep-chart" }, h("figcaption", null, title), h("p", { className: "aep-faint" }, "No finished run tells them yet."));
   }
-  const top = Math.max(usual?.high ?? 0, ...known.map(value)) || 1;
+  // The first, full export would flatten all that follow; alone it is the scale.
+  const measured = known.filter((run) => !run.is_first);
+  const top = Math.max(usual?.high ?? 0, ...(measured.length ? measured : known).map(value)) || 1;
   const y = (number) => HEIGHT - (Math.max(number, 0) / top) * (HEIGHT - 4);
   const step = WIDTH / runs.length;
   const width = Math.min(step * 0.75, WIDEST);
@@ -61,13 +65,13 @@ function Chart({ title, runs, value, usual, tell, tellShort }) {
           if (typeof number !== "number") {
             return null;
           }
-          const bar = { x: index * step + (step - width) / 2, width, y: y(number), height: Math.max(HEIGHT - y(number), number ? 1.5 : 0) };
+          const height = Math.max(HEIGHT - y(number), number ? 1.5 : 0);
           return h(
             "g",
             { key: run.id, className: `aep-${kindOf(run.kind).tone}` },
-            h("title", null, `${shortTime(run.started_at)}: ${tell(number)}, ${kindOf(run.kind).title}`),
+            h("title", null, `${shortTime(run.started_at)}: ${tell(number)}, ${kindOf(run.kind).title}${run.is_first ? `, ${FIRST}` : ""}`),
             h("rect", { className: "aep-touch", x: index * step, width: step, y: 0, height: HEIGHT }),
-            h("rect", { className: "aep-bar", ...bar }),
+            h("path", { className: "aep-bar", d: bar({ x: index * step + (step - width) / 2, width, floor: HEIGHT, height, most: HEIGHT - 4, gap: BREAK }) }),
           );
         }),
       ),

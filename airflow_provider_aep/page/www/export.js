@@ -1,9 +1,11 @@
-/* One export: its charts, runs, gaps and entities. */
+/* One export: its charts, runs, findings and entities. */
 
 import { useAnswer, useNow } from "./answers.js";
 import { Charts } from "./charts.js";
-import { AnswerTrouble, Empty, Ends, Id, Kind, LinkIn, LinkOut, Name, Notice, Outcome, SourceTrouble, Waiting, When } from "./parts.js";
+import { outcomeOf } from "./kinds.js";
+import { AnswerTrouble, Cell, Empty, Ends, Id, LinkIn, LinkOut, Name, Notice, SourceTrouble, Waiting, When } from "./parts.js";
 import { RunsTable } from "./runs.js";
+import { Badge, LastGood, tellNow } from "./state.js";
 import { Strip, TickList } from "./strip.js";
 import { age, cadence, plainName } from "./words.js";
 
@@ -50,7 +52,8 @@ function NotYet({ source }) {
 }
 
 function Shown({ data, now, heading, sinceSeconds }) {
-  const { export: one, runs, usual, gaps, entities, links } = data;
+  const { export: one, runs, usual, findings, entities, links } = data;
+  const underWay = tellNow(one);
   return h(
     "div",
     null,
@@ -58,11 +61,12 @@ function Shown({ data, now, heading, sinceSeconds }) {
       "header",
       { className: "aep-head" },
       h("h1", { ref: heading, tabIndex: -1 }, h(Name, null, one.name)),
-      h(Outcome, { outcome: one.outcome }),
+      h(Badge, { one }),
       h("span", { className: "aep-faint" }, one.state),
     ),
     data.source && h(SourceTrouble, { source: data.source, sinceSeconds: Math.max(sinceSeconds, 0) }),
-    one.verdict && h("p", null, h("bdi", null, plainName(one.verdict.reason)), " ", h("span", { className: "aep-faint" }, h(When, { at: one.verdict.at, now }))),
+    one.decided && h("p", null, h("bdi", null, plainName(one.decided.told)), " ", h("span", { className: "aep-faint" }, h(When, { at: one.decided.at, now }))),
+    underWay && h("p", null, h("bdi", null, plainName(underWay))),
     (one.warnings ?? []).map((warning) => h(Notice, { key: warning, tone: "warn" }, plainName(warning))),
     h(Facts, { one, links: links ?? {}, now }),
     h(
@@ -77,7 +81,7 @@ function Shown({ data, now, heading, sinceSeconds }) {
         ? h("p", { className: "aep-faint" }, "There has been no run yet.")
         : [h(Charts, { key: "charts", runs, usual, now }), h(RunsTable, { key: "runs", runs, now })],
     ),
-    h(Section, { title: "Gaps" }, gaps.length === 0 ? h("p", { className: "aep-faint" }, "No tick is missing, late or doubled.") : h(Gaps, { gaps, now })),
+    h(Section, { title: "Findings" }, findings.length === 0 ? h("p", { className: "aep-faint" }, "A check would find nothing wrong in the time that is shown.") : h(Findings, { findings, now })),
     h(Section, { title: "Entities" }, h(Entities, { entities })),
     h("p", { className: "aep-faint" }, `As the service told it ${age(Math.max(sinceSeconds + (data.source?.age_seconds ?? 0), 0))} ago.`),
   );
@@ -94,6 +98,7 @@ function Facts({ one, links, now }) {
   const facts = [
     ["Destination", one.destination_title ?? one.destination],
     ["Cadence", cadence(one.every)],
+    ["Last good data", h(LastGood, { one, now })],
     ["Next tick", h(When, { at: one.next_tick, now })],
     ["Ends in", h(Ends, { export: one })],
     ["Datasets", (one.datasets ?? []).map(({ id, name }) => h("div", { key: id }, h(Name, null, name ?? id)))],
@@ -119,14 +124,37 @@ function Ticks({ ticks }) {
   );
 }
 
-function Gaps({ gaps, now }) {
+const FOUND = ["Finding", "Became known", "Tick", "What was found"];
+
+/** What a check finds, in its words, the newest first. */
+function Findings({ findings, now }) {
+  const heads = FOUND.map((head) => h("th", { key: head, role: "columnheader", scope: "col" }, head));
   return h(
-    "ul",
-    { className: "aep-list" },
-    gaps.map(({ at, kind, told }) =>
-      h("li", { key: `${at} ${kind}` }, h(Kind, { kind }), h("span", { className: "aep-faint" }, h(When, { at, now, absolute: true })), h("span", null, plainName(told))),
+    "table",
+    { role: "table", className: "aep-table aep-cards aep-findings" },
+    h("caption", { className: "aep-unseen" }, "Findings, newest first"),
+    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)),
+    h(
+      "tbody",
+      { role: "rowgroup" },
+      findings.map(({ key, kind, outcome, told, known_at, tick }) =>
+        h(
+          "tr",
+          { key, role: "row" },
+          h("th", { role: "rowheader", scope: "row", className: "aep-tight" }, h(FindingKind, { kind, outcome })),
+          h(Cell, { title: FOUND[1], className: "aep-tight" }, h(When, { at: known_at, now, absolute: true })),
+          h(Cell, { title: FOUND[2], className: "aep-tight" }, h(When, { at: tick, now, absolute: true })),
+          h(Cell, { title: FOUND[3], className: "aep-found" }, h(Name, null, told)),
+        ),
+      ),
     ),
   );
+}
+
+/** The kind by its name in a check's result, with the sign of what the usual policy makes of it. */
+function FindingKind({ kind, outcome }) {
+  const { sign, tone } = outcomeOf(outcome);
+  return h("span", { className: `aep-badge aep-outcome-${tone}` }, h("span", { className: "aep-sign", "aria-hidden": true }, sign), kind.replaceAll("_", " "));
 }
 
 function Entities({ entities }) {

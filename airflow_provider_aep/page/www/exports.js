@@ -9,6 +9,7 @@ import "./filters.js";
 import "./kinds.js";
 import "./parts.js";
 import "./runs.js";
+import "./state.js";
 import "./strip.js";
 import "./table.js";
 import "./words.js";

@@ -5,8 +5,14 @@ import { cadenceHours, plainName, plural } from "./words.js";
 
 const { createElement: h, useEffect, useRef, useState } = globalThis.React;
 
-const BY_DEFAULT = "name";
+const BY_DEFAULT = "state";
 const TYPING_MS = 250;
+
+/** What the list can be narrowed to: an outcome, or bad ticks whatever the outcome is now. */
+const KEPT = {
+  ...Object.fromEntries(Object.entries(OUTCOMES).map(([name, known]) => [name, { ...known, passes: (one) => outcomeOf(one.outcome) === known }])),
+  bad: { title: "with bad ticks", sign: "◔", tone: "none", passes: (one) => one.bad > 0 },
+};
 
 /** What the address says: `{q, sandbox, destination, outcome, sort, opened}`, each a string. */
 export function readAddress(params) {
@@ -15,7 +21,7 @@ export function readAddress(params) {
     q: read("q"),
     sandbox: read("sandbox"),
     destination: read("destination"),
-    outcome: Object.hasOwn(OUTCOMES, read("outcome")) ? read("outcome") : "",
+    outcome: Object.hasOwn(KEPT, read("outcome")) ? read("outcome") : "",
     sort: Object.hasOwn(ORDERS, read("sort").replace(/^-/, "")) ? read("sort") : BY_DEFAULT,
     opened: read("export"),
   };
@@ -37,9 +43,8 @@ export function changed(params, changes) {
 export const keyOf = (one) => `${one.conn_id}/${one.sandbox}/${one.id}`;
 
 const datasetNames = (one) => (one.datasets ?? []).map(({ id, name }) => name ?? id).join(" ");
-const trouble = (one) => (one.ticks ?? []).filter(([, kind]) => !["good", "running", "waiting"].includes(kind)).length;
 
-/** By what a column sorts; a time or number that is not there comes last. */
+/** By what a column sorts; a time or number that is not there comes last, and good data that never came first. */
 export const ORDERS = {
   name: (one) => one.name ?? "",
   datasets: datasetNames,
@@ -47,9 +52,9 @@ export const ORDERS = {
   every: (one) => cadenceHours(one.every),
   next: (one) => Date.parse(one.next_tick ?? "") || Infinity,
   ends: (one) => one.days_left ?? Infinity,
-  state: (one) => one.state ?? "",
-  verdict: (one) => outcomeOf(one.outcome).rank,
-  ticks: (one) => -trouble(one),
+  state: (one) => one.severity ?? Infinity,
+  good: (one) => Date.parse(one.last_good_at ?? "") || 0,
+  ticks: (one) => -(one.bad ?? 0),
 };
 
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
@@ -65,7 +70,7 @@ export function chosen(exports, { q, sandbox, destination, outcome, sort }) {
     (one) =>
       (sandbox === "" || one.sandbox === sandbox) &&
       (destination === "" || one.destination === destination) &&
-      (outcome === "" || outcomeOf(one.outcome) === OUTCOMES[outcome]) &&
+      (outcome === "" || KEPT[outcome].passes(one)) &&
       passes(one, words),
   );
   const downward = sort.startsWith("-");
@@ -82,7 +87,8 @@ function passes(one, words) {
   }
   const ids = (one.datasets ?? []).map(({ id }) => id).join(" ");
   const text = `${one.name} ${one.id} ${one.conn_id} ${one.sandbox} ${one.destination_title} ${one.state} ${datasetNames(one)} ${ids}`;
-  const lower = `${text} ${one.verdict?.reason ?? ""}`.toLowerCase();
+  const told = [one.decided?.told, one.current?.told, ...(one.warnings ?? [])].filter(Boolean);
+  const lower = `${text} ${told.join(" ")}`.toLowerCase();
   return words.every((word) => lower.includes(word));
 }
 
@@ -128,7 +134,7 @@ export function Filters({ exports, filter, onChange }) {
     h(Choice, {
       label: "Outcome",
       value: filter.outcome,
-      options: Object.entries(OUTCOMES).map(([name, { title }]) => [name, title]),
+      options: Object.entries(KEPT).map(([name, { title }]) => [name, title]),
       onChange: (outcome) => onChange({ outcome }),
     }),
   );
@@ -172,19 +178,15 @@ function Search({ value, onChange }) {
   );
 }
 
-/** How many there are of each outcome; each is a button that shows only those. */
+/** How many there are of each outcome, and with bad ticks; each is a button that shows only those. */
 export function Summary({ exports, shown, filter, onChange }) {
-  const outcomes = Object.entries(OUTCOMES).map(([name, known]) => [
-    name,
-    known,
-    exports.filter((one) => outcomeOf(one.outcome) === known).length,
-  ]);
+  const counts = Object.entries(KEPT).map(([name, known]) => [name, known, exports.filter(known.passes).length]);
   const narrowed = shown !== exports.length;
   return h(
     "div",
     { className: "aep-summary" },
     h("strong", null, narrowed ? `${shown} of ${plural(exports.length, "export")}` : plural(exports.length, "export")),
-    outcomes
+    counts
       .filter(([, , number]) => number > 0)
       .map(([name, { sign, title, tone }, number]) =>
         h(

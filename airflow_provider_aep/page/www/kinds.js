@@ -11,6 +11,8 @@ export const KINDS = {
   late: { title: "late", tone: "late", mark: "m-1.5-2.5l3.5 2.5l-3.5 2.5" },
   doubled: { title: "doubled", tone: "late", mark: "m-2.5-1.5h5m-5 3h5" },
   failed: { title: "failed", tone: "failed", mark: "m-2.5-2.5l5 5m0-5l-5 5" },
+  stuck: { title: "stuck", tone: "stuck", mark: "m-2.2-2.2h4.4v4.4h-4.4z" },
+  incomplete: { title: "incomplete", tone: "incomplete", mark: "m-2-2.5v5h4" },
   missing: { title: "missing", tone: "missing", mark: "m0-2.8v3.4m0 1.6v.8" },
   running: { title: "running", tone: "running", mark: "m-2.5-2.5v5m2.5-5v5m2.5-5v5" },
   waiting: { title: "not due yet", tone: "none", mark: "m-2.5 0h.8m1.1 0h.8m1.1 0h.8" },
@@ -19,13 +21,16 @@ const UNKNOWN = { tone: "none", mark: "m-2 0h4" };
 
 export const kindOf = (name) => (Object.hasOwn(KINDS, name ?? "") ? KINDS[name] : { ...UNKNOWN, title: String(name ?? "unknown") });
 
+/** What the bar that is off the scale stands for. */
+export const FIRST = "first, full export";
+
 /** The outcomes of an export, worst first. */
 export const OUTCOMES = {
-  fail: { tone: "fail", title: "failing", sign: "✕", rank: 0 },
-  warn: { tone: "warn", title: "warning", sign: "!", rank: 1 },
-  skip: { tone: "skip", title: "skipped", sign: "–", rank: 2 },
-  none: { tone: "none", title: "no verdict yet", sign: "…", rank: 3 },
-  ok: { tone: "ok", title: "good", sign: "✓", rank: 4 },
+  fail: { tone: "fail", title: "failing", sign: "✕" },
+  warn: { tone: "warn", title: "warning", sign: "!" },
+  skip: { tone: "skip", title: "skipped", sign: "–" },
+  none: { tone: "none", title: "no verdict yet", sign: "…" },
+  ok: { tone: "ok", title: "good", sign: "✓" },
 };
 
 export const outcomeOf = (name) => (Object.hasOwn(OUTCOMES, name ?? "") ? OUTCOMES[name] : OUTCOMES.none);

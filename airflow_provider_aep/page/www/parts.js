@@ -168,6 +168,11 @@ export function Empty({ title, children }) {
   return h("div", { className: "aep-blank" }, h("h2", null, title), h("p", null, children));
 }
 
+/** A cell of a table whose rows become cards on a narrow page; its title shows there. */
+export function Cell({ title, className, children }) {
+  return h("td", { role: "cell", className }, h("span", { className: "aep-cell-title", "aria-hidden": true }, title), h("div", null, children));
+}
+
 /** How many days its schedule still has; the last seven stand out. */
 export function Ends({ export: one }) {
   const { days_left: days, ends_at: at } = one;

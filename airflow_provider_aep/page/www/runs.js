@@ -1,7 +1,8 @@
 /* The runs of an export, with their errors and what those mean. */
 
+import { FIRST as FIRST_EXPORT } from "./kinds.js";
 import { Kind, Name, When } from "./parts.js";
-import { bytes, count, duration, plainName } from "./words.js";
+import { bytes, count, duration, plainName, shortTime } from "./words.js";
 
 const { createElement: h, Fragment, useState } = globalThis.React;
 
@@ -52,12 +53,12 @@ function Run({ run, now }) {
       "tr",
       { className: errors.length ? "aep-joined" : undefined },
       h("th", { scope: "row", className: "aep-tight" }, h(When, { at: run.started_at, now, absolute: true })),
-      h("td", { className: "aep-tight" }, h(Kind, { kind: run.kind })),
+      h("td", { className: "aep-tight" }, h(Kind, { kind: run.kind }), run.is_first ? h("div", { className: "aep-faint" }, FIRST_EXPORT) : null),
       h("td", { className: "aep-number" }, count(run.records)),
       h("td", { className: "aep-number" }, bytes(run.bytes)),
       h("td", { className: "aep-number" }, count(run.files)),
       h("td", { className: "aep-number" }, duration(run.duration_seconds)),
-      h("td", { className: "aep-told" }, h("bdi", null, plainName(run.reason)), h("div", { className: "aep-faint" }, h("code", null, run.id))),
+      h("td", { className: "aep-told" }, h("bdi", null, plainName(run.reason)), h("div", { className: "aep-faint" }, h("code", null, run.id), run.tick ? ` for the tick of ${shortTime(run.tick)}` : null)),
     ),
     errors.length > 0 && h("tr", null, h("td", { colSpan: HEADS.length, className: "aep-errors" }, h(Errors, { errors }))),
   );

@@ -3,7 +3,7 @@
  * One path for each kind and not an element for each tick: a table shows thousands of ticks.
  */
 
-import { KINDS, kindOf } from "./kinds.js";
+import { FIRST, KINDS, kindOf } from "./kinds.js";
 import { count, plural, shortTime } from "./words.js";
 
 const { createElement: h, memo, useState } = globalThis.React;
@@ -12,11 +12,24 @@ const SLOTS = 30;
 const [STEP, BAR, HEIGHT] = [7, 5, 26];
 const MARKS_AT = HEIGHT + 5;
 const FULL = HEIGHT + 9;
+const BREAK = 3;
+
+/** The shape of a bar. One that is higher than the scale has a gap, and ends at the top of the scale. */
+export function bar({ x, width, floor, height, most, gap }) {
+  const [left, right] = [x.toFixed(2), width.toFixed(2)];
+  if (height <= most + 0.01) {
+    return `M${left} ${floor}v-${height.toFixed(1)}h${right}v${height.toFixed(1)}z`;
+  }
+  const below = (most - gap) * 0.66;
+  const from = (floor - most).toFixed(1);
+  const above = most - below - gap;
+  return `M${left} ${floor}v-${below.toFixed(1)}h${right}v${below.toFixed(1)}zM${left} ${from}h${right}v${above.toFixed(1)}h-${right}z`;
+}
 
 /** "12 Nov 03:00: failed, 0 records". */
-export function tellTick([at, kind, records]) {
+export function tellTick([at, kind, records, isFirst]) {
   const told = records === null || records === undefined ? "" : `, ${plural(records, "record")}`;
-  return `${shortTime(at)}: ${kindOf(kind).title}${told}`;
+  return `${shortTime(at)}: ${kindOf(kind).title}${told}${isFirst ? `, ${FIRST}` : ""}`;
 }
 
 /** The ticks in one sentence: how many, and each that was not good, newest first. */
@@ -29,8 +42,14 @@ export function tellTicks(ticks) {
   return [`Last ${plural(ticks.length, "tick")}, ${good} good`, ...odd.map(tellTick)].join("; ");
 }
 
+/** What the bars are measured by: the most records of a tick, without the first, full export. */
+export function scaleOf(ticks) {
+  const measured = ticks.filter(([, , records, isFirst]) => records && !isFirst);
+  return Math.max(1, ...(measured.length ? measured : ticks).map(([, , records]) => records ?? 0));
+}
+
 function shapes(ticks) {
-  const most = Math.max(1, ...ticks.map(([, , records]) => records ?? 0));
+  const most = scaleOf(ticks);
   const first = SLOTS - ticks.length; // the newest stands at the right edge in every row
   const byKind = new Map();
   ticks.forEach(([, kind, records], index) => {
@@ -39,7 +58,7 @@ function shapes(ticks) {
     const height = records ? Math.max(1.5, (records / most) * HEIGHT) : 0;
     found.ground += `M${x} 0h${BAR}v${HEIGHT}h-${BAR}z`;
     if (height) {
-      found.bars += `M${x} ${HEIGHT}v-${height.toFixed(1)}h${BAR}v${height.toFixed(1)}z`;
+      found.bars += bar({ x, width: BAR, floor: HEIGHT, height, most: HEIGHT, gap: BREAK });
     }
     found.marks += `M${x + BAR / 2} ${MARKS_AT}${kindOf(kind).mark}`;
     byKind.set(kind, found);
@@ -88,12 +107,12 @@ export function TickList({ ticks }) {
   return h(
     "ol",
     { className: "aep-ticks", reversed: true },
-    [...ticks].reverse().map(([at, kind, records]) =>
+    [...ticks].reverse().map(([at, kind, records, isFirst]) =>
       h(
         "li",
         { key: at, className: `aep-${kindOf(kind).tone}` },
         h("span", null, shortTime(at)),
-        h("span", { className: "aep-tick-kind" }, kindOf(kind).title),
+        h("span", { className: "aep-tick-kind" }, kindOf(kind).title, isFirst ? h("span", { className: "aep-faint" }, ` (${FIRST})`) : null),
         h("span", { className: "aep-number" }, count(records)),
       ),
     ),
@@ -101,13 +120,13 @@ export function TickList({ ticks }) {
 }
 
 /** What the marks mean: those that occur, in the order of `KINDS`. */
-export function Legend({ kinds, Kind }) {
+export function Legend({ ticks, Kind }) {
   const order = Object.keys(KINDS);
-  const sorted = [...kinds].sort((one, other) => order.indexOf(one) - order.indexOf(other));
+  const sorted = [...new Set(ticks.map(([, kind]) => kind))].sort((one, other) => order.indexOf(one) - order.indexOf(other));
   return h(
     "ul",
     { className: "aep-legend", "aria-label": "Legend" },
     sorted.map((kind) => h("li", { key: kind }, h(Kind, { kind }))),
-    h("li", { className: "aep-faint" }, "height: records"),
+    h("li", { className: "aep-faint" }, `height: records${ticks.some(([, , , isFirst]) => isFirst) ? `; broken bar: ${FIRST}` : ""}`),
   );
 }

@@ -1,9 +1,10 @@
 /* The table of all exports. On a narrow page its rows become cards (aep.css); its roles stay those of a table. */
 
-import { Ends, Kind, LinkIn, Name, Outcome, When } from "./parts.js";
+import { Cell, Ends, Kind, LinkIn, Name, When } from "./parts.js";
 import { keyOf } from "./filters.js";
+import { LastGood, StateCell } from "./state.js";
 import { Legend, Strip } from "./strip.js";
-import { cadence, plainName, shortTime } from "./words.js";
+import { cadence, plainName } from "./words.js";
 
 const { createElement: h, memo, useEffect, useRef, useState } = globalThis.React;
 
@@ -11,14 +12,14 @@ const PAGE = 50;
 
 const COLUMNS = [
   ["name", "Export"],
+  ["state", "State"],
+  ["good", "Last good data"],
+  ["ticks", "Last 30 ticks"],
   ["datasets", "Datasets"],
   ["destination", "Destination"],
   ["every", "Cadence"],
   ["next", "Next tick"],
   ["ends", "Ends in"],
-  ["state", "State"],
-  ["verdict", "Last verdict"],
-  ["ticks", "Last 30 ticks"],
 ];
 
 export function ExportsTable({ exports, sort, now, addressOf, onSort, focused, onFocused }) {
@@ -26,11 +27,11 @@ export function ExportsTable({ exports, sort, now, addressOf, onSort, focused, o
   const reach = Math.max(length, exports.findIndex((one) => keyOf(one) === focused) + 1);
   const rows = exports.slice(0, reach);
   const several = new Set(exports.map((one) => one.conn_id)).size > 1;
-  const kinds = new Set(rows.flatMap((one) => one.ticks.map(([, kind]) => kind)));
+  const ticks = rows.flatMap((one) => one.ticks);
   return h(
     "div",
     null,
-    h(Legend, { kinds, Kind }),
+    h(Legend, { ticks, Kind }),
     h(
       "div",
       { className: "aep-scroll" },
@@ -74,10 +75,6 @@ function Head({ name, title, sort, onSort }) {
   );
 }
 
-function Cell({ title, className, children }) {
-  return h("td", { role: "cell", className }, h("span", { className: "aep-cell-title", "aria-hidden": true }, title), h("div", null, children));
-}
-
 const Row = memo(function Row({ one, now, several, to, focused, onFocused }) {
   const link = useRef(null);
   useEffect(() => {
@@ -97,32 +94,17 @@ const Row = memo(function Row({ one, now, several, to, focused, onFocused }) {
       h(LinkIn, { to, linkRef: link, className: "aep-link aep-clamp" }, h(Name, { title: plainName(one.name) }, one.name)),
       h("div", { className: "aep-faint aep-clamp" }, several ? [h(Name, { key: 0 }, one.conn_id), " · "] : null, h(Name, null, one.sandbox)),
     ),
+    h(Cell, { title: "State", className: "aep-verdict" }, h(StateCell, { one })),
+    h(Cell, { title: "Last good data" }, h(LastGood, { one, now })),
+    h(Cell, { title: "Last ticks", className: "aep-strip-cell" }, h(Strip, { ticks: one.ticks })),
     h(
       Cell,
-      { title: "Datasets" },
+      { title: "Datasets", className: "aep-datasets" },
       h("span", { className: "aep-clamp", title: names.join("\n") }, h("bdi", null, names[0] ?? "–"), names.length > 1 ? ` +${names.length - 1}` : null),
     ),
     h(Cell, { title: "Destination" }, one.destination_title ?? one.destination ?? "–"),
     h(Cell, { title: "Cadence", className: "aep-tight" }, cadence(one.every)),
-    h(Cell, { title: "Next tick", className: "aep-tight" }, h(When, { at: one.next_tick, now })),
+    h(Cell, { title: "Next tick", className: "aep-tight" }, one.state === "enabled" ? h(When, { at: one.next_tick, now }) : one.state),
     h(Cell, { title: "Ends in", className: "aep-tight" }, h(Ends, { export: one })),
-    h(Cell, { title: "State", className: "aep-tight" }, one.state),
-    h(Cell, { title: "Last verdict", className: "aep-verdict" }, h(Verdict, { one })),
-    h(Cell, { title: "Last ticks", className: "aep-strip-cell" }, h(Strip, { ticks: one.ticks })),
   );
 });
-
-/** The badge, and in one sentence why. */
-function Verdict({ one }) {
-  const told = one.verdict?.reason;
-  const warnings = one.warnings ?? [];
-  // A run that is good does not explain a warning.
-  const shown = one.outcome !== "ok" && one.verdict?.outcome === "ok" ? (warnings[0] ?? told) : (told ?? warnings[0]);
-  const all = [told && `${told}${one.verdict.at ? ` (${shortTime(one.verdict.at)})` : ""}`, ...warnings].filter(Boolean).map(plainName);
-  return h(
-    "span",
-    { title: all.join("\n") || undefined },
-    h(Outcome, { outcome: one.outcome }),
-    h("bdi", { className: "aep-clamp aep-told" }, plainName(shown ?? "no run has finished yet")),
-  );
-}

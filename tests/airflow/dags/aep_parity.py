@@ -1,4 +1,4 @@
-"""One sensor for each mode and each way to end; the suite runs it."""
+"""One sensor for each mode, each way to end, and each thing to wait for; the suite runs it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_aep.notifications import AepRunNotifier
+from airflow_provider_aep.operators.dataflows import AepRunExportOperator
 from airflow_provider_aep.sensors import AepDataflowRunSensor
 
 # How each export's runs end, and what its sensors ask of them besides.
@@ -24,6 +25,18 @@ KINDS = {
     "never_ends": {"timeout": 2},
     "gone": {},
 }
+# What is waited for other than an open window: each export's name, and what its sensors are told of it.
+WAITS = {
+    "tick": {"tick": "{{ params.tick_at }}"},
+    "tick_failed": {"tick": "{{ params.tick_at }}"},
+    "no_tick": {"tick": "2026-01-01T00:00:01Z"},
+    "window": {"started_after": "{{ params.tick_at }}", "started_before": "{{ params.window_end }}"},
+    "window_over": {"started_after": "2026-01-01", "started_before": "2026-01-02"},
+    "given": {},
+    "given_failed": {},
+    "given_text": {"run_ids": "{{ ti.xcom_pull(task_ids='run_given_text') }}"},
+    "given_none": {"run_ids": "{{ ti.xcom_pull(task_ids='nobody') }}"},
+}
 MODES = {
     "poke": {"mode": "poke", "deferrable": False},
     "reschedule": {"mode": "reschedule", "deferrable": False},
@@ -36,7 +49,7 @@ with DAG(
     "aep_parity",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    params={kind: Param("", type="string") for kind in KINDS},
+    params={name: Param("", type="string") for name in (*KINDS, *WAITS, "tick_at", "window_end")},
 ) as dag:
     for kind, asked in KINDS.items():
         for name, mode in MODES.items():
@@ -50,3 +63,25 @@ with DAG(
                 **{"on_zero_records": "skip", "timeout": 60, **asked},
                 **mode,
             )
+
+    for kind, asked in WAITS.items():
+        more = dict(asked)
+        if kind.startswith("given") and kind != "given_none":
+            started = AepRunExportOperator(
+                task_id=f"run_{kind}", dataflow_id="{{ params." + kind + " }}", ready_timeout=60
+            )
+            if not more:
+                more = {"run_ids": started.output}
+        for name, mode in MODES.items():
+            wait = AepDataflowRunSensor(
+                task_id=f"{kind}_{name}",
+                dataflow_id="{{ params." + kind + " }}",
+                timeout=60,
+                on_failure_callback=alert,
+                on_success_callback=alert,
+                on_skipped_callback=alert,
+                **more,
+                **mode,
+            )
+            if kind == "given_text":
+                started >> wait

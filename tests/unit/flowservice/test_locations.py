@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -87,6 +88,38 @@ def test_a_folder_is_told_as_far_as_it_can_be_known(template, url, exact):
 
 def test_without_a_start_the_folder_ends_before_its_time():
     assert urls("%DATASET_ID%/%EXPORT_TIME%", None) == [("s3://acme/aep/crm/d1/", False)]
+
+
+SIX = TUESDAY.replace(minute=0, second=0)
+
+
+def six_hourly(**changes: Any):
+    schedule = {"timeUnit": "hour", "interval": 6, "startTime": int((SIX - timedelta(days=1)).timestamp())}
+    return replace(location(), schedule={**schedule, **changes})
+
+
+@pytest.mark.parametrize(
+    ("started_at", "time", "sure"),
+    [
+        (SIX, SIX, True),
+        (SIX + timedelta(minutes=4), SIX, True),
+        (SIX - timedelta(seconds=90), SIX, True),
+        (TUESDAY, TUESDAY, False),  # seven minutes late, or ad hoc
+        (None, None, False),
+    ],
+)
+def test_a_run_that_starts_with_a_tick_has_the_folder_of_that_tick(started_at, time, sure):
+    assert six_hourly().folder_time(started_at) == (time, sure)
+
+
+def test_the_folder_of_a_run_bears_the_time_of_its_tick_where_that_is_known():
+    assert six_hourly().folder_time(SIX + timedelta(hours=3), tick=SIX) == (SIX, True)
+    assert six_hourly().folder_time(None, tick=SIX) == (SIX, True)
+
+
+@pytest.mark.parametrize("odd", [{"timeUnit": "moon"}, {"startTime": "soon"}, {"interval": None}])
+def test_under_a_schedule_that_cannot_be_read_no_folder_is_sure(odd):
+    assert six_hourly(**odd).folder_time(SIX) == (SIX, False)
 
 
 def test_a_destination_that_is_not_ours_has_no_folders():

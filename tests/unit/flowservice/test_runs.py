@@ -204,7 +204,10 @@ def test_the_end_is_read_under_the_references_name_too():
         ({"inputRecordCount": 7}, None),
         ({"inputRecordCount": -1}, None),
         ({"inputRecordCount": False}, None),
-        ({"outputRecordCount": "5"}, None),
+        ({"outputRecordCount": "5"}, 5),
+        ({"outputRecordCount": "0"}, 0),
+        ({"outputRecordCount": "-1"}, None),
+        ({"outputRecordCount": "five"}, None),
         ({}, None),
         (None, None),
     ],
@@ -256,7 +259,7 @@ def test_errors_are_collected_from_everywhere_once_and_in_order():
     assert errors == (
         RunError("ACTIVATION_BATCH-0000-FAILED", "Job aborted."),
         RunError("MAPPER-3700-400", ""),
-        RunError("CONNECTOR-1001-500", "Copy failed."),
+        RunError("CONNECTOR-1001-500", "Copy failed.", records=3),
     )
     assert [str(error) for error in errors[:2]] == [
         "ACTIVATION_BATCH-0000-FAILED: Job aborted.",
@@ -400,7 +403,7 @@ def test_an_id_that_would_change_the_filter_is_refused(run, emulator):
     assert emulator.log == []
 
 
-@pytest.mark.parametrize("count", [float("inf"), float("nan"), float("-inf"), "7", True])
+@pytest.mark.parametrize("count", [float("inf"), float("nan"), float("-inf"), "seven", "", "7.5", True])
 def test_a_count_that_is_no_number_is_unknown(count):
     assert run_of(recordSummary={"outputRecordCount": count}).records_out is None
 

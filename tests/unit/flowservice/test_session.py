@@ -16,6 +16,7 @@ from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import (
     AepApiError,
     AepAuthError,
+    AepError,
     AepNotFoundError,
     AepPreconditionError,
     AepRateLimitError,
@@ -482,9 +483,10 @@ def test_a_spec_that_could_not_be_read_is_not_kept(run, emulator):
     assert run(get_connection_spec(S3))["name"] == "Amazon S3"
 
 
-def test_a_spec_that_came_back_empty_is_fetched_again_the_next_time(run, emulator):
-    emulator.fail_next(200, body={})
-    with pytest.raises(AepTransportError):
+@pytest.mark.parametrize("body", [{}, {"items": []}])
+def test_a_spec_that_came_back_empty_is_fetched_again_the_next_time(run, emulator, body):
+    emulator.fail_next(200, body=body)
+    with pytest.raises(AepError):
         run(get_connection_spec(S3))
     assert run(get_connection_spec(S3))["name"] == "Amazon S3"
 

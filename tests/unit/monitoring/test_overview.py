@@ -20,13 +20,14 @@ def look(run, clock):
     def look(known=None):
         now = datetime.fromtimestamp(clock(), tz=UTC)
         before = {one.flow.id: one for one in known.values()} if known else None
-        return {one.flow.name: one for one in run(read_overview(now=now, known=before))}
+        found, _ = run(read_overview(now=now, known=before))
+        return {one.flow.name: one for one in found}
 
     return look
 
 
 def kinds(one):
-    return [cell.kind for cell in one.cells]
+    return [state.kind for state in one.states]
 
 
 def test_each_tick_is_coloured_by_what_its_run_brought(look, emulator, clock, make_dataflow):
@@ -35,9 +36,10 @@ def test_each_tick_is_coloured_by_what_its_run_brought(look, emulator, clock, ma
     clock.advance((1 + 4 * 3) * HOUR + 1800)
     one = look()["nightly"]
     assert kinds(one) == ["good", "empty", "partial", "failed", "good"]
-    assert one.cells[0].records > one.cells[-1].records > 0
-    assert one.cells[1].records == 0
-    assert (one.last.kind, one.outcome) == ("good", "ok")
+    assert one.states[0].records > one.states[-1].records > 0
+    assert one.states[1].records == 0
+    assert (one.decided.kind, one.outcome) == ("good", "ok")
+    assert one.bad == 3
 
 
 def test_ticks_without_a_run_wait_then_are_missing_and_may_yet_be_late(look, emulator, clock, make_dataflow):
@@ -60,9 +62,9 @@ def test_no_more_than_the_last_thirty_ticks_are_shown(look, clock, make_dataflow
     make_dataflow("nightly")
     clock.advance(40 * 3 * HOUR)
     one = look()["nightly"]
-    assert len(one.cells) == 30
-    assert one.cells == tuple(sorted(one.cells, key=lambda cell: cell.at))
-    assert len(one.runs) <= 31
+    assert len(one.states) == 30
+    assert one.states == sorted(one.states, key=lambda state: state.at)
+    assert len(one.runs) <= 30 + 10  # and those that tell how long a run of the first of them may take
 
 
 def test_a_second_look_reads_only_what_is_new(look, emulator, clock, make_dataflow):
@@ -76,8 +78,8 @@ def test_a_second_look_reads_only_what_is_new(look, emulator, clock, make_datafl
     clock.advance(3 * HOUR)
     second = look(first)
     assert len(emulator.requests("GET", "/runs")) == 1
-    assert [one.cells[-1].at - one.cells[-2].at for one in second.values()] == [timedelta(hours=3)] * 20
-    assert second["export 0"].cells == look()["export 0"].cells  # as if all had been read anew
+    assert [one.states[-1].at - one.states[-2].at for one in second.values()] == [timedelta(hours=3)] * 20
+    assert second["export 0"].states == look()["export 0"].states  # as if all had been read anew
     assert {one.flow.id for one in second.values()} == set(flows)
 
 
@@ -99,7 +101,7 @@ def test_a_dataflow_that_is_switched_off_owes_nothing(look, run, clock, make_dat
     clock.advance(10 * HOUR)
     one = look()["nightly"]
     assert kinds(one) == []
-    assert one.warnings == ("it is disabled and exports nothing until it is enabled",)
+    assert [each.told for each in one.warnings] == ["it is disabled and exports nothing until it is enabled"]
     assert one.outcome == "warn"
 
 
@@ -117,7 +119,8 @@ def test_runs_that_cannot_be_read_leave_what_was_known_and_a_warning(look, emula
     emulator.fail_next(503, times=99, match="GET /runs")
     again = look(seen)["nightly"]
     assert kinds(again) == kinds(seen["nightly"]) == ["good", "good"]
-    assert "could not be read" in again.warnings[0]
+    assert "could not be read" in again.warnings[0].told
+    assert again.outcome == "fail"  # as a check has it: an outage is no good news
     # Of runs that were never read nobody knows whether they are missing.
     assert kinds(look()["nightly"]) == []
 

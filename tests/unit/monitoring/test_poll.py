@@ -4,27 +4,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_aep.errors import AepApiError, AepAuthError, AepNotFoundError
+from airflow_provider_aep.errors import AepApiError, AepAuthError, AepNotFoundError, AepValidationError
 from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
 from airflow_provider_aep.monitoring.poll import look_for_runs
+from airflow_provider_aep.monitoring.waits import Wait
 
 HOUR = 3600
 
 
 @pytest.fixture
 def look(run, clock, now):
-    """One look at the runs of a dataflow since the test began."""
+    """One poll for the runs of a dataflow since the test began."""
 
-    def look(dataflow_id, *, expected=1, ask_why=False):
-        return run(
-            look_for_runs(
-                dataflow_id,
-                now=datetime.fromtimestamp(clock(), tz=UTC),
-                started_after=now,
-                expected=expected,
-                ask_why=ask_why,
-            )
-        )
+    def look(dataflow_id, *, ask_why=False, stuck_at=None, **wanted):
+        wait = Wait(dataflow_id=dataflow_id, **{"started_after": now, **wanted})
+        moment = datetime.fromtimestamp(clock(), tz=UTC)
+        return run(look_for_runs(wait, now=moment, ask_why=ask_why, stuck_at=stuck_at))
 
     return look
 
@@ -63,18 +58,16 @@ def test_fewer_runs_than_expected_are_waited_for(look, clock, make_dataflow):
     assert look(dataflow_id, expected=2).finished
 
 
-def test_older_runs_are_not_seen(run, clock, now, make_dataflow):
+def test_older_runs_are_not_seen(look, clock, now, make_dataflow):
     dataflow_id = make_dataflow()
     clock.advance(2 * HOUR)
-    after = now + timedelta(hours=2)
-    assert run(look_for_runs(dataflow_id, now=after, started_after=after, expected=1)).runs == ()
+    assert look(dataflow_id, started_after=now + timedelta(hours=2)).runs == ()
 
 
-def test_runs_after_the_window_are_not_seen(run, clock, now, make_dataflow):
+def test_runs_after_the_window_are_not_seen(look, clock, now, make_dataflow):
     dataflow_id = make_dataflow()
     clock.advance(5 * HOUR)
-    window = {"started_after": now, "started_before": now + timedelta(hours=4)}
-    sighting = run(look_for_runs(dataflow_id, now=now, expected=1, **window))
+    sighting = look(dataflow_id, started_before=now + timedelta(hours=4))
     assert [each.started_at for each in sighting.runs] == [now + timedelta(hours=1)]
 
 
@@ -162,3 +155,67 @@ def test_where_a_run_is_seen_or_nobody_asks_the_dataflow_is_not_read(look, emula
     clock.advance(2 * HOUR)
     look(dataflow_id, ask_why=True)
     assert emulator.requests("GET", "/flows/*") == []
+
+
+# Given runs
+
+
+def test_given_runs_are_read_by_their_ids_and_those_that_are_not_there_yet_are_waited_for(
+    look, emulator, make_dataflow
+):
+    dataflow_id = make_dataflow()
+    (run_id,) = emulator.run_now(dataflow_id)
+    sighting = look(dataflow_id, run_ids=(run_id, "r-2"))
+    assert [each.id for each in sighting.runs] == [run_id]
+    assert sighting.told == f"1 of 2 expected: {run_id} processing; run r-2 is not listed yet"
+
+
+def test_a_given_run_of_another_dataflow_is_refused(look, emulator, make_dataflow):
+    ours, other = make_dataflow("ours"), make_dataflow("other")
+    run_ids = tuple(emulator.run_now(other))
+    with pytest.raises(AepValidationError, match=f"run_ids names run {run_ids[0]}, which is one of dataflow"):
+        look(ours, run_ids=run_ids)
+
+
+# A run that is long under way
+
+
+@pytest.fixture
+def hanging(emulator, clock, make_dataflow):
+    """A dataflow whose fifth run has been under way for three hours; four before it took 3 minutes each."""
+    dataflow_id = make_dataflow(every="12h")
+    emulator.script_runs(None, ["success"] * 4 + ["in_progress"])
+    clock.advance(49 * HOUR + 3 * HOUR)
+    emulator.log.clear()
+    return dataflow_id
+
+
+def test_a_run_that_is_stuck_is_told_and_ends_a_wait_that_asks_for_that(look, now, hanging):
+    since = {"started_after": now + timedelta(hours=49)}
+    patient, strict = look(hanging, **since), look(hanging, **since, ends_stuck=True)
+    assert (patient.finished, strict.finished) == (False, True)
+    assert patient.stuck == strict.stuck == patient.told
+    assert "was still under way 2 h 30 min" in patient.told
+
+
+def test_what_is_usual_is_asked_once_where_somebody_remembers_it(look, now, hanging, emulator):
+    known: dict[str, datetime] = {}
+    for _ in range(3):
+        assert look(hanging, started_after=now + timedelta(hours=49), stuck_at=known).stuck
+    assert len(emulator.requests("GET", "/flows/*")) == 1
+    assert list(known.values()) == [now + timedelta(hours=51, minutes=30)]
+
+
+def test_with_a_longest_duration_nothing_need_be_asked(look, now, hanging, emulator):
+    seen = look(hanging, started_after=now + timedelta(hours=49), longest=timedelta(hours=2))
+    assert "was still under way 2 h after" in seen.told
+    assert len(emulator.requests("GET")) == 1
+
+
+@pytest.mark.parametrize("status", [503, 403])
+def test_trouble_while_what_is_usual_is_asked_takes_nothing_from_what_was_seen(
+    look, now, hanging, emulator, status
+):
+    emulator.fail_next(status, times=9, match="GET /flows/")
+    seen = look(hanging, started_after=now + timedelta(hours=49))
+    assert (seen.answered, len(seen.runs), seen.stuck) == (True, 1, "")

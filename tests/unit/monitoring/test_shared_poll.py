@@ -12,9 +12,10 @@ import pytest
 from airflow_provider_aep.flowservice.dataflows import delete_dataflow
 from airflow_provider_aep.monitoring import shared_poll
 from airflow_provider_aep.monitoring.shared_poll import SharedPoll
-from airflow_provider_aep.monitoring.watch import Wait
+from airflow_provider_aep.monitoring.waits import Wait
 
 HOUR = 3600.0
+OF_A_WAIT = {"started_before", "expected", "run_ids", "ends_stuck"}
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def together(run, clock, now, emulator, poll_moves):
                         Wait(
                             dataflow_id=flow,
                             started_after=given.pop("started_after", now),
-                            expected=given.pop("expected", 1),
+                            **{name: given.pop(name) for name in OF_A_WAIT & given.keys()},
                         ),
                         **{"deadline": clock() + 5 * HOUR, "interval": 60.0, **given},
                     )
@@ -187,3 +188,55 @@ def test_a_thousand_that_wait_are_not_woken_for_one(together, emulator, clock, n
     assert len(woken) == 3000  # no run yet, then one of nine under way, then one of nine finished
     assert looks(emulator) < 140
     assert now + timedelta(hours=2) <= datetime.fromtimestamp(clock(), tz=UTC)
+
+
+def test_what_is_usual_is_asked_once_for_a_run_that_many_wait_for(together, emulator, clock, make_dataflow):
+    emulator.script_runs(None, ["success"] * 4 + ["in_progress"])
+    flow = make_dataflow("nightly")
+    clock.advance(13 * HOUR + 60)
+    waits = [
+        (flow, {"deadline": clock() + 4 * HOUR, "started_after": moment(clock() - 60)}) for _ in range(20)
+    ]
+    ends = together(*waits)
+    assert {end["status"] for end in ends} == {"timeout"}
+    assert all("was still under way 2 h 30 min" in end["last_seen"] for end in ends)
+    assert len(emulator.requests("GET", "/flows/*")) == 1
+    assert looks(emulator) < 4 * 60 * 1.2
+
+
+def test_a_window_that_passes_ends_the_wait_early(together, clock, now, make_dataflow):
+    (end,) = together((make_dataflow(), {"started_before": now + timedelta(minutes=10)}))
+    assert (end["status"], end["in_vain"]) == ("timeout", True)
+    assert clock() < now.timestamp() + HOUR
+
+
+def test_trouble_while_it_asks_what_is_usual_ends_no_wait(together, emulator, clock, make_dataflow):
+    emulator.script_runs(None, ["success"] * 4 + ["in_progress"])
+    flow = make_dataflow("nightly")
+    clock.advance(13 * HOUR + 60)
+    emulator.fail_next(403, times=10, match="GET /flows/")
+    given = {"deadline": clock() + 4 * HOUR, "started_after": moment(clock() - 60), "ends_stuck": True}
+    (end,) = together((flow, given))
+    assert (end["status"], len(end["runs"])) == ("finished", 1)
+    assert end["stuck"].startswith(f"run {end['runs'][0]['id']} was still under way 2 h 30 min")
+
+
+def test_a_given_run_that_began_long_ago_is_asked_for_alone(together, emulator, clock, make_dataflow):
+    flow, other = make_dataflow("long"), make_dataflow("other")
+    emulator.script_runs(flow, ["in_progress"])
+    (run_id,) = emulator.run_now(flow)
+    clock.advance(40 * HOUR)
+    ids = {"run_ids": (run_id,), "started_after": moment(clock())}
+    pauses: list[None] = []
+
+    def during() -> None:
+        pauses.append(None)
+        if len(pauses) == 10:
+            emulator.finish_run(run_id, "success")
+
+    end, _ = together((flow, ids), (other, {"started_after": moment(clock())}), during=during)
+    assert [run["id"] for run in end["runs"]] == [run_id]
+
+
+def moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)

@@ -6,7 +6,8 @@ import pytest
 
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.runs import DataflowRun
-from airflow_provider_aep.monitoring.verdict import RunPolicy, all_finished, judge_runs
+from airflow_provider_aep.monitoring.policy import RunPolicy
+from airflow_provider_aep.monitoring.verdict import all_finished, judge_runs
 
 START = 1767236400000
 ERROR = {"code": "CONNECTOR-2001-500", "message": "Copy failed."}

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_aep.errors import AepAuthError, AepNotFoundError
-from airflow_provider_aep.flowservice.dataflows import delete_dataflow
-from airflow_provider_aep.monitoring.watch import Wait, look_for_many
+from airflow_provider_aep.flowservice.dataflows import delete_dataflow, get_dataflow, set_dataflow_state
+from airflow_provider_aep.monitoring.waits import TickWait, Wait
+from airflow_provider_aep.monitoring.watch import look_for_many
 
 
 @pytest.fixture
@@ -136,3 +137,43 @@ def test_a_look_without_an_answer_does_not_say_that_there_is_no_run(look, emulat
     assert {each.answered for each in seen} == {False}
     assert all(each.told.startswith("the service gave no answer") for each in seen)
     assert not emulator.requests("GET", "/flows*")
+
+
+def test_why_there_is_no_run_is_said_of_what_was_waited_for(look, run, flows):
+    run(set_dataflow_state(flows[1], "disabled"))
+    first, second = look(flows[:2], ask_why=range(2), run_ids=("r-1",)).seen
+    assert first.told == "run r-1 is not listed yet"
+    assert second.told == "run r-1 is not listed yet: dataflow 'export 1' is disabled"
+
+
+def test_waits_for_ticks_do_not_make_others_read_as_far_back_as_they_do(run, emulator, clock, now, flows):
+    """A tick takes the ticks before it, so it is asked for in a request of its own."""
+    clock.advance(26 * 3600)
+    late = now + timedelta(hours=26)
+    tick = TickWait(at=now + timedelta(hours=25), flow=run(get_dataflow(flows[0])))
+    emulator.log.clear()
+    waits = [Wait(dataflow_id=each, started_after=late) for each in flows[1:]]
+    waits.insert(2, Wait(dataflow_id=flows[0], started_after=now, tick=tick, step=tick.flow.step))
+    seen = run(look_for_many(waits, now=late)).seen
+    assert asked(emulator) == ["GET /runs"] * 2
+    asked_for = [dict(each.query)["property"].removeprefix("flowId==") for each in emulator.log]
+    assert [sorted(each.split(",")) for each in asked_for] == [sorted(flows[1:]), [flows[0]]]
+    assert [one.finished for one in seen] == [False, False, True, False, False]
+
+
+def test_before_the_run_of_a_tick_has_ended_no_page_but_the_first_is_read(
+    run, emulator, clock, now, flows, monkeypatch
+):
+    monkeypatch.setattr("airflow_provider_aep.flowservice.runs.LARGEST_PAGE", 2)
+    emulator.script_runs(flows[0], ["success"] * 8 + ["in_progress"])
+    clock.advance(25 * 3600 + 60)
+    tick = TickWait(at=now + timedelta(hours=25), flow=run(get_dataflow(flows[0])))
+    wait = Wait(dataflow_id=flows[0], started_after=now, tick=tick)
+    emulator.log.clear()
+    (seen,) = run(look_for_many([wait], now=now + timedelta(hours=25, minutes=1))).seen
+    assert seen.told.endswith(" processing")
+    assert len(asked(emulator)) == 1
+    emulator.finish_run(seen.runs[0].id, "success")
+    (seen,) = run(look_for_many([wait], now=now + timedelta(hours=25, minutes=1))).seen
+    assert seen.finished
+    assert len(asked(emulator)) == 1 + 5

@@ -2,35 +2,127 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_aep.page.answers import export_row
+from airflow_provider_aep.monitoring.audit import audit_exports
+from airflow_provider_aep.page.answers import export_detail, export_row
 from airflow_provider_aep.page.reading import read_snapshot
 
 HOUR = 3600
 
 
 @pytest.fixture
-def row(run, clock):
+def snapshot(run, clock):
+    """``snapshot()``: the sandbox, read at this moment."""
+    return lambda: run(read_snapshot("prod", None, now=datetime.fromtimestamp(clock(), tz=UTC)))
+
+
+@pytest.fixture
+def row(snapshot):
     """``row()``: the one export of the sandbox as the table shows it."""
 
     def row():
-        now = datetime.fromtimestamp(clock(), tz=UTC)
-        snapshot = run(read_snapshot("prod", None, now=now))
-        (one,) = snapshot.exports.values()
-        return export_row(one, snapshot.facts, conn_id="aep_default", sandbox="prod", now=now)
+        seen = snapshot()
+        (one,) = seen.exports.values()
+        return export_row(one, seen.facts, conn_id="aep_default", sandbox="prod", now=seen.at)
 
     return row
 
 
+@pytest.fixture
+def detail(snapshot):
+    """``detail()``: the same export opened."""
+
+    def detail():
+        seen = snapshot()
+        (one,) = seen.exports.values()
+        return export_detail(one, seen)
+
+    return detail
+
+
 def test_a_missing_tick_is_explained_though_the_last_run_was_good(row, emulator, clock, make_dataflow):
-    emulator.script_runs(make_dataflow(), ["success", "late"])
+    emulator.script_runs(make_dataflow(), ["success", "never"])
     clock.advance((1 + 3 + 2.6) * HOUR)
     told = row()
-    assert (told["outcome"], told["verdict"]["outcome"]) == ("fail", "ok")
-    assert "no run 15" in told["warnings"][0]
+    assert (told["outcome"], told["decided"]["kind"]) == ("fail", "missing")
+    assert [kind for _, kind, *_ in told["ticks"]] == ["good", "missing"]
+    assert told["decided"]["told"].startswith("no run started within 2 h 30 min after the tick of ")
+
+
+def test_a_tick_that_is_missing_among_good_ones_is_counted_beside_good_now(
+    row, run, emulator, clock, make_dataflow, now
+):
+    emulator.script_runs(make_dataflow(end=now + timedelta(days=300)), ["success"] * 21 + ["never"])
+    clock.advance((1 + 29 * 3) * HOUR + 1800)
+    told = row()
+    assert (told["outcome"], told["decided"]["kind"], told["bad"], len(told["ticks"])) == (
+        "ok",
+        "good",
+        1,
+        30,
+    )
+    assert [kind for _, kind, *_ in told["ticks"]].count("missing") == 1
+    at = datetime.fromtimestamp(clock(), tz=UTC)
+    check = run(audit_exports(since=at - timedelta(days=2), until=at, now=at))
+    assert check.outcome == "fail"
+
+
+def test_a_run_under_way_is_told_with_how_long_it_takes_as_a_rule(row, emulator, clock, make_dataflow):
+    emulator.script_runs(make_dataflow(), ["success"] * 5 + ["in_progress"])
+    clock.advance((1 + 5 * 3 + 1) * HOUR)
+    told = row()
+    assert told["current"]["kind"] == "running"
+    assert told["current"]["told"].endswith("has been under way for 60 minutes; usually it takes 3 minutes")
+    assert (told["decided"]["kind"], told["outcome"]) == ("good", "ok")
+
+
+def test_an_export_that_hangs_for_days_is_stuck_and_delivers_nothing(
+    row, detail, emulator, clock, make_dataflow
+):
+    emulator.script_runs(make_dataflow(every="1d"), ["success"] + ["in_progress"] * 10)
+    clock.advance((1 + 10 * 24 + 2) * HOUR)
+    told = row()
+    assert (told["outcome"], told["decided"]["kind"]) == ("fail", "stuck")
+    assert "has been under way for 26 h" in told["decided"]["told"]
+    assert [kind for _, kind, *_ in told["ticks"]] == ["good"] + ["stuck"] * 9 + ["running"]
+    assert told["last_good_at"] == detail()["runs"][-1]["completed_at"]
+    assert {run["kind"] for run in detail()["runs"]} == {"good", "stuck", "running"}
+    assert "has been under way for 9 days" in detail()["runs"][-2]["reason"]
+
+
+def test_findings_are_told_as_a_check_tells_them_the_newest_first(
+    detail, run, emulator, clock, make_dataflow, now
+):
+    emulator.script_runs(
+        make_dataflow(end=now + timedelta(days=300)), ["failed", "success", "zero", "success"]
+    )
+    clock.advance((1 + 3 * 3 + 1) * HOUR)
+    at = datetime.fromtimestamp(clock(), tz=UTC)
+    (checked,) = run(audit_exports(since=now, until=at, now=at)).exports
+    shown = detail()["findings"]
+    for name in ("key", "kind", "outcome", "told"):
+        assert [each[name] for each in shown] == [getattr(each, name) for each in reversed(checked.findings)]
+    assert [each["kind"] for each in shown] == ["zero_records", "failed"]
+    assert shown[0]["known_at"] >= shown[0]["tick"] > shown[1]["known_at"] > shown[1]["tick"]
+
+
+def test_the_first_full_export_is_marked_and_no_measure_of_the_others(
+    row, detail, emulator, clock, make_dataflow
+):
+    dataset = emulator.datasets()[0]
+    emulator.add_rows(dataset.id, 100_000)
+    make_dataflow()
+    clock.advance((1 + 12 * 3) * HOUR + 1800)
+    first, *others = row()["ticks"]
+    assert (first[2] > 100_000, first[3:]) == (True, [True])
+    assert {len(tick) for tick in others} == {3}
+    assert max(tick[2] for tick in others) < 1_000
+    told = detail()
+    assert [run["is_first"] for run in told["runs"]] == [False] * 12 + [True]
+    assert told["usual"]["records"]["high"] < 1_000
 
 
 def test_a_tick_that_is_still_awaited_is_no_finding(row, clock, make_dataflow):

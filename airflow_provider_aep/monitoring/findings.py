@@ -1,0 +1,227 @@
+"""What is wrong with an export, each thing with the moment at which it became known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_aep.flowservice.expiry import expiry_of
+from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.schedule import parse_moment, schedule_words
+from airflow_provider_aep.monitoring.attribution import Event
+from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice
+from airflow_provider_aep.monitoring.ticks import DEADLINE, Tick
+from airflow_provider_aep.monitoring.timeline import Timeline
+from airflow_provider_aep.monitoring.usual import History
+from airflow_provider_aep.monitoring.verdict import Judgement, judge_run
+from airflow_provider_aep.monitoring.words import span_words
+
+# A run whose end lies further ahead than clocks differ has a wrong number for it.
+AHEAD = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is not well with an export.
+
+    :param key: the same whenever it is found, and of nothing else in its export.
+    :param kind: the status of a verdict, such as ``failed`` or ``zero_records``; or ``stuck``, ``missing``,
+        ``incomplete``, ``late``, ``doubled``, ``disabled``, ``ended``, ``ends_soon``, ``unread``.
+    :param outcome: what the policy makes of it.
+    :param told: the same in one sentence.
+    :param known_at: when it became known; ``None`` where that cannot be said, and then every check tells it.
+    :param tick: the tick that it is about.
+    """
+
+    key: str
+    kind: str
+    outcome: Choice
+    told: str
+    known_at: datetime | None
+    tick: datetime | None = None
+    run_ids: tuple[str, ...] = ()
+
+    @property
+    def is_about_a_run(self) -> bool:
+        """Whether it tells of a run, whichever tick that was for."""
+        return bool(self.run_ids) and self.kind != "late"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "kind": self.kind,
+            "outcome": self.outcome,
+            "told": self.told,
+            "known_at": self.known_at.isoformat() if self.known_at else None,
+            "tick": self.tick.isoformat() if self.tick else None,
+            "run_ids": list(self.run_ids),
+        }
+
+
+def findings_of(timeline: Timeline, policy: AuditPolicy, since: datetime | None = None) -> list[Finding]:
+    """All that is known to be wrong with an export, in the order in which it became known.
+
+    :param since: leave out what became known earlier.
+    """
+    found = [
+        *_of_runs(timeline, policy, since),
+        *(_of_event(event, policy) for event in timeline.events),
+        *of_dataflow(timeline, policy),
+    ]
+    if since is not None:
+        found = [each for each in found if each.known_at is None or each.known_at >= since]
+    return sorted(found, key=lambda each: (str(each.known_at), each.key))
+
+
+def _of_runs(timeline: Timeline, policy: AuditPolicy, since: datetime | None) -> Iterator[Finding]:
+    for run in timeline.runs:
+        if (at := timeline.stuck_at(run, policy.runs)) is not None:
+            yield _about(run, timeline, "stuck", policy.runs.on_stuck, at, told_stuck(run, at))
+        if not run.finished:
+            continue
+        ended = run.ended_at
+        if since is not None and ended is not None and ended < since:
+            continue
+        judged = judgement_of(run, timeline, policy)
+        if judged.status == "success":
+            continue
+        known_at = None if ended is None or ended > timeline.now + AHEAD else ended
+        told = judged.told if known_at else f"{judged.told} (its times cannot be right)"
+        yield _about(run, timeline, judged.status, judged.choice, known_at, told)
+
+
+def judgement_of(run: DataflowRun, timeline: Timeline, policy: AuditPolicy) -> Judgement:
+    """What the policy makes of one finished run of a timeline."""
+    return judge_run(run, policy.runs, history_of(run, timeline, policy))
+
+
+def history_of(run: DataflowRun, timeline: Timeline, policy: AuditPolicy) -> History | None:
+    """What came before a run, as far back as the policy looks."""
+    if not policy.runs.needs_history:
+        return None
+    return timeline.past.before(run, reach=policy.runs.reach(timeline.flow.step))
+
+
+def _about(
+    run: DataflowRun, timeline: Timeline, kind: str, choice: Choice, at: datetime | None, told: str
+) -> Finding:
+    tick = timeline.tick_of.get(run.id)
+    return Finding(
+        key=f"{kind}:{run.id}",
+        kind=kind,
+        outcome=choice,
+        told=told,
+        known_at=at,
+        tick=tick.at if tick else None,
+        run_ids=(run.id,),
+    )
+
+
+def told_stuck(run: DataflowRun, at: datetime) -> str:
+    """That a run became stuck at a moment."""
+    span = at - run.started_at if run.started_at else timedelta()
+    since = f" at {run.started_at:%Y-%m-%d %H:%M} UTC" if run.started_at else ""
+    return f"run {run.id} was still under way {span_words(span)} after it started{since}"
+
+
+def _of_event(event: Event, policy: AuditPolicy) -> Finding:
+    about = event.run.id if event.run else event.tick.at.isoformat()
+    return Finding(
+        key=f"{event.kind}:{about}",
+        kind=event.kind,
+        outcome=policy.of_gap(event.kind),
+        told=told_of(event),
+        known_at=event.at,
+        tick=event.tick.at,
+        run_ids=(event.run.id,) if event.run else (),
+    )
+
+
+def told_of(event: Event) -> str:
+    """What became known of a tick, in one sentence."""
+    if event.kind == "missing":
+        return f"no run started within {span_words(DEADLINE)} after {event.tick}"
+    if event.kind == "late":
+        started = event.run.started_at if event.run else None
+        return f"the run for {event.tick} started {late_words(event.tick, started)}"
+    named = f"dataset {', '.join(event.lacking)}" if event.lacking else ""
+    if event.kind == "incomplete":
+        lacking = f"; {named} is lacking" if named else ""
+        return f"{event.came} of {event.owed} runs for {event.tick}{lacking}"
+    twice = f", {named} twice" if named else f", which owes {event.owed}"
+    return f"{event.came} runs delivered for {event.tick}{twice}"
+
+
+def late_words(tick: Tick, started: datetime | None) -> str:
+    """How long after its tick a run started."""
+    return f"{span_words((started or tick.at) - tick.at)} after it"
+
+
+def of_dataflow(timeline: Timeline, policy: AuditPolicy) -> Iterator[Finding]:
+    """What is or will be wrong with the dataflow itself: its state, and its end."""
+    flow, changed = timeline.flow, timeline.flow.changed_at
+    if flow.state != "enabled":
+        yield Finding(
+            key=f"disabled:{changed.isoformat() if changed else flow.state}",
+            kind="disabled",
+            outcome=policy.on_disabled,
+            told=f"it is {flow.state} and exports nothing until it is enabled",
+            known_at=changed,
+        )
+    soon = timedelta(days=policy.ends_soon_days)
+    expiry = expiry_of(flow.schedule, now=timeline.now, within=soon)
+    end = schedule_words(flow.schedule)["end"]
+    if expiry is None or end is None:
+        return
+    ends = parse_moment("end", end)
+    kind = "ended" if expiry.days <= 0 else "ends_soon"
+    known_at = ends if kind == "ended" else ends - soon
+    yield Finding(
+        key=f"{kind}:{end}",
+        kind=kind,
+        outcome=policy.on_ends_soon,
+        told=f"its schedule {expiry.words}",
+        # An end that was set later was not known before.
+        known_at=max(known_at, changed) if changed else known_at,
+    )
+
+
+def unread(why: str, policy: AuditPolicy) -> Finding:
+    """That the runs of an export could not be read: no good news."""
+    told = f"its runs could not be read: {why}"
+    return Finding(key="unread", kind="unread", outcome=policy.on_unread, told=told, known_at=None)
+
+
+def listed_late(finding: Finding) -> Finding:
+    """A finding that should have been told earlier, and could not: the service listed it too late."""
+    return replace(finding, told=f"{finding.told} (listed late)")
+
+
+def window_of(
+    findings: Iterable[Finding], since: datetime, until: datetime
+) -> tuple[list[Finding], list[Finding]]:
+    """What became known in a window, and what had become known before it."""
+    known = [each for each in findings if each.known_at is None or each.known_at < until]
+    new = [each for each in known if each.known_at is None or each.known_at >= since]
+    return new, [each for each in known if each.known_at is not None and each.known_at < since]
+
+
+def standing_of(timeline: Timeline, before: Iterable[Finding]) -> list[Finding]:
+    """What of earlier findings is still so: an export that hangs, is switched off, or has come to its end.
+
+    A missing run stands as long as none has come since.
+    """
+    running = {run.id for run in timeline.runs if not run.finished}
+    last_run = max((run.started_at for run in timeline.runs if run.started_at), default=None)
+    standing = []
+    missing = None
+    for finding in before:
+        if finding.kind in ("disabled", "ended", "ends_soon") or (
+            finding.kind == "stuck" and set(finding.run_ids) & running
+        ):
+            standing.append(finding)
+        elif finding.kind == "missing" and finding.tick and (last_run is None or last_run < finding.tick):
+            missing = missing or finding  # the first of them: since when nothing came
+    return [*standing, *([missing] if missing else [])]

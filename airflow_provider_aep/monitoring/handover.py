@@ -1,0 +1,95 @@
+"""What one check hands over to the next, so that together they tell everything once.
+
+It is plain JSON in an XCom. Nothing depends on it being there: without it a check tells what its window
+holds, and what stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+VERSION = 1
+# What became known longer ago is not looked for again.
+KEPT_FOR = timedelta(days=3)
+MOST_KEPT = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """How far checks have come.
+
+    :param since: from here on everything that became known has been told, up to ``until``.
+    :param told: the keys of what was told, with the moment at which it became known, by dataflow.
+    :param unread_since: for dataflows that could not be read: what became known from here on is untold.
+    :param open_since: for dataflows with a run under way: when it started.
+    :param datasets: of source connections, by their id.
+    :param runs_per_tick: how many runs a tick makes, by dataflow, and of how many datasets that was learnt.
+    """
+
+    since: datetime
+    until: datetime
+    told: Mapping[str, Mapping[str, datetime]]
+    unread_since: Mapping[str, datetime] = field(default_factory=dict)
+    open_since: Mapping[str, datetime] = field(default_factory=dict)
+    datasets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    runs_per_tick: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def knows(self, dataflow_id: str) -> bool:
+        """Whether a dataflow was looked at before."""
+        return dataflow_id in self.told
+
+    def to_json(self) -> dict[str, Any]:
+        told = {flow_id: dict(keys) for flow_id, keys in self.told.items()}
+        if (left := sum(map(len, told.values())) - MOST_KEPT) > 0:
+            oldest = sorted((at, flow_id, key) for flow_id, keys in told.items() for key, at in keys.items())
+            for _, flow_id, key in oldest[:left]:
+                del told[flow_id][key]
+        return {
+            "version": VERSION,
+            "since": _seconds(self.since),
+            "until": self.until.isoformat(),
+            "told": {
+                flow_id: {key: _seconds(at) for key, at in keys.items()} for flow_id, keys in told.items()
+            },
+            "unread_since": {flow_id: at.isoformat() for flow_id, at in self.unread_since.items()},
+            "open_since": {flow_id: at.isoformat() for flow_id, at in self.open_since.items()},
+            "datasets": {source_id: list(ids) for source_id, ids in self.datasets.items()},
+            "runs_per_tick": {flow_id: list(learnt) for flow_id, learnt in self.runs_per_tick.items()},
+        }
+
+    @classmethod
+    def from_json(cls, kept: object) -> Handover | None:
+        """What ``to_json`` made; ``None`` where it is something else."""
+        if not isinstance(kept, Mapping) or kept.get("version") != VERSION:
+            return None
+        try:
+            return cls(
+                since=_moment(kept["since"]),
+                until=_moment(kept["until"]),
+                told={
+                    flow_id: {key: _moment(at) for key, at in keys.items()}
+                    for flow_id, keys in kept["told"].items()
+                },
+                unread_since={flow_id: _moment(at) for flow_id, at in kept["unread_since"].items()},
+                open_since={flow_id: _moment(at) for flow_id, at in kept["open_since"].items()},
+                datasets={source_id: tuple(ids) for source_id, ids in kept["datasets"].items()},
+                runs_per_tick={
+                    flow_id: (int(runs), int(of)) for flow_id, (runs, of) in kept["runs_per_tick"].items()
+                },
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+
+def _seconds(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a time zone")
+    return moment

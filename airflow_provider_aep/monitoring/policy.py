@@ -1,0 +1,203 @@
+"""The run policy: what each way to end means to whoever watches, and where it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from typing import Any, Literal, get_args
+
+from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
+from airflow_provider_aep.flowservice.validation import nearest
+
+Choice = Literal["fail", "warn", "skip", "ok"]
+CHOICES: tuple[Choice, ...] = get_args(Choice)
+# How much a choice concerns whoever is on call.
+CONCERN: Mapping[Choice, int] = {"fail": 2, "warn": 1, "ok": 0, "skip": 0}
+
+# No verdict looks further back than this.
+FURTHEST_BACK = timedelta(days=45)
+# With fewer runs than this, a median is meaningless.
+LEAST_HISTORY = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPolicy:
+    """What each way to end means to the task (``fail``, ``warn``, ``skip`` or ``ok``), and where it begins.
+
+    :param on_failed: a run failed, was cancelled, or ended in a word that we do not know.
+    :param on_partial: a run succeeded and yet lost or skipped records, or carries errors.
+    :param on_zero_records: a run succeeded and exported nothing. After the first, full export that can
+        be legitimate: there was no new data.
+    :param on_low_records: a run exported fewer records than ``min_records`` or ``max_drop`` allow.
+    :param on_slow: a run took longer than ``max_duration``.
+    :param on_stuck: a run is still under way after ``max_duration``, or after 150 minutes when that is
+        several times its usual, or past the next tick. It may never end, and delivers nothing meanwhile.
+    :param on_incomplete: a tick had fewer runs than it owes: one dataset of several is lacking.
+    :param on_unknown_records: a run succeeded and does not say how many records it exported. Adobe leaves
+        counts out of some runs, and unknown is not zero.
+    :param min_records: how many records a run that is not empty must export.
+    :param max_drop: how far below the usual it may fall, as a share: ``0.5`` allows half. The usual is the
+        median of the last ``history`` runs that exported something; of fewer than three nothing is concluded.
+    :param history: how many earlier runs make the usual.
+    :param zero_streak: ``on_zero_records`` applies from the Nth consecutive empty run. The first run of a
+        dataflow is a full export, which matters at once.
+    :param max_failed_ratio: up to which share of failed records a run still counts as whole. It tolerates
+        lost records and nothing else: a run that also carries an error of another kind is partial.
+    :param max_skipped_ratio: the same for skipped records.
+    :param max_duration: seconds, or a ``timedelta``.
+    """
+
+    on_failed: Choice = "fail"
+    on_partial: Choice = "warn"
+    on_zero_records: Choice = "warn"
+    on_low_records: Choice = "warn"
+    on_slow: Choice = "warn"
+    on_stuck: Choice = "fail"
+    on_incomplete: Choice = "fail"
+    on_unknown_records: Choice = "ok"
+    min_records: int | None = None
+    max_drop: float | None = None
+    history: int = 7
+    zero_streak: int = 1
+    max_failed_ratio: float = 0.0
+    max_skipped_ratio: float = 0.0
+    max_duration: float | timedelta | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.max_duration, timedelta):
+            object.__setattr__(self, "max_duration", self.max_duration.total_seconds())
+        problems = [
+            Problem(each.name, rule)
+            for each in fields(self)
+            if (rule := _broken_rule(each.name, getattr(self, each.name)))
+        ]
+        if problems:
+            raise AepValidationError("the run policy", problems)
+
+    @property
+    def longest(self) -> timedelta | None:
+        """``max_duration`` as a span."""
+        return None if self.max_duration is None else timedelta(seconds=float(self.max_duration))  # type: ignore[arg-type]
+
+    @property
+    def needs_history(self) -> bool:
+        """Whether a verdict takes earlier runs into account."""
+        return self.max_drop is not None or self.zero_streak > 1
+
+    def reach(self, step: timedelta) -> timedelta:
+        """How far before a run earlier ones matter to it.
+
+        :param step: from tick to tick; zero where it is not known.
+        """
+        if not self.needs_history:
+            return timedelta()
+        ticks = max(self.history, self.zero_streak) + 1
+        return min((step or timedelta(days=1)) * ticks, FURTHEST_BACK)
+
+
+def run_policy(given: Mapping[str, Any], beside: Iterable[str] = ()) -> RunPolicy:
+    """A run policy from a dict, as in a DAG.
+
+    :param beside: names that belong to a policy around it, for a hint at what was meant.
+    :raises AepValidationError: it breaks a rule, or holds what no policy knows.
+    """
+    known = {each.name for each in fields(RunPolicy)}
+    hints = sorted({*known, *beside})
+    if unknown := [name for name in given if name not in known]:
+        problems = [Problem(str(name), f"is not known{nearest(str(name), hints)}") for name in unknown]
+        raise AepValidationError("the run policy", problems)
+    return RunPolicy(**given)
+
+
+def worst_choice(choices: Iterable[Choice]) -> Choice:
+    """The worst of all; ``skip`` only where nothing is any better, and ``ok`` where there is nothing."""
+    return max(choices, key=lambda choice: (CONCERN[choice], choice == "ok"), default="ok")
+
+
+def check_choice(name: str, value: object) -> None:
+    """Refuse what is no choice of what an ending means.
+
+    :raises AepValidationError: it is none.
+    """
+    if rule := _broken_rule(name, value):
+        raise AepValidationError("the run policy", [Problem(name, rule)])
+
+
+def _broken_rule(name: str, value: object) -> str | None:
+    """What is wrong with a part of a policy, if anything."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name.startswith("on_"):
+        return None if value in CHOICES else f"must be one of {', '.join(CHOICES)}"
+    if name in ("history", "zero_streak"):
+        least = LEAST_HISTORY if name == "history" else 1
+        good = number and isinstance(value, int) and least <= value <= LARGEST_PAGE
+        return None if good else f"must be a whole number from {least} to {LARGEST_PAGE}"
+    if value is None and not name.endswith("_ratio"):
+        return None
+    if name == "min_records":
+        return (
+            None if number and isinstance(value, int) and value > 0 else "must be a whole number, at least 1"
+        )
+    if name == "max_duration":
+        return None if number and value > 0 else "must be a number of seconds above 0"  # type: ignore[operator]
+    good = number and 0 <= value <= 1  # type: ignore[operator]
+    return None if good else "must be a share, from 0 to 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPolicy:
+    """What each finding means: ``fail``, ``warn``, ``skip`` or ``ok``.
+
+    :param runs: the run policy, for each run, and for ticks whose runs are stuck or incomplete.
+    :param on_missing: no run started within 150 minutes after a tick.
+    :param on_late: a run started later than that.
+    :param on_doubled: more runs delivered for a tick than it owes.
+    :param on_unread: the runs of a dataflow could not be read.
+    :param on_ends_soon: a schedule ends within ``ends_soon_days``, or has ended.
+    :param on_standing: something that was told before is still so. By default it is listed and alerts nobody
+        again.
+    :param on_nothing: no dataflow was selected. By default that fails: a check that looks at nothing would be
+        green for ever.
+    """
+
+    runs: RunPolicy = field(default_factory=RunPolicy)
+    on_missing: Choice = "fail"
+    on_late: Choice = "warn"
+    on_doubled: Choice = "warn"
+    on_disabled: Choice = "warn"
+    on_ends_soon: Choice = "warn"
+    on_unread: Choice = "fail"
+    on_standing: Choice = "ok"
+    on_nothing: Choice = "fail"
+    ends_soon_days: int = 14
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if each.name.startswith("on_"):
+                check_choice(each.name, getattr(self, each.name))
+        days: object = self.ends_soon_days
+        if not isinstance(days, int) or isinstance(days, bool) or days < 0:
+            problem = Problem("ends_soon_days", "must be a whole number, 0 or more")
+            raise AepValidationError("the audit", [problem])
+
+    def of_gap(self, kind: str) -> Choice:
+        """What it means that a tick is missing, incomplete, late or doubled."""
+        choices: Mapping[str, Choice] = {
+            "missing": self.on_missing,
+            "incomplete": self.runs.on_incomplete,
+            "late": self.on_late,
+            "doubled": self.on_doubled,
+        }
+        return choices[kind]
+
+
+def audit_policy(given: Mapping[str, Any]) -> AuditPolicy:
+    """An audit's policy from one dict, which holds parts of the run policy too.
+
+    :raises AepValidationError: it breaks a rule, or holds what neither policy knows.
+    """
+    own = {each.name for each in fields(AuditPolicy)} - {"runs"}
+    runs = run_policy({name: value for name, value in given.items() if name not in own}, beside=own)
+    return AuditPolicy(runs=runs, **{name: value for name, value in given.items() if name in own})

@@ -1,0 +1,208 @@
+"""Reading what the timelines of many dataflows are made of, with as few requests as will do.
+
+Runs are listed for up to 100 dataflows at a time, as far back as judging takes. A second look goes further
+back for the few with a run that is under way for long, or has been: how long is too long, only its past can
+tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.flowservice.connections import read_source_datasets
+from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.monitoring.policy import RunPolicy
+from airflow_provider_aep.monitoring.runs_per_tick import LEARNT_FROM
+from airflow_provider_aep.monitoring.stuck import LEAST, stuck_reach
+from airflow_provider_aep.monitoring.ticks import DEADLINE, SKEW, reach_of
+from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
+from airflow_provider_aep.monitoring.waits import Wait
+from airflow_provider_aep.monitoring.watch import AT_MOST, look_for_many
+
+# Nobody knows how long Adobe lists runs. So far back they are taken to be there.
+LISTED_FOR = timedelta(days=30)
+
+Datasets = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What was read of one dataflow: its timeline, or why its runs could not be read."""
+
+    flow: Dataflow
+    timeline: Timeline | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """The runs of a dataflow, and from when on they are all there."""
+
+    since: datetime
+    runs: Sequence[DataflowRun] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known before anything is read.
+
+    :param datasets: of source connections, by their id.
+    :param open_since: when runs started that were under way at the last look, by dataflow.
+    :param runs_per_tick: how many runs a tick makes, by dataflow, and of how many datasets that was learnt.
+    """
+
+    datasets: Datasets = field(default_factory=dict)
+    open_since: Mapping[str, datetime] = field(default_factory=dict)
+    runs_per_tick: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def per_tick(self, flow: Dataflow, datasets: Sequence[str] | None) -> int | None:
+        """How many runs a tick of a dataflow makes, if that was learnt of as many datasets as it has now."""
+        learnt, of = self.runs_per_tick.get(flow.id, (0, 0))
+        return learnt or None if of == len(datasets or ()) else None
+
+
+def read_timelines(
+    flows: Sequence[Dataflow],
+    since: Mapping[str, datetime],
+    *,
+    now: datetime,
+    policy: RunPolicy,
+    known: Known,
+) -> Exchange[tuple[list[Read], Datasets]]:
+    """The timelines of dataflows, in their order; and the datasets of their source connections.
+
+    :param since: from when on it shall be known what became of each dataflow, by its id.
+    """
+    datasets = yield from read_datasets(flows, known.datasets)
+    first = {
+        flow.id: since[flow.id] - _reach(flow, since[flow.id], policy, datasets_of(flow, datasets), known)
+        for flow in flows
+    }
+    listed = yield from _list(flows, first, now)
+    deeper: dict[str, datetime] = {}
+    for flow in flows:
+        starts = [*_long_under_way(listed[flow.id], now, policy)]
+        if flow.id in known.open_since and known.open_since[flow.id] < listed[flow.id].since:
+            starts.append(known.open_since[flow.id])
+        if starts:
+            step = flow.step
+            deeper[flow.id] = min(min(starts) - stuck_reach(step) - SKEW, listed[flow.id].since)
+    listed |= yield from _list([flow for flow in flows if flow.id in deeper], deeper, now)
+    return [_read(flow, listed[flow.id], now, datasets_of(flow, datasets), known) for flow in flows], datasets
+
+
+def read_datasets(flows: Sequence[Dataflow], known: Datasets) -> Exchange[Datasets]:
+    """The datasets of all source connections of dataflows; what cannot be read is left out.
+
+    :param known: what need not be asked for again: the datasets of a source connection never change.
+    """
+    named = sorted({each for flow in flows for each in flow.source_connection_ids if each not in known})
+    ends = yield from together(
+        [
+            read_source_datasets(named[start : start + LARGEST_PAGE])
+            for start in range(0, len(named), LARGEST_PAGE)
+        ],
+        at_most=AT_MOST,
+    )
+    found = dict(known)
+    for end in ends:
+        if isinstance(end, Done):
+            found |= end.value
+    return found
+
+
+def datasets_of(flow: Dataflow, datasets: Datasets) -> tuple[str, ...] | None:
+    """What a dataflow exports; ``None`` where a source connection of it could not be read."""
+    if not flow.source_connection_ids or not set(flow.source_connection_ids) <= datasets.keys():
+        return None
+    found = tuple(each for source_id in flow.source_connection_ids for each in datasets[source_id])
+    return found or None
+
+
+def reach_to_judge(flow: Dataflow, datasets: Sequence[str] | None, *, learnt: bool = False) -> timedelta:
+    """How far before a tick the runs of a dataflow must be known, to tell what became of it.
+
+    :param learnt: how many runs a tick makes is known.
+    """
+    reach = reach_of(flow)
+    if (datasets is None or len(datasets) > 1) and not learnt:
+        reach += LEARNT_FROM * flow.step  # the ticks before it tell
+    return reach
+
+
+def _reach(
+    flow: Dataflow, since: datetime, policy: RunPolicy, datasets: Sequence[str] | None, known: Known
+) -> timedelta:
+    """How far before a moment the runs of a dataflow are read."""
+    # What seemed to be one run for all datasets may have been a dataset that was lacking for a while.
+    reach = reach_to_judge(flow, datasets, learnt=(known.per_tick(flow, datasets) or 1) > 1)
+    if flow.changed_at is not None and flow.changed_at > since - reach:
+        reach += 3 * flow.step  # whether its schedule held before that, the ticks before it tell
+    return max(reach, policy.reach(flow.step) + DEADLINE + SKEW)
+
+
+def _list(
+    flows: Sequence[Dataflow], since: Mapping[str, datetime], now: datetime
+) -> Exchange[dict[str, _Listed]]:
+    # Those that are read back equally far go together: a request reads as far as the one that needs most.
+    ordered = sorted(flows, key=lambda flow: (since[flow.id], flow.id))
+    waits = [
+        Wait(dataflow_id=flow.id, started_after=since[flow.id], whole=True, step=flow.step)
+        for flow in ordered
+    ]
+    look = yield from look_for_many(waits, now=now)
+    listed = {}
+    for flow, seen in zip(ordered, look.seen, strict=True):
+        if isinstance(seen, AepError):
+            listed[flow.id] = _Listed(since=since[flow.id], why=str(seen))
+        elif not seen.answered:
+            listed[flow.id] = _Listed(since=since[flow.id], why=seen.told)
+        else:
+            listed[flow.id] = _Listed(since=since[flow.id], runs=seen.runs)
+    return listed
+
+
+def _long_under_way(listed: _Listed, now: datetime, policy: RunPolicy) -> list[datetime]:
+    """The starts of runs of which only the past can tell whether they took, or take, too long."""
+    if policy.longest is not None:
+        return []
+    return [
+        run.started_at
+        for run in listed.runs
+        if run.started_at and (run.ended_at or now) - run.started_at >= LEAST
+    ]
+
+
+def _read(
+    flow: Dataflow, listed: _Listed, now: datetime, datasets: Sequence[str] | None, known: Known
+) -> Read:
+    if listed.why:
+        return Read(flow=flow, timeline=None, why=listed.why)
+    known_from = known_since(flow, listed.runs, listed.since, now)
+    timeline = timeline_of(
+        flow,
+        listed.runs,
+        now=now,
+        known_from=known_from,
+        datasets=datasets,
+        runs_per_tick=known.per_tick(flow, datasets),
+    )
+    return Read(flow=flow, timeline=timeline)
+
+
+def known_since(flow: Dataflow, runs: Sequence[DataflowRun], read_from: datetime, now: datetime) -> datetime:
+    """From when on all runs of a dataflow are known.
+
+    What is further back than Adobe surely lists is known from the oldest run that is still there.
+    """
+    if read_from >= now - LISTED_FOR:
+        return read_from
+    oldest = min((run.started_at for run in runs if run.started_at), default=now)
+    return max(read_from, min(oldest, now - LISTED_FOR))

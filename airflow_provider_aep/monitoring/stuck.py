@@ -1,0 +1,57 @@
+"""How long a run may be under way before it is taken to be stuck. An export that hangs delivers nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.monitoring.usual import Past, usual_duration
+
+# No run is stuck before this, whatever is usual: Adobe itself calls 150 minutes a delay.
+LEAST = timedelta(minutes=150)
+# So many times as long as usual.
+TIMES = 3
+# A run that goes on past the next tick is stuck, save where that is about how long it usually takes.
+PAST_THE_NEXT_TICK = 1.5
+# A first, full export may have years of data to copy; and without a schedule there is no next tick.
+PATIENCE = timedelta(hours=24)
+# Usual durations are looked for among runs of so many ticks before.
+REACH_IN_TICKS = 8
+
+
+def stuck_reach(step: timedelta) -> timedelta:
+    """How far before a run earlier ones must be known, to say how long it may take."""
+    return max(step, timedelta(hours=1)) * REACH_IN_TICKS
+
+
+def stuck_after(run: DataflowRun, past: Past, *, step: timedelta, longest: timedelta | None) -> timedelta:
+    """How long after its start a run is stuck.
+
+    :param past: what came before it, for at least ``stuck_reach``.
+    :param step: from tick to tick; zero where there is no next one.
+    :param longest: the policy's ``max_duration``, which wins.
+    """
+    if longest is not None:
+        return longest
+    if past.is_first(run):
+        return max(PATIENCE, step)
+    usual = usual_duration(past.before(run, reach=stuck_reach(step)))
+    limits = [step if usual is None else max(step, usual * PAST_THE_NEXT_TICK)] if step else []
+    if usual is not None:
+        limits.append(usual * TIMES)
+    return max(LEAST, min(limits, default=PATIENCE))
+
+
+def stuck_at(
+    run: DataflowRun, past: Past, *, step: timedelta, longest: timedelta | None, now: datetime
+) -> datetime | None:
+    """When a run became stuck, also if it ended afterwards; ``None`` where it did not."""
+    if run.started_at is None:
+        return None
+    ended = run.ended_at
+    until = ended if ended is not None and ended < now else now
+    # Most runs are over soon, and for those nothing need be known of the past.
+    if until - run.started_at < (LEAST if longest is None else longest):
+        return None
+    at = run.started_at + stuck_after(run, past, step=step, longest=longest)
+    return at if at < until or (not run.finished and at <= now) else None

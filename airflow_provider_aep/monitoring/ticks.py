@@ -1,0 +1,76 @@
+"""When a dataflow should have run: the ticks of its schedule, and how long a run may keep them waiting.
+
+Sources: "Destinations guardrails" and "Alert rules" (Adobe itself calls a run late after 150 minutes); read
+2026-11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from airflow_provider_aep.flowservice.dataflows import Dataflow
+
+# Adobe's own alert on delays.
+DEADLINE = timedelta(minutes=150)
+# A run may seem to start before its tick: clocks differ by minutes.
+SKEW = timedelta(minutes=5)
+# Ticks that are closer together than the deadline may be served by each other's late runs. Whether one of
+# them is lacking is clear only when the late ones have caught up.
+SETTLING = timedelta(hours=5)
+# Only states that are known to mean "off" excuse a dataflow from running.
+OFF = frozenset({"disabled"})
+_ANY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A moment at which a dataflow should run.
+
+    :param following: the next tick; ``None`` after the last one, and for a schedule that exports once.
+    """
+
+    at: datetime
+    following: datetime | None
+
+    @property
+    def opens(self) -> datetime:
+        """From here on a run may be the run of this tick."""
+        return self.at - SKEW
+
+    @property
+    def deadline(self) -> datetime:
+        """A run that starts later is late."""
+        return self.at + DEADLINE
+
+    @property
+    def settled(self) -> datetime:
+        """Whether a run is lacking is clear by then, whatever runs of other ticks came in between."""
+        close = self.following is not None and self.following - self.at < DEADLINE + SKEW
+        return self.deadline + SETTLING if close else self.deadline
+
+    @property
+    def given_up(self) -> datetime:
+        """A run that starts later does not belong to this tick."""
+        step = self.following - self.at if self.following else timedelta()
+        return max(self.settled, self.at + step + DEADLINE)
+
+    def __str__(self) -> str:
+        return f"the tick of {self.at:%Y-%m-%d %H:%M} UTC"
+
+
+def ticks_of(flow: Dataflow, since: datetime, until: datetime) -> list[Tick]:
+    """The ticks from ``since`` on and earlier than ``until``; none of a schedule that cannot be read."""
+    moments = flow.ticks(since, until)
+    if not moments:
+        return []
+    last = moments[-1] + flow.step
+    coming = flow.ticks(last, last + timedelta(seconds=1)) if flow.step else []
+    following = [*moments[1:], coming[0] if coming else None]
+    return [Tick(at, after) for at, after in zip(moments, following, strict=True)]
+
+
+def reach_of(flow: Dataflow) -> timedelta:
+    """How far before a moment runs must be known, to tell what became of the ticks around it."""
+    tick = Tick(_ANY, _ANY + flow.step if flow.step else None)
+    return tick.given_up - tick.opens

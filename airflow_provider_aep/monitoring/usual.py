@@ -1,0 +1,113 @@
+"""What is usual of a dataflow: how much its runs export, and how long they take.
+
+A run is only compared with runs that had ended before it began, so what is usual for it never changes
+afterwards. The first, full export is no measure of those that follow.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.monitoring.policy import LEAST_HISTORY, RunPolicy
+
+# How many runs make a usual duration.
+DURATIONS = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What a dataflow did before a run.
+
+    :param runs: finished runs, newest first.
+    :param complete: the service lists none that is older.
+    """
+
+    runs: tuple[DataflowRun, ...] = ()
+    complete: bool = False
+
+    @property
+    def delivered(self) -> list[DataflowRun]:
+        """Those that exported what there was, newest first."""
+        return [run for run in self.runs if run.delivered]
+
+
+class Past:
+    """The finished runs of a dataflow, to be asked what came before any of them.
+
+    :param runs: in any order.
+    :param known_from: runs that started earlier are not among them.
+    :param created_at: when the dataflow was created; what is known from then on is all there is.
+    """
+
+    def __init__(
+        self, runs: Sequence[DataflowRun], *, known_from: datetime, created_at: datetime | None
+    ) -> None:
+        ended = [(at, run) for run in runs if (at := run.ended_at) is not None and run.started_at is not None]
+        ended.sort(key=lambda each: (each[0], each[1].id))
+        self._ends = [at for at, _ in ended]
+        self._runs = [run for _, run in ended]
+        self._known_from = known_from
+        self._whole = created_at is not None and known_from <= created_at
+        self._first_end = next((at for at, run in ended if run.delivered), None)
+
+    def before(self, run: DataflowRun, *, reach: timedelta | None = None) -> History:
+        """What had ended before a run began.
+
+        :param reach: at most so long before it, so that the answer does not depend on how much was read.
+        """
+        if run.started_at is None:
+            return History(runs=(), complete=False)
+        last = bisect_right(self._ends, run.started_at)
+        since = run.started_at - reach if reach is not None else None
+        first = bisect_left(self._ends, since) if since is not None else 0
+        kept = [
+            one
+            for one in self._runs[first:last]
+            if since is None or (one.started_at is not None and one.started_at >= since)
+        ]
+        kept.sort(key=lambda one: (one.started_at or run.started_at, one.id), reverse=True)
+        return History(runs=tuple(kept), complete=self._whole and len(kept) == last)
+
+    def is_first(self, run: DataflowRun) -> bool:
+        """Whether a run makes, or should have made, the first, full export."""
+        if not self._whole or run.started_at is None:
+            return False
+        return self._first_end is None or run.started_at < self._first_end
+
+
+def alike(history: History | None, run: DataflowRun) -> History | None:
+    """The part of a history that a run compares with: the same datasets, where both name them."""
+    if history is None or not run.dataset_ids:
+        return history
+    mine = frozenset(run.dataset_ids)
+    kept = tuple(one for one in history.runs if not one.dataset_ids or frozenset(one.dataset_ids) == mine)
+    return History(runs=kept, complete=history.complete)
+
+
+def usual_records(before: History | None, policy: RunPolicy) -> tuple[int | None, int]:
+    """The median of the records of earlier runs that exported something, and of how many."""
+    if before is None:
+        return None, 0
+    counts = [run.records_out for run in before.delivered if run.records_out]
+    if before.complete:
+        counts = counts[:-1]  # the first one was full
+    counts = counts[: policy.history]
+    return (round(median(counts)), len(counts)) if len(counts) >= LEAST_HISTORY else (None, 0)
+
+
+def usual_duration(before: History) -> timedelta | None:
+    """The median of how long earlier runs took that ended well; ``None`` where there are too few."""
+    runs = before.delivered
+    if before.complete:
+        runs = runs[:-1]
+    took = [
+        (run.completed_at - run.started_at).total_seconds()
+        for run in runs
+        if run.completed_at and run.started_at
+    ][:DURATIONS]
+    return timedelta(seconds=max(median(took), 0)) if len(took) >= LEAST_HISTORY else None

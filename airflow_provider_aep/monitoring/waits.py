@@ -1,0 +1,258 @@
+"""What somebody waits for, and whether it has come: runs of a window, of a tick, or given ones.
+
+Worker and triggerer ask the same. A wait crosses from one to the other as plain JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.runs import DataflowRun, pick_runs
+from airflow_provider_aep.flowservice.schedule import parse_moment
+from airflow_provider_aep.flowservice.validation import check_id
+from airflow_provider_aep.monitoring.attribution import Served
+from airflow_provider_aep.monitoring.findings import told_of, told_stuck
+from airflow_provider_aep.monitoring.ticks import SKEW
+from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
+from airflow_provider_aep.monitoring.verdict import all_finished
+
+# What of a dataflow it takes to place its runs.
+_OF_FLOW = ("id", "name", "state", "createdAt", "updatedAt", "lastOperation", "scheduleParams")
+_GAPS = ("missing", "incomplete")
+# How long after the end of a window a run of it may come to light.
+SHOWN_WITHIN = timedelta(minutes=15)
+NO_RUN = "no run has started yet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickWait:
+    """The tick whose runs are waited for.
+
+    :param flow: the dataflow, for its schedule.
+    :param datasets: what it exports; ``None`` where that could not be read.
+    """
+
+    at: datetime
+    flow: Dataflow
+    datasets: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What somebody waits for, all of it finished: so many runs that started in a window; or one of the
+    below.
+
+    :param started_after: the start of the window; of other waits, how far back runs are read.
+    :param own_until: where enough runs of the window started before this moment, later ones are not meant.
+    :param expected: how many runs there must be; with 0 the wait is over as soon as the service answers.
+    :param run_ids: these runs, whenever they started.
+    :param tick: the runs of a tick.
+    :param ends_stuck: a run that is stuck ends the wait.
+    :param longest: after so long a run is stuck; ``None`` leaves it to what is usual.
+    :param whole: nobody waits: read the whole window, also where a run under way says that it is not over.
+    :param step: how often runs come, where that is known: one request reads back as far as the wait that
+        needs most, so those that need less only come along where that costs little.
+    """
+
+    dataflow_id: str
+    started_after: datetime
+    started_before: datetime | None = None
+    own_until: datetime | None = None
+    expected: int = 1
+    run_ids: tuple[str, ...] = ()
+    tick: TickWait | None = None
+    ends_stuck: bool = False
+    longest: timedelta | None = None
+    whole: bool = False
+    step: timedelta = timedelta()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, as it crosses from a worker to the triggerer."""
+        tick = self.tick
+        return {
+            "started_after": self.started_after.isoformat(),
+            "started_before": self.started_before and self.started_before.isoformat(),
+            "own_until": self.own_until and self.own_until.isoformat(),
+            "expected": self.expected,
+            "run_ids": list(self.run_ids),
+            "tick": tick
+            and {
+                "at": tick.at.isoformat(),
+                "flow": {key: tick.flow.raw[key] for key in _OF_FLOW if key in tick.flow.raw},
+                "datasets": tick.datasets and list(tick.datasets),
+            },
+            "ends_stuck": self.ends_stuck,
+            "longest": self.longest and self.longest.total_seconds(),
+        }
+
+    @classmethod
+    def from_json(cls, dataflow_id: str, told: Mapping[str, Any]) -> Wait:
+        """What ``to_json`` made.
+
+        :raises AepValidationError: an id or a moment is none.
+        """
+        tick, longest = told.get("tick"), told.get("longest")
+        of_tick = tick and TickWait(
+            at=parse_moment("tick", tick["at"]),
+            flow=Dataflow.from_api(tick["flow"]),
+            datasets=tuple(tick["datasets"]) if tick.get("datasets") else None,
+        )
+        return cls(
+            dataflow_id=check_id("dataflow_id", dataflow_id),
+            started_after=parse_moment("started_after", told["started_after"]),
+            started_before=_moment(told, "started_before"),
+            own_until=_moment(told, "own_until"),
+            expected=int(told.get("expected", 1)),
+            run_ids=tuple(check_id("run_ids", each) for each in told.get("run_ids") or ()),
+            tick=of_tick,
+            ends_stuck=bool(told.get("ends_stuck")),
+            longest=timedelta(seconds=longest) if longest else None,
+            step=of_tick.flow.step if of_tick else timedelta(),
+        )
+
+    def needs_more(self, runs: Sequence[DataflowRun], read_from: datetime) -> bool:
+        """Whether older runs may still end the wait.
+
+        :param runs: those of its dataflow that have been read.
+        :param read_from: all that started later are among them.
+        """
+        if read_from < self.started_after:
+            return False
+        if self.whole:
+            return True
+        if self.tick is not None:
+            # Whatever came before it, a run that began with this tick or later must have ended first.
+            opens = self.tick.at - SKEW
+            ended = any(run.finished and run.started_at and run.started_at >= opens for run in runs)
+            return ended or read_from >= opens
+        picked = self.pick(runs)
+        if self.run_ids:
+            return len(picked) < len(self.run_ids)
+        return all(run.finished for run in picked)
+
+    def pick(self, runs: Iterable[DataflowRun]) -> list[DataflowRun]:
+        """The given runs, or those of the window; each once."""
+        once: dict[str, DataflowRun] = {}
+        for run in runs:
+            # Pages overlap when something is created meanwhile; the finished one is the later word.
+            if run.id not in once or run.finished:
+                once[run.id] = run
+        if self.run_ids:
+            return [once[run_id] for run_id in self.run_ids if run_id in once]
+        picked = pick_runs(
+            list(once.values()), started_after=self.started_after, started_before=self.started_before
+        )
+        own = pick_runs(picked, started_after=None, started_before=self.own_until)
+        return own if len(own) >= self.expected else picked
+
+
+def _moment(told: Mapping[str, Any], name: str) -> datetime | None:
+    return parse_moment(name, told[name]) if told.get(name) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What one poll saw.
+
+    :param finished: the wait is over; ``runs`` can be judged.
+    :param in_vain: the wait is over, as nothing can turn up any more that would end it.
+    :param told: the same in one sentence, for logs and for the message of a timeout.
+    :param incomplete: what is lacking, where the tick of the wait came to fewer runs than it owes.
+    :param stuck: which run should have ended long ago, where there is one.
+    :param wait_seconds: at least so long the service asked to be left alone.
+    :param answered: the service said something; without an answer ``runs`` means nothing.
+    """
+
+    runs: tuple[DataflowRun, ...] = ()
+    finished: bool = False
+    in_vain: bool = False
+    told: str
+    incomplete: str = ""
+    stuck: str = ""
+    wait_seconds: float = 0.0
+    answered: bool = True
+
+
+def sighting_of(wait: Wait, runs: Sequence[DataflowRun], now: datetime) -> Sighting:
+    """What the runs of its dataflow mean to a wait.
+
+    :param runs: as far back as the wait reads.
+    """
+    if wait.tick is not None:
+        return _of_tick(wait, wait.tick, runs, now)
+    if not wait.expected:
+        return Sighting(finished=True, told="the service answers")
+    picked = wait.pick(runs)
+    done = all_finished(picked, expected=len(wait.run_ids) or wait.expected)
+    told, end = _told(wait, picked), wait.started_before
+    in_vain = (
+        not done and end is not None and now > end + SHOWN_WITHIN and all(run.finished for run in picked)
+    )
+    if in_vain:
+        told = f"{told}, and its window ended at {end:%Y-%m-%d %H:%M} UTC"
+    return Sighting(runs=tuple(picked), finished=done, in_vain=in_vain, told=told)
+
+
+def with_stuck(wait: Wait, seen: Sighting, now: datetime, stuck_at: Mapping[str, datetime]) -> Sighting:
+    """A sighting that also says which run should have ended long ago.
+
+    :param stuck_at: when runs that are long under way become stuck, by their id.
+    """
+    for run in seen.runs:
+        if run.finished or run.started_at is None:
+            continue
+        at = run.started_at + wait.longest if wait.longest is not None else stuck_at.get(run.id)
+        if at is not None and at <= now:
+            told = told_stuck(run, at)
+            return replace(seen, finished=wait.ends_stuck, told=told, incomplete="", stuck=told)
+    return seen
+
+
+def _of_tick(wait: Wait, tick: TickWait, runs: Sequence[DataflowRun], now: datetime) -> Sighting:
+    timeline = timeline_of(tick.flow, runs, now=now, known_from=wait.started_after, datasets=tick.datasets)
+    served = timeline.served(tick.at)
+    if served is None:
+        return Sighting(told=f"the tick of {tick.at:%Y-%m-%d %H:%M} UTC is to come")
+    gap = next((each for each in timeline.events if each.tick == served.tick and each.kind in _GAPS), None)
+    mine, owed = served.standing(), timeline.attribution.least
+    if not mine:
+        told = told_of(gap) if gap else NO_RUN
+        return Sighting(told=told, in_vain=now > served.tick.given_up + SHOWN_WITHIN)
+    lacking = told_of(gap) if gap and len(mine) < owed else ""
+    done = all_finished(mine, expected=1 if lacking else owed) and not _may_move(served, timeline)
+    told = lacking or _seen(mine, owed)
+    return Sighting(runs=tuple(mine), finished=done, told=told, incomplete=lacking)
+
+
+def _may_move(served: Served, timeline: Timeline) -> bool:
+    """Whether a run of this tick may yet turn out to be that of an earlier one, which is not late so far."""
+    created_at = timeline.flow.created_at
+    return any(
+        earlier.known
+        and earlier.tick.at < served.tick.at
+        and (created_at is None or earlier.tick.at >= created_at)
+        and earlier.count < timeline.attribution.least
+        and timeline.now <= earlier.tick.deadline
+        for earlier in timeline.attribution.served
+    )
+
+
+def _told(wait: Wait, runs: Sequence[DataflowRun]) -> str:
+    if not wait.run_ids:
+        return _seen(runs, wait.expected)
+    there = {run.id for run in runs}
+    unlisted = [run_id for run_id in wait.run_ids if run_id not in there]
+    not_there = f"run {', '.join(unlisted)} is not listed yet" if unlisted else ""
+    seen = _seen(runs, len(wait.run_ids)) if runs else ""
+    return "; ".join(each for each in (seen, not_there) if each)
+
+
+def _seen(runs: Sequence[DataflowRun], expected: int) -> str:
+    if not runs:
+        return NO_RUN
+    seen = ", ".join(f"{run.id} {run.status_word}" for run in runs)
+    return f"{len(runs)} of {expected} expected: {seen}" if expected > 1 else f"run {seen}"

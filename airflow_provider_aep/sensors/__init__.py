@@ -1,0 +1,6 @@
+"""Sensors: wait for runs of a dataflow, and judge them."""
+
+from airflow_provider_aep.sensors.conclusion import VERDICT_KEY
+from airflow_provider_aep.sensors.runs import AepDataflowRunSensor
+
+__all__ = ["VERDICT_KEY", "AepDataflowRunSensor"]

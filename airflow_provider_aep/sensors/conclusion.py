@@ -1,0 +1,169 @@
+"""What a sensor does when its runs have come to an end: judge them, keep the verdict, tell assets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_provider_aep.errors import AepError, AepRunFailedError
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.dataflows import Dataflow
+    from airflow_provider_aep.flowservice.locations import Location
+    from airflow_provider_aep.flowservice.runs import DataflowRun
+    from airflow_provider_aep.hooks import AepHook
+    from airflow_provider_aep.monitoring.policy import RunPolicy
+    from airflow_provider_aep.monitoring.usual import History
+    from airflow_provider_aep.monitoring.verdict import Verdict
+    from airflow_provider_aep.monitoring.waits import Sighting
+
+# Where every verdict is kept, also that of a task that failed: the notifier reads it from there.
+VERDICT_KEY = "aep_verdict"
+
+
+class Judging(Protocol):
+    """What it takes of a sensor to judge."""
+
+    dataflow_id: Any
+    storage_path: str | None
+    storage_conn_id: str | None
+    on_missing_files: str
+    on_unchecked_files: str
+    outlets: Any
+    verdict: dict[str, Any] | None
+
+    @property
+    def hook(self) -> AepHook: ...
+    @property
+    def log(self) -> Any: ...
+    def run_policy(self) -> RunPolicy: ...
+    def moment_of_tick(self) -> datetime | None: ...
+
+
+def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any]:
+    """Judge what was seen, keep the verdict, and end the task as the policy says.
+
+    Nothing is kept or told before all that it takes to judge was read.
+
+    :raises AepError: the service gave no answer.
+    """
+    from airflow_provider_aep import stats
+
+    verdict = judge(sensor, sighting)
+    flow = _dataflow(sensor)
+    # The name is for people who read an alert; without it the id must do.
+    name = flow.name if flow else sensor.dataflow_id
+    told = {**verdict.to_json(), "dataflow_name": name, "sandbox": sensor.hook.sandbox}
+    if sensor.storage_path and verdict.status not in ("failed", "unknown", "stuck"):
+        told = _held_against_storage(sensor, told, flow or sensor.dataflow_id)
+    is_news = not sensor.outlets or _is_news(context, told["run_ids"])
+    sensor.verdict = told
+    context["ti"].xcom_push(key=VERDICT_KEY, value=told)
+    stats.judged(told)
+    for error in verdict.errors:
+        sensor.log.error("Adobe's error %s: %s", error["code"], error["message"])
+    text = f"Dataflow {told['dataflow_name']!r}: {told['reason']}"
+    if told["outcome"] == "fail":
+        failed = AepRunFailedError(text, told)
+        # Not retried: looking again at a finished run cannot change it.
+        raise AirflowFailException(str(failed)) from failed
+    if told["outcome"] == "skip":
+        raise AirflowSkipException(text)
+    sensor.log.log(logging.WARNING if told["outcome"] == "warn" else logging.INFO, "%s", text)
+    if not is_news:
+        # Airflow sends the event of an outlet whenever its task succeeds.
+        raise AirflowSkipException(
+            f"{text}. An earlier DAG run has told of it; skipped, so that no asset gets a second event"
+        )
+    _tell_assets(sensor, context, sighting.runs, told)
+    return told
+
+
+def judge(sensor: Judging, sighting: Sighting) -> Verdict:
+    """The verdict on what was seen."""
+    from airflow_provider_aep.monitoring.verdict import incomplete, judge_runs, stuck
+
+    policy = sensor.run_policy()
+    if sighting.stuck:
+        return stuck(sighting.runs, policy, sighting.stuck)
+    history = _history(sensor, sighting.runs, policy)
+    if sighting.incomplete:
+        return incomplete(sighting.runs, policy, sighting.incomplete, history)
+    return judge_runs(sighting.runs, policy, history)
+
+
+def _history(sensor: Judging, runs: Sequence[DataflowRun], policy: RunPolicy) -> History | None:
+    """What came before the runs, for a policy that compares."""
+    from airflow_provider_aep.monitoring.history import read_history
+
+    starts = [run.started_at for run in runs if run.started_at]
+    if not policy.needs_history or not starts:
+        return None
+    return sensor.hook.run(read_history(sensor.dataflow_id, before=min(starts), policy=policy))
+
+
+def _held_against_storage(sensor: Judging, told: dict[str, Any], dataflow: str | Dataflow) -> dict[str, Any]:
+    """A verdict that also knows what the storage holds.
+
+    :param dataflow: its id, or itself where that was read already.
+    :raises AepError: the service gave no answer.
+    """
+    from airflow_provider_aep.monitoring.verdict import with_delivery
+    from airflow_provider_aep.sensors.wanted import read_own_datasets
+    from airflow_provider_aep.storage import check_delivery, unchecked
+
+    # Other dataflows may deliver into the same folder, so whose files are meant must be known.
+    datasets = told["dataset_ids"] or sensor.hook.run(read_own_datasets(dataflow))
+    if datasets:
+        found = check_delivery(
+            {**told, "dataset_ids": list(datasets)},
+            storage_path=str(sensor.storage_path),
+            storage_conn_id=sensor.storage_conn_id,
+        )
+    else:
+        found = unchecked("the datasets of the dataflow could not be read, so its files are not known")
+    sensor.log.log(logging.INFO if found.status == "ok" else logging.WARNING, "%s", found.told)
+    return with_delivery(told, found.to_json(), sensor.on_missing_files, sensor.on_unchecked_files)
+
+
+def _is_news(context: Any, run_ids: Collection[str]) -> bool:
+    """Whether the last DAG run before this one has told its assets of other runs than these."""
+    ti = context["ti"]
+    last = ti.xcom_pull(
+        key=VERDICT_KEY, task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True
+    )
+    if not isinstance(last, dict) or last.get("outcome") not in ("ok", "warn"):
+        return True
+    return not set(run_ids) <= set(last.get("run_ids") or ())
+
+
+def _tell_assets(sensor: Judging, context: Any, runs: Sequence[DataflowRun], told: dict[str, Any]) -> None:
+    from airflow_provider_aep.assets import asset_event_extra, emit_asset_events, is_export_asset
+
+    if any(map(is_export_asset, sensor.outlets)):
+        extra = asset_event_extra(told, location_of(sensor), runs, tick=sensor.moment_of_tick())
+        emit_asset_events(context, sensor.outlets, extra)
+
+
+def location_of(sensor: Judging) -> Location | None:
+    """Where the dataflow delivers; ``None`` where that cannot be read."""
+    from airflow_provider_aep.flowservice.locations import read_location
+
+    try:
+        return sensor.hook.run(read_location(sensor.dataflow_id))
+    except AepError as error:
+        sensor.log.warning("Where dataflow %s delivers cannot be told: %s", sensor.dataflow_id, error)
+        return None
+
+
+def _dataflow(sensor: Judging) -> Dataflow | None:
+    from airflow_provider_aep.flowservice.dataflows import get_dataflow
+
+    try:
+        return sensor.hook.run(get_dataflow(sensor.dataflow_id))
+    except AepError:
+        return None

@@ -1,0 +1,151 @@
+"""Waiting in the triggerer: how a sensor defers, and what it makes of the event that resumes it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from airflow_provider_aep.errors import AepError, error_from_json
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.waits import Sighting, Wait
+
+
+class Waiting(Protocol):
+    """What it takes of a sensor to wait in the triggerer."""
+
+    dataflow_id: Any
+    aep_conn_id: str
+    sandbox: str | None
+    poke_interval: float
+    timeout: float
+    last_seen: str
+    asked_to_wait: float
+    known_wait: Wait | None
+
+    @property
+    def defer(self) -> Any: ...
+    @property
+    def execution_seconds(self) -> float: ...
+    def look(self, context: Any) -> Sighting: ...
+    def wait_of(self, context: Any) -> Wait: ...
+    def conclude(self, context: Any, sighting: Sighting) -> dict[str, Any] | None: ...
+    def time_out(self, last_seen: object) -> NoReturn: ...
+    def give_up(self, last_seen: object) -> NoReturn: ...
+
+
+def execute_deferrable(sensor: Waiting, context: Any, deadline: float | None = None) -> dict[str, Any]:
+    """Poll once on the worker, and defer where that does not end the wait.
+
+    :param deadline: when to give up, in epoch seconds; by default as the sensor's timeouts say from now on.
+    """
+    deadline = new_deadline(sensor) if deadline is None else deadline
+    sighting = sensor.look(context)
+    if sighting.finished and (verdict := sensor.conclude(context, sighting)) is not None:
+        return verdict
+    if sighting.in_vain:
+        sensor.give_up(sighting.told)
+    defer(sensor, deadline)
+
+
+def new_deadline(sensor: Waiting) -> float:
+    # Airflow 3 does not count the time in the triggerer towards the execution_timeout.
+    return time.time() + min(sensor.timeout, sensor.execution_seconds)
+
+
+def defer(sensor: Waiting, deadline: float) -> NoReturn:
+    """Go on waiting in the triggerer, for what the sensor waits for.
+
+    Where an outage kept it from finding that out, it only waits until the service answers, and polls again.
+    """
+    from airflow_provider_aep.flowservice.validation import check_id
+    from airflow_provider_aep.monitoring.waits import Wait
+    from airflow_provider_aep.triggers import AepDataflowRunTrigger
+
+    left = deadline - time.time()
+    if left <= 0:
+        sensor.time_out(sensor.last_seen)
+    known = sensor.known_wait
+    wait = known or Wait(
+        dataflow_id=check_id("dataflow_id", sensor.dataflow_id),
+        started_after=datetime.now(tz=UTC),
+        expected=0,
+    )
+    sensor.defer(
+        trigger=AepDataflowRunTrigger(
+            dataflow_id=sensor.dataflow_id,
+            started_after=wait.started_after.isoformat(),
+            started_before=wait.started_before.isoformat() if wait.started_before else None,
+            asked_to_wait=sensor.asked_to_wait,
+            expected_runs=wait.expected,
+            deadline=deadline,
+            poll_interval=sensor.poke_interval,
+            aep_conn_id=sensor.aep_conn_id,
+            sandbox=sensor.sandbox,
+            wait=wait.to_json(),
+        ),
+        method_name="execute_complete" if known else "execute_again",
+        kwargs={"deadline": deadline},
+        # The trigger ends the wait itself and says what it saw last. Airflow's own timeout, which
+        # cannot, is there for a triggerer that is dead.
+        timeout=timedelta(seconds=left + 60 + 2 * sensor.poke_interval),
+    )
+    raise AssertionError("unreachable: deferring raises")
+
+
+def resume(sensor: Waiting, context: Any, event: Any, deadline: float | None) -> dict[str, Any]:
+    """Judge what the trigger saw; anything but a well-formed event fails the task.
+
+    :param deadline: that of the wait; ``None`` where an older version of the provider deferred.
+    """
+    from airflow_provider_aep.flowservice.runs import DataflowRun
+    from airflow_provider_aep.monitoring.poll import OUTAGES
+    from airflow_provider_aep.monitoring.waits import Sighting
+
+    told = _ending(sensor, event)
+    if not told.get("runs"):
+        raise _lost(sensor)
+    sighting = Sighting(
+        runs=tuple(DataflowRun.from_api(run) for run in told["runs"]),
+        finished=True,
+        told="the trigger saw the runs end",
+        incomplete=str(told.get("incomplete") or ""),
+        stuck=str(told.get("stuck") or ""),
+    )
+    if (verdict := sensor.conclude(context, sighting)) is not None:
+        return verdict
+    # Judging met an outage. The next poll finds the runs as they are.
+    with suppress(*OUTAGES):
+        sensor.wait_of(context)
+    defer(sensor, new_deadline(sensor) if deadline is None else deadline)
+
+
+def resume_polling(sensor: Waiting, context: Any, event: Any, deadline: float) -> dict[str, Any]:
+    """The service answers again: find out what to wait for, and wait."""
+    _ending(sensor, event)
+    return execute_deferrable(sensor, context, deadline)
+
+
+def _ending(sensor: Waiting, event: Any) -> dict[str, Any]:
+    """What a trigger's event tells of a wait that came to its end; raises for any other."""
+    from airflow_provider_aep.triggers import EVENT_VERSION
+
+    told = event if isinstance(event, dict) and event.get("version") == EVENT_VERSION else {}
+    if told.get("status") == "finished":
+        return told
+    if told.get("status") == "timeout":
+        if told.get("in_vain"):
+            sensor.give_up(told.get("last_seen"))
+        sensor.time_out(told.get("last_seen"))
+    if told.get("status") == "error" and isinstance(told.get("error"), dict):
+        raise error_from_json(told["error"])
+    raise _lost(sensor)
+
+
+def _lost(sensor: Waiting) -> AepError:
+    return AepError(
+        "the trigger's event is lost or not of this provider's version, so the outcome of dataflow "
+        f"{sensor.dataflow_id} is unknown; clear the task to look again"
+    )

@@ -1,0 +1,345 @@
+"""The sensor that waits for dataflow runs and judges them: its arguments, and waiting on a worker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
+from airflow_provider_aep.sensors import conclusion, deferring
+from airflow_provider_aep.sensors.wanted import Wanted, read_wait
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.hooks import AepHook
+    from airflow_provider_aep.monitoring.policy import RunPolicy
+    from airflow_provider_aep.monitoring.waits import Sighting, Wait
+    from airflow_provider_aep.operators.base import Moment, Upstream
+
+# Airflow retries no such timeout: another wait would be in vain, too.
+IN_VAIN = "The time for what was waited for is over."
+
+
+class AepDataflowRunSensor(BaseSensorOperator):
+    """Wait for runs of a dataflow, and judge them: those of a tick, of a window, or given ones.
+
+    Poke, reschedule and deferrable mode run the same code and end alike. While waiting, a service that
+    does not answer, a 429 or an expired token do not fail the task; its ``timeout`` ends the wait and says
+    what was last seen.
+
+    :param dataflow_id: the dataflow. Templated.
+    :param started_after: ISO 8601, ``datetime`` or epoch seconds; by default the start of the DAG run's data
+        interval, or the moment from which the run could start where it has none. Templated.
+    :param started_before: the end of the window, likewise. By default, for a DAG run of a timetable, it is
+        the moment at which the next DAG run is due, so that a later run does not make a DAG run of the past
+        green; with ``started_after`` alone, and for a DAG run by hand, it is open. A window that has passed
+        without its runs ends the wait with ``AirflowSensorTimeout``. Templated.
+    :param expected_runs: how many runs must have appeared. One tick makes one run, or one for each dataset.
+        Templated.
+    :param tick: wait for the runs of this tick of the schedule, whenever they start, in place of a window: a
+        moment as ``AepListDataflowsOperator`` tells it. How many there must be is learnt from the datasets of
+        the dataflow and from the ticks before it. Templated.
+    :param run_ids: wait for these runs, whenever they started, in place of a window: a list, as
+        ``AepRunExportOperator`` returns it, or the same as text. Templated.
+    :param on_failed: ``fail``, ``warn``, ``skip`` or ``ok`` for a run that failed.
+    :param on_partial: the same for a run that lost or skipped records, or carries errors.
+    :param on_zero_records: the same for a run that succeeded and exported nothing.
+    :param on_low_records: the same for one that exported fewer records than ``min_records`` or ``max_drop``
+        allow.
+    :param on_slow: the same for one that took longer than ``max_duration``.
+    :param on_stuck: the same for a run that is still under way after ``max_duration``, or after 150 minutes
+        when that is several times its usual, or past the next tick. ``fail`` and ``skip`` end the wait;
+        with ``warn`` and ``ok`` it goes on.
+    :param on_incomplete: the same for a tick that has fewer runs than it owes 150 minutes after it.
+    :param on_unknown_records: the same for a run that succeeded and does not say how many records it
+        exported.
+    :param min_records: how many records a run that is not empty must export.
+    :param max_drop: how far a run may fall below the median of the last ``history`` runs that exported
+        something, as a share: ``0.5`` allows half.
+    :param history: how many earlier runs make the usual.
+    :param zero_streak: ``on_zero_records`` applies from the Nth consecutive empty run; to a first, full
+        export at once.
+    :param max_failed_ratio: up to which share of failed records a run still counts as whole; errors of
+        another kind are not tolerated.
+    :param max_skipped_ratio: the same for skipped records.
+    :param max_duration: seconds, or a ``timedelta``.
+    :param storage_path: count the delivered files there too, as in ``s3://bucket/aep/crm``: the folder that
+        the target connection names. Templated.
+    :param storage_conn_id: the Airflow connection to the storage. Templated.
+    :param on_missing_files: ``fail``, ``warn``, ``skip`` or ``ok`` where the storage holds fewer files than
+        the runs say. Only files of the dataflow's own datasets count.
+    :param on_unchecked_files: the same where the storage could not be read, or does not say enough: a path
+        that is mistyped must not stay green for ever.
+    :param poke_interval: seconds between two looks, in every mode; by default ``[aep] poll_interval``, 60.
+        ``exponential_backoff`` stretches it in the modes that wait on a worker.
+    :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
+    :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
+    :param sandbox: overrides the connection's sandbox. Templated.
+    :raises AepValidationError: arguments that contradict each other, when the DAG is parsed.
+    :return: the verdict as a dict: ``outcome``, ``status``, ``reason``, ``dataflow_name``, ``run_ids``,
+        ``records_in``, ``records_out``, ``records_skipped``, ``records_failed``, ``bytes``, ``files``,
+        ``duration_seconds``, ``errors`` and more.
+    """
+
+    template_fields: Sequence[str] = (
+        "aep_conn_id",
+        "sandbox",
+        "dataflow_id",
+        "started_after",
+        "started_before",
+        "expected_runs",
+        "tick",
+        "run_ids",
+        "storage_path",
+        "storage_conn_id",
+    )
+    operator_extra_links = (AepDataflowLink(),)
+    ui_color = "#fbe3e0"
+
+    def __init__(
+        self,
+        *,
+        dataflow_id: str | Upstream,
+        started_after: Moment | Upstream = None,
+        started_before: Moment | Upstream = None,
+        expected_runs: int | Upstream = 1,
+        tick: Moment | Upstream = None,
+        run_ids: Collection[str] | Upstream | None = None,
+        on_failed: str = "fail",
+        on_partial: str = "warn",
+        on_zero_records: str = "warn",
+        on_low_records: str = "warn",
+        on_slow: str = "warn",
+        on_stuck: str = "fail",
+        on_incomplete: str = "fail",
+        on_unknown_records: str = "ok",
+        min_records: int | None = None,
+        max_drop: float | None = None,
+        history: int = 7,
+        zero_streak: int = 1,
+        max_failed_ratio: float = 0.0,
+        max_skipped_ratio: float = 0.0,
+        max_duration: float | timedelta | None = None,
+        storage_path: str | None = None,
+        storage_conn_id: str | None = None,
+        on_missing_files: str = "fail",
+        on_unchecked_files: str = "warn",
+        poke_interval: float | timedelta | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        aep_conn_id: str = "aep_default",
+        sandbox: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if poke_interval is None:  # neither given nor in default_args
+            poke_interval = conf.getfloat("aep", "poll_interval", fallback=60.0)
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        self.dataflow_id = dataflow_id
+        self.started_after = started_after
+        self.started_before = started_before
+        self.expected_runs = expected_runs
+        self.tick = tick
+        self.run_ids = run_ids
+        self.policy = {
+            "on_failed": on_failed,
+            "on_partial": on_partial,
+            "on_zero_records": on_zero_records,
+            "on_low_records": on_low_records,
+            "on_slow": on_slow,
+            "on_stuck": on_stuck,
+            "on_incomplete": on_incomplete,
+            "on_unknown_records": on_unknown_records,
+            "min_records": min_records,
+            "max_drop": max_drop,
+            "history": history,
+            "zero_streak": zero_streak,
+            "max_failed_ratio": max_failed_ratio,
+            "max_skipped_ratio": max_skipped_ratio,
+            "max_duration": max_duration,
+        }
+        self.storage_path = storage_path
+        self.storage_conn_id = storage_conn_id
+        self.on_missing_files = on_missing_files
+        self.on_unchecked_files = on_unchecked_files
+        self.deferrable = deferrable
+        self.aep_conn_id = aep_conn_id
+        self.sandbox = sandbox
+        self.last_seen = "nothing yet"
+        self.asked_to_wait = 0.0
+        self.known_wait: Wait | None = None
+        self.verdict: dict[str, Any] | None = None
+        self._stuck_at: dict[str, datetime] = {}
+        # Remembered, as what was given may turn out to be nothing when it is rendered.
+        self._kind = self._wanted().kind()
+
+    @cached_property
+    def hook(self) -> AepHook:
+        from airflow_provider_aep.hooks import AepHook
+
+        return AepHook(self.aep_conn_id, sandbox=self.sandbox)
+
+    def execute(self, context: Any) -> Any:
+        # Reject typos now, not after hours of waiting.
+        self.run_policy()
+        self._check_wanted()
+        if self.storage_path:
+            from airflow_provider_aep.storage import check_storage_path
+
+            check_storage_path(self.storage_path)
+        push_dataflow_link(context, self.hook.dataflow_url(self.dataflow_id))
+        with self._lenient():
+            if self.deferrable:
+                return deferring.execute_deferrable(self, context)
+            try:
+                return super().execute(context)
+            except (AirflowSensorTimeout, AirflowTaskTimeout) as error:
+                raise type(error)(f"{error} Last seen: {self.last_seen}.") from None
+
+    def poke(self, context: Any) -> PokeReturnValue:
+        sighting = self.look(context)
+        if sighting.in_vain:
+            raise AirflowSensorTimeout(IN_VAIN)  # what was seen last is added where the wait ends
+        verdict = self.conclude(context, sighting) if sighting.finished else None
+        return PokeReturnValue(is_done=verdict is not None, xcom_value=verdict)
+
+    def execute_complete(
+        self, context: Any, event: Any = None, deadline: float | None = None
+    ) -> dict[str, Any]:
+        """Judge what the trigger saw; anything but a well-formed event fails the task."""
+        with self._lenient():
+            return deferring.resume(self, context, event, deadline)
+
+    def execute_again(self, context: Any, event: Any = None, *, deadline: float) -> dict[str, Any]:
+        """Find out what to wait for, now that the service answers again."""
+        with self._lenient():
+            return deferring.resume_polling(self, context, event, deadline)
+
+    def conclude(self, context: Any, sighting: Sighting) -> dict[str, Any] | None:
+        """Judge runs that have come to an end, and end the task as the policy says.
+
+        :return: the verdict, or ``None`` where the service gave no answer to what it takes to judge.
+        """
+        from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
+
+        try:
+            return conclusion.conclude(self, context, sighting)
+        except OUTAGES as error:
+            self._note(no_answer(error))
+            return None
+
+    @contextmanager
+    def _lenient(self) -> Iterator[None]:
+        """``soft_fail`` and ``never_fail`` as in poke mode, in which alone all Airflow versions agree."""
+        try:
+            yield
+        except (AirflowFailException, AirflowSensorTimeout, AepError) as error:
+            if self.never_fail or (self.soft_fail and not isinstance(error, AepError)):
+                # Airflow puts words of its own in the place of these when a deferred task resumes.
+                self.log.warning("%s", error)
+                raise AirflowSkipException(str(error)) from error
+            raise
+
+    def wait_of(self, context: Any) -> Wait:
+        """What the sensor waits for; found out once."""
+        if self.known_wait is None:
+            now, policy = datetime.now(tz=UTC), self.run_policy()
+            self.known_wait = self.hook.run(
+                read_wait(self.dataflow_id, self._wanted(), self._kind, context, policy, now=now)
+            )
+        return self.known_wait
+
+    def look(self, context: Any) -> Sighting:
+        """Poll once for what the sensor waits for."""
+        from airflow_provider_aep import stats
+        from airflow_provider_aep.monitoring.poll import OUTAGES, look_for_runs, no_answer
+
+        began, now = time.monotonic(), datetime.now(tz=UTC)
+        try:
+            wait = self.wait_of(context)
+        except OUTAGES as error:
+            sighting = no_answer(error)
+        else:
+            sighting = self.hook.run(look_for_runs(wait, now=now, ask_why=True, stuck_at=self._stuck_at))
+        stats.polled(time.monotonic() - began, failed=not sighting.answered)
+        self._note(sighting)
+        return sighting
+
+    def _note(self, sighting: Sighting) -> None:
+        self.last_seen, self.asked_to_wait = sighting.told, sighting.wait_seconds
+        self.log.info("Dataflow %s: %s", self.dataflow_id, sighting.told)
+
+    def _get_next_poke_interval(self, started_at: Any, run_duration: Any, poke_count: int) -> float:
+        # A service that asks to be left alone is, also when Airflow's own loop does the waiting.
+        usual = float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
+        left = float(self.timeout - run_duration())
+        return max(usual, min(self.asked_to_wait, left))
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """What OpenLineage's provider, where it is installed, asks for when the task has ended."""
+        from airflow_provider_aep.lineage import facets_of
+
+        org = self.hook.get_conn().credentials.org_id
+        return facets_of(self.verdict, conclusion.location_of(self), org=org, outlets=self.outlets)
+
+    @property
+    def execution_seconds(self) -> float:
+        return self.execution_timeout.total_seconds() if self.execution_timeout else float("inf")
+
+    def time_out(self, last_seen: object) -> NoReturn:
+        """End the wait, with what was seen last."""
+        if self.execution_seconds < self.timeout:
+            raise AirflowTaskTimeout(
+                f"The execution_timeout of {self.execution_seconds:g} seconds is over. "
+                f"Last seen: {last_seen}."
+            )
+        raise AirflowSensorTimeout(
+            f"Sensor has timed out after {self.timeout:g} seconds. Last seen: {last_seen}."
+        )
+
+    def give_up(self, last_seen: object) -> NoReturn:
+        """End a wait that nothing can end any more, with what was seen last."""
+        raise AirflowSensorTimeout(f"{IN_VAIN} Last seen: {last_seen}.")
+
+    def _wanted(self) -> Wanted:
+        return Wanted(
+            started_after=self.started_after,
+            started_before=self.started_before,
+            expected_runs=self.expected_runs,
+            tick=self.tick,
+            run_ids=self.run_ids,
+        )
+
+    def _check_wanted(self) -> None:
+        wanted = self._wanted()
+        wanted.expected()
+        if self._kind == "run_ids":
+            wanted.ids()
+        self.moment_of_tick()
+
+    def moment_of_tick(self) -> datetime | None:
+        """The tick whose runs it waits for, if it waits for those of a tick."""
+        return self._wanted().moment() if self._kind == "tick" else None
+
+    def run_policy(self) -> RunPolicy:
+        """The run policy of the arguments.
+
+        :raises AepValidationError: it breaks a rule.
+        """
+        from airflow_provider_aep.monitoring.policy import RunPolicy, check_choice
+
+        check_choice("on_missing_files", self.on_missing_files)
+        check_choice("on_unchecked_files", self.on_unchecked_files)
+        return RunPolicy(**self.policy)  # type: ignore[arg-type]  # the policy itself checks the words

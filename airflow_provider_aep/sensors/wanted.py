@@ -1,0 +1,222 @@
+"""What a sensor waits for, from its arguments and the DAG run: a window, a tick, or given runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from airflow_provider_aep.errors import AepValidationError, Problem
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.dataflows import Dataflow
+    from airflow_provider_aep.flowservice.exchange import Exchange
+    from airflow_provider_aep.monitoring.policy import RunPolicy
+    from airflow_provider_aep.monitoring.waits import Wait
+
+# So far back given runs are looked for in listings; those from before are asked for one by one.
+GIVEN_RUNS_REACH = timedelta(hours=3)
+# DAG runs that have a turn: those that a timetable made.
+TIMED = ("scheduled", "backfill")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """The arguments of a sensor that say what it waits for, before and after rendering."""
+
+    started_after: Any = None
+    started_before: Any = None
+    expected_runs: Any = 1
+    tick: Any = None
+    run_ids: Any = None
+
+    def kind(self) -> str:
+        """``tick``, ``run_ids`` or ``window``: which of them the author gave.
+
+        :raises AepValidationError: several at once.
+        """
+        windowed = self.expected_runs != 1 or any(
+            each not in (None, "") for each in (self.started_after, self.started_before)
+        )
+        given = [name for name in ("tick", "run_ids") if getattr(self, name) is not None]
+        if given and (windowed or len(given) > 1):
+            rule = "says which runs are meant; leave out the window, expected_runs, and "
+            others = {"tick": "run_ids", "run_ids": "tick"}
+            raise AepValidationError("the sensor", [Problem(name, rule + others[name]) for name in given])
+        return given[0] if given else "window"
+
+    def ids(self) -> tuple[str, ...]:
+        """The given runs, also where a template rendered the list as text.
+
+        :raises AepValidationError: there is none, or one is no id.
+        """
+        from airflow_provider_aep.flowservice.validation import check_id
+
+        given = self.run_ids
+        if isinstance(given, str):
+            given = [each for each in re.split(r"[\[\](),'\"\s]+", given) if each]
+        if not isinstance(given, Collection) or isinstance(given, bytes | Mapping) or not given:
+            raise AepValidationError("the sensor", [Problem("run_ids", "must be a list of run ids")])
+        # A template renders a lost XCom as a word that could be an id.
+        ids = [None if each in ("None", "null") else each for each in given]
+        return tuple(dict.fromkeys(check_id(f"run_ids/{at}", each) for at, each in enumerate(ids)))
+
+    def moment(self) -> datetime:
+        """The given tick.
+
+        :raises AepValidationError: it is no moment.
+        """
+        from airflow_provider_aep.flowservice.schedule import parse_moment
+
+        return parse_moment("tick", self.tick)
+
+    def expected(self) -> int:
+        """How many runs must appear.
+
+        :raises AepValidationError: it is no such number.
+        """
+        text = str(self.expected_runs)
+        if text.isdecimal() and int(text) > 0:
+            return int(text)
+        problem = Problem("expected_runs", "must be a whole number, at least 1")
+        raise AepValidationError("the sensor", [problem])
+
+    def window(self, context: Any) -> dict[str, Any]:
+        """``started_after``, ``started_before`` and ``own_until`` of a ``Wait``; the last two may be lacking.
+
+        :raises AepValidationError: it ends before it begins.
+        """
+        from airflow_provider_aep.flowservice.schedule import parse_moment
+
+        if not self.started_after and not self.started_before:
+            return default_window(context)
+        after = parse_moment("started_after", self.started_after or _begin(context))
+        before = parse_moment("started_before", self.started_before) if self.started_before else None
+        if before is not None and before <= after:
+            problem = Problem("started_before", "must be later than started_after")
+            raise AepValidationError("the window", [problem])
+        return {"started_after": after, "started_before": before}
+
+
+def default_window(context: Any) -> dict[str, Any]:
+    """The time of a DAG run: from the start of its data interval until the next DAG run is due.
+
+    A DAG run of the past is about its own time: a run that started in the turn of a later one is not meant.
+    And where runs started in the data interval itself, those that came after it are the next DAG run's.
+    """
+    start, end = context.get("data_interval_start"), context.get("data_interval_end")
+    # One by hand has no turn: some Airflows give it the interval of another.
+    has_turn = start and end and getattr(context["dag_run"], "run_type", None) in TIMED
+    return {
+        "started_after": _utc(_begin(context)),
+        "started_before": next_turn(start, end, getattr(context.get("dag"), "timetable", None))
+        if has_turn
+        else None,
+        "own_until": _utc(end) if has_turn and end > start else None,
+    }
+
+
+def _begin(context: Any) -> datetime:
+    run = context["dag_run"]
+    start = context.get("data_interval_start") or getattr(run, "run_after", None) or run.start_date
+    return start or datetime.now(tz=UTC)
+
+
+def next_turn(start: datetime, end: datetime, timetable: Any) -> datetime | None:
+    """When the DAG run after the one of an interval is due; ``None`` where that cannot be told.
+
+    :param timetable: it is asked where the interval has no width.
+    """
+    if end > start:
+        return _utc(end + (end - start))
+    try:
+        return _following(timetable, end)
+    except Exception:
+        # A timetable that says it in a way of its own. Without an end the window stays open.
+        return None
+
+
+def _following(timetable: Any, moment: datetime) -> datetime | None:
+    """The next moment of a timetable of Airflow 3, whose worker-side classes hold it and do not count."""
+    if parts := getattr(timetable, "timetables", None):
+        return min(filter(None, (_following(part, moment) for part in parts)), default=None)
+    if delta := getattr(timetable, "delta", None):
+        return _utc(moment + delta)
+    if not isinstance(expression := getattr(timetable, "expression", None), str):
+        return None
+    from croniter import croniter
+
+    zone = timetable.timezone
+    local = _utc(moment).astimezone(ZoneInfo(zone) if isinstance(zone, str) else zone)
+    return _utc(croniter(expression, local).get_next(datetime))
+
+
+def _utc(moment: datetime) -> datetime:
+    return datetime.fromtimestamp(moment.timestamp(), tz=UTC)
+
+
+def read_wait(
+    dataflow_id: str, wanted: Wanted, kind: str, context: Any, policy: RunPolicy, *, now: datetime
+) -> Exchange[Wait]:
+    """What the sensor waits for; of a tick that takes reading the dataflow and its datasets.
+
+    :param kind: which of the arguments the author gave.
+    :raises AepNotFoundError: there is no such dataflow.
+    :raises AepValidationError: an argument makes no sense, or the schedule has no such tick.
+    """
+    from airflow_provider_aep.monitoring.waits import Wait
+
+    common: dict[str, Any] = {
+        "dataflow_id": dataflow_id,
+        "ends_stuck": policy.on_stuck in ("fail", "skip"),
+        "longest": policy.longest,
+    }
+    if kind == "run_ids":
+        return Wait(started_after=now - GIVEN_RUNS_REACH, run_ids=wanted.ids(), **common)
+    if kind == "window":
+        return Wait(expected=wanted.expected(), **wanted.window(context), **common)
+    return (yield from _read_tick_wait(dataflow_id, wanted.moment(), common))
+
+
+def _read_tick_wait(dataflow_id: str, at: datetime, common: Mapping[str, Any]) -> Exchange[Wait]:
+    from airflow_provider_aep.flowservice.dataflows import get_dataflow
+    from airflow_provider_aep.monitoring.reading import reach_to_judge
+    from airflow_provider_aep.monitoring.waits import TickWait, Wait
+
+    flow = yield from get_dataflow(dataflow_id)
+    if not flow.ticks(at, at + timedelta(microseconds=1)):
+        rule = f"is no tick of the schedule of dataflow {flow.name!r}; AepListDataflowsOperator tells them"
+        raise AepValidationError("the sensor", [Problem("tick", rule)])
+    datasets = yield from read_own_datasets(flow)
+    return Wait(
+        started_after=at - reach_to_judge(flow, datasets),
+        tick=TickWait(at=at, flow=flow, datasets=datasets),
+        step=flow.step,
+        **common,
+    )
+
+
+def read_own_datasets(dataflow: str | Dataflow) -> Exchange[tuple[str, ...] | None]:
+    """What a dataflow exports; ``None`` where that may not be read, or its source connection names nothing.
+
+    :param dataflow: its id, or itself where that was read already.
+    :raises AepError: the service gave no answer.
+    """
+    from airflow_provider_aep.errors import AepApiError
+    from airflow_provider_aep.flowservice.connections import read_source_datasets
+    from airflow_provider_aep.flowservice.dataflows import get_dataflow
+    from airflow_provider_aep.monitoring.poll import OUTAGES
+    from airflow_provider_aep.monitoring.reading import datasets_of
+
+    try:
+        flow = (yield from get_dataflow(dataflow)) if isinstance(dataflow, str) else dataflow
+        if not flow.source_connection_ids:
+            return None
+        return datasets_of(flow, (yield from read_source_datasets(flow.source_connection_ids)))
+    except OUTAGES:
+        raise
+    except AepApiError:
+        return None
