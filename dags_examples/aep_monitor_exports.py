@@ -43,8 +43,8 @@ with DAG(
     # Triggered by hand there may be no data interval: then it lists all dataflows, due or not.
     list_dataflows = AepListDataflowsOperator(
         task_id="list_dataflows",
-        due_from="{{ '' if params.since else data_interval_start or '' }}",
-        due_until="{{ '' if params.since else data_interval_end or '' }}",
+        due_from="{{ '' if params.since else dag_run.data_interval_start or '' }}",
+        due_until="{{ '' if params.since else dag_run.data_interval_end or '' }}",
     )
 
     @task

@@ -12,7 +12,7 @@ from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.flowservice.schedule import parse_moment, schedule_words
 from airflow_provider_aep.monitoring.attribution import Event
 from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice
-from airflow_provider_aep.monitoring.ticks import DEADLINE, Tick
+from airflow_provider_aep.monitoring.ticks import DEADLINE, OFF, Tick
 from airflow_provider_aep.monitoring.timeline import Timeline
 from airflow_provider_aep.monitoring.usual import History
 from airflow_provider_aep.monitoring.verdict import Judgement, judge_run
@@ -20,6 +20,8 @@ from airflow_provider_aep.monitoring.words import span_words
 
 # A run whose end lies further ahead than clocks differ has a wrong number for it.
 AHEAD = timedelta(minutes=15)
+# So long a dataflow may be in a state between two others.
+PASSING = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ def findings_of(timeline: Timeline, policy: AuditPolicy, since: datetime | None 
         *(_of_event(event, policy) for event in timeline.events),
         *of_dataflow(timeline, policy),
     ]
+    found = [each for each in found if each.known_at is None or each.known_at <= timeline.now]
     if since is not None:
         found = [each for each in found if each.known_at is None or each.known_at >= since]
     return sorted(found, key=lambda each: (str(each.known_at), each.key))
@@ -163,12 +166,15 @@ def of_dataflow(timeline: Timeline, policy: AuditPolicy) -> Iterator[Finding]:
     """What is or will be wrong with the dataflow itself: its state, and its end."""
     flow, changed = timeline.flow, timeline.flow.changed_at
     if flow.state != "enabled":
+        off = flow.state in OFF
+        told = f"it is {flow.state} and exports nothing until it is enabled"
         yield Finding(
             key=f"disabled:{changed.isoformat() if changed else flow.state}",
             kind="disabled",
             outcome=policy.on_disabled,
-            told=f"it is {flow.state} and exports nothing until it is enabled",
-            known_at=changed,
+            told=told if off else f"its state is {flow.state!r}, and has not become enabled",
+            # A dataflow that is being set up or changed passes through other states.
+            known_at=changed if off or changed is None else changed + PASSING,
         )
     soon = timedelta(days=policy.ends_soon_days)
     expiry = expiry_of(flow.schedule, now=timeline.now, within=soon)

@@ -224,6 +224,9 @@ class AepRunNotifier(BaseNotifier):
                 "outcome": check["outcome"],
             }
             yield self._alert(context, "nothing", found, None, where, task)
+        for note in check.get("notes") or () if "nothing" in self.on else ():
+            untold = {"sandbox": check.get("sandbox"), "reason": note, "outcome": "warn"}
+            yield self._alert(context, "nothing", untold, None, where, task)
         for export in check.get("exports") or ():
             known = {
                 "sandbox": check.get("sandbox"),

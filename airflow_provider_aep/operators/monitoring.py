@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
+from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ UNDATED_HANDOVER_KEY = "aep_check_handover_undated"
 USUAL_WINDOW = timedelta(days=1)
 # However long ago the last check was.
 LONGEST_WINDOW = timedelta(days=7)
+MOST_LAG = timedelta(days=1)
 NAMED = 10
 
 
@@ -106,7 +108,7 @@ class AepCheckExportsOperator(AepOperator):
         super().__init__(**kwargs)
         self.since = since
         self.until = until
-        self.lag = lag if isinstance(lag, timedelta) else timedelta(seconds=lag)
+        self.lag = _span(lag)
         self.name_contains = name_contains
         self.destinations = destinations
         self.export_owner = export_owner
@@ -146,8 +148,8 @@ class AepCheckExportsOperator(AepOperator):
             found["told"] = audit.told_nothing()
         for export in found["exports"]:
             export["dataflow_url"] = self.hook.dataflow_url(export["dataflow_id"])
-            for verdict in export["verdicts"]:
-                stats.judged({**verdict, "sandbox": found["sandbox"]})
+        for verdict in (verdict for export in audit.exports for verdict in export.verdicts):
+            stats.judged({**verdict.to_json(), "sandbox": found["sandbox"]})
         # Before the task may fail: a notifier reads it from there, and the next check goes on from here.
         context["ti"].xcom_push(key=CHECK_KEY, value=found)
         if window.hands_over:
@@ -208,10 +210,8 @@ class AepCheckExportsOperator(AepOperator):
         since = since if since < until else until - USUAL_WINDOW
         if is_backfill:
             return _Window(since, until, is_backfill=True)
-        if date is None:
-            key = UNDATED_HANDOVER_KEY
-        else:
-            key = BY_HAND_HANDOVER_KEY if by_hand else HANDOVER_KEY
+        of_its_kind = BY_HAND_HANDOVER_KEY if by_hand else HANDOVER_KEY
+        key = UNDATED_HANDOVER_KEY if date is None else of_its_kind
         every = (HANDOVER_KEY, BY_HAND_HANDOVER_KEY, UNDATED_HANDOVER_KEY)
         before = self._handed_over(context, (key,) if key == HANDOVER_KEY else every, until)
         if before is None:
@@ -255,6 +255,21 @@ class _Window:
     hands_over: str = ""
     is_backfill: bool = False
     notes: list[str] = field(default_factory=list)
+
+
+def _span(lag: object) -> timedelta:
+    """``lag`` as a span.
+
+    :raises AepValidationError: it is none, or runs backwards.
+    """
+    most = MOST_LAG.total_seconds()
+    span = lag if isinstance(lag, timedelta) else None
+    if isinstance(lag, int | float) and not isinstance(lag, bool) and 0 <= lag <= most:
+        span = timedelta(seconds=lag)
+    if span is None or not timedelta() <= span <= MOST_LAG:
+        problem = Problem("lag", f"must be a timedelta or seconds, from 0 to {most:.0f}")
+        raise AepValidationError("the check", [problem])
+    return span
 
 
 def _logical_date(context: Any) -> datetime | None:

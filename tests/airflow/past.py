@@ -112,9 +112,7 @@ def serve_past(aep_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Calla
     """``serve_past(export, ...)``: what ``aep_default`` lists. ``now`` of the result is the time of tasks."""
 
     def serve(*exports: Export) -> Service:
-        service = Service(
-            World(name="past", exports=exports, began=BEGAN, ends=ENDS, checked_from=BEGAN)
-        )
+        service = Service(World(name="past", exports=exports, began=BEGAN, ends=ENDS, checked_from=BEGAN))
         monkeypatch.setattr(aep_emulator, "answer", Past(aep_emulator, service).answer)
 
         class ThatTime(datetime):

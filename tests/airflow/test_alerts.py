@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -81,7 +82,8 @@ def test_a_burst_of_failures_is_one_message_for_each_sandbox(run_dag, aep_server
     ]
     (body,) = box.mails[1].iter_parts()
     told = body.get_content()
-    assert "AEP export crm-00 failed: run " in told
+    # On a slow machine an export has run twice before the first look at it.
+    assert re.search("AEP export crm-00 failed: .*run .* ended as failed", told)
     assert "and 6 more" in told
     assert told.count("ACTIVATION_BATCH-0000-FAILED (Job aborted.)") == 1
 

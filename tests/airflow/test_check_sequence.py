@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_aep.operators.monitoring import CHECK_KEY
 from tests.airflow.past import TICK, Turn, check_at, due, export, serve_past, timetable_of, turn
@@ -137,8 +136,10 @@ def test_a_check_by_hand_is_about_now_and_takes_nothing_from_the_schedule(check)
     assert [each.alerts for each in scheduled] == [[], ["failed"], [], ["failed-later"]]
 
 
-def test_a_backfill_tells_what_it_finds_and_alerts_nobody(check):
-    check(TICK + 4 * HOUR)
+def test_a_backfill_tells_what_it_finds_alerts_nobody_and_takes_nothing_from_the_schedule(check):
+    before = check(TICK)
     backfilled = check(TICK + HOUR, kind="backfill")
     assert (backfilled.state, backfilled.alerts) == ("success", [])
     assert backfilled.keys == ["failed:failed.09T0300.a"]
+    after = check(TICK + 2 * HOUR)
+    assert (after.since, after.alerts) == (before.until, ["failed"])

@@ -57,8 +57,14 @@ def converse(emulator: Emulator) -> Any:
     return lambda exchange: drive(session.conduct(exchange, sandbox="prod"), emulator)
 
 
-def make_export(emulator: Emulator, name: str, file_type: str = "PARQUET") -> str:
-    """An export to the Data Landing Zone that runs when it is told to; its id."""
+def make_export(
+    emulator: Emulator,
+    name: str,
+    file_type: str = "PARQUET",
+    *,
+    starts_in: timedelta = timedelta(days=30),
+) -> str:
+    """A daily export to the Data Landing Zone, by default one that runs when it is told to; its id."""
     now = datetime.now(tz=UTC)
     place = {"path": "aep/crm", "datasetFileType": file_type}
 
@@ -73,7 +79,7 @@ def make_export(emulator: Emulator, name: str, file_type: str = "PARQUET") -> st
             destination=DATA_LANDING_ZONE,
             source_connection_id=source.id,
             target_connection_id=target.id,
-            schedule=parse_schedule({"every": "1d", "start": now + timedelta(days=30)}, now=now),
+            schedule=parse_schedule({"every": "1d", "start": now + starts_in}, now=now),
             now=now,
         )
         return made.id
@@ -145,10 +151,14 @@ def test_the_loading_example_takes_every_event_and_no_export_twice(example):
 @pytest.mark.parametrize("file_type", ["PARQUET", "JSON"])
 def test_the_loading_example_reads_all_rows_of_the_files_that_an_event_names(example, tmp_path, file_type):
     emulator = Emulator(root=tmp_path)
-    run = finished_run(emulator, make_export(emulator, "crm-nightly", file_type))
-    location = converse(emulator)(read_location(run.dataflow_id))
+    # With its tick, so that the event knows for sure in which folder all of its files are.
+    flow_id = make_export(emulator, "crm-nightly", file_type, starts_in=timedelta())
+    emulator.clock.advance(3600)
+    (run,) = converse(emulator)(list_runs(flow_id))
+    location = converse(emulator)(read_location(flow_id))
     verdict = judge_runs([run], RunPolicy()).to_json()
     extra = json.loads(json.dumps(asset_event_extra(verdict, location, [run])))
+    assert extra["exact"]
 
     storage = f"file://{tmp_path}/dlz-destination"
     load = example["load"].function

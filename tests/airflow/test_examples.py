@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,11 @@ from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, DES
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.links import AepDataflowLink
+from airflow_provider_aep.operators.monitoring import CHECK_KEY
 from airflow_provider_aep.sensors import VERDICT_KEY
+from tests.airflow.past import turn
+
+__all__ = ["turn"]
 
 pytestmark = [
     pytest.mark.airflow,
@@ -141,6 +146,8 @@ def test_the_monitor_alerts_on_what_failed_and_what_is_empty(
     run = run_dag("aep_monitor_exports", at=on_the_hour, prepare=listen)
     due = pulled(run, "list_dataflows")
     assert {each["id"] for each in due} == set(exports.values())
+    tick = (on_the_hour - LAST_HOUR).isoformat()
+    assert pulled(run, "choose_ticks") == [{"dataflow_id": each["id"], "tick": tick} for each in due]
     verdicts = {
         (verdict := pulled(run, "judge_runs", VERDICT_KEY, index))["dataflow_name"]: verdict
         for index in range(3)
@@ -190,3 +197,38 @@ def test_a_monitor_with_nothing_due_has_nothing_to_say(run_dag, aep_server, stat
     assert states(run)["list_dataflows"] == "success"
     assert states(run)["judge_runs"] == "skipped"
     assert str(run.state) == "success"
+
+
+@pytest.mark.airflow3
+def test_the_monitor_by_hand_without_a_moment_watches_all_dataflows_from_now_on(turn, aep_server, pulled):
+    now = datetime.now(tz=UTC)
+    flow = export("nightly", start=now + timedelta(seconds=3))
+    run = turn("aep_monitor_exports", now, kind="manual", undated=True)
+    assert [each["id"] for each in pulled(run, "list_dataflows")] == [flow]
+    assert pulled(run, "judge_runs", VERDICT_KEY, 0)["started_at"] >= now.isoformat()
+
+
+def test_the_check_alerts_on_whatever_went_wrong_with_one_task(run_dag, aep_server, states, pulled):
+    aep = aep_server.emulator
+    began = datetime.now(tz=UTC)
+    aep.script_runs("failed", ["failed"])
+    flows = {name: export(name, every="once") for name in ("success", "failed")}
+    time.sleep(1)  # a run takes a fifth of a second
+
+    told: list[dict[str, Any]] = []
+
+    def listen(names: dict[str, Any]) -> None:
+        names["alert"].send = lambda text, about: told.append(dict(about))
+
+    run = run_dag("aep_check_exports", prepare=listen, since=began.isoformat())
+    assert states(run) == {"check": "failed"}
+    found = pulled(run, "check", CHECK_KEY)
+    assert [(each["dataflow_name"], each["outcome"]) for each in found["exports"]] == [
+        ("failed", "fail"),
+        ("success", "ok"),
+    ]
+    (message,) = told
+    (alert,) = message["alerts"]
+    assert (alert["dataflow_id"], alert["status"]) == (flows["failed"], "failed")
+    assert message["title"].startswith("AEP export failed failed: run ")
+    assert json.loads(json.dumps(message)) == message

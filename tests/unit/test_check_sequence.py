@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.operators import monitoring
 from airflow_provider_aep.operators.monitoring import CHECK_KEY, HANDOVER_KEY, AepCheckExportsOperator
 
@@ -173,6 +174,12 @@ def test_a_window_is_capped_and_says_so(day, aep, clock, nightly):
     width = datetime.fromisoformat(late.found["until"]) - datetime.fromisoformat(late.found["since"])
     assert width == timedelta(days=7)
     assert "what became known in between is not told" in late.found["notes"][0]
+
+
+@pytest.mark.parametrize("lag", [-1, timedelta(minutes=-1), 86_401, "15", True, None])
+def test_a_lag_that_makes_no_sense_is_refused_when_the_dag_is_parsed(lag):
+    with pytest.raises(AepValidationError, match="lag must be a timedelta or seconds"):
+        AepCheckExportsOperator(task_id="check", lag=lag)
 
 
 def test_a_since_that_is_given_tells_everything_up_to_now(day, aep, clock, now, nightly):

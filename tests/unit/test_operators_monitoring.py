@@ -9,10 +9,23 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_aep.errors import AepValidationError
+from airflow_provider_aep.operators import monitoring
 from airflow_provider_aep.operators.monitoring import CHECK_KEY, AepCheckExportsOperator
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 HOUR = 3600
+
+
+@pytest.fixture(autouse=True)
+def emulator_time(clock, monkeypatch):
+    """The operator's "now" is the emulator's, which is moved ahead."""
+
+    class EmulatorTime(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.fromtimestamp(clock(), tz=tz)
+
+    monkeypatch.setattr(monitoring, "datetime", EmulatorTime)
 
 
 @pytest.fixture
@@ -40,7 +53,7 @@ def test_a_sandbox_in_order_passes_and_tells_what_it_saw(check, clock, nightly, 
     assert json.loads(json.dumps(found)) == found == ti.pushed(CHECK_KEY)
     assert (found["outcome"], found["sandbox"]) == ("ok", "prod")
     (export,) = found["exports"]
-    assert (export["dataflow_id"], export["ticks"], len(export["verdicts"])) == (nightly, 2, 2)
+    assert (export["dataflow_id"], export["ticks"], export["runs"], export["verdicts"]) == (nightly, 2, 2, [])
     assert nightly in export["dataflow_url"]
     told = logged()
     assert "outcome  export   destination" in told

@@ -197,6 +197,17 @@ def test_what_is_no_list_of_ids_is_refused_by_name_before_anything_is_asked(
     assert aep.log == []
 
 
+@pytest.mark.parametrize(
+    "wanted", [{"run_ids": ["a/b"]}, {"tick": "at noon"}, {"expected_runs": "two"}], ids=str
+)
+@each_mode
+def test_a_mistake_of_the_author_is_no_reason_to_skip_a_sensor_that_may_never_fail(
+    watch, nightly, mode, wanted
+):
+    outcome = watch(mode, dataflow_id=nightly(), never_fail=True, **wanted)
+    assert isinstance(outcome.error, AepValidationError)
+
+
 def test_ids_that_turn_out_to_be_none_are_refused_and_no_window_in_their_place(watch, nightly, ti):
     with DAG("story", schedule=None):
         run_export = AepRunExportOperator(task_id="run_export", dataflow_id="f")

@@ -42,6 +42,14 @@ def test_files_that_are_not_there_fail_a_run_that_says_success(judge, tmp_path):
     assert "exported 1,223 records" in verdict["reason"]
 
 
+@pytest.mark.parametrize("kind", ["failed", "unknown_status"])
+def test_a_run_that_delivered_nothing_is_not_held_against_the_storage(judge, tmp_path, kind):
+    ti = FakeTaskInstance()
+    with pytest.raises(AirflowFailException):
+        judge(kind, context=context_of(ti), storage_path=tmp_path.as_uri())
+    assert "storage" not in ti.pushed(VERDICT_KEY)
+
+
 def test_what_missing_files_mean_is_the_authors_choice(judge, tmp_path):
     verdict = judge(storage_path=tmp_path.as_uri(), on_missing_files="warn").value
     assert (verdict["status"], verdict["outcome"]) == ("missing_files", "warn")

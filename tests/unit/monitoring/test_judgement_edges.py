@@ -6,9 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_aep.monitoring.policy import RunPolicy
+from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.monitoring.findings import findings_of, standing_of, window_of
+from airflow_provider_aep.monitoring.handover import Handover
+from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy
+from airflow_provider_aep.monitoring.timeline import timeline_of
 from airflow_provider_aep.monitoring.usual import History
 from airflow_provider_aep.monitoring.verdict import judge_runs, with_delivery, worst
+from tests.unit.monitoring.histories import a_dataflow, at
+from tests.unit.monitoring.histories import a_run as a_run_at
+from tests.unit.monitoring.test_timeline import punctual
 from tests.unit.monitoring.test_verdict import START, a_run
 
 HOUR = 3_600_000
@@ -113,3 +120,208 @@ class TestTwoThingsAtOnce:
         good = judge_runs([a_run("r-3")], RunPolicy())
         assert worst([first, last, good]) is last
         assert worst([]) is None
+
+
+def named(hours, dataset, minute=3, **given):
+    return [a_run_at(at(hour=hour, minute=minute), dataset=dataset, **given) for hour in hours]
+
+
+def seen(flow, runs, *, now, datasets=("one",), **given):
+    return timeline_of(flow, runs, now=now, known_from=at(-1), datasets=datasets, **given)
+
+
+def told(timeline):
+    return [each.told for each in findings_of(timeline, AuditPolicy())]
+
+
+class TestWhichRunItWas:
+    def test_ticks_hand_their_runs_back_in_order_until_the_one_that_lacked_its_run_has_one(self):
+        starts = [at(hour=0, minute=3), at(hour=1, minute=3), at(hour=3, minute=10), at(hour=4, minute=3)]
+        starts += [at(hour=5, minute=2), at(hour=5, minute=8)]
+        timeline = seen(a_dataflow(), [a_run_at(each) for each in starts], now=at(hour=5, minute=30))
+        served = [[run.started_at for run in one.runs] for one in timeline.attribution.served]
+        assert served == [[each] for each in starts]
+
+    def test_a_run_that_was_given_up_comes_after_all_where_the_next_tick_has_one_too_many(self):
+        runs = [*punctual([0, 3, 9]), a_run_at(at(hour=9, minute=20))]
+        timeline = seen(a_dataflow("3h"), runs, now=at(hour=11))
+        assert told(timeline) == [
+            "no run started within 2 h 30 min after the tick of 2026-12-01 06:00 UTC",
+            "the run for the tick of 2026-12-01 06:00 UTC started 3 h 3 min after it",
+        ]
+        assert timeline.tick_of["r-010903"].at == at(hour=6)
+        assert timeline.tick_of["r-010920"].at == at(hour=9)
+
+    def test_a_second_run_of_one_dataset_does_not_stand_in_for_another_one(self):
+        runs = [*named(range(0, 12, 3), "A"), *named([0, 3, 9], "B"), *named([6], "A", minute=20)]
+        assert told(seen(a_dataflow("3h"), runs, now=at(hour=11, minute=45), datasets=("A", "B"))) == [
+            "2 runs delivered for the tick of 2026-12-01 06:00 UTC, dataset A twice",
+            "1 of 2 runs for the tick of 2026-12-01 06:00 UTC; dataset B is lacking",
+        ]
+
+    def test_nor_does_it_where_the_other_one_is_lacking_at_the_tick_before(self):
+        runs = [*named(range(0, 12, 3), "A"), *named([0, 3, 9], "B"), *named([9], "A", minute=20)]
+        assert told(seen(a_dataflow("3h"), runs, now=at(hour=11, minute=45), datasets=("A", "B"))) == [
+            "1 of 2 runs for the tick of 2026-12-01 06:00 UTC; dataset B is lacking",
+            "3 runs delivered for the tick of 2026-12-01 09:00 UTC, dataset A twice",
+        ]
+
+    @pytest.mark.parametrize(("later", "tick"), [(0, at()), (1, None)])
+    def test_a_run_stands_in_for_a_failed_one_until_that_tick_is_given_up(self, later, tick):
+        """Three hours to the next tick, and 150 minutes in which the run of that one may start."""
+        again = a_run_at(at(hour=5, minute=30 + later), run_id="again")
+        runs = [a_run_at(at(minute=3), status="failed"), *punctual([3, 6]), again]
+        timeline = seen(a_dataflow("3h"), runs, now=at(hour=8, minute=15))
+        assert [each.kind for each in findings_of(timeline, AuditPolicy())] == ["failed"]
+        found = timeline.tick_of.get("again")
+        assert (found and found.at) == tick
+
+    @pytest.mark.parametrize(("later", "kinds"), [(0, ["missing", "late"]), (1, ["missing"])])
+    def test_a_tick_that_lacks_its_run_may_get_one_until_it_is_given_up(self, later, kinds):
+        runs = [*punctual([0, 6, 9]), a_run_at(at(hour=8, minute=30 + later))]
+        timeline = seen(a_dataflow("3h"), runs, now=at(hour=11, minute=15))
+        assert [each.kind for each in findings_of(timeline, AuditPolicy())] == kinds
+
+    def test_a_run_that_is_tried_again_counts_no_more_though_it_named_no_dataset(self):
+        runs = [*named([0, 3], "A"), *named([0, 3, 6], "B", minute=4), *named([6], "A", minute=30)]
+        runs.append(a_run_at(at(hour=6, minute=3), status="failed", run_id="failed"))
+        timeline = seen(a_dataflow("3h"), runs, now=at(hour=8), datasets=("A", "B"))
+        served = timeline.served(at(hour=6))
+        assert {run.id for run in served.runs} == {"failed", "r-010604B", "r-010630A"}
+        assert {run.id for run in served.standing()} == {"r-010604B", "r-010630A"}
+
+    def test_a_run_without_a_name_may_be_the_one_that_the_tick_before_lacks(self):
+        runs = [*named([0, 1, 2, 3], "A"), *named([0, 1, 3], "B", minute=4)]
+        failed = a_run_at(at(hour=3, minute=2), status="failed", run_id="failed")
+        timeline = seen(a_dataflow(), [*runs, failed], now=at(hour=3, minute=50), datasets=("A", "B"))
+        assert timeline.tick_of["failed"].at == at(hour=2)
+        assert [run.id for run in timeline.served(at(hour=3)).runs] == ["r-010303A", "r-010304B"]
+
+    def test_a_run_without_a_name_lets_the_tick_before_have_the_dataset_that_it_lacks(self):
+        runs = [*named([0, 1, 2, 3], "A"), *named([0, 1, 3], "B", minute=4)]
+        failed = a_run_at(at(hour=3, minute=20), status="failed", run_id="failed")
+        timeline = seen(a_dataflow(), [*runs, failed], now=at(hour=3, minute=50), datasets=("A", "B"))
+        assert timeline.tick_of["r-010304B"].at == at(hour=2)
+        assert timeline.tick_of["failed"].at == at(hour=3)
+
+    def test_a_dataflow_that_is_switched_off_still_owes_what_it_owed_before(self):
+        flow = a_dataflow("3h", state="disabled", changed=at(hour=13))
+        timeline = seen(flow, punctual([0, 3, 9, 12]), now=at(hour=20))
+        kinds = [(each.kind, each.known_at) for each in findings_of(timeline, AuditPolicy())]
+        assert kinds == [("missing", at(hour=8, minute=30)), ("disabled", at(hour=13))]
+
+    def test_a_moment_that_is_no_tick_has_no_runs(self):
+        timeline = seen(a_dataflow("3h"), punctual([0, 3]), now=at(hour=4))
+        assert timeline.served(at(hour=3)).runs
+        assert timeline.served(at(hour=2)) is None
+        assert timeline.served(at(hour=6)) is None
+
+
+class TestHowManyRunsATickMakes:
+    @pytest.mark.parametrize(
+        ("runs_of_ticks", "kinds"),
+        [
+            ([1, 1, 2, 2, 2], ["incomplete", "incomplete"]),
+            ([1, 1, 1, 2, 2, 2], []),
+            ([1, 1, 1, 2, 2, 3], ["doubled"]),
+            ([1, 1, 1, 1, 2, 2], ["doubled", "doubled"]),
+        ],
+    )
+    def test_most_ticks_tell_it_and_where_as_many_have_one_as_two_nobody_can(self, runs_of_ticks, kinds):
+        runs = [
+            a_run_at(at(hour=3 * tick, minute=3 + number))
+            for tick, count in enumerate(runs_of_ticks)
+            for number in range(count)
+        ]
+        now = at(hour=3 * len(runs_of_ticks), minute=-15)
+        timeline = seen(a_dataflow("3h"), runs, now=now, datasets=("A", "B"))
+        assert [each.kind for each in findings_of(timeline, AuditPolicy())] == kinds
+
+    def test_a_tick_whose_other_run_may_yet_come_tells_nothing_of_it(self):
+        runs = [*punctual([0, 3, 6, 9]), *(a_run_at(at(hour=hour, minute=4)) for hour in (0, 3))]
+        timeline = seen(a_dataflow("3h"), runs, now=at(hour=9, minute=30), datasets=("A", "B"))
+        assert told(timeline) == ["1 of 2 runs for the tick of 2026-12-01 06:00 UTC"]
+
+    def test_nor_does_a_tick_whose_first_run_is_not_listed_any_more(self):
+        runs = [*punctual([3, 6, 9]), *(a_run_at(at(hour=hour, minute=4)) for hour in (0, 6, 9))]
+        timeline = timeline_of(
+            a_dataflow("3h"), runs, now=at(hour=11, minute=45), known_from=at(minute=4), datasets=("A", "B")
+        )
+        assert told(timeline) == ["1 of 2 runs for the tick of 2026-12-01 03:00 UTC"]
+
+    def test_one_run_for_all_that_failed_and_was_tried_again_is_one(self):
+        runs = [a_run_at(at(hour=hour, minute=3), status="failed") for hour in (0, 3, 6)]
+        runs += [*(a_run_at(at(hour=hour, minute=30)) for hour in (0, 3, 6)), *punctual([9, 12])]
+        found = seen(a_dataflow("3h"), runs, now=at(hour=14, minute=45), datasets=("A", "B"))
+        assert {each.kind for each in findings_of(found, AuditPolicy())} == {"failed"}
+
+    def test_runs_that_name_their_datasets_tell_it_at_once(self):
+        runs = [*named([0, 3], "A"), *named([0], "B")]
+        found = seen(a_dataflow("3h"), runs, now=at(hour=5, minute=45), datasets=("A", "B"))
+        assert told(found) == ["1 of 2 runs for the tick of 2026-12-01 03:00 UTC; dataset B is lacking"]
+
+    def test_also_where_the_source_connection_cannot_be_read(self):
+        runs = [*named([0, 3], "A"), *named([0], "B")]
+        found = seen(a_dataflow("3h"), runs, now=at(hour=5, minute=45), datasets=None)
+        assert told(found) == ["1 of 2 runs for the tick of 2026-12-01 03:00 UTC"]
+
+
+class TestTheEnd:
+    @pytest.mark.parametrize(("minute", "kinds"), [(-1, ["ends_soon"]), (0, ["ended"]), (1, ["ended"])])
+    def test_an_export_has_ended_from_the_very_moment_on(self, minute, kinds):
+        timeline = seen(
+            a_dataflow("1d", end=at(3)), [a_run_at(at(day)) for day in range(3)], now=at(3, 0, minute)
+        )
+        assert [each.kind for each in findings_of(timeline, AuditPolicy())] == kinds
+
+
+class TestFindingsOfNoTime:
+    def test_a_failure_that_tells_no_time_is_told_in_every_window(self):
+        document = {"id": "r", "flowId": "f", "metrics": {"statusSummary": {"status": "failed"}}}
+        timeline = seen(a_dataflow("3h"), [DataflowRun.from_api(document)], now=at(hour=1))
+        for hour in (0, 5, 50):
+            new, earlier = window_of(findings_of(timeline, AuditPolicy()), at(hour=hour), at(hour=hour + 1))
+            assert ([each.kind for each in new], earlier) == (["failed"], [])
+
+
+class TestWhatStands:
+    def stands(self, runs, *, now):
+        timeline = seen(a_dataflow("3h"), runs, now=now)
+        found = findings_of(timeline, AuditPolicy())
+        return [each.key for each in standing_of(timeline, found)]
+
+    def test_where_nothing_comes_any_more_it_is_told_since_when(self):
+        assert self.stands(punctual([0, 3]), now=at(hour=16)) == [f"missing:{at(hour=6).isoformat()}"]
+
+    def test_a_run_that_came_since_ends_it(self):
+        assert self.stands(punctual([0, 3, 9]), now=at(hour=11)) == []
+
+    def test_that_it_is_switched_off_stands(self):
+        flow = a_dataflow("3h", state="disabled", changed=at(hour=4))
+        timeline = seen(flow, punctual([0, 3]), now=at(hour=11))
+        standing = standing_of(timeline, findings_of(timeline, AuditPolicy()))
+        assert [each.kind for each in standing] == ["disabled"]
+
+    def test_a_run_that_hangs_stands_until_it_ends(self):
+        hangs = a_run_at(at(hour=6, minute=3), None, run_id="r")
+        ended = a_run_at(at(hour=6, minute=3), 200, run_id="r")
+        assert self.stands([*punctual([0, 3, 9]), hangs], now=at(hour=11)) == ["stuck:r"]
+        assert self.stands([*punctual([0, 3, 9]), ended], now=at(hour=11)) == []
+
+
+class TestWhatIsHandedOver:
+    def test_of_very_much_that_was_told_the_oldest_is_forgotten(self):
+        told = {flow: {f"{flow}{n}": at(minute=n) for n in range(1500)} for flow in ("a", "b")}
+        kept = Handover.from_json(Handover(since=at(), until=at(2), told=told).to_json()).told
+        assert {flow: len(keys) for flow, keys in kept.items()} == {"a": 1000, "b": 1000}
+        assert "a500" in kept["a"]
+        assert "b499" not in kept["b"]
+
+    @pytest.mark.parametrize("kept", [None, "told", [], {}, {"version": 1}, {"version": 0, "told": {}}])
+    def test_what_was_not_handed_over_by_a_check_counts_as_nothing(self, kept):
+        assert Handover.from_json(kept) is None
+
+    def test_a_moment_without_a_time_zone_is_none(self):
+        kept = Handover(since=at(), until=at(2), told={}).to_json()
+        assert Handover.from_json(kept)
+        assert Handover.from_json({**kept, "until": "2026-12-01T00:00:00"}) is None

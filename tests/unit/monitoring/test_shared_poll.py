@@ -221,21 +221,25 @@ def test_trouble_while_it_asks_what_is_usual_ends_no_wait(together, emulator, cl
     assert end["stuck"].startswith(f"run {end['runs'][0]['id']} was still under way 2 h 30 min")
 
 
-def test_a_given_run_that_began_long_ago_is_asked_for_alone(together, emulator, clock, make_dataflow):
-    flow, other = make_dataflow("long"), make_dataflow("other")
+def test_a_given_run_that_began_long_ago_is_asked_for_alone_and_an_outage_of_that_waited_out(
+    together, emulator, clock, make_dataflow, monkeypatch
+):
+    monkeypatch.setattr("airflow_provider_aep.flowservice.runs.LARGEST_PAGE", 1)
+    flow = make_dataflow("nightly")
     emulator.script_runs(flow, ["in_progress"])
     (run_id,) = emulator.run_now(flow)
-    clock.advance(40 * HOUR)
-    ids = {"run_ids": (run_id,), "started_after": moment(clock())}
-    pauses: list[None] = []
+    clock.advance(40 * HOUR)  # newer runs hide it from the first page
+    emulator.fail_next(503, times=12, match="GET /runs/")
+    polls: list[None] = []
 
     def during() -> None:
-        pauses.append(None)
-        if len(pauses) == 10:
+        polls.append(None)
+        if len(polls) == 10:
             emulator.finish_run(run_id, "success")
 
-    end, _ = together((flow, ids), (other, {"started_after": moment(clock())}), during=during)
+    (end,) = together((flow, {"run_ids": (run_id,), "started_after": moment(clock())}), during=during)
     assert [run["id"] for run in end["runs"]] == [run_id]
+    assert [each.status for each in emulator.requests("GET", f"/runs/{run_id}")].count(503) == 12
 
 
 def moment(seconds: float) -> datetime:

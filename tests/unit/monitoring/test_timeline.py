@@ -122,6 +122,12 @@ class TestWhatIsMissing:
         flow = a_dataflow("3h", state="disabled", changed=at(hour=4))
         assert found(flow, punctual([0, 3]), now=at(day=2)) == [("disabled", None, "01 04:00")]
 
+    def test_a_dataflow_that_is_being_changed_is_told_only_if_it_stays_so(self):
+        flow = a_dataflow("1d", state="updating", changed=at(day=1, hour=2))
+        runs = [a_run(at(day=day, minute=2)) for day in (0, 1)]
+        assert found(flow, runs, now=at(day=1, hour=2, minute=59)) == []
+        assert found(flow, runs, now=at(day=1, hour=4)) == [("disabled", None, "02 03:00")]
+
     @pytest.mark.parametrize("state", ["updating", "unheard-of"])
     def test_only_a_state_that_is_known_to_be_off_excuses(self, state):
         kinds = [kind for kind, _, _ in found(a_dataflow("3h", state=state), punctual([0]), now=at(hour=6))]

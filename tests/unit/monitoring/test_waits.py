@@ -132,6 +132,13 @@ class TestAWindow:
             assert (seen.finished, ids(seen)) == (finished, [done.id])
 
 
+def test_a_wait_for_no_run_at_all_is_over_as_soon_as_the_service_answers():
+    wait = Wait(dataflow_id="f", started_after=MIDNIGHT, expected=0)
+    for runs in ([], [a_run(at(hour=1), None)]):
+        seen = sighting_of(wait, runs, at(hour=1))
+        assert (seen.finished, seen.runs) == (True, ())
+
+
 class TestGivenRuns:
     WAIT = Wait(dataflow_id="f", started_after=MIDNIGHT, run_ids=("a", "b"))
 
