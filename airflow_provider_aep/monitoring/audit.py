@@ -200,7 +200,7 @@ def _audited(read: Read, window: _Window, policy: AuditPolicy, before: Handover 
         late = [
             each
             for each in earlier
-            if each.is_about_a_run
+            if each.may_be_late
             and each.key not in told
             and each.known_at
             and before.since <= each.known_at < before.until

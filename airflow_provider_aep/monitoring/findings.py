@@ -46,9 +46,13 @@ class Finding:
     run_ids: tuple[str, ...] = ()
 
     @property
-    def is_about_a_run(self) -> bool:
-        """Whether it tells of a run, whichever tick that was for."""
-        return bool(self.run_ids) and self.kind != "late"
+    def may_be_late(self) -> bool:
+        """Whether it holds although it could not be seen at its moment, as something was listed too late.
+
+        Which tick a run is late or one too many for depends on the ticks before it, which may not have been
+        read; and that a tick was owed a run, on what has been changed since.
+        """
+        return self.kind == "incomplete" or (bool(self.run_ids) and self.kind != "late")
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -112,19 +112,12 @@ class Timeline:
         holds. But where the ticks before it and one after it had their runs, all before that change, it was
         in force.
         """
-        changed, tick = self.flow.changed_at, event.tick
-        if changed is None or tick.at >= changed:
+        changed = self.flow.changed_at
+        if changed is None or event.tick.at >= changed:
             return True
         all_served = self.attribution.served
-        at = bisect_left(all_served, tick.at, key=lambda served: served.tick.at)
-        before = at if all_served[at].runs else at - 1
-        if (
-            changed <= tick.deadline
-            and before >= 1
-            and all_served[before].runs
-            and all_served[before - 1].runs
-        ):
-            return True
+        at = bisect_left(all_served, event.tick.at, key=lambda served: served.tick.at)
+        before = at
         while before >= 0 and not all_served[before].runs:
             before -= 1
         in_force = before >= 1 and bool(all_served[before - 1].runs)

@@ -210,6 +210,7 @@ class AepUpdateDataflowOperator(AepDataflowOperator):
 
     def execute(self, context: Any) -> str:
         from airflow_provider_aep.flowservice.dataflows import update_schedule
+        from airflow_provider_aep.flowservice.expiry import expiry_of
         from airflow_provider_aep.flowservice.schedule import describe_schedule, parse_schedule_change
 
         self._link(context)
@@ -222,6 +223,10 @@ class AepUpdateDataflowOperator(AepDataflowOperator):
             return self.dataflow_id
         before, after = describe_schedule(changed.before), describe_schedule(changed.after)
         self.log.info("Dataflow %s exported %s, and now exports %s", self.dataflow_id, before, after)
+        expiry = expiry_of(changed.after, now=now)
+        if expiry and expiry.days <= 0:
+            told = "Its schedule %s: it exports nothing until it gets a later end"
+            self.log.warning(told, expiry.words)
         return self.dataflow_id
 
 

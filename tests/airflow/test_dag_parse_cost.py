@@ -34,7 +34,7 @@ if getattr(settings, "engine", None) is not None:
     event.listen(settings.engine, "connect", no_database)
 before, started = set(sys.modules), time.process_time()
 for file in sys.argv[1:]:
-    assert len(runpy.run_path(file)["dag"].tasks) > 1
+    assert len(runpy.run_path(file)["dag"].tasks) > 0
 spent = time.process_time() - started
 for name in sorted(set(sys.modules) - before):
     print(name)

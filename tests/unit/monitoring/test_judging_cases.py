@@ -211,7 +211,6 @@ class TestSeveralRunsATick:
         ]
         assert found.outcome == "fail"
 
-    @pytest.mark.xfail(strict=True, reason="a run names its dataset too late, when it has ended")
     def test_a_dataset_that_is_lacking_is_told_though_another_one_has_a_second_run_under_way(self):
         earlier = [run for name in "AB" for run in every(24, -3, -2, -1, dataset=name)]
         twice = [*every(24, 0, dataset="A"), a_run(at(minute=10), 180, dataset="A", run_id="second")]
@@ -279,7 +278,6 @@ class TestTheDataflowItself:
         assert (found.outcome, ended.kind, ended.known_at) == ("warn", "ended", at(10, 9))
         assert ended.told == "its schedule ended on 2026-12-02 00:00 UTC"
 
-    @pytest.mark.xfail(strict=True, reason="the operator does not look at the end that stays")
     def test_an_update_of_an_export_that_has_ended_warns_that_it_exports_nothing(
         self, aep, clock, make_dataflow, now, logged, monkeypatch
     ):
