@@ -82,6 +82,11 @@ class TestWhatCameBefore:
         verdict = judge_runs([of_dataset("r", "A", out=10)], RunPolicy(max_drop=0.5), nameless)
         assert (verdict.status, verdict.usual_records) == ("low_records", 1000)
 
+    def test_a_run_that_names_no_dataset_is_compared_with_those_that_do(self):
+        earlier = before(*(of_dataset(f"h-{at}", "A", start=START - at * HOUR) for at in range(1, 4)))
+        verdict = judge_runs([a_run(out=10)], RunPolicy(max_drop=0.5), earlier)
+        assert (verdict.status, verdict.usual_records) == ("low_records", 1200)
+
     def test_an_empty_run_matters_at_once_where_nothing_is_known_of_those_before_it(self):
         verdict = judge_runs([a_run(out=0)], RunPolicy(zero_streak=3, on_zero_records="fail"), None)
         assert verdict.outcome == "fail"
@@ -210,6 +215,65 @@ class TestWhichRunItWas:
         kinds = [(each.kind, each.known_at) for each in findings_of(timeline, AuditPolicy())]
         assert kinds == [("missing", at(hour=8, minute=30)), ("disabled", at(hour=13))]
 
+    def test_a_dataset_that_is_late_goes_to_the_tick_that_lacks_it_and_not_to_one_that_lacks_another(self):
+        runs = [*named([0, 1, 2, 3], "C", minute=2), *named([0, 1, 3], "B"), *named([0, 1, 3], "A", minute=4)]
+        runs += [*named([3], "A", minute=20), *named([4], "A"), *named([4], "B"), *named([4], "C")]
+        timeline = seen(a_dataflow(), runs, now=at(hour=4, minute=30), datasets=("A", "B", "C"))
+        assert timeline.tick_of["r-010304A"].at == at(hour=2)
+        assert {run.id for run in timeline.served(at(hour=3)).runs} == {"r-010302C", "r-010303B", "r-010320A"}
+
+    def test_a_run_of_one_dataset_is_no_second_try_of_another_one_that_failed(self):
+        runs = [*named([0, 3], "A"), *named([0, 3, 6], "B", minute=4), *named([6], "B", minute=30)]
+        runs += named([6], "A", status="failed")
+        timeline = seen(a_dataflow("3h"), runs, now=at(hour=8), datasets=("A", "B"))
+        kinds = [each.kind for each in findings_of(timeline, AuditPolicy())]
+        assert kinds == ["failed", "doubled"]
+
+    def test_a_second_try_may_start_in_the_moment_in_which_the_first_one_failed(self):
+        failed = a_run_at(at(hour=3, minute=3), status="failed")
+        again = a_run_at(at(hour=3, minute=13), run_id="again")
+        timeline = seen(a_dataflow("3h"), [*punctual([0]), failed, again], now=at(hour=4))
+        assert timeline.served(at(hour=3)).standing() == [again]
+
+    def test_a_run_that_hangs_and_another_one_that_delivered_are_not_two_that_delivered(self):
+        hangs = a_run_at(at(hour=3, minute=3), None)
+        for name, datasets in ((None, ("one",)), ("A", ("A", "B"))):
+            beside = [a_run_at(at(hour=3, minute=4), dataset="B")] if name else []
+            second = a_run_at(at(hour=3, minute=20), dataset=name)
+            timeline = seen(
+                a_dataflow("3h"),
+                [*beside, hangs, second],
+                now=at(hour=4),
+                datasets=datasets,
+                runs_per_tick=len(datasets),
+            )
+            kinds = {each.kind for each in findings_of(timeline, AuditPolicy())}
+            assert "doubled" not in kinds
+
+    def test_three_runs_of_a_tick_that_owes_one_are_told_once(self):
+        extra = [a_run_at(at(hour=3, minute=minute)) for minute in (20, 40)]
+        timeline = seen(a_dataflow("3h"), [*punctual([0, 3]), *extra], now=at(hour=5))
+        assert told(timeline) == [
+            "2 runs delivered for the tick of 2026-12-01 03:00 UTC, which owes 1",
+        ]
+
+    @pytest.mark.parametrize(("seconds", "kinds"), [(0, []), (1, ["missing", "late"])])
+    def test_a_run_150_minutes_after_its_tick_is_just_in_time(self, seconds, kinds):
+        run = a_run_at(at(hour=5, minute=30) + timedelta(seconds=seconds))
+        timeline = seen(a_dataflow("3h"), [*punctual([0]), run], now=at(hour=6))
+        assert [each.kind for each in findings_of(timeline, AuditPolicy())] == kinds
+
+    def test_an_ad_hoc_run_on_the_first_day_of_an_export_of_two_datasets_is_not_late(self):
+        runs = [a_run_at(at(minute=1)), a_run_at(at(hour=9))]
+        assert told(seen(a_dataflow("1d"), runs, now=at(hour=12), datasets=("A", "B"))) == []
+
+    def test_the_tick_just_before_the_listing_begins_still_has_its_run(self):
+        run = a_run_at(at(hour=6, minute=3))
+        timeline = timeline_of(
+            a_dataflow("3h"), [run], now=at(hour=8), known_from=at(hour=6, minute=2), datasets=("one",)
+        )
+        assert timeline.tick_of[run.id].at == at(hour=6)
+
     def test_a_moment_that_is_no_tick_has_no_runs(self):
         timeline = seen(a_dataflow("3h"), punctual([0, 3]), now=at(hour=4))
         assert timeline.served(at(hour=3)).runs
@@ -265,6 +329,69 @@ class TestHowManyRunsATickMakes:
         found = seen(a_dataflow("3h"), runs, now=at(hour=5, minute=45), datasets=None)
         assert told(found) == ["1 of 2 runs for the tick of 2026-12-01 03:00 UTC"]
 
+    def test_a_run_that_names_several_datasets_is_for_all_of_them(self):
+        both = [{"entitySummaries": [{"id": "dataset:A"}, {"id": "dataset:B"}]}]
+        runs = [a_run_at(at(minute=3), summary={"targetSummaries": both})]
+        timeline = seen(a_dataflow("3h"), runs, now=at(hour=2, minute=45), datasets=("A", "B"))
+        assert (told(timeline), timeline.learnt) == ([], 1)
+
+    def test_datasets_that_no_run_has_named_yet_are_owed_as_well(self):
+        runs = [*named([0], "A"), *named([0], "B")]
+        found = seen(a_dataflow("3h"), runs, now=at(hour=2, minute=45), datasets=("A", "B", "C"))
+        assert told(found) == ["2 of 3 runs for the tick of 2026-12-01 00:00 UTC; dataset C is lacking"]
+
+    def test_runs_by_hand_on_most_days_are_not_counted(self):
+        runs = [a_run_at(at(day, minute=3)) for day in range(6)]
+        runs += [a_run_at(at(day, hour=9)) for day in range(4)]
+        assert told(seen(a_dataflow("1d"), runs, now=at(5, 4), datasets=("A", "B"))) == []
+
+    @pytest.mark.parametrize(("minute", "status"), [(4, "failed"), (20, "success")])
+    def test_a_run_beside_one_that_failed_or_after_one_that_delivered_is_another_one(self, minute, status):
+        runs = [a_run_at(at(hour=hour, minute=3), status=status) for hour in (0, 3, 6)]
+        runs += [a_run_at(at(hour=hour, minute=minute)) for hour in (0, 3, 6, 9)]
+        found = seen(a_dataflow("3h"), runs, now=at(hour=11, minute=45), datasets=("A", "B"))
+        assert told(found)[-1] == "1 of 2 runs for the tick of 2026-12-01 09:00 UTC"
+
+
+class TestWhatIsRememberedOfIt:
+    def of_ticks(self, *counts, remembered=None, datasets=("A", "B")):
+        runs = [
+            a_run_at(at(hour=3 * tick, minute=3 + number))
+            for tick, count in enumerate(counts)
+            for number in range(count)
+        ]
+        now = at(hour=3 * len(counts), minute=-15)
+        return seen(a_dataflow("3h"), runs, now=now, datasets=datasets, runs_per_tick=remembered)
+
+    @pytest.mark.parametrize(
+        ("counts", "learnt"),
+        [
+            ([2, 2, 2], None),
+            ([2, 2, 2, 2], 2),
+            ([2, 2, 2, 1], 2),
+            ([2, 2, 2, 1, 1], None),
+            ([1, 1, 1, 2], 1),
+            ([1, 1, 1, 2, 2], None),
+        ],
+    )
+    def test_it_is_remembered_once_three_of_four_ticks_agree(self, counts, learnt):
+        assert self.of_ticks(*counts).learnt == learnt
+
+    def test_that_one_of_two_runs_is_lacking_for_long_is_no_new_rule(self):
+        lacking = self.of_ticks(1, 1, 1, 1, 1, remembered=2)
+        assert [each.kind for each in findings_of(lacking, AuditPolicy())] == ["incomplete"] * 5
+        assert lacking.learnt == 2
+
+    def test_that_there_are_two_runs_after_all_is_learnt_once_it_is_clear(self):
+        assert self.of_ticks(2, 2, 2, 2, remembered=1).learnt == 2
+        unclear = self.of_ticks(1, 2, 2, remembered=1)
+        assert unclear.learnt == 1
+        assert [each.kind for each in findings_of(unclear, AuditPolicy())] == ["doubled"] * 2
+
+    def test_without_a_source_connection_the_most_frequent_number_is_learnt(self):
+        assert self.of_ticks(3, 3, 3, 1, datasets=None).learnt == 3
+        assert self.of_ticks(3, 3, 1, 1, datasets=None).learnt is None
+
 
 class TestTheEnd:
     @pytest.mark.parametrize(("minute", "kinds"), [(-1, ["ends_soon"]), (0, ["ended"]), (1, ["ended"])])
@@ -276,6 +403,14 @@ class TestTheEnd:
 
 
 class TestFindingsOfNoTime:
+    @pytest.mark.parametrize(("ahead", "known"), [(-1, True), (15, False), (16, None)])
+    def test_an_end_a_little_ahead_is_told_when_it_has_come_and_one_far_ahead_at_once(self, ahead, known):
+        """``known``: it is told with the moment of its end, not yet, or without any moment."""
+        runs = [a_run_at(at(minute=5), 60 + ahead, status="failed")]
+        found = findings_of(seen(a_dataflow("3h"), runs, now=at(hour=1, minute=5)), AuditPolicy())
+        expected = {True: [at(hour=1, minute=5 + ahead)], False: [], None: [None]}
+        assert [each.known_at for each in found] == expected[known]
+
     def test_a_failure_that_tells_no_time_is_told_in_every_window(self):
         document = {"id": "r", "flowId": "f", "metrics": {"statusSummary": {"status": "failed"}}}
         timeline = seen(a_dataflow("3h"), [DataflowRun.from_api(document)], now=at(hour=1))

@@ -76,6 +76,10 @@ class TestWhenItIsFound:
         assert after(run, now=at(hour=1), longest=HOUR) == HOUR
         assert after(run, now=at(minute=59), longest=HOUR) is None
 
+    def test_after_150_minutes_it_is_not_stuck_yet_where_it_may_take_longer(self):
+        assert after(hanging(), now=at(hour=23, minute=59)) is None
+        assert after(hanging(), now=at(1)) == DAY
+
     def test_a_run_that_ended_in_just_that_time_was_not_stuck(self):
         assert after(a_run(at(), 150), *nights(10)) is None
         assert after(a_run(at(), 151), *nights(10)) == 2.5 * HOUR
