@@ -1,6 +1,6 @@
 """The demo: a dataset export, from nothing to delivered files and raised alerts, in a real Airflow.
 
-``python -m tools.demo`` starts the emulator and Airflow, declares an export and lets it drift, runs two of
+``python -m tools.demo`` starts the emulator and Airflow, declares an export and lets it drift, runs three of
 the example DAGs, compares what Airflow says with what lies on disk, and exits with 0 only if all of it is as
 expected. ``--keep`` leaves it open.
 """
@@ -35,7 +35,7 @@ from tools.stack import AirflowStack
 
 T = TypeVar("T")
 
-PROVISION, MONITOR = "aep_provision_s3", "aep_monitor_exports"
+PROVISION, MONITOR, CHECK = "aep_provision_s3", "aep_monitor_exports", "aep_check_exports"
 HOUR_SECONDS = 2.0
 STEPS = (
     "create_source_connection",
@@ -148,7 +148,7 @@ def demonstrate(airflow: AirflowStack, platform: Platform, exports: Path, report
     if report.wrong:
         return
 
-    dataflow_id = str(made["create_dataflow"])
+    dataflow_id, began = str(made["create_dataflow"]), datetime.now(tz=UTC)
     alerts: list[str] = []
     for told, kind, status, alert in SCENES:
         report.say(f"Running {MONITOR}: it waits for {told}")
@@ -161,6 +161,8 @@ def demonstrate(airflow: AirflowStack, platform: Platform, exports: Path, report
             f"alert: {alert}" if alert else "no alert",
             [alert in text for text in raised] == [True] if alert else not raised,
         )
+
+    alerts += _check(airflow, began, report)
 
     # Nothing may move while what is said is compared with what is there.
     platform.run(set_dataflow_state(dataflow_id, "disabled"))
@@ -178,7 +180,33 @@ def _monitor(airflow: AirflowStack, report: Report) -> tuple[dict[str, Any], lis
     airflow.api.wait_for_run(MONITOR, run_id, on_change=_progress(report))
     verdict = airflow.api.xcoms(MONITOR, run_id, "judge_runs", map_index=0).get("aep_verdict") or {}
     log = airflow.api.log_text(MONITOR, run_id, "judge_runs", map_index=0)
-    return verdict, [ALERT + line.partition(ALERT)[2] for line in log.splitlines() if ALERT in line]
+    return verdict, _alerts_in(log)
+
+
+def _check(airflow: AirflowStack, since: datetime, report: Report) -> list[str]:
+    """One run of the checking DAG over all that the monitoring DAG saw; the alerts in its log."""
+    report.say(f"Running {CHECK}: one task looks at all exports, and at all that happened meanwhile")
+    run_id = airflow.api.trigger(CHECK, {"since": since.isoformat()})
+    state = airflow.api.wait_for_run(CHECK, run_id, on_change=_progress(report))
+    found = airflow.api.xcoms(CHECK, run_id, "check").get("aep_check") or {}
+    findings = [
+        (export["dataflow_name"], each["kind"], each["outcome"], each["told"])
+        for export in found.get("exports") or ()
+        for each in export["findings"]
+    ]
+    report.table(("export", "finding", "outcome", "what became known"), findings)
+    raised = _alerts_in(airflow.api.log_text(CHECK, run_id, "check"))
+    minded = [kind for _, kind, outcome, _ in findings if outcome in ("fail", "warn")]
+    report.expect(
+        "the failed run fails the check; its policy minds three empty runs in a row, not one",
+        state == "failed" and minded == ["failed"],
+    )
+    report.expect("alert: failed", ["failed" in text for text in raised] == [True])
+    return raised
+
+
+def _alerts_in(log: str) -> list[str]:
+    return [ALERT + line.partition(ALERT)[2] for line in log.splitlines() if ALERT in line]
 
 
 def _show_runs(runs: Sequence[DataflowRun], report: Report) -> None:

@@ -62,6 +62,7 @@ def test_the_demo_ends_as_expected_and_leaves_nothing_behind(demo: Demo, tmp_pat
         "verdict zero_records",
         "verdict failed",
         "is EMPTY",
+        "the failed run fails the check",
         "All as expected",
     ):
         assert expected in said

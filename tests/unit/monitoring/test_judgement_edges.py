@@ -173,7 +173,7 @@ class TestWhichRunItWas:
 
     @pytest.mark.parametrize(("later", "tick"), [(0, at()), (1, None)])
     def test_a_run_stands_in_for_a_failed_one_until_that_tick_is_given_up(self, later, tick):
-        """Three hours to the next tick, and 150 minutes in which the run of that one may start."""
+        """A tick is given up 150 minutes after the next one, three hours later."""
         again = a_run_at(at(hour=5, minute=30 + later), run_id="again")
         runs = [a_run_at(at(minute=3), status="failed"), *punctual([3, 6]), again]
         timeline = seen(a_dataflow("3h"), runs, now=at(hour=8, minute=15))
@@ -196,11 +196,11 @@ class TestWhichRunItWas:
         assert {run.id for run in served.standing()} == {"r-010604B", "r-010630A"}
 
     def test_a_run_without_a_name_may_be_the_one_that_the_tick_before_lacks(self):
-        runs = [*named([0, 1, 2, 3], "A"), *named([0, 1, 3], "B", minute=4)]
+        runs = [*named([0, 1, 2, 3], "A", minute=4), *named([0, 1, 3], "B")]
         failed = a_run_at(at(hour=3, minute=2), status="failed", run_id="failed")
         timeline = seen(a_dataflow(), [*runs, failed], now=at(hour=3, minute=50), datasets=("A", "B"))
         assert timeline.tick_of["failed"].at == at(hour=2)
-        assert [run.id for run in timeline.served(at(hour=3)).runs] == ["r-010303A", "r-010304B"]
+        assert [run.id for run in timeline.served(at(hour=3)).runs] == ["r-010303B", "r-010304A"]
 
     def test_a_run_without_a_name_lets_the_tick_before_have_the_dataset_that_it_lacks(self):
         runs = [*named([0, 1, 2, 3], "A"), *named([0, 1, 3], "B", minute=4)]
@@ -249,6 +249,11 @@ class TestWhichRunItWas:
             )
             kinds = {each.kind for each in findings_of(timeline, AuditPolicy())}
             assert "doubled" not in kinds
+
+    def test_a_second_run_that_failed_beside_one_that_delivered_doubles_nothing(self):
+        failed = a_run_at(at(hour=3, minute=20), status="failed")
+        timeline = seen(a_dataflow("3h"), [*punctual([0, 3]), failed], now=at(hour=5))
+        assert [each.kind for each in findings_of(timeline, AuditPolicy())] == ["failed"]
 
     def test_three_runs_of_a_tick_that_owes_one_are_told_once(self):
         extra = [a_run_at(at(hour=3, minute=minute)) for minute in (20, 40)]
@@ -366,6 +371,7 @@ class TestWhatIsRememberedOfIt:
     @pytest.mark.parametrize(
         ("counts", "learnt"),
         [
+            ([2], None),
             ([2, 2, 2], None),
             ([2, 2, 2, 2], 2),
             ([2, 2, 2, 1], 2),
@@ -417,6 +423,13 @@ class TestFindingsOfNoTime:
         for hour in (0, 5, 50):
             new, earlier = window_of(findings_of(timeline, AuditPolicy()), at(hour=hour), at(hour=hour + 1))
             assert ([each.kind for each in new], earlier) == (["failed"], [])
+            assert findings_of(timeline, AuditPolicy(), since=at(hour=hour)) == new
+
+    def test_what_is_new_in_a_window_had_not_been_known_before_it(self):
+        runs = [a_run_at(at(hour=hour, minute=3), status="failed", run_id=f"{hour}") for hour in (0, 3, 6)]
+        found = findings_of(seen(a_dataflow("3h"), runs, now=at(hour=8)), AuditPolicy())
+        new, earlier = window_of(found, at(hour=3, minute=13), at(hour=6, minute=13))
+        assert ([each.key for each in new], [each.key for each in earlier]) == (["failed:3"], ["failed:0"])
 
 
 class TestWhatStands:
@@ -456,7 +469,8 @@ class TestWhatIsHandedOver:
     def test_what_was_not_handed_over_by_a_check_counts_as_nothing(self, kept):
         assert Handover.from_json(kept) is None
 
-    def test_a_moment_without_a_time_zone_is_none(self):
+    def test_nor_does_a_moment_without_a_time_zone_or_what_another_version_wrote(self):
         kept = Handover(since=at(), until=at(2), told={}).to_json()
         assert Handover.from_json(kept)
         assert Handover.from_json({**kept, "until": "2026-12-01T00:00:00"}) is None
+        assert Handover.from_json({**kept, "version": 0}) is None

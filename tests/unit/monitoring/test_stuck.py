@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring.stuck import stuck_at, stuck_reach
 from airflow_provider_aep.monitoring.usual import Past
 from tests.unit.monitoring.histories import MIDNIGHT, a_run, at
@@ -92,8 +93,6 @@ class TestWhenItIsFound:
         assert after(run, *nights(10), now=at(hour=3)) == 2.5 * HOUR
 
     def test_a_run_without_a_start_is_not(self):
-        from airflow_provider_aep.flowservice.runs import DataflowRun
-
         queued = DataflowRun.from_api({"id": "r", "flowId": "f"})
         past = Past([queued], known_from=MIDNIGHT, created_at=None)
         assert stuck_at(queued, past, step=DAY, longest=HOUR, now=at(5)) is None

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.usual import History, Past, usual_duration, usual_records
 from tests.unit.monitoring.histories import MIDNIGHT, a_run, at
@@ -42,8 +43,6 @@ class TestWhatCameBefore:
         assert little.before(judged, reach=3 * HOUR).runs == much.before(judged, reach=3 * HOUR).runs
 
     def test_a_run_without_a_start_has_nothing_before_it(self):
-        from airflow_provider_aep.flowservice.runs import DataflowRun
-
         timeless = DataflowRun.from_api({"id": "r", "flowId": "f"})
         assert past(a_run(at()), created_at=MIDNIGHT).before(timeless) == History()
 
