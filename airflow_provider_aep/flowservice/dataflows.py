@@ -69,8 +69,8 @@ class Dataflow:
                 (slug for slug, one in DESTINATIONS.items() if one.flow_spec_id == flow_spec_id), None
             ),
             schedule=mapping(wire.get("scheduleParams")),
-            source_connection_ids=tuple(sequence(wire.get("sourceConnectionIds"))),
-            target_connection_ids=tuple(sequence(wire.get("targetConnectionIds"))),
+            source_connection_ids=_ids(wire.get("sourceConnectionIds")),
+            target_connection_ids=_ids(wire.get("targetConnectionIds")),
             raw=wire,
         )
 
@@ -106,6 +106,10 @@ class Dataflow:
             "destination": self.destination,
             "schedule": dict(self.schedule),
         }
+
+
+def _ids(listed: object) -> tuple[str, ...]:
+    return tuple(each for each in sequence(listed) if isinstance(each, str) and each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -250,6 +250,24 @@ def pick_runs(
     first = first.replace(microsecond=first.microsecond // 1000 * 1000)
     last = started_before or datetime.max.replace(tzinfo=UTC)
     return [run for run in runs if run.started_at is not None and first <= run.started_at < last]
+
+
+def each_once(runs: Iterable[DataflowRun]) -> list[DataflowRun]:
+    """Each run once: pages overlap when something is created meanwhile.
+
+    Of two documents of one run the later word counts, and in doubt the worse.
+    """
+    once: dict[str, DataflowRun] = {}
+    for run in runs:
+        if run.id not in once or _is_later_word(run, once[run.id]):
+            once[run.id] = run
+    return list(once.values())
+
+
+def _is_later_word(run: DataflowRun, other: DataflowRun) -> bool:
+    if run.ended_at is None or other.ended_at is None:
+        return run.finished and not other.finished
+    return (run.ended_at, not run.delivered) > (other.ended_at, not other.delivered)
 
 
 def _older_than(moment: datetime) -> Callable[[list[Mapping[str, Any]]], bool]:

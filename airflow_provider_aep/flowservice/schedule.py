@@ -49,6 +49,8 @@ MACROS = frozenset(
 )
 # Numbers outside these are no epoch seconds of an export: 1973, and the year 5138.
 EARLIEST, LATEST = 1e8, 1e11
+# No cadence is longer than a day; what is longer than a year is a wrong number.
+LONGEST_STEP = 366 * 86400
 _MACRO = re.compile(r"%([^%/]{1,64})%")
 # Adobe's own names for the same things, as pasted from its tutorial
 _ALIASES = {
@@ -252,9 +254,19 @@ def ticks(wire: Mapping[str, Any], after: datetime, before: datetime) -> list[da
 def step_of(wire: Mapping[str, Any]) -> int | None:
     """Seconds from tick to tick, 0 for a schedule that exports once, ``None`` where it cannot be read."""
     try:
-        return int(wire["interval"]) * {"hour": 3600, "day": 86400}[wire["timeUnit"]]
+        step = int(wire["interval"]) * {"hour": 3600, "day": 86400}[wire["timeUnit"]]
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
+    return step if 0 <= step <= LONGEST_STEP else None
+
+
+def is_readable(wire: Mapping[str, Any]) -> bool:
+    """Whether it can be told from a schedule when its dataflow should run."""
+    try:
+        start, end = float(wire["startTime"]), float(wire.get("endTime") or "inf")
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return False
+    return step_of(wire) is not None and 0 <= start <= LATEST and end >= EARLIEST
 
 
 def parse_moment(field: str, given: object) -> datetime:

@@ -54,13 +54,18 @@ _ID = re.compile(r"[0-9A-Za-z_.\-]{1,128}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+def is_id(value: object) -> bool:
+    """Whether ``value`` can be the id of an entity."""
+    return isinstance(value, str) and bool(_ID.fullmatch(value)) and bool(value.strip("."))
+
+
 def check_id(field: str, value: object) -> str:
     """``value`` if it can be the id of an entity: no slash, query or blank character.
 
     :raises AepValidationError: it cannot, so no request may be built from it.
     """
-    if isinstance(value, str) and _ID.fullmatch(value) and value.strip("."):
-        return value
+    if is_id(value):
+        return str(value)
     rule = "must be an id: letters, digits, '-', '_' and '.' only, at most 128 characters"
     raise AepValidationError("the ids", [Problem(field, rule if value else "is missing")])
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
+from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus, each_once
 from airflow_provider_aep.monitoring.ticks import Tick
 
 Gap = Literal["missing", "incomplete", "late", "doubled"]
@@ -90,13 +90,9 @@ class Attribution:
 
 def in_order(runs: Iterable[DataflowRun]) -> list[DataflowRun]:
     """Each run once, in the order in which they started; without a start they come last."""
-    once: dict[str, DataflowRun] = {}
-    for run in runs:
-        # Pages overlap when something is created meanwhile; the finished one is the later word.
-        if run.id not in once or run.finished:
-            once[run.id] = run
-    dated = sorted((run for run in once.values() if run.started_at), key=lambda run: (run.started_at, run.id))
-    return dated + sorted((run for run in once.values() if not run.started_at), key=lambda run: run.id)
+    once = each_once(runs)
+    dated = sorted((run for run in once if run.started_at), key=lambda run: (run.started_at, run.id))
+    return dated + sorted((run for run in once if not run.started_at), key=lambda run: run.id)
 
 
 def attribute(
@@ -139,7 +135,6 @@ class _Attributing:
         self._opens = [tick.opens for tick in ticks]
         self._now = now
         self._datasets = datasets
-        self._is_learnt = runs_per_tick is not None
         self._least = runs_per_tick or 1
         self._most = runs_per_tick or len(datasets or ()) or _MANY
         self._served = [
@@ -196,8 +191,9 @@ class _Attributing:
             self._unowned.append(run)  # later than any run of this tick could be: ad hoc
         else:
             served.extra.append(run)
-            for one in (*served.runs, *served.extra):
-                if one.ended_at is not None and one.ended_at <= self._now:
+            # The ends of the others matter from the first that is too many.
+            for one in (run,) if len(served.extra) > 1 else (*served.runs, run):
+                if one.delivered and one.ended_at is not None and one.ended_at <= self._now:
                     heapq.heappush(self._queue, (max(one.ended_at, moment), _END, at, None))
 
     def _give(self, run: DataflowRun, at: int, moment: datetime) -> None:
@@ -215,7 +211,6 @@ class _Attributing:
         name = self._name(run)
         # A run that names no dataset may be any tick's.
         nameless = any(self._name(one) is None for one in self._served[at].standing())
-        enough = self._least if self._is_learnt else self._most
         for earlier in range(at - 1, -1, -1):
             served = self._served[earlier]
             if served.tick.given_up < moment:
@@ -223,7 +218,7 @@ class _Attributing:
             if (
                 served.known
                 and (served.gap is not None) is told
-                and served.count < enough
+                and served.count < self._most
                 and (name is None or nameless or name not in self._names(served))
             ):
                 return earlier
@@ -279,6 +274,8 @@ class _Attributing:
     def _compare(self, at: int, moment: datetime) -> None:
         """Whether more runs have delivered by now than the tick owes."""
         served = self._served[at]
+        if served.doubled:
+            return
         done = [
             run
             for run in (*served.standing(), *served.extra)
@@ -291,7 +288,7 @@ class _Attributing:
             for run in done
             if run.id in extra
         )
-        if twice and not served.doubled:
+        if twice:
             served.doubled = True
             self._events.append(
                 Event(

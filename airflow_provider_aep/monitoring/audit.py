@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.errors import AepValidationError, Problem, without_words
 from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.schedule import schedule_words
@@ -27,7 +27,7 @@ from airflow_provider_aep.monitoring.findings import (
     unread,
     window_of,
 )
-from airflow_provider_aep.monitoring.handover import KEPT_FOR, Handover
+from airflow_provider_aep.monitoring.handover import KEPT_FOR, Handover, since_kept
 from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice, worst_choice
 from airflow_provider_aep.monitoring.reading import Known, Read, read_timelines
 from airflow_provider_aep.monitoring.selection import Selection
@@ -140,7 +140,8 @@ def audit_exports(
         raise AepValidationError("the window", [Problem("until", "must be later than since")])
     policy, selection = policy or AuditPolicy(), selection or Selection()
     listed = yield from list_dataflows()
-    flows = [flow for flow in listed if selection.holds(flow)]
+    # Pages overlap when something is created meanwhile.
+    flows = [flow for flow in {flow.id: flow for flow in listed}.values() if selection.holds(flow)]
     begins = {flow.id: _begins(flow, since, before) for flow in flows}
     read, datasets = yield from read_timelines(
         flows,
@@ -156,13 +157,13 @@ def audit_exports(
         if before
         else Known(),
     )
-    audited = [_audited(one, _Window(begins[one.flow.id], until, since), policy, before) for one in read]
+    audited = [_audited(one, _Window(begins[one.flow.id], until), policy, before) for one in read]
     audited.sort(key=lambda export: (_ORDER.index(export.outcome), export.dataflow.name, export.dataflow.id))
     return Audit(
         since=since,
         until=until,
         exports=tuple(audited),
-        listed=len(listed),
+        listed=len({flow.id for flow in listed}),
         policy=policy,
         selection=selection,
         handover=_handover(read, audited, begins, since, until, before, datasets),
@@ -178,7 +179,6 @@ class _Window:
 
     since: datetime
     until: datetime
-    of_check: datetime
 
 
 def _begins(flow: Dataflow, since: datetime, before: Handover | None) -> datetime:
@@ -187,6 +187,15 @@ def _begins(flow: Dataflow, since: datetime, before: Handover | None) -> datetim
 
 
 def _audited(read: Read, window: _Window, policy: AuditPolicy, before: Handover | None) -> AuditedExport:
+    try:
+        return _judged(read, window, policy, before)
+    except Exception as error:
+        # One dataflow that nobody has foreseen must not hide the others.
+        why = f"it could not be judged: {without_words(error)}"
+        return _judged(replace(read, timeline=None, why=why), window, policy, before)
+
+
+def _judged(read: Read, window: _Window, policy: AuditPolicy, before: Handover | None) -> AuditedExport:
     timeline = read.timeline
     if timeline is None:
         bare = Timeline(flow=read.flow, runs=(), now=window.until, known_from=window.until)
@@ -194,23 +203,24 @@ def _audited(read: Read, window: _Window, policy: AuditPolicy, before: Handover 
     else:
         found = findings_of(timeline, policy)
     new, earlier = window_of(found, window.since, window.until)
-    known_before = before is not None and before.knows(read.flow.id)
-    if before is not None and known_before:
-        told = before.told[read.flow.id]
+    told: Mapping[str, datetime] = {}
+    if before is not None and before.knows(read.flow.id):
+        told, watched_from = before.told[read.flow.id], before.watched_from(read.flow.id)
         late = [
             each
             for each in earlier
-            if each.may_be_late
+            if each.may_be_late(policy)
             and each.key not in told
             and each.known_at
-            and before.since <= each.known_at < before.until
+            and watched_from <= each.known_at < before.until
         ]
         # What is usual may change as old runs leave the listing, and with it the moment of a finding.
         new = [*map(listed_late, late), *(each for each in new if each.key not in told)]
         earlier = [each for each in earlier if each not in late]
-    standing = standing_of(timeline, earlier) if timeline else earlier
-    if known_before:
-        standing = [replace(each, outcome=policy.on_standing) for each in standing]
+    standing = [
+        replace(each, outcome=policy.on_standing) if each.key in told else each
+        for each in (standing_of(timeline, earlier) if timeline else earlier)
+    ]
     ended = [
         run
         for run in (timeline.runs if timeline else ())
@@ -219,6 +229,8 @@ def _audited(read: Read, window: _Window, policy: AuditPolicy, before: Handover 
     verdicts = [
         judge_runs([run], policy.runs, history_of(run, timeline, policy)) for run in ended if timeline
     ]
+    # The end of a run may have moved since it was told.
+    verdicts = [each for each in verdicts if f"{each.status}:{each.run_ids[0]}" not in told]
     verdicts.sort(key=lambda verdict: str(verdict.completed_at))
     ticks = [
         served
@@ -245,15 +257,17 @@ def _handover(
     before: Handover | None,
     datasets: Mapping[str, tuple[str, ...]],
 ) -> Handover:
-    first = max(before.since if before else since, until - KEPT_FOR)
+    timelines = {one.flow.id: one.timeline for one in read if one.timeline}
     told: dict[str, dict[str, datetime]] = {}
     for export in audited:
         flow_id = export.dataflow.id
+        if flow_id not in timelines and not (before and before.knows(flow_id)):
+            continue  # it has never been read
         kept = dict(before.told[flow_id]) if before and before.knows(flow_id) else {}
         kept |= {each.key: each.known_at for each in export.findings if each.known_at}
         kept |= {each.key: until for each in export.standing}  # for as long as it stands
-        told[flow_id] = {key: at for key, at in kept.items() if at >= first}
-    timelines = {one.flow.id: one.timeline for one in read if one.timeline}
+        told[flow_id] = kept
+    first = max(before.since if before else since, until - KEPT_FOR, since_kept(told))
     under_way = {
         flow_id: [
             run.started_at
@@ -271,7 +285,15 @@ def _handover(
     return Handover(
         since=first,
         until=until,
-        told=told,
+        told={
+            flow_id: {key: at for key, at in keys.items() if at >= first} for flow_id, keys in told.items()
+        },
+        first_seen={
+            flow_id: at
+            for flow_id in told
+            if (at := before.watched_from(flow_id) if before and before.knows(flow_id) else begins[flow_id])
+            > first
+        },
         unread_since={one.flow.id: begins[one.flow.id] for one in read if one.timeline is None},
         open_since=still | {flow_id: min(starts) for flow_id, starts in under_way.items() if starts},
         datasets={source_id: ids for source_id, ids in datasets.items() if source_id in named},

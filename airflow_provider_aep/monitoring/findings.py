@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_aep.flowservice.expiry import expiry_of
 from airflow_provider_aep.flowservice.runs import DataflowRun
-from airflow_provider_aep.flowservice.schedule import parse_moment, schedule_words
+from airflow_provider_aep.flowservice.schedule import is_readable, parse_moment, schedule_words
 from airflow_provider_aep.monitoring.attribution import Event
 from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice
 from airflow_provider_aep.monitoring.ticks import DEADLINE, OFF, Tick
@@ -30,7 +30,8 @@ class Finding:
 
     :param key: the same whenever it is found, and of nothing else in its export.
     :param kind: the status of a verdict, such as ``failed`` or ``zero_records``; or ``stuck``, ``missing``,
-        ``incomplete``, ``late``, ``doubled``, ``disabled``, ``ended``, ``ends_soon``, ``unread``.
+        ``incomplete``, ``late``, ``doubled``, ``disabled``, ``ended``, ``ends_soon``, ``unreadable``,
+        ``unread``.
     :param outcome: what the policy makes of it.
     :param told: the same in one sentence.
     :param known_at: when it became known; ``None`` where that cannot be said, and then every check tells it.
@@ -45,14 +46,14 @@ class Finding:
     tick: datetime | None = None
     run_ids: tuple[str, ...] = ()
 
-    @property
-    def may_be_late(self) -> bool:
+    def may_be_late(self, policy: AuditPolicy) -> bool:
         """Whether it holds although it could not be seen at its moment, as something was listed too late.
 
-        Which tick a run is late or one too many for depends on the ticks before it, which may not have been
-        read; and that a tick was owed a run, on what has been changed since.
+        What depends on runs or ticks before it, which may not have been read, does not; nor does what the
+        dataflow may have been changed since, as that a tick was owed a run.
         """
-        return self.kind == "incomplete" or (bool(self.run_ids) and self.kind != "late")
+        alone = {"failed", "unknown", "partial", "incomplete"}
+        return self.kind in alone or (self.kind == "zero_records" and policy.runs.zero_streak == 1)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -87,6 +88,9 @@ def _of_runs(timeline: Timeline, policy: AuditPolicy, since: datetime | None) ->
         if (at := timeline.stuck_at(run, policy.runs)) is not None:
             yield _about(run, timeline, "stuck", policy.runs.on_stuck, at, told_stuck(run, at))
         if not run.finished:
+            if run.started_at is None:
+                told = f"run {run.id} is under way, and tells no time since when"
+                yield _about(run, timeline, "stuck", policy.runs.on_stuck, None, told)
             continue
         ended = run.ended_at
         if since is not None and ended is not None and ended < since:
@@ -180,6 +184,14 @@ def of_dataflow(timeline: Timeline, policy: AuditPolicy) -> Iterator[Finding]:
             # A dataflow that is being set up or changed passes through other states.
             known_at=changed if off or changed is None else changed + PASSING,
         )
+    elif not is_readable(flow.schedule):
+        yield Finding(
+            key=f"unreadable:{changed.isoformat() if changed else flow.id}",
+            kind="unreadable",
+            outcome=policy.on_unreadable,
+            told="its schedule cannot be read, so a run that is missing would not be noticed",
+            known_at=changed,
+        )
     soon = timedelta(days=policy.ends_soon_days)
     expiry = expiry_of(flow.schedule, now=timeline.now, within=soon)
     end = schedule_words(flow.schedule)["end"]
@@ -228,7 +240,7 @@ def standing_of(timeline: Timeline, before: Iterable[Finding]) -> list[Finding]:
     standing = []
     missing = None
     for finding in before:
-        if finding.kind in ("disabled", "ended", "ends_soon") or (
+        if finding.kind in ("disabled", "ended", "ends_soon", "unreadable") or (
             finding.kind == "stuck" and set(finding.run_ids) & running
         ):
             standing.append(finding)

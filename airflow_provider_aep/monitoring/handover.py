@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 VERSION = 1
 # What became known longer ago is not looked for again.
 KEPT_FOR = timedelta(days=3)
 MOST_KEPT = 2_000
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Handover:
 
     :param since: from here on everything that became known has been told, up to ``until``.
     :param told: the keys of what was told, with the moment at which it became known, by dataflow.
+    :param first_seen: for dataflows that joined later: what became known of them from here on has been told.
     :param unread_since: for dataflows that could not be read: what became known from here on is untold.
     :param open_since: for dataflows with a run under way: when it started.
     :param datasets: of source connections, by their id.
@@ -32,6 +34,7 @@ class Handover:
     since: datetime
     until: datetime
     told: Mapping[str, Mapping[str, datetime]]
+    first_seen: Mapping[str, datetime] = field(default_factory=dict)
     unread_since: Mapping[str, datetime] = field(default_factory=dict)
     open_since: Mapping[str, datetime] = field(default_factory=dict)
     datasets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -41,19 +44,20 @@ class Handover:
         """Whether a dataflow was looked at before."""
         return dataflow_id in self.told
 
+    def watched_from(self, dataflow_id: str) -> datetime:
+        """From when on everything that became known of a dataflow has been told."""
+        return max(self.since, self.first_seen.get(dataflow_id, self.since))
+
     def to_json(self) -> dict[str, Any]:
-        told = {flow_id: dict(keys) for flow_id, keys in self.told.items()}
-        if (left := sum(map(len, told.values())) - MOST_KEPT) > 0:
-            oldest = sorted((at, flow_id, key) for flow_id, keys in told.items() for key, at in keys.items())
-            for _, flow_id, key in oldest[:left]:
-                del told[flow_id][key]
         return {
             "version": VERSION,
             "since": _seconds(self.since),
             "until": self.until.isoformat(),
             "told": {
-                flow_id: {key: _seconds(at) for key, at in keys.items()} for flow_id, keys in told.items()
+                flow_id: {key: _seconds(at) for key, at in keys.items()}
+                for flow_id, keys in self.told.items()
             },
+            "first_seen": {flow_id: at.isoformat() for flow_id, at in self.first_seen.items()},
             "unread_since": {flow_id: at.isoformat() for flow_id, at in self.unread_since.items()},
             "open_since": {flow_id: at.isoformat() for flow_id, at in self.open_since.items()},
             "datasets": {source_id: list(ids) for source_id, ids in self.datasets.items()},
@@ -73,15 +77,26 @@ class Handover:
                     flow_id: {key: _moment(at) for key, at in keys.items()}
                     for flow_id, keys in kept["told"].items()
                 },
+                first_seen={flow_id: _moment(at) for flow_id, at in kept["first_seen"].items()},
                 unread_since={flow_id: _moment(at) for flow_id, at in kept["unread_since"].items()},
                 open_since={flow_id: _moment(at) for flow_id, at in kept["open_since"].items()},
-                datasets={source_id: tuple(ids) for source_id, ids in kept["datasets"].items()},
+                datasets={
+                    source_id: tuple(ids)
+                    for source_id, ids in kept["datasets"].items()
+                    if isinstance(ids, list)
+                },
                 runs_per_tick={
                     flow_id: (int(runs), int(of)) for flow_id, (runs, of) in kept["runs_per_tick"].items()
                 },
             )
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return None
+
+
+def since_kept(told: Mapping[str, Mapping[str, datetime]]) -> datetime:
+    """From when on all that was told can be kept: of too many keys the oldest are forgotten."""
+    moments = sorted((at for keys in told.values() for at in keys.values()), reverse=True)
+    return moments[MOST_KEPT - 1] + timedelta(microseconds=1) if len(moments) > MOST_KEPT else EARLIEST
 
 
 def _seconds(moment: datetime) -> str:
@@ -90,6 +105,6 @@ def _seconds(moment: datetime) -> str:
 
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a moment without a time zone")
+    if moment.tzinfo is None or not EARLIEST <= moment <= LATEST:
+        raise ValueError("no moment at which a check can have looked")
     return moment

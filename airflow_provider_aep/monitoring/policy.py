@@ -155,6 +155,7 @@ class AuditPolicy:
     :param on_late: a run started later than that.
     :param on_doubled: more runs delivered for a tick than it owes.
     :param on_unread: the runs of a dataflow could not be read.
+    :param on_unreadable: a schedule cannot be read, so that a missing run would not be noticed.
     :param on_ends_soon: a schedule ends within ``ends_soon_days``, or has ended.
     :param on_standing: something that was told before is still so. By default it is listed and alerts nobody
         again.
@@ -169,6 +170,7 @@ class AuditPolicy:
     on_disabled: Choice = "warn"
     on_ends_soon: Choice = "warn"
     on_unread: Choice = "fail"
+    on_unreadable: Choice = "warn"
     on_standing: Choice = "ok"
     on_nothing: Choice = "fail"
     ends_soon_days: int = 14

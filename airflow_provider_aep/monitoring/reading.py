@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.errors import AepApiError, AepError
 from airflow_provider_aep.flowservice.connections import read_source_datasets
 from airflow_provider_aep.flowservice.dataflows import Dataflow
 from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.validation import is_id
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.runs_per_tick import LEARNT_FROM
 from airflow_provider_aep.monitoring.stuck import LEAST, stuck_reach
@@ -76,10 +77,16 @@ def read_timelines(
     policy: RunPolicy,
     known: Known,
 ) -> Exchange[tuple[list[Read], Datasets]]:
-    """The timelines of dataflows, in their order; and the datasets of their source connections.
+    """The timelines of dataflows; and the datasets of their source connections.
 
     :param since: from when on it shall be known what became of each dataflow, by its id.
     """
+    nameless = [flow for flow in flows if not is_id(flow.id)]
+    if nameless:
+        # Its id cannot be asked for, and would spoil the request for the others.
+        good = [flow for flow in flows if is_id(flow.id)]
+        read, datasets = yield from read_timelines(good, since, now=now, policy=policy, known=known)
+        return [*read, *(Read(flow=flow, timeline=None, why="its id is none") for flow in nameless)], datasets
     datasets = yield from read_datasets(flows, known.datasets)
     first = {
         flow.id: since[flow.id] - _reach(flow, since[flow.id], policy, datasets_of(flow, datasets), known)
@@ -103,19 +110,25 @@ def read_datasets(flows: Sequence[Dataflow], known: Datasets) -> Exchange[Datase
 
     :param known: what need not be asked for again: the datasets of a source connection never change.
     """
-    named = sorted({each for flow in flows for each in flow.source_connection_ids if each not in known})
-    ends = yield from together(
-        [
-            read_source_datasets(named[start : start + LARGEST_PAGE])
-            for start in range(0, len(named), LARGEST_PAGE)
-        ],
-        at_most=AT_MOST,
-    )
-    found = dict(known)
-    for end in ends:
+    every = {each for flow in flows for each in flow.source_connection_ids}
+    named = sorted(each for each in every if each not in known and is_id(each))
+    batches = [named[start : start + LARGEST_PAGE] for start in range(0, len(named), LARGEST_PAGE)]
+    found, refused = dict(known), []
+    for batch, end in zip(batches, (yield from _read_sources(batches)), strict=True):
+        if isinstance(end, Done):
+            found |= end.value
+        elif isinstance(end, AepApiError) and end.status in (400, 403, 404) and len(batch) > 1:
+            refused += [[each] for each in batch]  # one of them may be at fault
+    for end in (yield from _read_sources(refused)) if refused else []:
         if isinstance(end, Done):
             found |= end.value
     return found
+
+
+def _read_sources(
+    batches: Sequence[Sequence[str]],
+) -> Exchange[list[Done[dict[str, tuple[str, ...]]] | AepError]]:
+    return (yield from together([read_source_datasets(each) for each in batches], at_most=AT_MOST))
 
 
 def datasets_of(flow: Dataflow, datasets: Datasets) -> tuple[str, ...] | None:

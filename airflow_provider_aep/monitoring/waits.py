@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.flowservice.dataflows import Dataflow
-from airflow_provider_aep.flowservice.runs import DataflowRun, pick_runs
+from airflow_provider_aep.flowservice.runs import DataflowRun, each_once, pick_runs
 from airflow_provider_aep.flowservice.schedule import parse_moment
 from airflow_provider_aep.flowservice.validation import check_id
 from airflow_provider_aep.monitoring.attribution import Served
@@ -136,11 +136,7 @@ class Wait:
 
     def pick(self, runs: Iterable[DataflowRun]) -> list[DataflowRun]:
         """The given runs, or those of the window; each once."""
-        once: dict[str, DataflowRun] = {}
-        for run in runs:
-            # Pages overlap when something is created meanwhile; the finished one is the later word.
-            if run.id not in once or run.finished:
-                once[run.id] = run
+        once = {run.id: run for run in each_once(runs)}
         if self.run_ids:
             return [once[run_id] for run_id in self.run_ids if run_id in once]
         picked = pick_runs(

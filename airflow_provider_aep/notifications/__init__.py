@@ -47,7 +47,7 @@ MESSAGES: Mapping[str, str] = {
 # Findings of a check that are told together, by kind; all others are told under their own.
 _TOGETHER: Mapping[str, str] = {
     **dict.fromkeys(("missing", "late", "doubled"), "gaps"),
-    **dict.fromkeys(("disabled", "ended", "ends_soon", "unread"), "warning"),
+    **dict.fromkeys(("disabled", "ended", "ends_soon", "unreadable", "unread"), "warning"),
 }
 USUAL = tuple(status for status in MESSAGES if status != "success")
 

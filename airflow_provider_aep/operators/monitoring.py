@@ -62,6 +62,7 @@ class AepCheckExportsOperator(AepOperator):
     :param on_disabled: the same for a dataflow that is switched off.
     :param on_ends_soon: the same for a schedule that has ended, or will within ``ends_soon_days``.
     :param on_unread: the same for a dataflow whose runs could not be read.
+    :param on_unreadable: the same for a schedule that cannot be read: a missing run would not be noticed.
     :param on_standing: the same for what was told before and is still so. By default it alerts nobody again.
     :param on_nothing: the same where no dataflow is selected: a check of nothing would be green for ever.
     :param ends_soon_days: how many days before its end a schedule is worth a word.
@@ -99,6 +100,7 @@ class AepCheckExportsOperator(AepOperator):
         on_disabled: str = "warn",
         on_ends_soon: str = "warn",
         on_unread: str = "fail",
+        on_unreadable: str = "warn",
         on_standing: str = "ok",
         on_nothing: str = "fail",
         ends_soon_days: int = 14,
@@ -121,6 +123,7 @@ class AepCheckExportsOperator(AepOperator):
             "on_disabled": on_disabled,
             "on_ends_soon": on_ends_soon,
             "on_unread": on_unread,
+            "on_unreadable": on_unreadable,
             "on_standing": on_standing,
             "on_nothing": on_nothing,
             "ends_soon_days": ends_soon_days,
@@ -131,7 +134,7 @@ class AepCheckExportsOperator(AepOperator):
         from airflow_provider_aep.monitoring.audit import audit_exports
 
         policy, selection = self._policies()
-        window = self._window(context)
+        window = self._window(context, self._scope(selection))
         audit = self.hook.run(
             audit_exports(
                 since=window.since,
@@ -153,7 +156,8 @@ class AepCheckExportsOperator(AepOperator):
         # Before the task may fail: a notifier reads it from there, and the next check goes on from here.
         context["ti"].xcom_push(key=CHECK_KEY, value=found)
         if window.hands_over:
-            context["ti"].xcom_push(key=window.hands_over, value=audit.handover.to_json())
+            handover = {**audit.handover.to_json(), "scope": self._scope(selection)}
+            context["ti"].xcom_push(key=window.hands_over, value=handover)
         for note in window.notes:
             self.log.warning("%s", note)
         level = logging.INFO if audit.outcome in ("ok", "skip") else logging.WARNING
@@ -187,7 +191,11 @@ class AepCheckExportsOperator(AepOperator):
             ),
         )
 
-    def _window(self, context: Any) -> _Window:
+    def _scope(self, selection: Selection) -> str:
+        """What is looked at: what a check of something else handed over is of no use."""
+        return f"{self.aep_conn_id} {self.hook.sandbox} {selection}"
+
+    def _window(self, context: Any, scope: str) -> _Window:
         from airflow_provider_aep.flowservice.schedule import parse_moment
 
         now, run = datetime.now(tz=UTC), context["dag_run"]
@@ -198,10 +206,10 @@ class AepCheckExportsOperator(AepOperator):
         due = (by_hand and date) or context.get("data_interval_end") or getattr(run, "run_after", None)
         due = due or run.start_date or now
         if self.since:
-            until = parse_moment("until", self.until) if self.until else now
+            until = min(parse_moment("until", self.until), now) if self.until else now
             return _Window(parse_moment("since", self.since), until, is_backfill=is_backfill)
         if self.until:
-            until = parse_moment("until", self.until)
+            until = min(parse_moment("until", self.until), now)
         else:
             until = min(parse_moment("until", due), now) - self.lag
         start = context.get("data_interval_start")
@@ -210,10 +218,12 @@ class AepCheckExportsOperator(AepOperator):
         since = since if since < until else until - USUAL_WINDOW
         if is_backfill:
             return _Window(since, until, is_backfill=True)
+        if self.until:
+            return _Window(since, until)
         of_its_kind = BY_HAND_HANDOVER_KEY if by_hand else HANDOVER_KEY
         key = UNDATED_HANDOVER_KEY if date is None else of_its_kind
         every = (HANDOVER_KEY, BY_HAND_HANDOVER_KEY, UNDATED_HANDOVER_KEY)
-        before = self._handed_over(context, (key,) if key == HANDOVER_KEY else every, until)
+        before = self._handed_over(context, (key,) if key == HANDOVER_KEY else every, scope, until)
         if before is None:
             return _Window(since, until, hands_over=key)
         notes = []
@@ -226,16 +236,19 @@ class AepCheckExportsOperator(AepOperator):
             )
         return _Window(since, until, before=before, hands_over=key, notes=notes)
 
-    def _handed_over(self, context: Any, keys: Sequence[str], until: datetime) -> Handover | None:
+    def _handed_over(self, context: Any, keys: Sequence[str], scope: str, until: datetime) -> Handover | None:
         """What the last check before this one handed over, whatever became of its DAG run."""
         from airflow_provider_aep.monitoring.handover import Handover
 
         ti = context["ti"]
-        found = [
-            Handover.from_json(
-                ti.xcom_pull(key=key, task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True)
-            )
+        kept = [
+            ti.xcom_pull(key=key, task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True)
             for key in keys
+        ]
+        found = [
+            Handover.from_json(each)
+            for each in kept
+            if isinstance(each, Mapping) and each.get("scope") == scope
         ]
         earlier = [each for each in found if each is not None and each.until < until]
         return max(earlier, key=lambda each: each.until, default=None)

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring.findings import findings_of, standing_of, window_of
-from airflow_provider_aep.monitoring.handover import Handover
+from airflow_provider_aep.monitoring.handover import Handover, since_kept
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy
 from airflow_provider_aep.monitoring.timeline import timeline_of
 from airflow_provider_aep.monitoring.usual import History
@@ -458,12 +458,26 @@ class TestWhatStands:
 
 
 class TestWhatIsHandedOver:
-    def test_of_very_much_that_was_told_the_oldest_is_forgotten(self):
+    def test_of_very_much_that_was_told_the_oldest_is_forgotten_and_not_looked_for_again(self):
         told = {flow: {f"{flow}{n}": at(minute=n) for n in range(1500)} for flow in ("a", "b")}
-        kept = Handover.from_json(Handover(since=at(), until=at(2), told=told).to_json()).told
-        assert {flow: len(keys) for flow, keys in kept.items()} == {"a": 1000, "b": 1000}
-        assert "a500" in kept["a"]
-        assert "b499" not in kept["b"]
+        first = since_kept(told)
+        kept = [key for keys in told.values() for key, moment in keys.items() if moment >= first]
+        assert len(kept) <= 2000
+        assert {"a501", "b501"} <= set(kept)
+        assert since_kept({"a": {"a0": at()}}) < at(-1000)
+
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            {"runs_per_tick": {"f": [1e999, 1]}},
+            {"unread_since": {"f": "0001-01-01T00:00:00+00:00"}},
+            {"told": {"f": ["failed:r"]}},
+            {"first_seen": None},
+        ],
+    )
+    def test_a_hand_over_that_breaks_the_arithmetic_counts_as_nothing(self, broken):
+        kept = Handover(since=at(), until=at(2), told={"f": {}}).to_json()
+        assert Handover.from_json({**kept, **broken}) is None
 
     @pytest.mark.parametrize("kept", [None, "told", [], {}, {"version": 1}, {"version": 0, "told": {}}])
     def test_what_was_not_handed_over_by_a_check_counts_as_nothing(self, kept):
