@@ -307,7 +307,7 @@ class _Attributing:
             return
         # A run that came after the next tick may yet turn out to be this one's.
         settled = served.tick.settled
-        if moment < settled and any(later.runs for later in self._served[at + 1 :]):
+        if moment < settled and self._came_later(at, moment):
             if settled <= self._now:
                 heapq.heappush(self._queue, (settled, _DEADLINE, at, None))
             return
@@ -326,6 +326,10 @@ class _Attributing:
                 lacking=lacking if served.count else (),
             )
         )
+
+    def _came_later(self, at: int, moment: datetime) -> bool:
+        """Whether a tick after this one has had a run by now."""
+        return any(self._served[later].runs for later in range(at + 1, bisect_right(self._opens, moment)))
 
     def _name(self, run: DataflowRun) -> str | None:
         """The dataset of a run that exported one of several."""
