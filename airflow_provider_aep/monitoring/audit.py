@@ -34,8 +34,6 @@ from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.timeline import Timeline
 from airflow_provider_aep.monitoring.verdict import Verdict, judge_runs, worst
 
-# So long after it happened the service may show the end of a run.
-LAG = timedelta(minutes=15)
 # A first check looks back so long for what has been going on, such as a run that hangs.
 STANDING_REACH = timedelta(days=3)
 

@@ -151,7 +151,7 @@ def read_overview(
             flow,
             runs,
             now=now,
-            known_from=known_since(flow, runs, first, now),
+            known_from=known_since(runs, first, now),
             datasets=datasets_of(flow, datasets),
         )
         found.append(Overviewed(timeline=timeline, read_at=read_at, unread=unread))

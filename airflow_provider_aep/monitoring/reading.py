@@ -198,19 +198,18 @@ def _read(
 ) -> Read:
     if listed.why:
         return Read(flow=flow, timeline=None, why=listed.why)
-    known_from = known_since(flow, listed.runs, listed.since, now)
     timeline = timeline_of(
         flow,
         listed.runs,
         now=now,
-        known_from=known_from,
+        known_from=known_since(listed.runs, listed.since, now),
         datasets=datasets,
         runs_per_tick=known.per_tick(flow, datasets),
     )
     return Read(flow=flow, timeline=timeline)
 
 
-def known_since(flow: Dataflow, runs: Sequence[DataflowRun], read_from: datetime, now: datetime) -> datetime:
+def known_since(runs: Sequence[DataflowRun], read_from: datetime, now: datetime) -> datetime:
     """From when on all runs of a dataflow are known.
 
     What is further back than Adobe surely lists is known from the oldest run that is still there.

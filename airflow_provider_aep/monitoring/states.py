@@ -6,7 +6,7 @@ A finding is told once, at its moment; a state is what a tick has come to since.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from airflow_provider_aep.flowservice.runs import DataflowRun
@@ -110,20 +110,15 @@ def state_of(served: Served, timeline: Timeline, policy: RunPolicy) -> State | N
     # A run that is one too many may have failed beside a good one.
     found = [state, *(_of_runs((run,), tick.at, timeline, policy) for run in served.extra)]
     if gap is not None and gap.kind == "incomplete" and served.count < gap.owed:
-        found.append(_as(state, "incomplete", told_of(gap)))
+        found.append(replace(state, kind="incomplete", told=told_of(gap)))
     if served.doubled:
         event = next(each for each in timeline.events if each.tick.at == tick.at and each.kind == "doubled")
-        found.append(_as(state, "doubled", told_of(event)))
+        found.append(replace(state, kind="doubled", told=told_of(event)))
     started = runs[0].started_at
     if state.verdict and started and started > tick.deadline:
-        found.append(_as(state, "late", f"the run for {tick} started {late_words(tick, started)}"))
+        told = f"the run for {tick} started {late_words(tick, started)}"
+        found.append(replace(state, kind="late", told=told))
     return min(found, key=lambda each: SEVERITY.index(each.kind))
-
-
-def _as(state: State, kind: str, told: str) -> State:
-    return State(
-        at=state.at, kind=kind, told=told, runs=state.runs, verdict=state.verdict, is_first=state.is_first
-    )
 
 
 def _of_runs(runs: tuple[DataflowRun, ...], at: datetime, timeline: Timeline, policy: RunPolicy) -> State:

@@ -51,7 +51,6 @@ class Past:
         ended.sort(key=lambda each: (each[0], each[1].id))
         self._ends = [at for at, _ in ended]
         self._runs = [run for _, run in ended]
-        self._known_from = known_from
         self._whole = created_at is not None and known_from <= created_at
         self._first_end = next((at for at, run in ended if run.delivered), None)
 
