@@ -11,9 +11,10 @@
      │   ├─ AepNotFoundError      404
      │   ├─ AepPreconditionError  412
      │   ├─ AepRateLimitError     429; .retry_after
-     │   └─ AepServerError        5xx
+     │   └─ AepServerError        5xx, 408, 425
      ├─ AepAmbiguousNameError     several entities could be the one we look for; .ids
      │   └─ AepConflictError      the one there is has other content, or another owner; .ids
+     ├─ AepUnseenError            the service does not show what it was told to do; .ids
      ├─ AepOvertakenError         other writers changed an export faster than this one; running again helps
      ├─ AepUnsafePlanError        a plan replaces something, or is out of date, and was not carried out; .plan
      ├─ AepExportsError           some of several exports failed; .errors and .results by name
@@ -146,7 +147,7 @@ class AepRateLimitError(AepApiError):
 
 
 class AepServerError(AepApiError):
-    """5xx, after the polite number of repeats."""
+    """5xx, or 408 or 425, after the polite number of repeats."""
 
 
 class AepAmbiguousNameError(AepError):
@@ -162,6 +163,20 @@ class AepAmbiguousNameError(AepError):
 
 class AepConflictError(AepAmbiguousNameError):
     """The entity that there is differs from the one asked for, or belongs to somebody else."""
+
+
+class AepUnseenError(AepError):
+    """What was created is not listed, or what was deleted still is, for longer than listings lag behind.
+
+    :param ids: the entities; nobody should take them for absent, or for present.
+    """
+
+    def __init__(self, message: str, ids: Sequence[str]) -> None:
+        super().__init__(message)
+        self.ids = tuple(ids)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.ids)
 
 
 class AepOvertakenError(AepError):

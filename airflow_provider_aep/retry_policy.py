@@ -20,6 +20,7 @@ from airflow_provider_aep.errors import (
     AepServerError,
     AepTransportError,
     AepUnsafePlanError,
+    AepUnseenError,
     AepValidationError,
 )
 
@@ -64,7 +65,7 @@ else:
     AEP_RETRY_POLICY = AepRetryPolicy(
         rules=[
             _fail("what was given must be mended first", AepConfigError, AepValidationError),
-            _fail("a person must decide", AepUnsafePlanError, AepAmbiguousNameError),
+            _fail("a person must decide", AepUnsafePlanError, AepAmbiguousNameError, AepUnseenError),
             _fail("Adobe knows no such entity", AepNotFoundError),
             _fail("Adobe refuses the credential", AepAuthError),
             RetryRule(exception=AepRateLimitError, reason="too many requests"),

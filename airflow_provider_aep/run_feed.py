@@ -92,7 +92,6 @@ class Feed:
         self._flows: dict[str, Dataflow] = {}
         self._flows_due = 0.0
         self._locations: dict[str, Location | None] = {}
-        self._alone = False
         self._reading = asyncio.Lock()
 
     @contextmanager
@@ -155,7 +154,7 @@ class Feed:
         ids = {want.dataflow_id for want in wants if want.dataflow_id is not None}
         ids |= {each for each in names if any(want.covers(each, names) for want in wants)}
         since = min(want.cursor.since for want in wants)
-        seen = await self._converse(look_for_finished(ids, since=since, alone=self._alone))
+        seen = await self._converse(look_for_finished(ids, since=since))
         self._tell(seen)
         return Look(
             at=datetime.fromtimestamp(now, tz=UTC),
@@ -174,13 +173,6 @@ class Feed:
     def _tell(self, seen: Seen) -> None:
         for dataflow_id, error in seen.unread.items():
             log.warning("AEP: the runs of dataflow %s cannot be listed just now: %s", dataflow_id, error)
-        if seen.refusal is not None:
-            self._alone = True
-            log.warning(
-                "AEP: the service takes no list of dataflows in one request (%s); from now on each is asked "
-                "for alone",
-                seen.refusal,
-            )
 
     async def _converse(self, exchange: Exchange[T]) -> T:
         from airflow_provider_aep.hooks import AepHook

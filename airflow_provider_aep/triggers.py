@@ -14,8 +14,7 @@ from airflow_provider_aep.errors import AepError, error_to_json
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.exchange import Exchange
-    from airflow_provider_aep.monitoring.shared_poll import SharedPoll
-    from airflow_provider_aep.monitoring.watch import Look
+    from airflow_provider_aep.monitoring.shared_poll import Look, SharedPoll
 
 # The layout of the event. A worker that meets another one fails the task instead of guessing.
 EVENT_VERSION = 1

@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_aep.exports.importing import find_dataflow
 from airflow_provider_aep.exports.state import read_kind
 from airflow_provider_aep.flowservice.dataflows import Dataflow
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, list_entities
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, list_entities, only
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
 from airflow_provider_aep.monitoring.findings import judgement_of
@@ -36,7 +36,8 @@ def latest_runs(
     else:
         found = yield from list_entities(
             "/runs",
-            [("property", f"flowId=={flow.id}"), ("orderby", "-createdAt")],
+            only("flowId", flow.id),
+            newest_first=True,
             page_size=page_size,
             enough=lambda found: len(found) >= limit,
         )

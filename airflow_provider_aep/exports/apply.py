@@ -14,9 +14,11 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_aep.errors import (
+    AepApiError,
     AepConflictError,
     AepError,
     AepOvertakenError,
+    AepTransportError,
     AepUnsafePlanError,
     AepValidationError,
 )
@@ -26,6 +28,7 @@ from airflow_provider_aep.exports.plan import Step
 from airflow_provider_aep.exports.planner import check_room, plan_export
 from airflow_provider_aep.exports.races import settle
 from airflow_provider_aep.exports.revisions import check_alone, revise_flow, revise_login, revise_params
+from airflow_provider_aep.exports.sightings import see
 from airflow_provider_aep.exports.spec import ExportSpec
 from airflow_provider_aep.exports.state import COLLECTIONS, State, read_state
 from airflow_provider_aep.flowservice.connections import (
@@ -36,8 +39,9 @@ from airflow_provider_aep.flowservice.connections import (
     get_connection_spec,
     target_problems,
 )
+from airflow_provider_aep.flowservice.creation import Created
 from airflow_provider_aep.flowservice.dataflows import create_dataflow, set_dataflow_state
-from airflow_provider_aep.flowservice.entities import Created, Document, Operations, mapping, patch_entity
+from airflow_provider_aep.flowservice.entities import Document, Operations, mapping, patch_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.logins import login_problems
 
@@ -167,7 +171,28 @@ def _tell_what_serves(outcome: Outcome) -> None:
 
 def _plan_all(outcomes: Sequence[Outcome], *, sandbox: str, now: datetime, rotate: bool) -> Exchange[State]:
     by_name = any(ref.id is None for one in outcomes for ref in one.spec.datasets)
-    state = yield from read_state(datasets=by_name)
+    names = [one.spec.name for one in outcomes]
+    state = yield from read_state(datasets=by_name, names=names)
+    _plan_each(outcomes, state, sandbox=sandbox, now=now, rotate=rotate)
+    if any(map(_rests_on_absence, outcomes)):
+        # That a filter does not find something is no proof that it is not there.
+        state = yield from read_state(datasets=by_name, names=names, whole=True)
+        for one in outcomes:
+            one.error = None
+        _plan_each(outcomes, state, sandbox=sandbox, now=now, rotate=rotate)
+    return state
+
+
+def _rests_on_absence(outcome: Outcome) -> bool:
+    """Whether a plan creates something, or was refused, which may be as something was not found."""
+    if outcome.plan is None or outcome.error:
+        return True
+    return any(step.id is None for step in outcome.plan.steps)
+
+
+def _plan_each(
+    outcomes: Sequence[Outcome], state: State, *, sandbox: str, now: datetime, rotate: bool
+) -> None:
     owners: dict[str, str] = {}
     for one in outcomes:
         name, owner = one.spec.name, one.spec.owner
@@ -193,7 +218,6 @@ def _plan_all(outcomes: Sequence[Outcome], *, sandbox: str, now: datetime, rotat
         one.warnings = [*one.plan.warnings, *kept]
         one.ids = {step.kind: step.id for step in one.plan.steps if step.id}
         one.left_behind = [dict(each) for each in one.plan.left_behind]
-    return state
 
 
 def _check_allowed(
@@ -277,21 +301,43 @@ class _Attempt:
                 outcome.updated.append({"kind": kind, "id": str(step.id)})
             return None
         if step.action == "replace":
-            left = {"kind": kind, "id": str(step.replaces)}
             if kind == "dataflow":
-                # Gone before the new one comes: two of them would export everything twice.
-                yield from delete_unused(kind, left["id"])
-                outcome.deleted.append(left)
-            else:
-                outcome.left_behind.append(left)
+                return (yield from self._replace_dataflow(outcome, step))
+            outcome.left_behind.append({"kind": kind, "id": str(step.replaces)})
         if step.id is not None:
             return None
-        created = yield from self._create(outcome, step)
-        outcome.ids[kind] = created.id
-        outcome.created.append({"kind": kind, "id": created.id})
-        if kind == "dataflow" and outcome.plan and outcome.plan.disabled:
+        return (yield from self._add(outcome, step))
+
+    def _replace_dataflow(self, outcome: Outcome, step: Step) -> Exchange[Created | None]:
+        """Put a dataflow in the place of another one; they must not both export, not for a second."""
+        old = str(step.replaces)
+        created = None
+        if outcome.plan and outcome.plan.disabled:
+            # That it is switched off is remembered by the old one alone, so that one goes last.
+            if step.id is None:
+                created = yield from self._add(outcome, step)
             # A new one starts enabled, and nobody has asked for that.
-            yield from set_dataflow_state(created.id, "disabled")
+            yield from set_dataflow_state(outcome.ids["dataflow"], "disabled")
+            yield from self._delete(outcome, old)
+            return created
+        yield from self._delete(outcome, old)
+        try:
+            return (yield from self._add(outcome, step))
+        except AepError as error:
+            raise _with_advice(
+                error,
+                f"Dataflow {old} was deleted to make room for the new one, so export {outcome.spec.name!r} "
+                "exports nothing until an ensure succeeds.",
+            ) from error
+
+    def _delete(self, outcome: Outcome, dataflow_id: str) -> Exchange[None]:
+        yield from delete_unused("dataflow", dataflow_id)
+        outcome.deleted.append({"kind": "dataflow", "id": dataflow_id})
+
+    def _add(self, outcome: Outcome, step: Step) -> Exchange[Created]:
+        created = yield from self._create(outcome, step)
+        outcome.ids[step.kind] = created.id
+        outcome.created.append({"kind": step.kind, "id": created.id})
         return created
 
     def _create(self, outcome: Outcome, step: Step) -> Exchange[Created]:
@@ -380,7 +426,7 @@ def _roll_back(outcomes: Sequence[Outcome]) -> Exchange[None]:
     """
     for one in outcomes:
         try:
-            state = yield from read_state(datasets=False)
+            state = yield from read_state(datasets=False, whole=True)
             gone: set[str] = set()
             for made in one.created[::-1]:
                 if why := needed(state, made["kind"], made["id"], gone):
@@ -389,10 +435,21 @@ def _roll_back(outcomes: Sequence[Outcome]) -> Exchange[None]:
                 yield from delete_unused(made["kind"], made["id"])
                 gone.add(made["id"])
                 one.created.remove(made)
+                seen = yield from see(made["kind"], deleted=[made["id"]])
+                one.warnings += [f"removed, and still listed: {made['kind']} {each}" for each in seen.ghosts]
                 if one.ids.get(made["kind"]) == made["id"]:
                     del one.ids[made["kind"]]
         except AepError as error:
             one.warnings.append(f"what this attempt created could not be removed: {error}")
+
+
+def _with_advice(error: AepError, advice: str) -> AepError:
+    """The same error, of the same class, with what else there is to know."""
+    if isinstance(error, AepApiError):
+        return error.with_hint(f"{error.hint} {advice}" if error.hint else advice)
+    if isinstance(error, AepTransportError):
+        return AepTransportError(f"{error}. {advice}", sent=error.sent)
+    return AepError(f"{error} {advice}")
 
 
 def _advice(spec: ExportSpec) -> str:

@@ -13,9 +13,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.errors import AepAmbiguousNameError, AepApiError, AepConflictError
+from airflow_provider_aep.errors import (
+    AepAmbiguousNameError,
+    AepApiError,
+    AepConflictError,
+    AepUnseenError,
+)
 from airflow_provider_aep.exports.marks import export_key
 from airflow_provider_aep.exports.outcome import Named
+from airflow_provider_aep.exports.sightings import see
 from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, read_state
 from airflow_provider_aep.flowservice.entities import CHANGE_PAUSE, CHANGE_TRIES, delete_entity
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause
@@ -58,7 +64,8 @@ def delete_export(
     :raises AepAmbiguousNameError: several dataflows carry its mark, and only the leftovers are to go.
     :raises AepConflictError: the only dataflows of that name belong to somebody else, or to nobody.
     """
-    state = yield from read_state(datasets=False)
+    # Without filters: what one does not find would be left, with nobody to know of it.
+    state = yield from read_state(datasets=False, names=[name], whole=True)
     removal = Removal(name=name, owner=owner, sandbox=sandbox)
     going = _going(state, name=name, owner=owner, leftovers_only=leftovers_only)
     removal.kept += _not_ours(state, going)
@@ -77,7 +84,25 @@ def delete_export(
             yield from delete_unused(kind, entity_id)
             gone.add(entity_id)
             removal.deleted.append(one)
+    yield from _see_gone(removal)
     return removal
+
+
+def _see_gone(removal: Removal) -> Exchange[None]:
+    """Wait until nothing that was deleted is listed: the next ensure would take it for what it needs.
+
+    :raises AepUnseenError: it still is.
+    """
+    for kind in COLLECTIONS:
+        ids = [one["id"] for one in removal.deleted if one["kind"] == kind]
+        seen = (yield from see(kind, deleted=ids)) if ids else None
+        if seen and seen.ghosts:
+            named = ", ".join(sorted(seen.ghosts))
+            raise AepUnseenError(
+                f"{kind} {named} of export {removal.name!r} was deleted, and the service still lists it. Do "
+                "not ensure the export again before it is gone.",
+                sorted(seen.ghosts),
+            )
 
 
 def delete_unused(kind: str, entity_id: str) -> Exchange[bool]:

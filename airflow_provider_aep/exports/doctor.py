@@ -21,6 +21,7 @@ from airflow_provider_aep.exports.marks import export_key, read_mark
 from airflow_provider_aep.exports.spec_rules import places_of
 from airflow_provider_aep.exports.state import State, read_state
 from airflow_provider_aep.flowservice.connections import get_connection_spec
+from airflow_provider_aep.flowservice.dataflows import state_of
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS, Destination
 from airflow_provider_aep.flowservice.entities import Document, entities_of, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, Request, Response, together
@@ -265,7 +266,7 @@ _LATER_END = "To go on, set a later schedule.end in its spec and ensure it; else
 
 def _states(state: State, now: datetime) -> Iterator[tuple[str, str]]:
     for flow in state.entities["dataflow"]:
-        if flow.get("state") != "enabled":
+        if state_of(flow) != "enabled":
             yield (
                 f"{_called(flow)} is {flow.get('state')} and exports nothing",
                 "Enable it with AepEnableDataflowOperator or in the Platform UI, or delete it.",

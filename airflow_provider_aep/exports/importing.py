@@ -24,6 +24,7 @@ from airflow_provider_aep.exports.marks import Mark, export_key, read_mark, text
 from airflow_provider_aep.exports.spec import DEFAULT_OWNER, parse_spec
 from airflow_provider_aep.exports.state import State, first_id, read_state, spec_id_of
 from airflow_provider_aep.flowservice.connections import MODE, SEGMENT_PARAMS
+from airflow_provider_aep.flowservice.dataflows import state_of
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import (
     DATA_LAKE_SPEC_ID,
@@ -271,7 +272,7 @@ def _notes(flow: Document, state: State) -> Iterator[str]:
             "Declared already. The Airflow connection of its login is not known here: put "
             "credentials_conn_id in the place of base_connection_id, if it had one."
         )
-    if flow.get("state") != "enabled":
+    if state_of(flow) != "enabled":
         yield f"The dataflow is {flow.get('state')}: it exports nothing until it is enabled."
     if not mapping(flow.get("scheduleParams")).get("endTime"):
         yield "It has no end; ensuring it sets one."

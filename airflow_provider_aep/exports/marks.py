@@ -11,11 +11,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # Blanks and hyphens only: commas and comparisons have a meaning of their own in the service's filters.
-_MARK = re.compile(r"aep-export of ([A-Za-z0-9_.@-]{1,64}) ([0-9a-f]{16})-([0-9a-f]{12})-([0-9a-f]{6})")
+# In whatever letter case: a service may store texts in another one.
+_MARK = re.compile(
+    r"aep-export of ([a-z0-9_.@-]{1,64}) ([0-9a-f]{16})-([0-9a-f]{12})-([0-9a-f]{6})", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ class Mark:
     :param login: where the login came from that was last sent.
     """
 
-    owner: str
+    owner: str = field(compare=False)  # a part of ``export``, and its letter case may not survive
     export: str
     content: str
     login: str
@@ -60,7 +63,8 @@ def read_mark(entity: Mapping[str, Any]) -> Mark | None:
     found = _MARK.findall(str(entity.get("description") or ""))
     if not found:
         return None
-    owner, export, content, login = found[-1]  # ours is the last: what stands before it is free text
+    owner, *digests = found[-1]  # ours is the last: what stands before it is free text
+    export, content, login = map(str.lower, digests)
     return Mark(owner=owner, export=export, content=content, login=login)
 
 
@@ -76,7 +80,7 @@ def text_of(entity: Mapping[str, Any]) -> str:
     if mark is None:
         return description.strip()
     # All of them: where somebody has written behind one, the next would be put behind that text.
-    own = re.compile(rf"\s*\(?aep-export of \S+ {mark.export}-[0-9a-f]{{12}}-[0-9a-f]{{6}}\)?")
+    own = re.compile(rf"\s*\(?aep-export of \S+ {mark.export}-[0-9a-f]{{12}}-[0-9a-f]{{6}}\)?", re.IGNORECASE)
     return own.sub("", description).strip()
 
 

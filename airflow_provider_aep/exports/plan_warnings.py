@@ -8,6 +8,7 @@ from datetime import datetime
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.exports.plan import Step
 from airflow_provider_aep.exports.spec import ExportSpec
+from airflow_provider_aep.flowservice.dataflows import state_of
 from airflow_provider_aep.flowservice.entities import Document, mapping
 from airflow_provider_aep.flowservice.expiry import expiry_of
 
@@ -44,8 +45,8 @@ def plan_warnings(
             f"the login of base connection {base.id} was sent from another connection than "
             f"{spec.credentials_conn_id}: set rotate_credentials once to send it again"
         )
-    if flow.get("state") != "enabled":
-        yield f"dataflow {flow['id']} is {flow.get('state')}: it exports nothing until it is enabled"
+    if state_of(flow) != "enabled":
+        yield f"dataflow {flow['id']} is {state_of(flow)}: it exports nothing until it is enabled"
     if dataflow.action == "replace":
         return
     yield from _end_warnings(spec, flow, now)
@@ -53,7 +54,10 @@ def plan_warnings(
         for step in steps[1:]:
             fields = [one.field for one in step.changes if one.field not in ("mark", "source connection")]
             if fields:
-                yield f"{step.kind}: changed by someone else since the last ensure: {', '.join(fields)}"
+                yield (
+                    f"{step.kind}: changed by someone else since the last ensure: {', '.join(fields)} (or, "
+                    "if this comes each time, the service tells it in other words than it was sent)"
+                )
 
 
 def _end_warnings(spec: ExportSpec, flow: Document, now: datetime) -> Iterator[str]:

@@ -25,8 +25,10 @@ from airflow_provider_aep.exports.plan_warnings import plan_warnings
 from airflow_provider_aep.exports.spec import MOST_IN_A_SANDBOX, ExportSpec
 from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, spec_id_of
 from airflow_provider_aep.flowservice.connections import full_params
+from airflow_provider_aep.flowservice.dataflows import state_of
 from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
 from airflow_provider_aep.flowservice.schedule import DEFAULT_LIFE, schedule_words
+from airflow_provider_aep.flowservice.spelling import same_text, same_value
 
 
 def plan_export(
@@ -41,11 +43,13 @@ def plan_export(
         before it began.
     """
     datasets = state.dataset_ids(spec.datasets)
-    flow = _own_flow(spec, state)
+    flow, successor = _own_flow(spec, state)
     base = _plan_base(spec, state, flow, rotate_credentials)
     source = _plan_source(spec, state, flow, datasets)
     target = _plan_target(spec, state, flow, base)
     dataflow = _plan_flow(spec, flow, base, source, target, datasets, now)
+    if successor is not None:
+        dataflow = _finished(spec, dataflow, successor, target)
     steps = (base, source, target, dataflow)
     left = tuple(_left_behind(spec, state, steps))
     return Plan(
@@ -55,7 +59,7 @@ def plan_export(
         warnings=tuple(plan_warnings(spec, flow, steps, left, now=now)),
         left_behind=left,
         datasets=datasets,
-        disabled=flow is not None and flow.get("state") == "disabled",
+        disabled=flow is not None and state_of(flow) == "disabled",
     )
 
 
@@ -64,7 +68,7 @@ def check_room(new: int, state: State) -> None:
 
     :raises AepValidationError: it would hold more than Adobe allows.
     """
-    there = len(state.entities["dataflow"])
+    there = state.destination_flows
     if there + new > MOST_IN_A_SANDBOX:
         rule = (
             f"{new} new dataflows beside the {there} there are would make {there + new}; "
@@ -78,15 +82,12 @@ def _mark(spec: ExportSpec, content: object) -> Mark:
     return make_mark(owner=spec.owner, name=spec.name, content=content, login=login)
 
 
-def _own_flow(spec: ExportSpec, state: State) -> Document | None:
+def _own_flow(spec: ExportSpec, state: State) -> tuple[Document | None, Document | None]:
+    """The dataflow of an export, and one that was about to take its place when an attempt was broken off."""
     mine = state.marked("dataflow", export_key(spec.owner, spec.name))
-    if len(mine) > 1:
-        ids = [str(flow["id"]) for flow in mine]
-        raise AepAmbiguousNameError(
-            f"{len(mine)} dataflows carry the mark of export {spec.name!r} of {spec.owner}: "
-            f"{', '.join(ids)}. Another writer may be at work: run again. If they stay, delete all but one.",
-            ids,
-        )
+    replaced = len(mine) == 2 and state_of(mine[0]) == "disabled"
+    if len(mine) > 1 and not replaced:
+        raise _several(spec, mine)
     adopted = None
     if spec.adopt and not mine:
         adopted = state.find("dataflow", spec.adopt)
@@ -98,7 +99,9 @@ def _own_flow(spec: ExportSpec, state: State) -> Document | None:
             )
     own = mine[0] if mine else adopted
     strangers = [
-        flow for flow in state.entities["dataflow"] if flow.get("name") == spec.name and flow is not own
+        flow
+        for flow in state.entities["dataflow"]
+        if flow.get("name") == spec.name and flow is not own and flow not in mine
     ]
     if strangers:
         raise AepConflictError(
@@ -106,7 +109,29 @@ def _own_flow(spec: ExportSpec, state: State) -> Document | None:
             "or write the id of a dataflow that nobody owns to `adopt`, to take it over.",
             [str(flow["id"]) for flow in strangers],
         )
-    return own
+    return own, mine[1] if replaced else None
+
+
+def _several(spec: ExportSpec, mine: Sequence[Document]) -> AepAmbiguousNameError:
+    ids = [str(flow["id"]) for flow in mine]
+    return AepAmbiguousNameError(
+        f"{len(mine)} dataflows carry the mark of export {spec.name!r} of {spec.owner}: "
+        f"{', '.join(ids)}. Another writer may be at work: run again. If they stay, delete all but one.",
+        ids,
+    )
+
+
+def _finished(spec: ExportSpec, step: Step, successor: Document, target: Step) -> Step:
+    """The step that ends a replacement that was broken off between the new dataflow and the old one.
+
+    A dataflow that is switched off is replaced in that order, so that what is switched off is not forgotten.
+
+    :raises AepAmbiguousNameError: the newer one is no successor but another twin.
+    """
+    fits = target.id is not None and first_id(successor, "targetConnectionIds") == target.id
+    if step.action != "replace" or not fits:
+        raise _several(spec, [{"id": step.replaces or step.id}, successor])
+    return replace(step, id=str(successor["id"]))
 
 
 def _owned(flow: Document) -> str:
@@ -247,16 +272,17 @@ def flow_changes(
         yield Change(field="owner", old=None, new=mark.owner)
     elif found != mark:
         yield Change(field="mark", old=f"{found.content}-{found.login}", new=f"{mark.content}-{mark.login}")
-    if flow.get("name") != spec.name:
+    if not same_text(flow.get("name"), spec.name):
         yield Change(field="name", old=flow.get("name"), new=spec.name)
-    if spec.description is not None and text_of(flow) != spec.description.strip():
+    if spec.description is not None and not same_text(text_of(flow), spec.description):
         yield Change(field="description", old=text_of(flow), new=spec.description)
     old_ids = [str(one) for one in sequence(flow.get("sourceConnectionIds"))]
     if old_ids != [source_id]:
         yield Change(field="source connection", old=", ".join(old_ids), new=source_id or "new")
     wire = mapping(flow.get("scheduleParams"))
     wanted = spec.wanted_schedule(wire, now=now)
-    if wire.get("exportMode") not in (None, wanted.get("exportMode")):
+    mode = wire.get("exportMode")
+    if mode is not None and not same_value(wanted.get("exportMode"), mode, key="exportMode"):
         yield Change(field="schedule.exportMode", old=wire["exportMode"], new=wanted.get("exportMode"))
     old, new = schedule_words(wire), schedule_words(wanted)
     for key, value in new.items():
@@ -271,7 +297,7 @@ def param_changes(target: Document, wanted: Mapping[str, Any]) -> Iterator[Chang
     """Where a target connection differs from what is wanted."""
     found = mapping(target.get("params"))
     for key, value in wanted.items():
-        if found.get(key) != value:
+        if not same_value(value, found.get(key), key=key):
             yield Change(field=key, old=found.get(key), new=value)
 
 

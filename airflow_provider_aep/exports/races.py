@@ -4,18 +4,20 @@ The service cannot exclude that two writers create the same entity at the same m
 entity was created it is listed once more: who finds an older one of the same mark keeps that one, and removes
 its own. Of any two writers at least the later one sees both.
 
-Assumed: a listing shows what was created before it was asked for.
+That holds as soon as a listing shows what was created before it was asked for, so each waits until it shows
+its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.errors import AepError, AepUnseenError
 from airflow_provider_aep.exports.delete import delete_unused
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.planner import param_changes
+from airflow_provider_aep.exports.sightings import see
 from airflow_provider_aep.exports.state import age, read_kind
 from airflow_provider_aep.flowservice.connections import full_params
 from airflow_provider_aep.flowservice.entities import Document
@@ -27,9 +29,19 @@ PATIENCE = (5.0, 10.0, 20.0)
 
 def settle(outcomes: Sequence[Outcome], kind: str) -> Exchange[list[Outcome]]:
     """Look whether somebody else made the same, and give way to who was earlier."""
-    there = yield from read_kind(kind)
+    replaced = {each["id"] for one in outcomes for each in one.deleted if each["kind"] == kind}
+    seen = yield from see(kind, created=[one.ids[kind] for one in outcomes], deleted=replaced)
+    there = seen.there
     overtaken, older = [], []
     for one in outcomes:
+        if one.ids[kind] in seen.unseen | seen.unmarked:
+            one.error = _unseen(one, kind, listed=one.ids[kind] in seen.unmarked)
+            continue
+        one.warnings += [
+            f"{kind} {each['id']} was deleted and is still listed: do not ensure again before it is gone"
+            for each in one.deleted
+            if each["id"] in seen.ghosts
+        ]
         twins = _twins(one, kind, there)
         if twins and twins[0]["id"] == one.ids[kind]:
             older += [one] if len(twins) > 1 else []
@@ -50,6 +62,20 @@ def settle(outcomes: Sequence[Outcome], kind: str) -> Exchange[list[Outcome]]:
         if not one.error:
             overtaken.append(one)  # to be planned anew in any case, should that one have gone as well
     return overtaken
+
+
+def _unseen(outcome: Outcome, kind: str, *, listed: bool) -> AepUnseenError:
+    own = outcome.ids[kind]
+    what = (
+        "its description does not hold the mark that it was sent with"
+        if listed
+        else "the service does not list it, with a filter or without"
+    )
+    return AepUnseenError(
+        f"export {outcome.spec.name!r}: {kind} {own} was created, and {what}. Another ensure would not find "
+        "it and create it again: look for it in Adobe, and delete it, before you ensure this export again.",
+        [own],
+    )
 
 
 def _give_way(outcome: Outcome, kind: str, other: Document) -> Exchange[bool]:
@@ -90,4 +116,5 @@ def _is_twin(outcome: Outcome, kind: str, entity: Document) -> bool:
 
 def _deleted(outcome: Outcome, entity: Document) -> bool:
     """A dataflow that was replaced may be listed until the service has really removed it."""
-    return any(one["id"] == entity["id"] for one in outcome.deleted)
+    replaced = outcome.step("dataflow").replaces
+    return entity["id"] == replaced or any(one["id"] == entity["id"] for one in outcome.deleted)

@@ -15,7 +15,14 @@ from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Step
 from airflow_provider_aep.exports.planner import flow_changes, param_changes
 from airflow_provider_aep.flowservice.connections import full_params
-from airflow_provider_aep.flowservice.entities import Document, Operations, list_entities, mapping
+from airflow_provider_aep.flowservice.entities import (
+    Document,
+    Operations,
+    list_entities,
+    mapping,
+    only,
+    sequence,
+)
 from airflow_provider_aep.flowservice.exchange import Exchange
 
 
@@ -48,8 +55,14 @@ def check_alone(outcome: Outcome) -> Exchange[None]:
     step = outcome.step("target connection")
     if step.ours:
         return
-    users = yield from list_entities("/flows", [("property", f"targetConnectionIds[]=={step.id}")])
-    others = [str(one["id"]) for one in users if one["id"] != outcome.ids.get("dataflow")]
+    users = yield from list_entities("/flows", only("targetConnectionIds[]", str(step.id)))
+    if not users:  # it serves at least our own, so the filter does not find what there is
+        users = yield from list_entities("/flows")
+    others = [
+        str(one["id"])
+        for one in users
+        if one["id"] != outcome.ids.get("dataflow") and step.id in sequence(one.get("targetConnectionIds"))
+    ]
     if others:
         raise AepConflictError(
             f"target connection {step.id} also serves {', '.join(others)}, so it is not changed for export "

@@ -7,17 +7,26 @@ Source: "Sort and filter responses in the Flow Service API"; Destinations API re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from airflow_provider_aep.errors import AepAmbiguousNameError, AepValidationError, Problem
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.exports.spec import DatasetRef
+from airflow_provider_aep.flowservice.dataflows import Dataflow, exports_datasets, flows_to_destinations
 from airflow_provider_aep.flowservice.datasets import Dataset, list_datasets
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS
-from airflow_provider_aep.flowservice.entities import Document, list_entities, mapping, sequence
-from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.entities import (
+    Document,
+    get_entity,
+    list_entities,
+    mapping,
+    only,
+    sequence,
+)
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.spelling import same_text
 from airflow_provider_aep.flowservice.validation import nearest
 
 # What people call an entity -> the collection it is in, in the order in which they are created.
@@ -27,13 +36,13 @@ COLLECTIONS: Mapping[str, str] = {
     "target connection": "targetConnections",
     "dataflow": "flows",
 }
-_DESTINATION_SPECS = ",".join(one.connection_spec_id for one in DESTINATIONS.values())
-_FILTERS = {
-    "base connection": f"connectionSpec.id=={_DESTINATION_SPECS}",
-    "source connection": f"connectionSpec.id=={DATA_LAKE_SPEC_ID}",
-    "target connection": f"connectionSpec.id=={_DESTINATION_SPECS}",
-    "dataflow": "flowSpec.id==" + ",".join(one.flow_spec_id for one in DESTINATIONS.values()),
+_DESTINATION_SPECS = tuple(one.connection_spec_id for one in DESTINATIONS.values())
+_SPECS = {
+    "base connection": _DESTINATION_SPECS,
+    "source connection": (DATA_LAKE_SPEC_ID,),
+    "target connection": _DESTINATION_SPECS,
 }
+AT_MOST = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +50,12 @@ class State:
     """The entities of a sandbox by what they are, each kind oldest first.
 
     :param datasets: those that can be exported; empty where nobody asked for names.
+    :param destination_flows: how many dataflows to destinations there are, those of audiences included.
     """
 
     entities: Mapping[str, Sequence[Document]] = field(repr=False)
     datasets: Sequence[Dataset] = field(default=(), repr=False)
+    destination_flows: int = 0
 
     def find(self, kind: str, entity_id: object) -> Document | None:
         return self._by_id.get((kind, entity_id))
@@ -106,25 +117,83 @@ class State:
         return found
 
 
-def read_state(*, datasets: bool) -> Exchange[State]:
+def read_state(*, datasets: bool, names: Collection[str] = (), whole: bool = False) -> Exchange[State]:
     """Everything that plans are made from.
 
     :param datasets: read the exportable datasets too; needed where a spec names one by its name.
+    :param names: the exports that it is read for: what has their name is recognized by its mark even where
+        listings leave descriptions out.
+    :param whole: list without filters; see ``read_kind``.
     """
-    entities: dict[str, Sequence[Document]] = {}
+    flows = yield from flows_to_destinations(whole=whole)
+    entities: dict[str, Sequence[Document]] = {"dataflow": _exports_among(flows)}
     # Dataflows first: what one refers to was created before it, so the later listings hold it.
-    for kind in reversed(tuple(COLLECTIONS)):
-        entities[kind] = yield from read_kind(kind)
-    return State(entities=entities, datasets=(yield from list_datasets()) if datasets else ())
+    for kind in ("target connection", "source connection", "base connection"):
+        found = yield from read_kind(kind, whole=whole)
+        if not whole and _referred(kind, entities) - {str(one["id"]) for one in found}:
+            found = yield from read_kind(kind, whole=True)
+        entities[kind] = found
+    for kind, some in entities.items():
+        entities[kind] = yield from described(kind, some, names=names)
+    listed = (yield from list_datasets()) if datasets else ()
+    return State(entities=entities, datasets=listed, destination_flows=len(flows))
 
 
-def read_kind(kind: str) -> Exchange[list[Document]]:
-    """The entities of one kind that exports are made of, oldest first."""
-    found = yield from list_entities(
-        f"/{COLLECTIONS[kind]}", [("property", _FILTERS[kind]), ("orderby", "-createdAt")]
-    )
-    # A login has no business in a plan, and a listing may show it.
-    return sorted(({**item, "auth": None} for item in found), key=age)
+def read_kind(kind: str, *, whole: bool = False) -> Exchange[list[Document]]:
+    """The entities of one kind that exports are made of, each once, oldest first.
+
+    :param whole: list without a filter, and pick. A filter with several values is documented nowhere for
+        these members, so what it finds is there, and what it does not find may be there all the same.
+    """
+    if kind == "dataflow":
+        return _exports_among((yield from flows_to_destinations(whole=whole)))
+    specs = only("connectionSpec.id", *_SPECS[kind])
+    found = yield from list_entities(f"/{COLLECTIONS[kind]}", None if whole else specs)
+    return _in_order(one for one in found if spec_id_of(one) in specs.values)
+
+
+def described(
+    kind: str, entities: Sequence[Document], *, names: Collection[str] | None
+) -> Exchange[list[Document]]:
+    """The same entities; where a listing has left out a description, it is read by id.
+
+    :param names: only of those that have one of these names; ``None`` for all.
+    """
+    wanted = [
+        one
+        for one in entities
+        if not one.get("description")
+        and (names is None or any(same_text(one.get("name"), name) for name in names))
+    ]
+    if not wanted:
+        return list(entities)
+    reads = [get_entity(COLLECTIONS[kind], str(one["id"]), field=f"{kind} id") for one in wanted]
+    ends = yield from together(reads, at_most=AT_MOST)
+    told = {end.value["id"]: end.value.get("description") for end in ends if isinstance(end, Done)}
+    return [{**one, "description": told[one["id"]]} if told.get(one["id"]) else one for one in entities]
+
+
+def _exports_among(flows: Iterable[Document]) -> list[Document]:
+    return _in_order(flow for flow in flows if exports_datasets(flow))
+
+
+def _in_order(entities: Iterable[Document]) -> list[Document]:
+    # A login has no business in a plan, and a listing may show it. Pages may overlap: the later word counts.
+    once = {one["id"]: {**one, "auth": None} for one in entities}
+    return sorted(once.values(), key=age)
+
+
+def _referred(kind: str, entities: Mapping[str, Sequence[Document]]) -> set[str]:
+    """What the entities that were read refer to, so that it must be there too."""
+    if kind == "base connection":
+        return {
+            str(one["baseConnectionId"])
+            for one in entities["target connection"]
+            if one.get("baseConnectionId")
+        }
+    key = {"source connection": "sourceConnectionIds", "target connection": "targetConnectionIds"}[kind]
+    ours = [flow for flow in entities["dataflow"] if Dataflow.from_api(flow).destination]
+    return {str(each) for flow in ours for each in sequence(flow.get(key))}
 
 
 def age(entity: Document) -> tuple[float, str]:

@@ -21,17 +21,17 @@ from airflow_provider_aep.errors import (
     AepValidationError,
     Problem,
 )
+from airflow_provider_aep.flowservice.creation import CREATE_TRIES
 from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.flowservice.entities import (
-    CREATE_TRIES,
-    SETTLING_SECONDS,
     Document,
     get_entity,
     list_entities,
     mapping,
+    only,
     sequence,
 )
-from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request
+from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, recall
 from airflow_provider_aep.flowservice.validation import check_id
 
 PATH = "/data/core/activation/disflowprovider/adhocrun"
@@ -203,13 +203,15 @@ def _started(request: Request, body: Any, wanted: Sequence[str]) -> list[AdhocRu
 
 def _appeared(dataflow_id: str, known: Collection[str], expected: int) -> Exchange[list[str]]:
     """Runs that were not there before, oldest first; looked for a little longer while some are missing."""
+    habits = yield from recall()
     found: list[str] = []
-    for _ in range(CREATE_TRIES):
-        yield Pause(SETTLING_SECONDS)
+    for pause in habits.pauses():
+        yield Pause(pause)
         now = yield from _newest_runs(dataflow_id)
-        found = [run_id for run_id in reversed(now) if run_id not in known]
-        if not found or len(found) >= expected:
-            break
+        seen = [run_id for run_id in reversed(now) if run_id not in known]
+        if len(seen) >= expected or (seen and seen == found):
+            return seen
+        found = seen
     return found
 
 
@@ -217,7 +219,8 @@ def _newest_runs(dataflow_id: str) -> Exchange[list[str]]:
     """The ids of the newest runs of a dataflow, newest first: one page."""
     found = yield from list_entities(
         "/runs",
-        [("property", f"flowId=={dataflow_id}"), ("orderby", "-createdAt")],
+        only("flowId", dataflow_id),
+        newest_first=True,
         page_size=LOOK_PAGE,
         enough=lambda found: True,
     )

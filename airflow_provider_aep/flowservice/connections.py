@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.flowservice.creation import Created, create_entity
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, SPEC_VERSION, Destination
 from airflow_provider_aep.flowservice.entities import (
-    Created,
     Document,
-    create_entity,
     get_entity,
     list_entities,
     mapping,
+    only,
     sequence,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange
@@ -70,8 +70,8 @@ def read_source_datasets(source_connection_ids: Sequence[str]) -> Exchange[dict[
 
     They never change: to export other datasets, a dataflow gets another source connection.
     """
-    wanted = ",".join(check_id("source_connection_id", each) for each in source_connection_ids)
-    found = yield from list_entities("/sourceConnections", [("property", f"id=={wanted}")])
+    wanted = only("id", *(check_id("source_connection_id", each) for each in source_connection_ids))
+    found = yield from list_entities("/sourceConnections", wanted)
     return {str(document["id"]): dataset_ids_of(document) for document in found}
 
 

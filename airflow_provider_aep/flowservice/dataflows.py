@@ -7,24 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from airflow_provider_aep.errors import AepApiError, AepServerError, AepTransportError
-from airflow_provider_aep.flowservice.destinations import DESTINATIONS, SPEC_VERSION, Destination
+from airflow_provider_aep.flowservice.creation import Created, create_entity
+from airflow_provider_aep.flowservice.destinations import (
+    AUDIENCE_FLOW_SPECS,
+    DATA_LAKE_SPEC_ID,
+    DESTINATIONS,
+    SPEC_VERSION,
+    Destination,
+)
 from airflow_provider_aep.flowservice.entities import (
     CHANGE_PAUSE,
     CHANGE_TRIES,
-    Created,
     Document,
     Operations,
-    create_entity,
     delete_entity,
     epoch_moment,
     get_entity,
     is_transitional,
     list_entities,
     mapping,
+    only,
     patch_entity,
     sequence,
 )
@@ -39,6 +45,8 @@ from airflow_provider_aep.flowservice.schedule import (
 from airflow_provider_aep.flowservice.validation import check_id, check_name
 
 State = Literal["enabled", "disabled"]
+_FLOW_SPECS = {one.flow_spec_id: slug for slug, one in DESTINATIONS.items()}
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +68,11 @@ class Dataflow:
 
     @classmethod
     def from_api(cls, wire: Document) -> Dataflow:
-        flow_spec_id = mapping(wire.get("flowSpec")).get("id")
         return cls(
             id=str(wire["id"]),
             name=str(wire.get("name") or wire["id"]),
-            state=str(wire.get("state") or "unknown"),
-            destination=next(
-                (slug for slug, one in DESTINATIONS.items() if one.flow_spec_id == flow_spec_id), None
-            ),
+            state=state_of(wire),
+            destination=_FLOW_SPECS.get(str(spec_id_of(wire))),
             schedule=mapping(wire.get("scheduleParams")),
             source_connection_ids=_ids(wire.get("sourceConnectionIds")),
             target_connection_ids=_ids(wire.get("targetConnectionIds")),
@@ -106,6 +111,11 @@ class Dataflow:
             "destination": self.destination,
             "schedule": dict(self.schedule),
         }
+
+
+def state_of(flow: Document) -> str:
+    """Its state in lower case: ``enabled``, ``disabled``, or one that it passes through."""
+    return str(flow.get("state") or "unknown").lower()
 
 
 def _ids(listed: object) -> tuple[str, ...]:
@@ -168,19 +178,59 @@ def get_dataflow(dataflow_id: str) -> Exchange[Dataflow]:
 
 
 def list_dataflows() -> Exchange[list[Dataflow]]:
-    """The dataset export dataflows of the sandbox, to any of the six destinations, newest first."""
-    # By flow spec: the tutorial's filter on outputType names a member that no sample of the reference shows.
-    specs = ",".join(destination.flow_spec_id for destination in DESTINATIONS.values())
-    found = yield from list_entities(
-        "/flows", [("property", f"flowSpec.id=={specs}"), ("orderby", "-createdAt")]
+    """The dataset export dataflows of the sandbox, to whatever destination, newest first."""
+    found = yield from flows_to_destinations()
+    exports = [Dataflow.from_api(item) for item in found if exports_datasets(item)]
+    return sorted(exports, key=lambda flow: flow.created_at or _LONG_AGO, reverse=True)
+
+
+def flows_to_destinations(*, whole: bool = False) -> Exchange[list[Document]]:
+    """The dataflows to destinations as they are listed, each once, those of audiences among them.
+
+    Adobe allows a hundred of them in a sandbox.
+
+    :param whole: read all dataflows of the sandbox, and pick; also done where the filter finds no export.
+    """
+    found: list[Document] = []
+    if not whole:
+        found = yield from list_entities(
+            "/flows", only("inheritedAttributes.properties.isDestinationFlow", "true")
+        )
+    if not any(map(exports_datasets, found)):
+        found = yield from list_entities("/flows")
+    return [each for each in {each["id"]: each for each in found}.values() if _has_destination(each)]
+
+
+def exports_datasets(flow: Document) -> bool:
+    """Whether a dataflow exports datasets: by its flow spec, or as it takes the data lake to a storage."""
+    if spec_id_of(flow) in AUDIENCE_FLOW_SPECS:
+        return False
+    if spec_id_of(flow) in _FLOW_SPECS:
+        return True
+    inherited = mapping(flow.get("inheritedAttributes"))
+    targets = sequence(inherited.get("targetConnections"))
+    if any(mapping(mapping(each).get("data")).get("outputType") == "DATASET_EXPORT" for each in targets):
+        return True
+    return _has_destination(flow) and any(
+        mapping(mapping(each).get("connectionSpec")).get("id") == DATA_LAKE_SPEC_ID
+        for each in sequence(inherited.get("sourceConnections"))
     )
-    return [Dataflow.from_api(item) for item in found]
+
+
+def spec_id_of(flow: Document) -> object:
+    return mapping(flow.get("flowSpec")).get("id")
+
+
+def _has_destination(flow: Document) -> bool:
+    inherited = mapping(flow.get("inheritedAttributes"))
+    told = mapping(inherited.get("properties")).get("isDestinationFlow")
+    return str(told).lower() == "true" or spec_id_of(flow) in _FLOW_SPECS
 
 
 def read_dataflows(dataflow_ids: Sequence[str]) -> Exchange[list[Dataflow]]:
     """Those of up to 100 dataflows that the sandbox has, in one request."""
-    wanted = ",".join(check_id("dataflow_id", each) for each in dataflow_ids)
-    found = yield from list_entities("/flows", [("property", f"id=={wanted}")])
+    wanted = only("id", *(check_id("dataflow_id", each) for each in dataflow_ids))
+    found = yield from list_entities("/flows", wanted, or_all=False)
     return [Dataflow.from_api(item) for item in found]
 
 

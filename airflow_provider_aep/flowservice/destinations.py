@@ -151,6 +151,18 @@ SFTP = Destination(
 DESTINATIONS: Mapping[str, Destination] = {
     destination.slug: destination for destination in (S3, AZURE_BLOB, ADLS_GEN2, DATA_LANDING_ZONE, GCS, SFTP)
 }
+# The flow specs by which the same storages get audiences: never a dataset export, whatever else is told.
+AUDIENCE_FLOW_SPECS = frozenset(
+    {
+        "1a0514a6-33d4-4c7f-aff8-594799c47549",
+        "752d422f-b16f-4f0d-b1c6-26e448e3b388",
+        "db060570-a155-418a-a6d3-b4d97698e5dc",
+        "7e635b9f-e59b-4546-8ba8-fce6496693c8",
+        "976d663b-80b4-4193-be6b-2d0487516623",
+        "fd36aaa4-bf2b-43fb-9387-43785eeeb799",
+        "71471eba-b620-49e4-90fd-23f1fa0174d8",  # before 2023
+    }
+)
 # What belongs to a login, and so into no file and no target connection.
 LOGIN_PARAMS = frozenset(
     param for destination in DESTINATIONS.values() for login in destination.logins for param in login.params

@@ -1,8 +1,8 @@
-"""What connections and dataflows have in common: listing, reading, deleting, and creating only once.
+"""What connections and dataflows have in common: listing, reading, changing and deleting.
 
-Names are not unique in the Flow Service and a create call has no idempotency key, so a repeated POST makes a
-twin. ``create_entity`` therefore writes a *marker* into the description, and before it repeats a POST whose
-outcome it does not know it looks for the entity by name and marker, and adopts it.
+A listing is not taken on trust. Its filter is applied again on our side, its order is looked at before
+reading stops early, and where the service refuses a filter, an order or a limit, it is asked without. A
+filter proves that something is there; that something is *not* there is proven by who lists without one.
 
 Source: Destinations API reference; "Sort and filter responses in the Flow Service API"; read 2026-11.
 """
@@ -10,25 +10,23 @@ Source: Destinations API reference; "Sort and filter responses in the Flow Servi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_aep.errors import (
-    AepAmbiguousNameError,
     AepApiError,
-    AepConflictError,
     AepError,
     AepNotFoundError,
     AepPreconditionError,
-    AepServerError,
     AepTransportError,
     AepValidationError,
     Problem,
 )
-from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response
+from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, recall
 from airflow_provider_aep.flowservice.validation import check_id
 
 Document = Mapping[str, Any]
@@ -38,9 +36,10 @@ Operations = list[dict[str, Any]]
 # Epoch numbers below this are seconds: as milliseconds they would lie in 1973.
 LEAST_MILLISECONDS = 1e11
 LARGEST_PAGE = 100
-# Before we look whether a POST without an answer did arrive: give the service time to finish it.
-SETTLING_SECONDS = 5.0
-CREATE_TRIES = 3
+# So many pages in a row may bring nothing new: a store that filters what it has read gives empty pages too.
+MOST_BARREN = 50
+# Who sorts by whole seconds, or on several machines, may put neighbours in the wrong order.
+ORDER_TOLERANCE = 60.0
 
 TRANSITIONAL = tuple(
     f"FLOW-{number}-" for number in (1409, 1416, 1417, 1420, 1421, 1422, 1444, 1456, 1457, 1458)
@@ -50,50 +49,164 @@ CHANGE_PAUSE = 5.0
 # Adobe's own services move etags too, so a stale one is usual; one that stays stale is a fight.
 PATCH_TRIES = 3
 
-# Never compared on adoption: the description is how it was found, and secrets are not read back.
-_NOT_COMPARED = frozenset({"/description", "/auth"})
-_FILTERABLE = re.compile(r"\w[\w .-]*")
+# What a refusal may be about, by its number in the error table; others do not say.
+_ABOUT = {
+    "orderby": ("1424", "1432", "1433"),
+    "property": ("1423", "1440", "1441", "1442", "1443", "1448", "1449", "1450", "1452"),
+    "limit": ("1401", "1454"),
+}
+# Of a sandbox, a header, a right: no other query would be answered either.
+_ABOUT_ELSE = re.compile(r"FLOW-(2|1100-|1403-|1439-)|[^F]")
+# What means something in a filter is a comma, a comparison, a quote.
+_FILTERABLE = re.compile(r"[^,=<>~!\"'\\]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
-    """An entity that exists now.
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What a listing is narrowed to: those that have one of some values at a place.
 
-    :param etag: with its double quotes, as ``If-Match`` wants it.
-    :param adopted: it was there already, from an earlier try of the same task.
+    :param path: names with dots between them; ``[]`` behind one that is an array.
     """
 
-    id: str
-    etag: str | None
-    adopted: bool = False
+    path: str
+    values: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The filter as the service is asked; a comma between values means "or"."""
+        return f"{self.path}=={','.join(self.values)}"
+
+    @property
+    def askable(self) -> bool:
+        """Whether no value holds what means something in a filter, such as a comma."""
+        return all(_FILTERABLE.fullmatch(value) for value in self.values)
+
+    def fits(self, document: Document) -> bool:
+        """Whether it is one of those, as far as it tells; letter case is the service's affair."""
+        told = [str(value).casefold().strip() for value in _values_at(document, self.path.split("."))]
+        return not told or any(value.casefold() in told for value in self.values)
+
+
+def only(path: str, *values: str) -> Only:
+    return Only(path, values)
 
 
 def list_entities(
     path: str,
-    params: Sequence[tuple[str, str | int]] = (),
+    narrowed: Only | None = None,
     *,
+    newest_first: bool = False,
     page_size: int = LARGEST_PAGE,
     enough: Callable[[list[Document]], bool] = lambda found: False,
+    or_all: bool = True,
 ) -> Exchange[list[Document]]:
     """The entities of a listing, page by page.
 
-    :param enough: stop when this says so of what was found up to now; by default, read to the end.
+    :param newest_first: by the time of their creation.
+    :param enough: stop when this says so of what was read up to now, whatever it was narrowed to; by default,
+        and where the service does not keep to the order, read to the end.
+    :param or_all: where the service refuses the filter, read all and pick; else raise its refusal.
     :raises AepError: the service repeats a page for ever.
     """
+    habits = yield from recall()
+    askable = narrowed is not None and narrowed.askable
+    asked = {"orderby": newest_first, "property": askable, "limit": True}
+    plain = [part for part in asked if asked[part] and habits.holds(_refused(path, part))]
+    again = False
+    while True:
+        shape = {part: wanted and part not in plain for part, wanted in asked.items()}
+        params: list[tuple[str, str | int]] = []
+        if shape["property"] and narrowed:
+            params.append(("property", narrowed.text))
+        if shape["orderby"]:
+            params.append(("orderby", "-createdAt"))
+        if shape["limit"]:
+            params.append(("limit", page_size))
+        try:
+            found, ordered = yield from _read_pages(path, params, enough, newest_first)
+            break
+        except AepApiError as refusal:
+            if not _is_about_the_query(refusal):
+                raise
+            if not again:  # once is no habit
+                again = True
+                continue
+            part = _part_to_drop(refusal, [each for each in shape if shape[each]])
+            if part is None or (part == "property" and not or_all):
+                raise
+            plain.append(part)
+    for part in plain:
+        habits.note(_refused(path, part))
+    if newest_first and not ordered:
+        habits.note(f"the service does not list {path} newest first, so it is read to the end")
+        found.sort(key=_created, reverse=True)
+    return [each for each in found if narrowed is None or narrowed.fits(each)]
+
+
+def _read_pages(
+    path: str,
+    params: Sequence[tuple[str, str | int]],
+    enough: Callable[[list[Document]], bool],
+    newest_first: bool,
+) -> Exchange[tuple[list[Document], bool]]:
+    """What a listing holds, and whether it came in order."""
     found: list[Document] = []
+    known: set[object] = set()
     tokens: list[str] = []
+    ordered, barren = True, 0
     while True:
         # The same filters go with every page: the token alone is not documented to carry them.
         following = [("continuationToken", tokens[-1])] if tokens else []
-        request = Request("GET", path, params=[*params, ("limit", page_size), *following])
+        request = Request("GET", path, params=[*params, *following])
         reply = yield request
-        found += entities_of(request, reply)
+        page = entities_of(request, reply)
+        ordered = ordered and (not newest_first or _is_descending([*found[-1:], *page]))
+        found += page
         token = _next_token(reply.json)
-        if token is None or enough(found):
-            return found
+        if token is None or (ordered and enough(found)):
+            return found, ordered
+        barren = 0 if any(each["id"] not in known for each in page) else barren + 1
+        known.update(each["id"] for each in page)
         if token in tokens:
             raise AepError(f"GET {path}: the service gives the same continuation token again")
+        if barren > MOST_BARREN:
+            raise AepError(f"GET {path}: {barren} pages in a row brought nothing new, and there are more")
         tokens.append(token)
+
+
+def _is_descending(page: Sequence[Document]) -> bool:
+    times = [moment for each in page if (moment := _created(each))]
+    return all(later <= earlier + ORDER_TOLERANCE for earlier, later in pairwise(times))
+
+
+def _created(document: Document) -> float:
+    moment = epoch_moment(document.get("createdAt"))
+    return moment.timestamp() if moment else 0.0
+
+
+def _refused(path: str, part: str) -> str:
+    return f"the service refuses {part!r} in GET {path}, so it is asked without"
+
+
+def _is_about_the_query(refusal: AepApiError) -> bool:
+    return refusal.status == 400 and not _ABOUT_ELSE.match(str(refusal.code or "FLOW-"))
+
+
+def _part_to_drop(refusal: AepApiError, parts: Sequence[str]) -> str | None:
+    number = str(refusal.code or "").removeprefix("FLOW-").partition("-")[0]
+    named = [part for part in parts if number in _ABOUT[part]]
+    return next(iter([*named, *parts]), None)
+
+
+def _values_at(document: object, path: Sequence[str]) -> Iterator[object]:
+    """What stands at a place of a document: several things where it leads through arrays, or none."""
+    name, array, _ = path[0].partition("[]")
+    found = mapping(document).get(name)
+    for each in sequence(found) if array else (found,):
+        if path[1:]:
+            yield from _values_at(each, path[1:])
+        elif each is not None:
+            yield each
 
 
 def get_entity(collection: str, entity_id: str, *, field: str, keep: bool = False) -> Exchange[Document]:
@@ -179,96 +292,6 @@ def is_transitional(error: Exception) -> bool:
     return isinstance(error, AepApiError) and bool(error.code) and str(error.code).startswith(TRANSITIONAL)
 
 
-def create_entity(
-    collection: str,
-    document: Document,
-    *,
-    marker: str | None = None,
-    look_first: bool = False,
-    volatile: Collection[str] = (),
-) -> Exchange[Created]:
-    """Create an entity once, also when an answer is lost on the way.
-
-    :param marker: a text of the caller's own that goes into the description. Without one, a POST with an
-        unknown outcome is not repeated, and its error is raised.
-    :param look_first: an earlier attempt may have created it already.
-    :param volatile: pointers to what differs from try to try, such as "now"; adoption does not compare it.
-    :raises AepConflictError: the entity with this marker was created with other content.
-    :raises AepAmbiguousNameError: several entities carry this marker.
-    """
-    marked = {**document, "description": _marked(document.get("description"), marker)} if marker else document
-    if marker and look_first and (found := (yield from _find_marked(collection, marked, marker, volatile))):
-        return found
-    for attempt in range(1, CREATE_TRIES + 1):
-        try:
-            reply = yield Request("POST", f"/{collection}", json=marked)
-            if not reply.json.get("id"):
-                raise AepTransportError(f"POST /{collection}: the answer names no id", sent=True)
-        except (AepServerError, AepTransportError) as unknown:
-            refused = isinstance(unknown, AepTransportError) and not unknown.sent
-            if marker is None or refused:
-                raise
-            yield Pause(SETTLING_SECONDS)
-            if found := (yield from _find_marked(collection, marked, marker, volatile)):
-                return found
-            if attempt == CREATE_TRIES:
-                raise
-        else:
-            return Created(id=str(reply.json["id"]), etag=reply.json.get("etag"))
-    raise AssertionError("unreachable: the last try returns or raises")
-
-
-def _find_marked(
-    collection: str, wanted: Document, marker: str, volatile: Collection[str]
-) -> Exchange[Created | None]:
-    name, description = str(wanted["name"]), str(wanted["description"])
-    if description == marker:
-        narrowed = [("property", f"description=={marker}")]  # found whatever it was named at the first try
-    elif _FILTERABLE.fullmatch(name):
-        narrowed = [("property", f"name=={name}")]
-    else:
-        narrowed = []  # commas, comparisons and the like have a meaning of their own in a filter
-    found = yield from list_entities(f"/{collection}", [*narrowed, ("orderby", "-createdAt")])
-    ours = [item for item in found if marker in str(item.get("description"))]
-    if not ours:
-        return None
-    # One task makes one entity; should it have been renamed since, that is a conflict, told below.
-    ours = [item for item in ours if item.get("name") == name] or ours
-    ids = [str(item["id"]) for item in ours]
-    if len(ours) > 1:
-        raise AepAmbiguousNameError(
-            f"{len(ours)} {collection} carry the mark of the task that creates {name!r}: {', '.join(ids)}. "
-            "Delete all but one.",
-            ids,
-        )
-    if changed := sorted(set(differences(wanted, ours[0])) - set(volatile)):
-        raise AepConflictError(
-            f"an earlier try of this task created {ours[0].get('name')!r} in {collection} as {ids[0]}, and "
-            f"now asks for other {', '.join(changed)}. Delete {ids[0]}, or choose another name, or start a "
-            "new DAG run.",
-            ids,
-        )
-    return Created(id=ids[0], etag=ours[0].get("etag"), adopted=True)
-
-
-def differences(wanted: Any, found: Any, pointer: str = "") -> Iterator[str]:
-    """Pointers to what is wanted and is not so; what the service added of its own does not count."""
-    if pointer in _NOT_COMPARED or (wanted in ([], None) and found in ([], None)):
-        return
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        for key, value in wanted.items():
-            yield from differences(value, found.get(key), f"{pointer}/{key}")
-    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
-            yield from differences(one, other, f"{pointer}/{index}")
-    elif wanted != found:
-        yield pointer
-
-
-def _marked(description: object, marker: str) -> str:
-    return f"{description} ({marker})" if description else marker
-
-
 def entities_of(request: Request, reply: Response, *, bare: bool = False) -> list[Document]:
     """The entities of an answer, each with an id.
 
@@ -307,6 +330,8 @@ def epoch_moment(epoch: object) -> datetime | None:
 
     :return: ``None`` for what is no such number.
     """
+    if isinstance(epoch, str) and re.fullmatch(r"[0-9]{9,17}", epoch):
+        epoch = int(epoch)
     if isinstance(epoch, bool) or not isinstance(epoch, int | float) or epoch <= 0:
         return None
     try:

@@ -1,7 +1,8 @@
 """An exchange: a conversation with the service, written as a generator that does no I/O.
 
 It yields a ``Request`` and is sent the ``Response``, or yields a ``Pause`` and is resumed when that time
-has passed, or hands over several exchanges that may run ``Together``. Login, retry and status codes are
+has passed, or hands over several exchanges that may run ``Together``, or asks by ``Recall`` for what was seen
+of the service before. Login, retry and status codes are
 wrapped around any exchange by ``session``; ``drive`` and ``adrive`` run one, over the network or straight
 into the emulator.
 """
@@ -22,6 +23,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from airflow_provider_aep.errors import AepApiError, AepError
+from airflow_provider_aep.flowservice.habits import Habits
 
 T = TypeVar("T")
 
@@ -90,7 +92,12 @@ class Together:
     at_most: int
 
 
-Step = Request | Pause | Together
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Tell me what was seen of the service before; ``recall`` yields it."""
+
+
+Step = Request | Pause | Together | Recall
 Exchange = Generator[Step, Response, T]
 
 
@@ -101,6 +108,12 @@ def together(exchanges: Sequence[Exchange[T]], *, at_most: int) -> Exchange[list
     """
     ends = yield Together(exchanges, at_most)
     return cast("list[Done[T] | AepError]", ends)
+
+
+def recall() -> Exchange[Habits]:
+    """What was seen of the service before, to read and to add to; blank where no session conducts us."""
+    habits = yield Recall()
+    return cast("Habits", habits)
 
 
 class Transport(Protocol):
@@ -123,7 +136,10 @@ def advance(exchange: Exchange[T], transport: Transport, ends: Any = None) -> Pa
     """
     try:
         step = exchange.send(ends)
-        while isinstance(step, Request):
+        while isinstance(step, Request | Recall):
+            if isinstance(step, Recall):
+                step = exchange.send(cast("Any", Habits()))
+                continue
             try:
                 answer = transport.send(step)
             except Exception as error:  # the exchange knows which requests can be repeated
@@ -135,11 +151,14 @@ def advance(exchange: Exchange[T], transport: Transport, ends: Any = None) -> Pa
         return Done(end.value)
 
 
-def conduct(exchange: Exchange[T], ask: Callable[[Request], Exchange[Response]]) -> Exchange[T]:
+def conduct(
+    exchange: Exchange[T], ask: Callable[[Request], Exchange[Response]], habits: Habits
+) -> Exchange[T]:
     """The same exchange, with each of its requests carried out by ``ask``, which may pause and repeat.
 
     An error that ``ask`` raises surfaces in the exchange at the request that caused it.
 
+    :param habits: what was seen of the service before.
     :raises AepApiError: the exchange cannot read an answer.
     """
     try:
@@ -149,10 +168,12 @@ def conduct(exchange: Exchange[T], ask: Callable[[Request], Exchange[Response]])
                 yield step
                 step = next(exchange)
                 continue
+            if isinstance(step, Recall):
+                step = exchange.send(cast("Any", habits))
+                continue
             if isinstance(step, Together):
-                step = exchange.send(
-                    (yield Together([conduct(each, ask) for each in step.exchanges], step.at_most))
-                )
+                exchanges = [conduct(each, ask, habits) for each in step.exchanges]
+                step = exchange.send((yield Together(exchanges, step.at_most)))
                 continue
             try:
                 answer = yield from ask(step)

@@ -52,6 +52,9 @@ _KINDS: dict[int, type[AepApiError]] = {
     401: AepAuthError,
     403: AepAuthError,
     404: AepNotFoundError,
+    # The request did not arrive in time, or too early for it: asked again, it may be answered.
+    408: AepServerError,
+    425: AepServerError,
     412: AepPreconditionError,
     429: AepRateLimitError,
 }

@@ -29,6 +29,7 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, conduct
 from airflow_provider_aep.flowservice.failures import failure_of, token_was_refused
+from airflow_provider_aep.flowservice.habits import Habits
 
 T = TypeVar("T")
 
@@ -93,6 +94,7 @@ class AepSession:
         self._claim: tuple[object, float] | None = None
         self._trouble: AepError | None = None
         self._kept: dict[tuple[str, str], Response] = {}
+        self._habits: dict[str, Habits] = {}
         self._not_before = 0.0
         self._closed_until = 0.0
 
@@ -102,7 +104,8 @@ class AepSession:
         :raises AepApiError: inside the exchange, for an answer that no repeat could mend.
         :raises AepTransportError: inside the exchange, when no answer came.
         """
-        return conduct(exchange, lambda request: self._ask(request, sandbox))
+        habits = self._habits.setdefault(sandbox, Habits(self._now))
+        return conduct(exchange, lambda request: self._ask(request, sandbox), habits)
 
     def _ask(self, request: Request, sandbox: str) -> Exchange[Response]:
         key = (sandbox, request.path)

@@ -15,16 +15,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_aep.errors import (
-    AepApiError,
-    AepError,
-    AepNotFoundError,
-    AepRateLimitError,
-    AepServerError,
-)
+from airflow_provider_aep.errors import AepError, AepNotFoundError
 from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
-from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
-from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs, list_runs_of
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs_of
+from airflow_provider_aep.monitoring.listings import read_many
 
 # How much later than it was created a run may come to light. Adobe itself calls 150 minutes late.
 LOOK_BACK = timedelta(hours=3)
@@ -35,7 +30,6 @@ CREATED_EARLIER = timedelta(minutes=10)
 CLOCKS = timedelta(minutes=15)
 # Of more, the oldest are forgotten along with the part of the window that they lie in.
 MOST_TOLD = 5000
-AT_MOST = 8
 VERSION = 1
 
 
@@ -76,52 +70,30 @@ class Seen:
 
     :param since: it lists every run that was created from here on.
     :param unread: dataflows whose runs could not be listed.
-    :param refusal: the service takes no list of dataflows; ask for each alone from now on.
     """
 
     since: datetime
     runs: Sequence[DataflowRun]
     unread: Mapping[str, AepError] = field(default_factory=dict)
-    refusal: AepApiError | None = None
 
 
-def look_for_finished(
-    dataflow_ids: Collection[str], *, since: datetime, alone: bool = False
-) -> Exchange[Seen]:
+def look_for_finished(dataflow_ids: Collection[str], *, since: datetime) -> Exchange[Seen]:
     """List the runs of many dataflows: one request for up to 100 of them, where that is one page.
 
     :param since: read back to the runs that were created at this moment.
-    :param alone: do not ask for several dataflows in one request.
     """
     ids = sorted(dataflow_ids)
-    size = 1 if alone else LARGEST_PAGE
-    batches = [ids[start : start + size] for start in range(0, len(ids), size)]
+    batches = [ids[start : start + LARGEST_PAGE] for start in range(0, len(ids), LARGEST_PAGE)]
     first = since - CREATED_EARLIER
-    ends = yield from together(
-        [list_runs_of(batch, started_after=first) for batch in batches], at_most=AT_MOST
-    )
-    runs: list[DataflowRun] = []
-    unread: dict[str, AepError] = {}
-    lonely: list[str] = []
-    refusal = None
-    for batch, end in zip(batches, ends, strict=True):
-        if isinstance(end, Done):
-            runs += end.value
-        elif len(batch) > 1 and _concerns_the_request(end):
-            lonely += batch
-            if isinstance(end, AepApiError) and end.status not in (403, 404):
-                refusal = end
-        else:
-            unread |= dict.fromkeys(batch, end)
-    ends = yield from together([list_runs(each, started_after=first) for each in lonely], at_most=AT_MOST)
-    for dataflow_id, end in zip(lonely, ends, strict=True):
-        if isinstance(end, Done):
-            runs += end.value
-        else:
-            unread[dataflow_id] = end
+    found = yield from read_many(batches, lambda some: list_runs_of(some, started_after=first))
     # A dataflow that was deleted has no runs to wait for.
-    unread = {each: error for each, error in unread.items() if not isinstance(error, AepNotFoundError)}
-    return Seen(since=since, runs=runs, unread=unread, refusal=refusal)
+    unread = {
+        each: one
+        for each, one in found.items()
+        if isinstance(one, AepError) and not isinstance(one, AepNotFoundError)
+    }
+    runs = [run for one in found.values() if not isinstance(one, AepError) for run in one]
+    return Seen(since=since, runs=runs, unread=unread)
 
 
 def begin(now: datetime) -> Cursor:
@@ -181,10 +153,3 @@ def created_at(run: DataflowRun) -> datetime:
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, tz=UTC)
-
-
-def _concerns_the_request(error: AepError) -> bool:
-    """Whether to ask for each dataflow alone: one of them may be at fault, or their number."""
-    if isinstance(error, AepServerError | AepRateLimitError) or not isinstance(error, AepApiError):
-        return False
-    return 400 <= error.status < 500 and error.status != 401

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, list_entities
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, list_entities, only
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.flowservice.validation import check_id
@@ -30,7 +30,8 @@ def read_history(dataflow_id: str, *, before: datetime, policy: RunPolicy) -> Ex
 
     found = yield from list_entities(
         "/runs",
-        [("property", f"flowId=={dataflow_id}"), ("orderby", "-createdAt")],
+        only("flowId", dataflow_id),
+        newest_first=True,
         page_size=min(LARGEST_PAGE, 2 * max(policy.history, policy.zero_streak)),
         enough=enough,
     )

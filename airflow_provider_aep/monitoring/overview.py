@@ -17,7 +17,7 @@ from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring.findings import Finding, findings_of, of_dataflow, unread
 from airflow_provider_aep.monitoring.policy import FURTHEST_BACK, AuditPolicy, worst_choice
-from airflow_provider_aep.monitoring.reading import Datasets, datasets_of, known_since, read_datasets
+from airflow_provider_aep.monitoring.reading import Datasets, datasets_of, is_due, known_since, read_datasets
 from airflow_provider_aep.monitoring.states import SEVERITY, UNDECIDED, State, choice_of, states_of
 from airflow_provider_aep.monitoring.stuck import stuck_reach
 from airflow_provider_aep.monitoring.ticks import SKEW, reach_of
@@ -137,9 +137,10 @@ def read_overview(
         )
         for flow in flows
     ]
-    look = yield from look_for_many(waits, now=now)
+    due = [at for at, flow in enumerate(flows) if is_due(flow, waits[at].started_after, now)]
+    look = yield from look_for_many(waits, now=now, doubt=due)
     found = []
-    for flow, seen in zip(flows, look.seen, strict=True):
+    for flow, seen in zip(flows, look, strict=True):
         before = known.get(flow.id)
         runs = before.timeline.runs if before else ()
         read_at = before.read_at if before else None

@@ -18,13 +18,14 @@ from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.flowservice.validation import is_id
+from airflow_provider_aep.monitoring.listings import AT_MOST
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.runs_per_tick import LEARNT_FROM
 from airflow_provider_aep.monitoring.stuck import LEAST, stuck_reach
 from airflow_provider_aep.monitoring.ticks import DEADLINE, SKEW, reach_of
 from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
 from airflow_provider_aep.monitoring.waits import Wait
-from airflow_provider_aep.monitoring.watch import AT_MOST, look_for_many
+from airflow_provider_aep.monitoring.watch import look_for_many
 
 # Nobody knows how long Adobe lists runs. So far back they are taken to be there.
 LISTED_FOR = timedelta(days=30)
@@ -113,13 +114,14 @@ def read_datasets(flows: Sequence[Dataflow], known: Datasets) -> Exchange[Datase
     every = {each for flow in flows for each in flow.source_connection_ids}
     named = sorted(each for each in every if each not in known and is_id(each))
     batches = [named[start : start + LARGEST_PAGE] for start in range(0, len(named), LARGEST_PAGE)]
-    found, refused = dict(known), []
+    found, alone = dict(known), []
     for batch, end in zip(batches, (yield from _read_sources(batches)), strict=True):
         if isinstance(end, Done):
             found |= end.value
+            alone += [[each] for each in batch if each not in found]  # a list may leave something out
         elif isinstance(end, AepApiError) and end.status in (400, 403, 404) and len(batch) > 1:
-            refused += [[each] for each in batch]  # one of them may be at fault
-    for end in (yield from _read_sources(refused)) if refused else []:
+            alone += [[each] for each in batch]  # one of them may be at fault
+    for end in (yield from _read_sources(alone)) if alone else []:
         if isinstance(end, Done):
             found |= end.value
     return found
@@ -170,9 +172,10 @@ def _list(
         Wait(dataflow_id=flow.id, started_after=since[flow.id], whole=True, step=flow.step)
         for flow in ordered
     ]
-    look = yield from look_for_many(waits, now=now)
+    due = [at for at, flow in enumerate(ordered) if is_due(flow, since[flow.id], now)]
+    look = yield from look_for_many(waits, now=now, doubt=due)
     listed = {}
-    for flow, seen in zip(ordered, look.seen, strict=True):
+    for flow, seen in zip(ordered, look, strict=True):
         if isinstance(seen, AepError):
             listed[flow.id] = _Listed(since=since[flow.id], why=str(seen))
         elif not seen.answered:
@@ -180,6 +183,11 @@ def _list(
         else:
             listed[flow.id] = _Listed(since=since[flow.id], runs=seen.runs)
     return listed
+
+
+def is_due(flow: Dataflow, since: datetime, now: datetime) -> bool:
+    """Whether a dataflow should have run, so that it matters where no run is listed."""
+    return flow.state == "enabled" and bool(flow.ticks(since, now))
 
 
 def _long_under_way(listed: _Listed, now: datetime, policy: RunPolicy) -> list[datetime]:

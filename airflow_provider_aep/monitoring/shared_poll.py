@@ -24,7 +24,7 @@ from typing import Any
 from airflow_provider_aep.errors import AepError, error_to_json
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.monitoring.waits import Sighting, Wait
-from airflow_provider_aep.monitoring.watch import Look, look_for_many
+from airflow_provider_aep.monitoring.watch import look_for_many
 
 # Whoever is due within this share of its interval is looked after along with those who are due now.
 EARLY = 0.5
@@ -34,6 +34,8 @@ LAST_LOOK_SECONDS = 30.0
 MOST_STUCK = 10_000
 
 log = logging.getLogger(__name__)
+
+Look = list[Sighting | AepError]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -71,7 +73,6 @@ class SharedPoll:
         self._waiters: set[_Waiter] = set()
         self._changed = asyncio.Event()
         self._next = float("inf")
-        self._alone = False
         # When runs that are long under way become stuck, by their id.
         self._stuck_at: dict[str, datetime] = {}
         self._trouble = ""
@@ -175,7 +176,7 @@ class SharedPoll:
             [waiter.wait for waiter in due],
             now=datetime.fromtimestamp(now, tz=UTC),
             ask_why=ask_why,
-            alone=self._alone,
+            doubt={at for at, waiter in enumerate(due) if _is_last(waiter, now)},
             stuck_at=self._stuck_at,
         )
         if len(self._stuck_at) > MOST_STUCK:
@@ -185,14 +186,7 @@ class SharedPoll:
             look = await asyncio.wait_for(self._converse(exchange), patience)
         except TimeoutError:
             return [Sighting(told="the service gave no answer in time")] * len(due)
-        if look.refusal is not None:
-            self._alone = True
-            log.warning(
-                "AEP: the service takes no list of dataflows in one request (%s); from now on each is asked "
-                "for alone",
-                look.refusal,
-            )
-        return look.seen
+        return look
 
     def _settle(
         self, waiter: _Waiter, seen: Sighting | AepError, start: float, end: float, jitter: float

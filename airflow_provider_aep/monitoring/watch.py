@@ -1,27 +1,21 @@
 """Looking for the runs of many dataflows at once.
 
-One request asks for the runs of up to 100 dataflows. That filter is documented, and never shown for
-``flowId``: where the service refuses it, each dataflow is asked for alone. Whatever goes wrong with one
-dataflow stays with those who wait for it.
+One request asks for the runs of up to 100 dataflows (see ``listings``). Whatever goes wrong with one dataflow
+stays with those who wait for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from airflow_provider_aep.errors import (
-    AepApiError,
-    AepAuthError,
-    AepError,
-    AepNotFoundError,
-    AepValidationError,
-)
+from airflow_provider_aep.errors import AepAuthError, AepError, AepNotFoundError, AepValidationError
 from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow, read_dataflows
 from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs_of
+from airflow_provider_aep.monitoring.listings import AT_MOST, concerns_the_request, read_many
 from airflow_provider_aep.monitoring.poll import (
     find_stuck,
     in_doubt,
@@ -31,21 +25,10 @@ from airflow_provider_aep.monitoring.poll import (
 )
 from airflow_provider_aep.monitoring.waits import Sighting, Wait, sighting_of, with_stuck
 
-AT_MOST = 8
 # A run may be created a little before it starts, and windows ask when it started.
 CREATED_EARLIER = timedelta(minutes=10)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What a look at many dataflows saw.
-
-    :param seen: for each wait, in order, a sighting, or the error that ends this wait.
-    :param refusal: the service does not take a list of dataflows; ask for each alone from now on.
-    """
-
-    seen: list[Sighting | AepError]
-    refusal: AepApiError | None = None
+Seen = dict[int, Sighting | AepError]
 
 
 def look_for_many(
@@ -53,70 +36,75 @@ def look_for_many(
     *,
     now: datetime,
     ask_why: Collection[int] = (),
-    alone: bool = False,
+    doubt: Collection[int] = (),
     stuck_at: MutableMapping[str, datetime] | None = None,
-) -> Exchange[Look]:
-    """Look once for what each of many waits for.
+) -> Exchange[list[Sighting | AepError]]:
+    """Look once for what each of many waits for: a sighting, or the error that ends the wait, in their order.
 
     Raises nothing: a service that does not answer, or refuses the login, is what was seen.
 
     :param ask_why: the positions of waits for which, where no run is there yet, the dataflow is read too.
-    :param alone: do not ask for several dataflows in one request.
+    :param doubt: the positions of waits of which it matters that there is no run; see ``read_many``.
     :param stuck_at: what is known of runs that are long under way; what is found out is added. See
         ``find_stuck``.
     """
-    size = 1 if alone else LARGEST_PAGE
     # Those for ticks read further back, so others do not come along with them.
     of_ticks = sorted(
         (at for at, wait in enumerate(waits) if wait.tick), key=lambda at: waits[at].started_after
     )
-    batches = _batches(waits, [at for at, wait in enumerate(waits) if not wait.tick], size=size)
-    batches += _batches(waits, of_ticks, size=size)
-    ends = yield from _look_at(waits, batches)
-    refusal: AepApiError | None = None
-    again: list[int] = []
-    for batch, end in zip(batches, ends, strict=True):
-        if len({waits[at].dataflow_id for at in batch}) > 1 and _concerns_the_request(end):
-            again += batch
-            if isinstance(end, AepApiError) and end.status not in (403, 404):
-                refusal = end
-    asked = [(batch, end) for batch, end in zip(batches, ends, strict=True) if batch[0] not in again]
-    batches = _batches(waits, again, size=1)
-    asked += zip(batches, (yield from _look_at(waits, batches)), strict=True)
+    seen: Seen = {}
+    for positions in ([at for at, wait in enumerate(waits) if not wait.tick], of_ticks):
+        doubted = {waits[at].dataflow_id for at in positions if at in doubt}
+        seen |= yield from _look_at(waits, positions, now, doubted)
     stuck_at = {} if stuck_at is None else stuck_at
-    seen = _seen(waits, asked, now)
     yield from _find_given(waits, seen, now)
     yield from _find_stuck(waits, seen, now, stuck_at)
     yield from _find_why(waits, seen, now, [at for at in ask_why if not _needs_no_reason(seen[at])])
-    return Look(seen=[seen[at] for at in range(len(waits))], refusal=refusal)
-
-
-def _batches(waits: Sequence[Wait], positions: Sequence[int], *, size: int) -> list[list[int]]:
-    """Positions of waits, so that each batch names so many dataflows at most, and each dataflow is in one.
-
-    :param positions: where the waits have a ``step``, those that read furthest back first.
-    """
-    by_flow: dict[str, list[int]] = {}
-    for at in positions:
-        by_flow.setdefault(waits[at].dataflow_id, []).append(at)
-    batches: list[list[int]] = []
-    flows, first, needless = 0, datetime.min.replace(tzinfo=UTC), 0.0
-    for same in by_flow.values():
-        wait = waits[same[0]]
-        more = (wait.started_after - first) / wait.step if batches and wait.step else 0.0
-        if not batches or flows == size or needless + more > LARGEST_PAGE:
-            batches.append([])
-            flows, first, needless, more = 0, wait.started_after, 0.0, 0.0
-        batches[-1] += same
-        flows, needless = flows + 1, needless + max(more, 0.0)
-    return batches
+    return [seen[at] for at in range(len(waits))]
 
 
 def _look_at(
-    waits: Sequence[Wait], batches: Sequence[Sequence[int]]
-) -> Exchange[list[Done[list[DataflowRun]] | AepError]]:
-    looks = [_runs_of([waits[at] for at in batch]) for batch in batches]
-    return (yield from together(looks, at_most=AT_MOST)) if looks else []
+    waits: Sequence[Wait], positions: Sequence[int], now: datetime, doubted: Collection[str]
+) -> Exchange[Seen]:
+    """What each of these waits saw, by its position."""
+    of_flow: dict[str, list[Wait]] = {}
+    for at in positions:
+        of_flow.setdefault(waits[at].dataflow_id, []).append(waits[at])
+
+    def read(ids: Sequence[str]) -> Exchange[list[DataflowRun]]:
+        return _runs_of([wait for each in ids for wait in of_flow[each]])
+
+    found = yield from read_many(_batches(of_flow), read, doubt=doubted)
+    errors = [one for one in found.values() if isinstance(one, AepError)]
+    # A permission that is missing for all is mended without those who wait.
+    excused = len(found) > 1 and sum(isinstance(one, AepAuthError) for one in errors) == len(found)
+    seen: Seen = {}
+    for at in positions:
+        one = found[waits[at].dataflow_id]
+        if not isinstance(one, AepError):
+            seen[at] = sighting_of(waits[at], one, now)
+        elif concerns_the_request(one) and not excused:
+            seen[at] = one
+        else:
+            seen[at] = no_answer(one)
+    return seen
+
+
+def _batches(of_flow: Mapping[str, Sequence[Wait]]) -> list[list[str]]:
+    """Dataflows that are asked for together: no more than a request may name, nor read back too far.
+
+    :param of_flow: the waits for each; where they have a ``step``, those that read furthest back first.
+    """
+    batches: list[list[str]] = []
+    first, needless = datetime.min.replace(tzinfo=UTC), 0.0
+    for dataflow_id, (wait, *_) in of_flow.items():
+        more = (wait.started_after - first) / wait.step if batches and wait.step else 0.0
+        if not batches or len(batches[-1]) == LARGEST_PAGE or needless + more > LARGEST_PAGE:
+            batches.append([])
+            first, needless, more = wait.started_after, 0.0, 0.0
+        batches[-1].append(dataflow_id)
+        needless += max(more, 0.0)
+    return batches
 
 
 def _runs_of(waits: Sequence[Wait]) -> Exchange[list[DataflowRun]]:
@@ -134,27 +122,6 @@ def _runs_of(waits: Sequence[Wait]) -> Exchange[list[DataflowRun]]:
     return runs
 
 
-def _seen(
-    waits: Sequence[Wait],
-    asked: Sequence[tuple[Sequence[int], Done[list[DataflowRun]] | AepError]],
-    now: datetime,
-) -> dict[int, Sighting | AepError]:
-    """What each wait saw, by its position."""
-    forbidden = sum(1 for _, end in asked if isinstance(end, AepAuthError))
-    # A permission that is missing for all is mended without those who wait.
-    excused = forbidden == len(asked) > 1
-    seen: dict[int, Sighting | AepError] = {}
-    for batch, end in asked:
-        if isinstance(end, Done):
-            runs = _by_flow(end.value)
-            seen |= {at: sighting_of(waits[at], runs.get(waits[at].dataflow_id, []), now) for at in batch}
-        elif _concerns_the_request(end) and not excused:
-            seen |= dict.fromkeys(batch, end)
-        else:
-            seen |= dict.fromkeys(batch, no_answer(end))
-    return seen
-
-
 def _by_flow(runs: Sequence[DataflowRun]) -> Mapping[str, list[DataflowRun]]:
     found: dict[str, list[DataflowRun]] = {}
     for run in runs:
@@ -162,7 +129,7 @@ def _by_flow(runs: Sequence[DataflowRun]) -> Mapping[str, list[DataflowRun]]:
     return found
 
 
-def _find_given(waits: Sequence[Wait], seen: dict[int, Sighting | AepError], now: datetime) -> Exchange[None]:
+def _find_given(waits: Sequence[Wait], seen: Seen, now: datetime) -> Exchange[None]:
     """Ask for given runs that were not listed, each by itself: they may have begun long ago."""
     lacking: dict[int, tuple[Sequence[DataflowRun], list[str]]] = {}
     for at, one in seen.items():
@@ -175,7 +142,7 @@ def _find_given(waits: Sequence[Wait], seen: dict[int, Sighting | AepError], now
     for (at, (runs, _)), end in zip(lacking.items(), ends, strict=True):
         if isinstance(end, Done):
             seen[at] = sighting_of(waits[at], [*runs, *end.value], now)
-        elif _concerns_the_request(end) or isinstance(end, AepValidationError):
+        elif concerns_the_request(end) or isinstance(end, AepValidationError):
             seen[at] = end
         else:
             seen[at] = no_answer(end)
@@ -183,7 +150,7 @@ def _find_given(waits: Sequence[Wait], seen: dict[int, Sighting | AepError], now
 
 def _find_stuck(
     waits: Sequence[Wait],
-    seen: dict[int, Sighting | AepError],
+    seen: Seen,
     now: datetime,
     stuck_at: MutableMapping[str, datetime],
 ) -> Exchange[None]:
@@ -207,16 +174,7 @@ def _needs_no_reason(seen: Sighting | AepError) -> bool:
     return isinstance(seen, AepError) or bool(seen.runs) or not seen.answered
 
 
-def _concerns_the_request(end: object) -> bool:
-    """Whether an answer is about what was asked for, and not about the service or the login."""
-    if isinstance(end, AepAuthError):
-        return end.status == 403
-    return isinstance(end, AepApiError) and 400 <= end.status < 500 and end.status != 429
-
-
-def _find_why(
-    waits: Sequence[Wait], seen: dict[int, Sighting | AepError], now: datetime, positions: Sequence[int]
-) -> Exchange[None]:
+def _find_why(waits: Sequence[Wait], seen: Seen, now: datetime, positions: Sequence[int]) -> Exchange[None]:
     """For waits without a run: add what their dataflows tell, or the error for a dataflow that is gone."""
     flow_ids = sorted({waits[at].dataflow_id for at in positions})
     if not flow_ids:

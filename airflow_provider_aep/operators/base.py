@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from airflow.providers.common.compat.sdk import BaseOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.flowservice.entities import Created
+    from airflow_provider_aep.flowservice.creation import Created
     from airflow_provider_aep.hooks import AepHook
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_aep.flowservice.dataflows import list_dataflows
-from airflow_provider_aep.flowservice.entities import list_entities
+from airflow_provider_aep.flowservice.entities import list_entities, only
 from airflow_provider_aep.flowservice.exchange import drive
 from airflow_provider_aep.flowservice.runs import list_runs_of
 from tests.truth.histories import HISTORIES, History, base, late_several_times_in_a_row, make
@@ -95,7 +95,7 @@ def test_dataflows_and_their_datasets_can_be_read() -> None:
     service.now = world.ends
     flows = drive(list_dataflows(), service)
     assert {flow.id for flow in flows} == {export.id for export in world.exports}
-    wanted = ",".join(flow.source_connection_ids[0] for flow in flows)
-    for params in ([("property", f"id=={wanted}")], []):
-        sources = drive(list_entities("/sourceConnections", params), service)
+    wanted = only("id", *(flow.source_connection_ids[0] for flow in flows))
+    for narrowed in (wanted, None):
+        sources = drive(list_entities("/sourceConnections", narrowed), service)
         assert len(sources) == len(flows)

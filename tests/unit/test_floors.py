@@ -16,6 +16,7 @@ FLOORS = {
     "": 0,  # __init__: the version
     "errors": 0,
     "provider_info": 0,
+    "flowservice.habits": 0,
     "flowservice.exchange": 1,
     "flowservice.validation": 1,
     "flowservice.destinations": 1,

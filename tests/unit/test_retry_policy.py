@@ -26,6 +26,7 @@ from airflow_provider_aep.errors import (
     AepServerError,
     AepTransportError,
     AepUnsafePlanError,
+    AepUnseenError,
     AepValidationError,
     Problem,
 )
@@ -48,6 +49,7 @@ TABLE = [
     (AepUnsafePlanError("it replaces 1 entity", {}), "fail", None),
     (AepAmbiguousNameError("2 entities", ["a", "b"]), "fail", None),
     (AepConflictError("another owner", ["a"]), "fail", None),
+    (AepUnseenError("it is not listed", ["a"]), "fail", None),
     (AepNotFoundError(status=404, **ANSWER), "fail", None),
     (AepAuthError(status=403, **ANSWER), "fail", None),
     (AepRateLimitError(status=429, **ANSWER), "retry", None),

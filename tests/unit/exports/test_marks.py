@@ -33,13 +33,16 @@ def test_what_has_no_mark_is_not_ours(entity):
     "spoilt",
     [
         str(MARK)[:-1],
-        str(MARK).replace("aep-export", "AEP-Export"),
         str(MARK).replace(" of ", " "),
         "aep-export of crm",
     ],
 )
 def test_half_a_mark_is_none(spoilt):
     assert read_mark({"description": spoilt}) is None
+
+
+def test_a_mark_survives_a_change_of_letter_case():
+    assert read_mark({"description": str(MARK).upper()}) == MARK
 
 
 def test_the_last_mark_counts():

@@ -22,7 +22,7 @@ from airflow_provider_aep.flowservice.dataflows import (
     set_dataflow_state,
     update_schedule,
 )
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, DESTINATIONS
+from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.schedule import (
     Schedule,
     ScheduleChange,
@@ -77,7 +77,7 @@ def test_dataflows_are_listed_newest_first(run, emulator, clock, make_dataflow):
     assert [flow.name for flow in run(list_dataflows())] == ["new", "middle", "old"]
 
 
-def test_the_listing_asks_for_the_six_dataset_flow_specs_and_no_audience_exports(
+def test_the_listing_asks_for_dataflows_to_destinations_and_leaves_out_audiences(
     run, emulator, make_dataflow
 ):
     make_dataflow("audiences")
@@ -85,9 +85,7 @@ def test_the_listing_asks_for_the_six_dataset_flow_specs_and_no_audience_exports
     make_dataflow("datasets")
     assert [flow.name for flow in run(list_dataflows())] == ["datasets"]
     (asked,) = emulator.requests("GET", "/flows")
-    field, _, ids = dict(asked.query)["property"].partition("==")
-    assert field == "flowSpec.id"
-    assert ids.split(",") == [one.flow_spec_id for one in DESTINATIONS.values()]
+    assert dict(asked.query)["property"] == "inheritedAttributes.properties.isDestinationFlow==true"
 
 
 def test_a_dataflow_tells_when_it_exports(run, clock, make_dataflow, now):

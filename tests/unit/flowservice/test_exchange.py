@@ -15,6 +15,7 @@ from airflow_provider_aep.flowservice.exchange import (
     conduct,
     drive,
 )
+from airflow_provider_aep.flowservice.habits import Habits
 
 GREETING = Request("GET", "/greeting")
 
@@ -103,7 +104,7 @@ def test_conducting_hands_each_request_to_the_asker_and_keeps_pauses_in_order():
         return (yield request)
 
     pauses = []
-    assert drive(conduct(two_greetings(), ask), Echo(), pauses.append) == ["/greeting", "/farewell"]
+    assert drive(conduct(two_greetings(), ask, Habits()), Echo(), pauses.append) == ["/greeting", "/farewell"]
     assert asked == ["/greeting", "/farewell"]
     assert pauses == [1, 3, 1]
 
@@ -121,7 +122,7 @@ def test_what_the_asker_raises_surfaces_inside_the_exchange():
             return "gone, then"
 
     pauses = []
-    assert drive(conduct(tolerant(), refuse), Echo(), pauses.append) == "gone, then"
+    assert drive(conduct(tolerant(), refuse, Habits()), Echo(), pauses.append) == "gone, then"
     assert pauses == [1, 9]
 
 
@@ -139,7 +140,7 @@ def test_an_asker_that_fails_for_a_reason_of_its_own_still_lets_the_exchange_tid
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        drive(conduct(untroubled(), faulty), Echo(), lambda seconds: None)
+        drive(conduct(untroubled(), faulty, Habits()), Echo(), lambda seconds: None)
     assert tidied == [True]
 
 
@@ -247,7 +248,7 @@ def test_an_answer_that_the_exchange_cannot_read_is_the_services_fault(ask, body
             return Response(200, body=body)
 
     with pytest.raises(AepApiError, match=r"GET /greeting answered 200: .*unexpected shape") as caught:
-        drive(conduct(read(), ask), Odd())
+        drive(conduct(read(), ask, Habits()), Odd())
     assert isinstance(caught.value.__cause__, KeyError | TypeError | AttributeError | ValueError)
 
 
@@ -257,7 +258,7 @@ def test_a_mistake_before_any_request_is_not_blamed_on_the_service(ask):
         yield GREETING
 
     with pytest.raises(KeyError):
-        drive(conduct(mistaken(), ask), Echo())
+        drive(conduct(mistaken(), ask, Habits()), Echo())
 
 
 def test_a_mistake_of_the_transport_is_not_blamed_on_the_service(ask):
@@ -266,4 +267,4 @@ def test_a_mistake_of_the_transport_is_not_blamed_on_the_service(ask):
             raise TypeError("a body that is no JSON")
 
     with pytest.raises(TypeError, match="no JSON"):
-        drive(conduct(two_greetings(), ask), Mistaken())
+        drive(conduct(two_greetings(), ask, Habits()), Mistaken())

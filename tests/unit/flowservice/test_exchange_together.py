@@ -23,6 +23,7 @@ from airflow_provider_aep.flowservice.exchange import (
     drive,
     together,
 )
+from airflow_provider_aep.flowservice.habits import Habits
 
 
 class Counter:
@@ -249,7 +250,7 @@ def test_conduct_carries_out_the_requests_of_every_branch():
         yield Pause(1)
         return Response(200, body=f'{{"path": "{request.path}"}}'.encode())
 
-    ends = drive(conduct(greetings("a", "refused", "c"), ask), Counter(), lambda seconds: None)
+    ends = drive(conduct(greetings("a", "refused", "c"), ask, Habits()), Counter(), lambda seconds: None)
     assert sorted(asked) == ["/a", "/c", "/refused"]
     assert isinstance(ends[1], AepError)
     assert [ends[0], ends[2]] == [Done("/a"), Done("/c")]

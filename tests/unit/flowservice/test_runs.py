@@ -239,7 +239,7 @@ def test_a_run_without_metrics_is_running_since_it_was_created(metrics):
     assert run.started_at == datetime.fromtimestamp(STARTED / 1000, tz=UTC)
 
 
-@pytest.mark.parametrize("moment", [None, 0, -1, "1767236401000", True, 1e30])
+@pytest.mark.parametrize("moment", [None, 0, -1, "soon", "17", True, 1e30])
 def test_a_time_that_makes_no_sense_is_unknown(moment):
     document = {"id": "r", "flowId": "f", "createdAt": moment, "metrics": {"durationSummary": {}}}
     assert DataflowRun.from_api(document).started_at is None

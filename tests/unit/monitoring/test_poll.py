@@ -113,7 +113,7 @@ def test_a_refused_credential_rises(look, emulator, make_dataflow):
 
 def test_a_refused_request_rises(look, emulator, make_dataflow):
     dataflow_id = make_dataflow()
-    emulator.fail_next(400)
+    emulator.fail_next(400, times=9)
     with pytest.raises(AepApiError):
         look(dataflow_id)
 

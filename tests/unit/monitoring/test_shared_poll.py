@@ -68,7 +68,8 @@ def test_fifty_that_wait_cost_one_request_a_look(together, emulator, make_datafl
     ends = together(*((flow, {}) for flow in flows))
     assert {end["status"] for end in ends} == {"finished"}
     assert [end["runs"][0]["flowId"] for end in ends] == flows
-    assert looks(emulator) < 80  # a look a minute, for an hour and the length of a run
+    # A look a minute, for an hour and the length of a run; at every fifth, one is asked for alone.
+    assert looks(emulator) < 90
 
 
 def test_each_is_looked_after_as_often_as_it_asked(together, emulator, clock, make_dataflow):
@@ -85,8 +86,8 @@ def test_each_is_looked_after_as_often_as_it_asked(together, emulator, clock, ma
         if request.path == "/runs"
     ]
     assert 58 <= sum(often in each for each in asked) <= 70
-    assert 6 <= sum(rarely in each for each in asked) <= 20
-    assert len(asked) <= 71  # whoever asks rarely comes along with the other
+    assert 6 <= sum(rarely in each for each in asked) <= 24
+    assert len(asked) <= 75  # whoever asks rarely comes along with the other
 
 
 def test_who_joined_at_another_moment_soon_shares_the_same_requests(together, emulator, clock, make_dataflow):
@@ -105,9 +106,10 @@ def test_a_dataflow_that_is_deleted_ends_only_the_wait_for_it(together, run, emu
     assert ends[1]["error"]["class"] == "AepNotFoundError"
 
 
-def test_a_refused_list_is_told_once_and_never_tried_again(together, emulator, make_dataflow, caplog):
+def test_a_refused_list_is_told_once_and_tried_again_after_a_while(together, emulator, make_dataflow, caplog):
     flows = [make_dataflow(f"export {number}") for number in range(3)]
-    emulator.fail_next(400, match="GET /runs")
+    refusal = {"type": "https://ns.adobe.com/aep/errors/FLOW-1443-400", "title": "several values"}
+    emulator.fail_next(400, times=2, match="GET /runs", body=refusal)
     with caplog.at_level(logging.WARNING):
         ends = together(*((flow, {}) for flow in flows))
     assert {end["status"] for end in ends} == {"finished"}
@@ -119,7 +121,7 @@ def test_a_refused_list_is_told_once_and_never_tried_again(together, emulator, m
         and "," in str(request.query)
         and any(name == "property" and "," in value for name, value in request.query)
     ]
-    assert len(lists) == 1
+    assert 2 < len(lists) < 10  # at once again, as once is no habit, and when the hour is over
 
 
 def test_a_service_that_is_down_for_a_while_ends_no_wait(together, emulator, make_dataflow):
@@ -186,7 +188,7 @@ def test_a_thousand_that_wait_are_not_woken_for_one(together, emulator, clock, n
     assert ends[0]["status"] == "finished"
     assert {end["status"] for end in ends[1:]} == {"timeout"}
     assert len(woken) == 3000  # no run yet, then one of nine under way, then one of nine finished
-    assert looks(emulator) < 140
+    assert looks(emulator) < 165
     assert now + timedelta(hours=2) <= datetime.fromtimestamp(clock(), tz=UTC)
 
 

@@ -1,0 +1,69 @@
+"""What was seen of the service that its documents leave open, so that it is not found out anew each time.
+
+A habit is remembered for a while and then tried again, as a service changes. Nothing here is ever needed for
+a result to be right: whoever forgets it pays with a few more requests.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+# For so many seconds the service is taken to go on as it was seen.
+LASTS = 3600.0
+# How long to wait, look by look, in seconds, until a listing shows what a write has done.
+PATIENCE = (5.0, 10.0, 20.0, 30.0)
+_LONGEST_LOOK = 60.0
+_LONGEST_LAG = 900.0
+
+log = logging.getLogger(__name__)
+
+
+class Habits:
+    """What one process has seen of the service in one sandbox.
+
+    :param now: the clock, in epoch seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._until: dict[str, float] = {}
+        self._lag = 0.0
+        self._turn = 0
+        self._lock = threading.Lock()
+
+    def note(self, habit: str, *, warn: bool = True) -> None:
+        """Remember a habit for a while.
+
+        :param habit: a sentence about the service, for the log too.
+        :param warn: it is other than documented or assumed, so say it, once for as long as it is remembered.
+        """
+        with self._lock:
+            new = self._now() >= self._until.get(habit, 0.0)
+            self._until[habit] = self._now() + LASTS
+        if new and warn:
+            log.warning("AEP: %s", habit)
+
+    def holds(self, habit: str) -> bool:
+        with self._lock:
+            return self._now() < self._until.get(habit, 0.0)
+
+    def turn(self) -> int:
+        """A number that is one more each time, to take turns by."""
+        with self._lock:
+            self._turn += 1
+            return self._turn
+
+    def note_lag(self, seconds: float) -> None:
+        """Remember how long a listing took to show a write."""
+        with self._lock:
+            self._lag = max(self._lag, min(seconds, _LONGEST_LAG))
+
+    def pauses(self) -> tuple[float, ...]:
+        """How long to wait, look by look, for what was written: twice as long as it was ever seen to take."""
+        pauses = list(PATIENCE)
+        while sum(pauses) < 2 * self._lag:
+            pauses.append(_LONGEST_LOOK)
+        return tuple(pauses)

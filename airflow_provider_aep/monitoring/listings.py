@@ -1,0 +1,121 @@
+"""Reading the runs of many dataflows: up to 100 of them in one listing, where the service keeps to that.
+
+A filter with several values is documented, and never shown for ``flowId``. So the answer is looked at: where
+the service refuses a list, or leaves out a dataflow that has runs, each is asked for alone, for a while. That
+a list shows several dataflows is remembered too, and then it is doubted less often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from airflow_provider_aep.errors import AepApiError, AepAuthError, AepError
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, recall, together
+from airflow_provider_aep.flowservice.habits import Habits
+from airflow_provider_aep.flowservice.runs import DataflowRun
+
+AT_MOST = 8
+ALONE = "the service takes no list of dataflows in GET /runs, so each is asked for alone"
+HIDES = "the service leaves dataflows out of a list in GET /runs, so each is asked for alone"
+SHOWS = "the service lists the runs of several dataflows"
+# At so many looks, one of the dataflows that a list does not show is asked for alone.
+DOUBTED_EACH = 5
+# The same where the service has shown that it keeps to lists.
+TRUSTED_EACH = 20
+# Of a list: too many, too long. Others may be about one dataflow of it.
+_TOO_MUCH = (400, 413, 414, 431)
+
+Reading = Callable[[Sequence[str]], Exchange[list[DataflowRun]]]
+Found = dict[str, list[DataflowRun] | AepError]
+
+
+def read_many(
+    batches: Sequence[Sequence[str]],
+    read: Reading,
+    *,
+    doubt: Collection[str] = (),
+) -> Exchange[Found]:
+    """The runs of each dataflow, or the error of whoever asked for it.
+
+    :param batches: the ids of dataflows that may be asked for together.
+    :param read: reads the runs of some dataflows in one listing.
+    :param doubt: dataflows of which it matters that they have no run: where a list shows none, they are asked
+        for alone.
+    """
+    habits = yield from recall()
+    if habits.holds(ALONE) or habits.holds(HIDES):
+        batches = [[each] for batch in batches for each in batch]
+    found: Found = {}
+    refused: list[str] = []
+    refusals: list[AepError] = []
+    lists: list[Sequence[str]] = []
+    for batch, end in zip(batches, (yield from _each(batches, read)), strict=True):
+        if isinstance(end, Done):
+            found |= _by_dataflow(batch, end.value)
+            lists += [batch] if len(batch) > 1 else []
+        elif len(batch) > 1 and concerns_the_request(end):
+            refused += batch
+            refusals.append(end)
+        else:
+            found |= dict.fromkeys(batch, end)
+    alone = yield from _alone(refused, read)
+    if any(isinstance(one, list) for one in alone.values()) and any(map(_is_too_much, refusals)):
+        habits.note(ALONE)
+    found |= alone
+    found |= yield from _left_out(lists, found, read, doubt, habits)
+    return found
+
+
+def concerns_the_request(end: object) -> bool:
+    """Whether an answer is about what was asked for, and not about the service or the login."""
+    if isinstance(end, AepAuthError):
+        return end.status == 403
+    return isinstance(end, AepApiError) and 400 <= end.status < 500 and end.status != 429
+
+
+def _is_too_much(refusal: AepError) -> bool:
+    return isinstance(refusal, AepApiError) and refusal.status in _TOO_MUCH
+
+
+def _left_out(
+    lists: Sequence[Sequence[str]],
+    found: Mapping[str, list[DataflowRun] | AepError],
+    read: Reading,
+    doubt: Collection[str],
+    habits: Habits,
+) -> Exchange[Found]:
+    """What the lists have left out, if they leave anything out."""
+    left_out = [each for batch in lists for each in batch if not found[each]]
+    if any(sum(bool(found[each]) for each in batch) > 1 for batch in lists):
+        habits.note(SHOWS, warn=False)
+    asked = [each for each in left_out if each in doubt]
+    turn = habits.turn()
+    if left_out and not asked and turn % (TRUSTED_EACH if habits.holds(SHOWS) else DOUBTED_EACH) == 0:
+        asked = [left_out[turn % len(left_out)]]
+    missed = yield from _alone(asked, read)
+    if any(isinstance(one, list) and one for one in missed.values()):
+        habits.note(HIDES)
+        missed |= yield from _alone([each for each in left_out if each not in missed], read)
+    return {each: one for each, one in missed.items() if not isinstance(one, AepError)}
+
+
+def _alone(ids: Sequence[str], read: Reading) -> Exchange[Found]:
+    found: Found = {}
+    if ids:
+        ends = yield from _each([[each] for each in ids], read)
+        for each, end in zip(ids, ends, strict=True):
+            found[each] = end.value if isinstance(end, Done) else end
+    return found
+
+
+def _each(
+    batches: Sequence[Sequence[str]], read: Reading
+) -> Exchange[list[Done[list[DataflowRun]] | AepError]]:
+    return (yield from together([read(batch) for batch in batches], at_most=AT_MOST)) if batches else []
+
+
+def _by_dataflow(ids: Sequence[str], runs: Iterable[DataflowRun]) -> Found:
+    found: dict[str, list[DataflowRun]] = {each: [] for each in ids}
+    for run in runs:
+        found.setdefault(run.dataflow_id, []).append(run)
+    return {**found}
