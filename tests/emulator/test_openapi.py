@@ -1,7 +1,7 @@
 """Every body that we send fits Adobe's own OpenAPI, save where the notes on the Flow Service say why.
 
-``openapi/destinations.json`` restates the part of Adobe's OpenAPI that concerns dataset exports, with its source.
-The client talks to the emulator, and each request is taken down before it is sent.
+``openapi/destinations.json`` restates what Adobe's OpenAPI says of dataset exports, and names its source. The
+client talks to the emulator, and each request is taken down before it is sent.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ NOTES = HERE.parents[1] / "docs" / "flow-service-notes.md"
 ADOBE = json.loads((HERE / "openapi" / "destinations.json").read_text())
 HOUR = 3600
 
-# Which request and where, what of it the reference does not have -> the row of the notes that says why, by its
-# number and a word that it holds. "unlisted" is a member, or a path of a PATCH, that the reference does not name.
+# Request, pointer and broken rule -> the row of the notes that says why: its number and words in it.
+# "unlisted" is a member, or a path of a PATCH, that the reference does not name.
 Deviation = tuple[str, str, str]
 DEVIATIONS: Mapping[Deviation, tuple[int, str]] = {
     ("POST /connections", "/connectionSpec/id", "enum"): (69, "S3 and SFTP alone"),
