@@ -15,6 +15,7 @@ from pathlib import Path
 from airflow_provider_aep.emulator.bounds import HOUR, PAGE, PORT, SPAN, TOKEN, Bounds
 from airflow_provider_aep.emulator.server import airflow_connection, serve
 from airflow_provider_aep.emulator.service import Emulator, check_sandboxes
+from airflow_provider_aep.emulator.worlds import worlds_of
 
 # How often exports are written when nobody asks anything, in seconds.
 HEARTBEAT = 0.5
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bare_entities=given.bare_entities,
             run_per_dataset=given.run_per_dataset,
             reject_uncompressed_json=given.reject_uncompressed_json,
+            worlds=given.worlds or (),
         )
     except ImportError as error:
         return _give_up(str(error), 2)
@@ -67,6 +69,7 @@ def _announce(emulator: Emulator, url: str, given: argparse.Namespace) -> None:
         f"Adobe Experience Platform (emulated) at {url}",
         f"  a 3-hourly export ticks every {every:g} seconds",
         f"  exported files: {given.root.resolve() if given.root else 'none; choose a folder with --root'}",
+        *([f"  worlds: {', '.join(given.worlds)}"] if given.worlds else []),
         f"  levers for demos: {url}/emulator",
         "",
         "The Airflow connection:",
@@ -117,6 +120,14 @@ def _sandboxes(text: str) -> list[str]:
     return names
 
 
+def _world(name: str) -> str:
+    try:
+        worlds_of([name])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("worlds ").rstrip(".")) from None
+    return name
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_aep.emulator", description=__doc__)
     parser.add_argument(
@@ -136,6 +147,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--page-size", type=_number(PAGE), default=20)
     parser.add_argument("--ready-file", type=Path, help="receives the URL once the server listens")
+    parser.add_argument(
+        "--world",
+        type=_world,
+        action="append",
+        dest="worlds",
+        metavar="NAME",
+        help="let a named deviation hold (repeatable); docs/emulator.md lists them",
+    )
     for switch in ("--bare-entities", "--run-per-dataset", "--reject-uncompressed-json"):
         parser.add_argument(switch, action="store_true")
     return parser

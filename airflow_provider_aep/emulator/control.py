@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_aep.emulator.faults import fault_from
 from airflow_provider_aep.emulator.replies import Refusal, reply
 from airflow_provider_aep.emulator.service import Emulator
+from airflow_provider_aep.emulator.worlds import WORLDS
 from airflow_provider_aep.flowservice.exchange import Response
 
 Body = Mapping[str, Any]
@@ -61,6 +62,27 @@ def _touch(emulator: Emulator, body: Body) -> Any:
     return {"etag": emulator.touch(body["kind"], body["id"], body.get("sandbox", "prod"))}
 
 
+def _worlds(emulator: Emulator, body: Body) -> Any:
+    known = [{"name": each.name, "says": each.says, "source": each.source} for each in WORLDS.values()]
+    return {"worlds": list(emulator.worlds), "known": known}
+
+
+def _enter(emulator: Emulator, body: Body) -> Any:
+    emulator.enter(*_names(body["names"]))
+    return {"worlds": list(emulator.worlds)}
+
+
+def _leave(emulator: Emulator, body: Body) -> Any:
+    emulator.leave(*_names(body.get("names", [])))
+    return {"worlds": list(emulator.worlds)}
+
+
+def _names(names: Any) -> list[str]:
+    if not isinstance(names, list):
+        raise ValueError("names must be a list.")
+    return names
+
+
 def _advance(emulator: Emulator, body: Body) -> Any:
     emulator.clock.advance(body["seconds"])
     emulator.tick()
@@ -85,6 +107,9 @@ LEVERS: dict[tuple[str, str], Callable[[Emulator, Body], Any]] = {
     ("POST", "/emulator/faults"): _order_fault,
     ("DELETE", "/emulator/faults"): _clear_faults,
     ("POST", "/emulator/touch"): _touch,
+    ("GET", "/emulator/worlds"): _worlds,
+    ("POST", "/emulator/worlds"): _enter,
+    ("DELETE", "/emulator/worlds"): _leave,
     ("POST", "/emulator/advance"): _advance,
     ("GET", "/emulator/log"): _log,
     ("DELETE", "/emulator/log"): _clear_log,

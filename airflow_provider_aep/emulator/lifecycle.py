@@ -74,7 +74,9 @@ class Lifecycle:
     def __init__(
         self, settings: Settings, entities: Entities, lake: Lake, exporter: Exporter, *, org_id: str
     ) -> None:
-        self._settings, self._entities, self._lake = settings, entities, lake
+        # Replaced where a world is entered that sets a switch.
+        self.settings = settings
+        self._entities, self._lake = entities, lake
         self._exporter, self._org = exporter, org_id
         self._courses: dict[str, Course] = {}
         self._underway: list[Underway] = []
@@ -85,7 +87,7 @@ class Lifecycle:
 
     def begin(self, flow: Document, now: float) -> None:
         cadence = Cadence.of(flow["scheduleParams"])
-        ready = now + self._settings.initializing_seconds
+        ready = now + self.settings.initializing_seconds
         self._courses[flow["id"]] = Course(flow, cadence, max(cadence.start, ready))
 
     def rescheduled(self, flow: Document, now: float) -> None:
@@ -171,12 +173,12 @@ class Lifecycle:
         if course.cadence.hours is None:
             due = course.anchor if course.next == 0 else math.inf
         else:
-            due = course.anchor + course.next * course.cadence.hours * self._settings.hour
+            due = course.anchor + course.next * course.cadence.hours * self.settings.hour
         return due if due < course.cadence.end else math.inf
 
     def _settle(self, course: Course, now: float) -> None:
         flow = course.flow
-        ready = flow["createdAt"] / 1000 + self._settings.initializing_seconds
+        ready = flow["createdAt"] / 1000 + self.settings.initializing_seconds
         if flow["state"] == "initializing" and now >= ready:
             self._entities.change("flows", flow, {"state": "enabled"}, by=CONNECTORS, at=ready)
 
@@ -187,7 +189,7 @@ class Lifecycle:
     ) -> list[Underway]:
         # Assumed: one run for all datasets of a dataflow; the documents could also mean one for each.
         datasets = only or self._datasets(course.flow)
-        apart = apart or self._settings.run_per_dataset
+        apart = apart or self.settings.run_per_dataset
         minute = math.floor(nominal / 60)
         while minute in course.minutes:
             minute += 1
@@ -197,15 +199,15 @@ class Lifecycle:
             kind = self._next_kind(course.flow)
             if kind == "never":
                 continue
-            created = at + (self._settings.late_seconds if kind == "late" else 0)
+            created = at + (self.settings.late_seconds if kind == "late" else 0)
             stops = {each: self._count(course.flow, each, at) for each in group}
             run = Underway(self._entities.new_id(), course, kind, stops, minute * 60, created, created)
             if kind == "in_progress":
                 run.ends = math.inf
             elif kind == "zero" or not any(self._numbers(run, each) for each in group):
-                run.ends += min(ZERO_SECONDS, self._settings.run_seconds)
+                run.ends += min(ZERO_SECONDS, self.settings.run_seconds)
             else:
-                run.ends += self._settings.run_seconds
+                run.ends += self.settings.run_seconds
             runs.append(run)
         self._underway += runs
         return runs

@@ -60,7 +60,7 @@ def listed(kind: str, documents: Iterable[Document], query: Query, *, page_size:
     start, limit = 0, _limit(single["limit"]) if "limit" in single else page_size
     orderby = single.get("orderby", "")
     if "continuationToken" in single:
-        place = _read_token(single["continuationToken"])
+        place = read_token(single["continuationToken"])
         # Assumed: a token goes with the filters and order of its first page. They may be left out
         # (the link as it was given) or repeated (as Adobe's own client does), but not changed.
         if (filters and filters != place["property"]) or (orderby and orderby != place["orderby"]):
@@ -77,7 +77,7 @@ def listed(kind: str, documents: Iterable[Document], query: Query, *, page_size:
     page = _ordered(kind, found, orderby)[start : start + limit]
     links = {}
     if start + limit < len(found):
-        token = _token({"start": start + limit, "limit": limit, "property": filters, "orderby": orderby})
+        token = token_of({"start": start + limit, "limit": limit, "property": filters, "orderby": orderby})
         # Source: Destinations API reference: relative to the Flow Service, absent on the last page.
         links = {"next": {"href": f"/{kind}?continuationToken={quote(token)}"}}
     return {"items": page, "_links": links}
@@ -175,13 +175,13 @@ def _rank(document: Document, path: str) -> tuple[bool, float, str]:
     return (value is not None, 0, str(value))
 
 
-def _token(place: Document) -> str:
+def token_of(place: Document) -> str:
     text = json.dumps(place, separators=(",", ":"))
     text += " " * (len(text) % 3 == 0)  # so that base64 pads: a token without "=" would prove nothing
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def _read_token(token: str) -> Document:
+def read_token(token: str) -> Document:
     refusal: Refusal = flow_error(1453, 400, "The continuationToken is not valid")
     try:
         place = json.loads(base64.urlsafe_b64decode(token.encode()))

@@ -10,6 +10,8 @@ from airflow_provider_aep.emulator.replies import Refusal, not_found, reply, und
 from airflow_provider_aep.emulator.world import Call, World
 from airflow_provider_aep.flowservice.exchange import Response
 
+ADHOC_PATH = "/data/core/activation/disflowprovider/adhocrun"
+SANDBOXES_PATH = "/data/foundation/sandbox-management/sandboxes"
 ADHOC_ACCEPT = "application/vnd.adobe.adhoc.dataset.activation+json"
 NOT_READY = "Following order ID(s) are not ready for dataset export, please wait for 10 minutes and retry."
 

@@ -6,7 +6,7 @@ Override ``aep_emulator_options`` to choose what ``Emulator`` takes, for instanc
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,18 @@ def aep_emulator_options() -> dict[str, Any]:
 
 
 @pytest.fixture
-def aep_emulator(aep_emulator_options: dict[str, Any]) -> Emulator:
+def aep_worlds() -> Sequence[str]:
+    """Names of worlds for ``aep_emulator``; override it, or parametrize a test with it."""
+    return ()
+
+
+@pytest.fixture
+def aep_emulator(aep_emulator_options: dict[str, Any], aep_worlds: Sequence[str]) -> Emulator:
     """An emulator whose time stands still until ``aep_emulator.clock.advance(seconds)``.
 
     It stands at the moment the test began, because operators ask the real clock when a schedule starts.
     """
-    return Emulator(**{"clock": Clock(time.time()), **aep_emulator_options})
+    return Emulator(**{"clock": Clock(time.time()), "worlds": aep_worlds, **aep_emulator_options})
 
 
 @pytest.fixture

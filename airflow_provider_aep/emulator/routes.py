@@ -58,10 +58,10 @@ ROUTES = (
     Route("GET", "/runs", reads.list_entities),
     Route("POST", "/runs", writes.refuse_run),
     Route("GET", "/runs/{entity_id}", reads.get_entity),
-    Route("POST", "/data/core/activation/disflowprovider/adhocrun", neighbours.run_adhoc),
+    Route("POST", neighbours.ADHOC_PATH, neighbours.run_adhoc),
     Route("GET", "/data/foundation/connectors/landingzone/credentials", neighbours.landing_zone_credentials),
     Route("POST", "/data/foundation/connectors/landingzone/credentials", neighbours.landing_zone_credentials),
-    Route("GET", "/data/foundation/sandbox-management/sandboxes/{name}", neighbours.get_sandbox),
+    Route("GET", f"{neighbours.SANDBOXES_PATH}/{{name}}", neighbours.get_sandbox),
 )
 
 

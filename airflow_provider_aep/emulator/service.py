@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_aep.emulator.bounds import HOUR, PAGE, ROWS, SPAN, TOKEN
 from airflow_provider_aep.emulator.clock import Clock
-from airflow_provider_aep.emulator.entities import CONNECTORS, Document, Entities
+from airflow_provider_aep.emulator.entities import CONNECTORS, Document
 from airflow_provider_aep.emulator.exporter import Exporter
 from airflow_provider_aep.emulator.faults import Fault, Faults
 from airflow_provider_aep.emulator.gateway import Gateway
@@ -30,10 +30,12 @@ from airflow_provider_aep.emulator.journal import Record, record
 from airflow_provider_aep.emulator.lake import Dataset, Lake
 from airflow_provider_aep.emulator.lifecycle import Lifecycle
 from airflow_provider_aep.emulator.replies import Refusal, bad_request
-from airflow_provider_aep.emulator.routes import routed
 from airflow_provider_aep.emulator.settings import Settings
 from airflow_provider_aep.emulator.views import viewed
 from airflow_provider_aep.emulator.world import Call, World
+from airflow_provider_aep.emulator.worlds import worlds_of
+from airflow_provider_aep.emulator.worlds.layer import Layer
+from airflow_provider_aep.emulator.worlds.remembering import RememberingEntities
 from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Response
 
 PUBLIC_BASE = "https://platform.adobe.io"
@@ -53,6 +55,7 @@ class Emulator:
     :param late_seconds: how long after its tick a late run appears; by default 170 minutes of the schedule.
     :param adhoc_seconds: how old a dataflow must be for ad hoc runs; by default ten minutes of the schedule.
     :param sandboxes: their names; the first one's datasets have the published ids.
+    :param worlds: names of deviations from the usual picture, see ``worlds.WORLDS``.
     :raises ValueError: an argument is out of its bounds; the message starts with its name.
     """
 
@@ -76,6 +79,7 @@ class Emulator:
         late_seconds: float | None = None,
         adhoc_seconds: float | None = None,
         initializing_seconds: float = 0.0,
+        worlds: Sequence[str] = (),
     ) -> None:
         HOUR.check("hour", hour)
         TOKEN.check("token_seconds", token_seconds)
@@ -89,6 +93,7 @@ class Emulator:
             if span is not None:
                 SPAN.check(name, span)
         check_sandboxes(sandboxes)
+        worlds_of(worlds)
         if root is not None and find_spec("pyarrow") is None:
             raise ImportError(
                 "Exported files need pyarrow: pip install 'airflow-provider-aep[emulator]'; "
@@ -113,7 +118,9 @@ class Emulator:
         dice = random.Random(seed)
         ids = {name: str(uuid.UUID(int=dice.getrandbits(128), version=4)) for name in sandboxes}
         self._lake = Lake(seed=seed, origin=self.clock(), hour=hour, sandboxes=self.sandboxes)
-        entities = Entities(clock=self.clock, dice=dice, org_id=org_id, client=client_id, sandboxes=ids)
+        entities = RememberingEntities(
+            clock=self.clock, dice=dice, org_id=org_id, client=client_id, sandboxes=ids
+        )
         exporter = Exporter(root, dice=random.Random(f"{seed}:files"))
         lifecycle = Lifecycle(settings, entities, self._lake, exporter, org_id=org_id)
         self._world = World(settings, self.clock, entities, self._lake, lifecycle, ids)
@@ -127,7 +134,10 @@ class Emulator:
             sandboxes=ids,
         )
         self._faults = Faults()
+        self._settings = settings
+        self._layer = Layer(entities)
         self._lock = threading.RLock()
+        self.enter(*worlds)
 
     # Requests
 
@@ -219,6 +229,36 @@ class Emulator:
             kept = self._world.entities.get(kind, sandbox, entity_id)
             return str(self._world.entities.change(kind, kept, {}, by=CONNECTORS)["etag"])
 
+    # Worlds
+
+    @property
+    def worlds(self) -> tuple[str, ...]:
+        """The names of the deviations that hold now."""
+        return self._layer.names
+
+    def enter(self, *names: str) -> None:
+        """Let these deviations hold, beside those that hold already.
+
+        :raises ValueError: a name is unknown.
+        """
+        with self._lock:
+            self._layer.enter(worlds_of(names))
+            self._follow_settings()
+
+    def leave(self, *names: str) -> None:
+        """Let these deviations hold no longer; without names, all of them.
+
+        :raises ValueError: a name is unknown.
+        """
+        with self._lock:
+            self._layer.leave(worlds_of(names or self.worlds))
+            self._follow_settings()
+
+    def _follow_settings(self) -> None:
+        settings = replace(self._settings, **self._layer.settings)
+        self._world = replace(self._world, settings=settings)
+        self._world.lifecycle.settings = settings
+
     def expire_tokens(self) -> None:
         self._gateway.expire_tokens()
 
@@ -269,6 +309,7 @@ class Emulator:
             yield
 
     def _respond(self, request: Request, call: Call) -> Response:
+        request_id = f"emulated-{len(self.log) + 1:06d}"
         try:
             if call.method == "POST" and call.path == LOGIN_PATH:
                 # Source: OAuth Server-to-Server guide: in the form, or (less safely) in the query.
@@ -276,9 +317,9 @@ class Emulator:
             self._gateway.check(call.headers)
             call = replace(call, sandbox=self._gateway.sandbox(call.headers))
             _check_content_type(call)
-            return routed(self._world, call)
         except Refusal as refusal:
-            return refusal.response(f"emulated-{len(self.log) + 1:06d}")
+            return refusal.response(request_id)
+        return self._layer.carry_out(self._world, call, request_id)
 
 
 def check_sandboxes(names: Sequence[str]) -> None:

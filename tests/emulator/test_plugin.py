@@ -28,6 +28,14 @@ THEIR_TEST = """
             assert json.load(answer)["now"] == aep_server.emulator.clock.now
 """
 
+THEIR_WORLDS = """
+    import pytest
+
+    @pytest.mark.parametrize("aep_worlds", [("filters-ignored",), ("filters-ignored", "pages-of-ten")])
+    def test_in_other_worlds(aep_emulator, aep_worlds):
+        assert aep_emulator.worlds == aep_worlds
+"""
+
 THEIR_OPTIONS = """
     import pytest
 
@@ -42,16 +50,16 @@ THEIR_OPTIONS = """
 
 def test_the_fixtures_work_in_a_suite_of_somebody_else(pytester, monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_AEP_DEFAULT", raising=False)
-    pytester.makepyfile(test_theirs=THEIR_TEST, test_options=THEIR_OPTIONS)
+    pytester.makepyfile(test_theirs=THEIR_TEST, test_options=THEIR_OPTIONS, test_worlds=THEIR_WORLDS)
     pytester.makeconftest('pytest_plugins = ["airflow_provider_aep.emulator.pytest_plugin"]')
     pytester.syspathinsert(Path(package.__file__).parents[2])
-    pytester.runpytest_inprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=3)
+    pytester.runpytest_inprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=5)
 
 
 def test_the_emulator_is_a_double_of_its_own():
     # It shares two modules with the client and none of its constants, so that both cannot err alike.
     imported = set()
-    for path in Path(package.__file__).parent.glob("*.py"):
+    for path in Path(package.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module:
                 imported.add(node.module)

@@ -1,0 +1,35 @@
+"""Worlds: named deviations of the service from the picture that the emulator draws by default.
+
+Each is something that Adobe's documents leave open. ``Emulator(worlds=[...])`` holds several at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from airflow_provider_aep.emulator.worlds.answering import ANSWERING
+from airflow_provider_aep.emulator.worlds.asking import ASKING
+from airflow_provider_aep.emulator.worlds.deviation import Deviation
+from airflow_provider_aep.emulator.worlds.showing import SHOWING
+from airflow_provider_aep.emulator.worlds.spelling import SPELLING
+
+__all__ = ["WORLDS", "Deviation", "worlds_of"]
+
+WORLDS: Mapping[str, Deviation] = {each.name: each for each in (*ASKING, *SHOWING, *SPELLING, *ANSWERING)}
+
+
+def worlds_of(names: Iterable[str]) -> list[Deviation]:
+    """The deviations of these names.
+
+    :raises ValueError: one is unknown; the message starts with "worlds" and lists those that there are.
+    """
+    if isinstance(names, str):
+        raise ValueError("worlds must be a list of names.")
+    names = list(names)
+    for name in names:
+        if name not in WORLDS:
+            close = difflib.get_close_matches(str(name)[:64], WORLDS, n=1)
+            meant = f" (did you mean {close[0]!r}?)" if close else ""
+            raise ValueError(f"worlds has an unknown name{meant}. There are: {', '.join(sorted(WORLDS))}.")
+    return [WORLDS[name] for name in names]

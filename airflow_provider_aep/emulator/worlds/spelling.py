@@ -1,0 +1,423 @@
+"""Worlds in which a read shows what was sent in another spelling: letter case, types, members.
+
+Source of what is open: the references' schemas and samples, which differ, and samples that are cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_provider_aep.emulator.entities import Document
+from airflow_provider_aep.emulator.worlds.deviation import NOWHERE, Answer, Deviation, Scene
+
+Change = Callable[[Document], Document]
+Answers = Callable[[Scene, Answer], None]
+
+AS_SENT = "documented nowhere: whether a read shows a text as it was sent"
+TYPES = "Adobe's client sends numbers as texts; which type a read shows is documented nowhere"
+MEMBERS = "samples show more, or fewer, members than the schemas"
+CASE = "Sources reference: words in upper case; samples: in lower case"
+SKEW = 300_000
+TOP = ("description", "flowSpec", "connectionSpec", "inheritedAttributes", "transformations", "labels")
+RUN_WORDS = {"success": "delivered", "processing": "moving", "failed": "broken", "partialSuccess": "mixed"}
+UPPER_WORDS = {
+    "success": "SUCCESS",
+    "processing": "IN_PROGRESS",
+    "failed": "FAILED",
+    "partialSuccess": "PARTIAL_SUCCESS",
+}
+ENTITIES = ("connections", "sourceConnections", "targetConnections", "flows")
+
+
+def shown(change: Change, *only: str, listed: bool = True, read: bool = True) -> Answers:
+    """Change each entity that a listing, or a read by id, shows."""
+
+    def answers(scene: Scene, answer: Answer) -> None:
+        if scene.kind in (only or ENTITIES) and ((listed and scene.lists) or (read and scene.reads)):
+            answer.rewrite_items(change)
+
+    return answers
+
+
+def member(name: str, change: Callable[[Any], Any]) -> Change:
+    """Change one member, where there is one."""
+    return lambda item: {**item, name: change(item[name])} if item.get(name) is not None else item
+
+
+def without(*names: str) -> Change:
+    return lambda item: {name: value for name, value in item.items() if name not in names}
+
+
+def texts(value: Any) -> Any:
+    """Every number and boolean as a text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: texts(each) for name, each in value.items()}
+    return [texts(each) for each in value] if isinstance(value, list) else value
+
+
+def in_params(*names: str, change: Callable[[str], str]) -> Change:
+    """Change texts in the parameters of a connection, or in a schedule."""
+
+    def changed(params: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: change(value) if name in names and isinstance(value, str) else value
+            for name, value in params.items()
+        }
+
+    return lambda item: member("params", changed)(member("scheduleParams", changed)(item))
+
+
+def _extra(item: Document) -> Document:
+    more = {"serviceVersion": "2", "retention": {"days": 30}, "manifest": None}
+    changed = member("scheduleParams", lambda schedule: {**schedule, "timezone": "UTC", "backfill": False})
+    changed_params = member("params", lambda params: {**params, "includeFileManifest": False, **more})
+    return changed_params(changed({**item, **more}))
+
+
+def _nulls(item: Document) -> Document:
+    return {**dict.fromkeys(TOP), **item}
+
+
+def _moments(change: Callable[[int], Any]) -> Change:
+    """Change every moment in milliseconds: the audit fields, and the clocks of runs."""
+    names = ("createdAt", "updatedAt", "startedAtUTC", "completedAtUTC", "started", "updated")
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, list):
+            return [walk(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: change(each) if name in names and isinstance(each, int) and each else walk(each)
+            for name, each in value.items()
+        }
+
+    return lambda item: dict(walk(item))
+
+
+def _metrics(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
+    return member("metrics", change)
+
+
+def _durations(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
+    return _metrics(lambda metrics: member("durationSummary", change)(metrics))
+
+
+def _renamed(names: Mapping[str, str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda members: {names.get(name, name): value for name, value in members.items()}
+
+
+def _words(words: Mapping[str, str]) -> Change:
+    def status(summary: dict[str, Any]) -> dict[str, Any]:
+        return {**summary, "status": words.get(summary.get("status", ""), summary.get("status"))}
+
+    return _metrics(lambda metrics: member("statusSummary", status)(metrics))
+
+
+def _counts(metrics: dict[str, Any]) -> dict[str, Any]:
+    names = ("recordSummary", "sizeSummary", "fileSummary")
+    return {name: texts(value) if name in names else value for name, value in metrics.items()}
+
+
+def _as_objects(item: Document) -> Document:
+    def first(inherited: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value[0] if isinstance(value, list) and value else value
+            for name, value in inherited.items()
+        }
+
+    return member("inheritedAttributes", first)(item)
+
+
+SPELLING = (
+    Deviation(
+        name="descriptions-not-listed",
+        says="A listing leaves descriptions out; a read by id has them.",
+        source=MEMBERS,
+        answers=shown(without("description"), read=False),
+    ),
+    Deviation(
+        name="descriptions-not-kept",
+        says="Neither a listing nor a read by id shows descriptions.",
+        source=AS_SENT,
+        answers=shown(without("description")),
+    ),
+    Deviation(
+        name="descriptions-lower-case",
+        says="Descriptions come back in lower case.",
+        source=AS_SENT,
+        answers=shown(member("description", str.lower)),
+    ),
+    Deviation(
+        name="descriptions-upper-case",
+        says="Descriptions come back in upper case.",
+        source=AS_SENT,
+        answers=shown(member("description", str.upper)),
+    ),
+    Deviation(
+        name="descriptions-cut-at-255",
+        says="Descriptions are cut after 255 characters.",
+        source="documented nowhere: how long a description may be",
+        answers=shown(member("description", lambda text: text[:255])),
+    ),
+    Deviation(
+        name="descriptions-cut-at-64",
+        says="Descriptions are cut after 64 characters.",
+        source="documented nowhere: how long a description may be",
+        answers=shown(member("description", lambda text: text[:64])),
+    ),
+    Deviation(
+        name="names-lower-case",
+        says="Names come back in lower case.",
+        source=AS_SENT,
+        answers=shown(member("name", str.lower)),
+    ),
+    Deviation(
+        name="names-upper-case",
+        says="Names come back in upper case.",
+        source=AS_SENT,
+        answers=shown(member("name", str.upper)),
+    ),
+    Deviation(
+        name="names-trimmed",
+        says="Names come back without blanks at both ends, and with single ones in between.",
+        source=AS_SENT,
+        answers=shown(member("name", lambda name: " ".join(name.split()))),
+    ),
+    Deviation(
+        name="names-cut-at-32",
+        says="Names are cut after 32 characters.",
+        source="documented nowhere: how long a name may be",
+        answers=shown(member("name", lambda name: name[:32])),
+    ),
+    Deviation(
+        name="paths-end-with-slash",
+        says="A path comes back with a slash at its end.",
+        source=AS_SENT,
+        answers=shown(in_params("path", "remotePath", change=lambda path: path.rstrip("/") + "/")),
+    ),
+    Deviation(
+        name="paths-without-first-slash",
+        says="A path comes back without a slash at its beginning.",
+        source=AS_SENT,
+        answers=shown(in_params("path", "remotePath", change=lambda path: path.lstrip("/"))),
+    ),
+    Deviation(
+        name="paths-begin-with-slash",
+        says="A path comes back with a slash at its beginning.",
+        source=AS_SENT,
+        answers=shown(in_params("path", "remotePath", change=lambda path: f"/{path.lstrip('/')}")),
+    ),
+    Deviation(
+        name="params-as-texts",
+        says="Numbers and booleans in params come back as texts.",
+        source=TYPES,
+        answers=shown(member("params", texts)),
+    ),
+    Deviation(
+        name="schedule-as-texts",
+        says="Numbers in scheduleParams come back as texts.",
+        source=TYPES,
+        answers=shown(member("scheduleParams", texts)),
+    ),
+    Deviation(
+        name="schedule-in-milliseconds",
+        says="Times in scheduleParams come back in milliseconds.",
+        source='Sources reference: "in milliseconds", above a value in seconds',
+        answers=shown(
+            member(
+                "scheduleParams",
+                lambda schedule: {
+                    name: value * 1000 if name in ("startTime", "endTime") else value
+                    for name, value in schedule.items()
+                },
+            )
+        ),
+    ),
+    Deviation(
+        name="extra-members",
+        says="Entities, params and scheduleParams come back with members that nobody sent.",
+        source=MEMBERS,
+        answers=shown(_extra),
+    ),
+    Deviation(
+        name="absent-as-null",
+        says="Members that an entity does not have come back as null.",
+        source="file-based testing guide: prints null summaries",
+        answers=shown(_nulls),
+    ),
+    Deviation(
+        name="enums-lower-case",
+        says="Words such as PARQUET and GZIP come back in lower case.",
+        source="Adobe's client: sends lower case in one module, upper case in another",
+        answers=shown(in_params("datasetFileType", "compression", "exportMode", change=str.lower)),
+    ),
+    Deviation(
+        name="time-unit-upper-case",
+        says="The time unit of a schedule comes back in upper case.",
+        source=CASE,
+        answers=shown(in_params("timeUnit", change=str.upper)),
+    ),
+    Deviation(
+        name="mode-not-shown",
+        says="The parameter mode of a target connection does not come back.",
+        source="references: mode is in every sample and in no schema",
+        answers=shown(member("params", without("mode")), "targetConnections"),
+    ),
+    Deviation(
+        name="export-mode-not-shown",
+        says="The export mode of a schedule does not come back.",
+        source="Destinations reference: exportMode is not required; older documents lack it",
+        answers=shown(member("scheduleParams", without("exportMode"))),
+    ),
+    Deviation(
+        name="end-time-not-shown",
+        says="The end of a schedule does not come back.",
+        source="newest tutorial: does not tell what becomes of the end",
+        answers=shown(member("scheduleParams", without("endTime"))),
+    ),
+    Deviation(
+        name="folder-template-other-spelling",
+        says="The folder template comes back as folderNameTemplate.",
+        source="Destinations reference: folderNameTemplate; tutorial: foldernameTemplate",
+        answers=shown(member("scheduleParams", _renamed({"foldernameTemplate": "folderNameTemplate"}))),
+    ),
+    Deviation(
+        name="frequency-for-time-unit",
+        says="A schedule comes back with frequency in the place of timeUnit.",
+        source="Sources reference: frequency; Destinations reference: timeUnit",
+        answers=shown(member("scheduleParams", _renamed({"timeUnit": "frequency"}))),
+    ),
+    Deviation(
+        name="states-upper-case",
+        says="States come back in upper case, as ENABLED.",
+        source=CASE,
+        answers=shown(member("state", str.upper)),
+    ),
+    Deviation(
+        name="states-not-shown",
+        says="A listing does not show states.",
+        source=MEMBERS,
+        answers=shown(without("state"), read=False),
+    ),
+    Deviation(
+        name="schedule-not-listed",
+        says="A listing leaves scheduleParams out; a read by id has them.",
+        source="Destinations reference: a sample without scheduleParams, which its schema requires",
+        answers=shown(without("scheduleParams"), read=False),
+    ),
+    Deviation(
+        name="params-not-listed",
+        says="A listing leaves params out; a read by id has them.",
+        source=MEMBERS,
+        answers=shown(without("params"), read=False),
+    ),
+    Deviation(
+        name="inherited-not-shown",
+        says="Entities come back without inheritedAttributes.",
+        source=MEMBERS,
+        answers=shown(without("inheritedAttributes")),
+    ),
+    Deviation(
+        name="inherited-as-objects",
+        says="Connections in inheritedAttributes come back as one object, and not as an array.",
+        source="Destinations reference: an object in the schema, an array in the samples",
+        answers=shown(_as_objects),
+    ),
+    Deviation(
+        name="logins-not-shown",
+        says="Base connections come back without auth.",
+        source="documented nowhere: whether a read shows logins",
+        answers=shown(without("auth"), "connections"),
+    ),
+    Deviation(
+        name="audit-fields-not-shown",
+        says="Entities come back without createdAt and updatedAt.",
+        source=MEMBERS,
+        answers=shown(without("createdAt", "updatedAt", "createdBy", "updatedBy")),
+    ),
+    Deviation(
+        name="moments-as-texts",
+        says="Moments such as createdAt come back as texts that hold the number.",
+        source=TYPES,
+        answers=shown(_moments(str), *ENTITIES, "runs"),
+    ),
+    Deviation(
+        name="moments-in-seconds",
+        says="Moments of entities and runs come back in seconds.",
+        source="source notifications: seconds in places where others have milliseconds",
+        answers=shown(_moments(lambda moment: moment // 1000), *ENTITIES, "runs"),
+    ),
+    Deviation(
+        name="clock-5m-ahead",
+        says="The clock of the service is five minutes ahead.",
+        source=NOWHERE,
+        answers=shown(_moments(lambda moment: moment + SKEW), *ENTITIES, "runs"),
+    ),
+    Deviation(
+        name="clock-5m-behind",
+        says="The clock of the service is five minutes behind.",
+        source=NOWHERE,
+        answers=shown(_moments(lambda moment: moment - SKEW), *ENTITIES, "runs"),
+    ),
+    Deviation(
+        name="run-counts-as-texts",
+        says="Counts of records, bytes and files come back as texts.",
+        source=TYPES,
+        answers=shown(_metrics(_counts), "runs"),
+    ),
+    Deviation(
+        name="run-status-upper-case",
+        says="The status of a run comes back as SUCCESS, IN_PROGRESS, FAILED or PARTIAL_SUCCESS.",
+        source="Sources reference: these words; samples of the Destinations reference: success, failed",
+        answers=shown(_words(UPPER_WORDS), "runs"),
+    ),
+    Deviation(
+        name="run-status-other-words",
+        says="The status of a run comes back in words that no document has.",
+        source="references, guides and Adobe's client have four lists of words, all different",
+        answers=shown(_words(RUN_WORDS), "runs"),
+    ),
+    Deviation(
+        name="run-status-not-shown",
+        says="A run comes back without a status; its end tells that it is over.",
+        source="samples: summaries are missing, empty or null",
+        answers=shown(_metrics(without("statusSummary")), "runs"),
+    ),
+    Deviation(
+        name="run-end-as-stopped",
+        says="The end of a run comes back as stoppedAtUTC.",
+        source="Destinations reference: stoppedAtUTC in the schema, completedAtUTC in the samples",
+        answers=shown(_durations(_renamed({"completedAtUTC": "stoppedAtUTC"})), "runs"),
+    ),
+    Deviation(
+        name="run-end-not-shown",
+        says="A run comes back without its end.",
+        source="samples: members of summaries are missing",
+        answers=shown(_durations(without("completedAtUTC")), "runs"),
+    ),
+    Deviation(
+        name="run-start-not-shown",
+        says="A run comes back without its start.",
+        source="samples: members of summaries are missing",
+        answers=shown(_durations(without("startedAtUTC")), "runs"),
+    ),
+    Deviation(
+        name="run-datasets-not-shown",
+        says="A run does not say which datasets it exported.",
+        source="tutorial: its sample is cut off before; samples for audiences say segment:<id>",
+        answers=shown(
+            _metrics(
+                lambda metrics: member("recordSummary", without("sourceSummaries", "targetSummaries"))(
+                    metrics
+                )
+            ),
+            "runs",
+        ),
+    ),
+)
