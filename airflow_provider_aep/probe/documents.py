@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from airflow_provider_aep.errors import AepApiError, AepError
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS
-from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.entities import mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.write_guard import read_sandbox_type
-from airflow_provider_aep.probe.asking import ask, read_one, tried, values_at
-from airflow_provider_aep.probe.sample import FLOW_SPECS, KINDS, LARGEST_PAGE, OUTPUT_TYPE, Sample, datasets_of
+from airflow_provider_aep.probe.asking import ask, read_one, values_at
+from airflow_provider_aep.probe.sample import (
+    FLOW_SPECS,
+    KINDS,
+    LARGEST_PAGE,
+    OUTPUT_TYPE,
+    Sample,
+    datasets_of,
+)
 from airflow_provider_aep.probe.words import Seen, assumed, count, differs, fails, untold, word, words_of
 
 Look = Callable[[Sample], Exchange[Seen]]
@@ -24,7 +30,11 @@ SECONDS_FROM, MILLISECONDS_FROM = 1e8, 1e11
 
 
 def judge_rights(sample: Sample) -> Seen:
-    refused = {kind: listing.error for kind, listing in (*sample.kinds.items(), ("runs", sample.runs)) if listing.error and not listing.pages}
+    refused = {
+        kind: listing.error
+        for kind, listing in (*sample.kinds.items(), ("runs", sample.runs))
+        if listing.error and not listing.pages
+    }
     if refused:
         return fails("; ".join(f"{kind}: {words_of(error)}" for kind, error in refused.items()))
     return assumed("dataflows, connections and runs can be listed")
@@ -34,7 +44,11 @@ def look_at_sandbox(sample: Sample) -> Exchange[Seen]:
     kind, doubt = yield from read_sandbox_type(sample.sandbox)
     if doubt is not None:
         return differs("the type of the sandbox cannot be read")
-    return assumed("it can be read") if kind in ("development", "production") else differs(f"its type is {word(kind)}")
+    return (
+        assumed("it can be read")
+        if kind in ("development", "production")
+        else differs(f"its type is {word(kind)}")
+    )
 
 
 def look_at_wrapping(sample: Sample) -> Exchange[Seen]:
@@ -57,7 +71,9 @@ def look_at_missing(sample: Sample) -> Exchange[Seen]:
     if isinstance(reply, AepError):
         status = reply.status if isinstance(reply, AepApiError) else None
         return assumed("404") if status == 404 else differs(words_of(reply))
-    return differs(f"{reply.status} with nothing in it" if not sequence(reply.json.get("items")) else "another entity")
+    return differs(
+        f"{reply.status} with nothing in it" if not sequence(reply.json.get("items")) else "another entity"
+    )
 
 
 def look_at_listed(*keys: str) -> Look:
@@ -76,7 +92,11 @@ def look_at_listed(*keys: str) -> Look:
                         return differs(f"{kind} are listed without {key}")
                     if listed[key] != found[0][key]:
                         return differs(f"{kind} are listed with another {key} than a read by id shows")
-        return assumed(f"{compared} compared, all alike") if compared else untold(f"an entity with {' or '.join(keys)}")
+        return (
+            assumed(f"{compared} compared, all alike")
+            if compared
+            else untold(f"an entity with {' or '.join(keys)}")
+        )
 
     return look
 
@@ -120,7 +140,9 @@ def judge_moments(sample: Sample) -> Seen:
 
 
 def judge_absent(sample: Sample) -> Seen:
-    nulls = {word(key) for kind in KINDS for one in sample.of(kind) for key, value in one.items() if value is None}
+    nulls = {
+        word(key) for kind in KINDS for one in sample.of(kind) for key, value in one.items() if value is None
+    }
     return differs(f"some are null: {', '.join(sorted(nulls))}") if nulls else assumed("it is left out")
 
 
@@ -129,7 +151,11 @@ def judge_states(sample: Sample) -> Seen:
     if not states:
         return untold("a dataflow")
     strange = states - {"enabled", "disabled", "initializing", "draft"}
-    return differs(f"words seen: {', '.join(sorted(states))}") if strange else assumed(f"words seen: {', '.join(sorted(states))}")
+    return (
+        differs(f"words seen: {', '.join(sorted(states))}")
+        if strange
+        else assumed(f"words seen: {', '.join(sorted(states))}")
+    )
 
 
 def judge_inherited(sample: Sample) -> Seen:
@@ -153,7 +179,9 @@ def judge_logins(sample: Sample) -> Seen:
     if not all(one.get("auth") for one in with_login):
         return differs("base connections are listed without auth")
     masked = all(_is_masked(mapping(one["auth"])["params"]) for one in shown)
-    return assumed("auth is listed, its values masked" if masked else "auth is listed, its values perhaps legible")
+    return assumed(
+        "auth is listed, its values masked" if masked else "auth is listed, its values perhaps legible"
+    )
 
 
 _LOGIN_SPECS = {one.connection_spec_id for one in DESTINATIONS.values() if one.logins}
@@ -186,7 +214,9 @@ def judge_schedules(sample: Sample) -> Seen:
 
 def judge_schedule_numbers(sample: Sample) -> Seen:
     schedules = [mapping(flow.get("scheduleParams")) for flow in sample.exports]
-    numbers = [one.get(key) for one in schedules for key in ("interval", "startTime", "endTime") if key in one]
+    numbers = [
+        one.get(key) for one in schedules for key in ("interval", "startTime", "endTime") if key in one
+    ]
     times = [one.get(key) for one in schedules for key in ("startTime", "endTime") if key in one]
     if not numbers:
         return untold("an export dataflow with a schedule")
@@ -214,7 +244,9 @@ def judge_cadences(sample: Sample) -> Seen:
 def judge_params(sample: Sample) -> Seen:
     """How the parameters of target connections are spelt."""
     exporting = {str(each) for flow in sample.exports for each in sequence(flow.get("targetConnectionIds"))}
-    params = [mapping(one.get("params")) for one in sample.of("targetConnections") if str(one["id"]) in exporting]
+    params = [
+        mapping(one.get("params")) for one in sample.of("targetConnections") if str(one["id"]) in exporting
+    ]
     if not any(params):
         return untold("a target connection of an export") if not params else differs("params are not listed")
     for one in params:
@@ -230,13 +262,20 @@ def judge_params(sample: Sample) -> Seen:
 
 def judge_sources(sample: Sample) -> Seen:
     """What source connections tell of their datasets."""
-    lake = [one for one in sample.of("sourceConnections") if DATA_LAKE_SPEC_ID in list(values_at(one, "connectionSpec.id"))]
+    lake = [
+        one
+        for one in sample.of("sourceConnections")
+        if DATA_LAKE_SPEC_ID in list(values_at(one, "connectionSpec.id"))
+    ]
     items = [item for one in lake for item in datasets_of(one)]
     if not lake:
         return untold("a source connection of an export")
     if not items or not all(item.get("dataSetId") for item in items):
         return fails("datasets are not told by dataSetId")
-    return assumed(f"{count(len(items), 'dataset')} by dataSetId" + ("" if all(item.get("name") for item in items) else ", some without a name"))
+    return assumed(
+        f"{count(len(items), 'dataset')} by dataSetId"
+        + ("" if all(item.get("name") for item in items) else ", some without a name")
+    )
 
 
 def look_at_hidden_datasets(sample: Sample) -> Exchange[Seen]:
@@ -245,7 +284,15 @@ def look_at_hidden_datasets(sample: Sample) -> Exchange[Seen]:
     listed: set[str] = set()
     start = 0
     for _ in range(20):
-        reply = yield from ask(path, [("outputType", "activationDatasets"), ("outputField", "datasets"), ("start", start), ("limit", LARGEST_PAGE)])
+        reply = yield from ask(
+            path,
+            [
+                ("outputType", "activationDatasets"),
+                ("outputField", "datasets"),
+                ("start", start),
+                ("limit", LARGEST_PAGE),
+            ],
+        )
         if isinstance(reply, AepError):
             return fails(f"the listing of datasets is {words_of(reply)}")
         found = {str(mapping(one).get("id")) for one in sequence(reply.json.get("items"))}
@@ -253,13 +300,19 @@ def look_at_hidden_datasets(sample: Sample) -> Exchange[Seen]:
             break
         listed |= found
         start += len(found)
-    lake = [one for one in sample.of("sourceConnections") if DATA_LAKE_SPEC_ID in list(values_at(one, "connectionSpec.id"))]
+    lake = [
+        one
+        for one in sample.of("sourceConnections")
+        if DATA_LAKE_SPEC_ID in list(values_at(one, "connectionSpec.id"))
+    ]
     exported = {str(item.get("dataSetId")) for one in lake for item in datasets_of(one)}
     if not exported:
         return untold("a source connection of an export")
     hidden = len(exported - listed)
     if hidden:
-        return differs(f"{count(hidden, 'dataset')} of {len(exported)} that are exported are not listed (deleted, or hidden by a label)")
+        return differs(
+            f"{hidden} of {len(exported)} datasets are not listed: deleted, or hidden by a label"
+        )
     return assumed(f"all {len(exported)} datasets that are exported are listed")
 
 
@@ -273,7 +326,9 @@ def look_at_connection_specs(sample: Sample) -> Exchange[Seen]:
         auths = [mapping(one) for one in sequence(spec.get("authSpec"))]
         if destination.logins and not auths:
             return fails(f"{slug}: no authSpec")
-        if destination.logins and not {one.spec_name for one in destination.logins} & {str(one.get("name")) for one in auths}:
+        if destination.logins and not {one.spec_name for one in destination.logins} & {
+            str(one.get("name")) for one in auths
+        }:
             return differs(f"{slug}: none of the logins that are known")
         if not mapping(mapping(mapping(spec.get("targetSpec")).get("spec")).get("properties")):
             return fails(f"{slug}: no targetSpec")
@@ -291,29 +346,26 @@ def look_at_flow_specs(sample: Sample) -> Exchange[Seen]:
         schema = mapping(mapping(found[0].get("scheduleSpec")).get("spec"))
         if not mapping(schema.get("properties")):
             return differs(f"{slug}: no scheduleSpec")
-        cadences += any("enum" in mapping(one) for key, one in mapping(schema["properties"]).items() if key == "interval")
-    return assumed(f"all {len(DESTINATIONS)} can be read, with a scheduleSpec; {cadences} list their intervals")
+        cadences += any(
+            "enum" in mapping(one) for key, one in mapping(schema["properties"]).items() if key == "interval"
+        )
+    return assumed(
+        f"all {len(DESTINATIONS)} can be read, with a scheduleSpec; {cadences} list their intervals"
+    )
 
 
 def judge_other_destinations(sample: Sample) -> Seen:
     others = [
         flow
         for flow in sample.exports
-        if "DATASET_EXPORT" in list(values_at(flow, OUTPUT_TYPE)) and not FLOW_SPECS & set(values_at(flow, "flowSpec.id"))
+        if "DATASET_EXPORT" in list(values_at(flow, OUTPUT_TYPE))
+        and not FLOW_SPECS & set(values_at(flow, "flowSpec.id"))
     ]
     if not sample.exports:
         return untold("an export dataflow")
     specs = {value for flow in others for value in values_at(flow, "flowSpec.id")}
-    return differs(f"{count(len(others), 'export')} by {len(specs)} other flow specs") if others else assumed("all exports go by one of six flow specs")
-
-
-def look_at_clock(sample: Sample) -> Exchange[Seen]:
-    reply = yield from tried(ask("/flows", [("limit", 1)]))
-    if isinstance(reply, AepError):
-        return untold("an answer")
-    try:
-        theirs = parsedate_to_datetime(reply.headers.get("date", ""))
-    except ValueError:
-        return untold("an answer with a date")
-    ahead = abs((sample.now - theirs).total_seconds())
-    return differs(f"{ahead:.0f} s apart") if ahead > 120 else assumed("less than two minutes apart")
+    return (
+        differs(f"{count(len(others), 'export')} by {len(specs)} other flow specs")
+        if others
+        else assumed("all exports go by one of six flow specs")
+    )

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 STARTS_IN = timedelta(days=365)
 LASTS = timedelta(days=1)
-# How long is waited until something shows, or the service takes what it refused: longer than anybody has seen.
+# How long is waited until something shows, or the service takes what it refused.
 PATIENCE = 120.0
 LONGEST_PAUSE = 15.0
 # A dataflow outlives what it uses.
@@ -51,7 +51,9 @@ CALLED = {
 _MARK = re.compile(r"aep-probe-[0-9a-f]{12}\b", re.IGNORECASE)
 # Letter case, two blanks, and lengths at which something may be cut.
 NAME = "{mark}  Keeps Its Letter Case and Blanks"
-DESCRIPTION = "{mark}: made by aep probe to see what the service does with it. " + "It never exports anything. " * 9
+DESCRIPTION = (
+    "{mark}: made by aep probe to see what the service does with it. " + "It never exports anything. " * 9
+)
 SHORT_DESCRIPTION = "{mark}: made by aep probe"
 PATH = "aep-probe/Keeps/Case"
 
@@ -96,11 +98,17 @@ class ProbeExport:
 
     def bodies(self) -> dict[str, dict[str, Any]]:
         """What is sent for each kind, but for the ids of others."""
-        named = {"name": NAME.format(mark=self.mark), "description": DESCRIPTION.format(mark=self.mark).strip()}
+        named = {
+            "name": NAME.format(mark=self.mark),
+            "description": DESCRIPTION.format(mark=self.mark).strip(),
+        }
         spec = {"id": self.destination.connection_spec_id, "version": SPEC_VERSION}
         start = int((self.clock() + STARTS_IN).timestamp())
         folder = "remotePath" if self.destination.slug == "sftp" else "path"
-        dataset = {"dataSetId": str(self.dataset["id"]), "name": str(self.dataset.get("name") or self.dataset["id"])}
+        dataset = {
+            "dataSetId": str(self.dataset["id"]),
+            "name": str(self.dataset.get("name") or self.dataset["id"]),
+        }
         return {
             "connections": {
                 **named,
@@ -264,7 +272,9 @@ class ProbeExport:
             listed = any(one["id"] == entity_id and is_so(one) for one in (yield from self._list(kind)))
             if listed and shown.listed is None:
                 shown.listed = self._since(began)
-            narrow = yield from _read_listing(kind, self._narrowed(kind), orderby="-createdAt", limit=20, most=50)
+            narrow = yield from _read_listing(
+                kind, self._narrowed(kind), orderby="-createdAt", limit=20, most=50
+            )
             filtered = any(one["id"] == entity_id and is_so(one) for one in narrow.items)
             if filtered and shown.filtered is None:
                 shown.filtered = self._since(began)
@@ -301,7 +311,9 @@ class ProbeExport:
         first = yield from _read_one("flows", flow_id)
         second = yield from _read_one("flows", flow_id)
         if isinstance(first, AepError) or isinstance(second, AepError):
-            change.refused = first if isinstance(first, AepError) else AepTransportError("no read", sent=False)
+            change.refused = (
+                first if isinstance(first, AepError) else AepTransportError("no read", sent=False)
+            )
             return change
         (before, _, reply), (again, _, newest) = first, second
         change.etag, change.header_etag = before.get("etag"), reply.headers.get("etag")
@@ -311,7 +323,9 @@ class ProbeExport:
         stale = _etag(again, newest)
         began, etag = self.clock(), stale
         for pause in _pauses():
-            answer = yield from _ask(f"/flows/{flow_id}", method="PATCH", headers={"If-Match": str(etag)}, json=operations)
+            answer = yield from _ask(
+                f"/flows/{flow_id}", method="PATCH", headers={"If-Match": str(etag)}, json=operations
+            )
             change.waited = self._since(began)
             if not isinstance(answer, AepError):
                 change.status, change.body, change.refused = answer.status, mapping(answer.json), None
@@ -323,11 +337,16 @@ class ProbeExport:
             if not _is_bad_request(answer) or pause is None:
                 return change
             yield Pause(pause)
-        shows = lambda one: str(one.get("description", new)).lower().startswith(new) or "description" not in one  # noqa: E731
+
+        def shows(one: Document) -> bool:
+            return "description" not in one or str(one["description"]).lower().startswith(new)
+
         change.when = yield from self._until_shown("flows", flow_id, shows)
         after = yield from _read_one("flows", flow_id)
         change.etag_after = None if isinstance(after, AepError) else _etag(after[0], after[2])
-        late = yield from _ask(f"/flows/{flow_id}", method="PATCH", headers={"If-Match": str(etag)}, json=operations)
+        late = yield from _ask(
+            f"/flows/{flow_id}", method="PATCH", headers={"If-Match": str(etag)}, json=operations
+        )
         change.stale_taken = not isinstance(late, AepError)
         change.stale = late if isinstance(late, AepError) else None
         return change
@@ -339,7 +358,12 @@ class ProbeExport:
             reply: Response | AepError = AepTransportError("not asked", sent=False)
             for pause in _pauses():
                 reply = yield from _ask(f"/flows/{flow_id}/action", [("op", op)], method="POST")
-                if not isinstance(reply, AepError) or not _is_bad_request(reply) or pause is None or _is_double(reply):
+                if (
+                    not isinstance(reply, AepError)
+                    or not _is_bad_request(reply)
+                    or pause is None
+                    or _is_double(reply)
+                ):
                     break
                 yield Pause(pause)
             written.actions.append(reply if isinstance(reply, AepError) else reply.status)
@@ -489,8 +513,10 @@ def _is_double(error: AepError) -> bool:
 
 
 def _says_gone(error: AepError) -> bool:
-    return isinstance(error, AepNotFoundError) or isinstance(error, AepApiError) and (
-        error.status == 410 or (error.status == 400 and str(error.code).startswith("FLOW-1439"))
+    return (
+        isinstance(error, AepNotFoundError)
+        or (isinstance(error, AepApiError) and error.status == 410)
+        or (isinstance(error, AepApiError) and str(error.code).startswith("FLOW-1439"))
     )
 
 

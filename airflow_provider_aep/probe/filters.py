@@ -71,7 +71,10 @@ def look_at_name(sample: Sample) -> Exchange[Seen]:
         seen = judge_filter(listing, "name", entity, name)
         if seen.level != "as assumed":
             return seen
-        for variant, words in ((name[:-1].rstrip(), "also finds longer names"), (name.swapcase(), "finds it in any letter case")):
+        for variant, words in (
+            (name[:-1].rstrip(), "also finds longer names"),
+            (name.swapcase(), "finds it in any letter case"),
+        ):
             if variant == name:
                 continue
             other = yield from read_listing(kind, [("name", variant)], limit=sample.limit)
@@ -123,7 +126,11 @@ def look_at_several_flows(sample: Sample) -> Exchange[Seen]:
     if told - set(ids):
         return differs("finds runs of other dataflows too")
     missing = len(set(ids) - told)
-    return differs(f"finds no run of {missing} of 2 dataflows that have run") if missing else assumed("finds the runs of both")
+    return (
+        differs(f"finds no run of {missing} of 2 dataflows that have run")
+        if missing
+        else assumed("finds the runs of both")
+    )
 
 
 def _judge_several(listing: Listing, ids: Sequence[str]) -> Seen:
@@ -141,7 +148,9 @@ def look_at_order(sample: Sample) -> Exchange[Seen]:
     """``orderby=-createdAt``, on every kind that holds enough."""
     seen = []
     for kind in ("flows", "sourceConnections", "targetConnections", "runs"):
-        moments = {one["createdAt"] for one in sample.of(kind) if isinstance(one.get("createdAt"), int | float)}
+        moments = {
+            one["createdAt"] for one in sample.of(kind) if isinstance(one.get("createdAt"), int | float)
+        }
         if len(moments) < 3:
             continue
         listing = yield from read_listing(kind, orderby="-createdAt", limit=sample.limit, most=1)
@@ -150,11 +159,15 @@ def look_at_order(sample: Sample) -> Exchange[Seen]:
         if (what := _judge_order(listing.items)) is not None:
             return differs(f"{kind}: {what}")
         seen.append(kind)
-    return assumed(f"newest first: {', '.join(seen)}") if seen else untold("three entities of a kind that were created at different times")
+    return (
+        assumed(f"newest first: {', '.join(seen)}")
+        if seen
+        else untold("three entities of a kind that were created at different times")
+    )
 
 
 def look_at_order_of_changed(sample: Sample) -> Exchange[Seen]:
-    """Whether a change moves an entity up, which only one that was changed after a newer one came can tell."""
+    """Whether a change moves an entity up; only one that was changed after a newer one came can tell."""
     for kind in ("flows", "sourceConnections", "targetConnections", "connections", "runs"):
         if not any(_overtaken(*pair) for pair in pairwise(_by_creation(sample.of(kind)))):
             continue
@@ -187,7 +200,9 @@ def _by_creation(documents: Sequence[Document]) -> list[Document]:
 
 
 def _overtaken(older: Document, newer: Document) -> bool:
-    return _number(older, "updatedAt") > _number(newer, "updatedAt") and _number(older, "createdAt") < _number(newer, "createdAt")
+    return _number(older, "updatedAt") > _number(newer, "updatedAt") and _number(
+        older, "createdAt"
+    ) < _number(newer, "createdAt")
 
 
 def _judge_order(documents: Sequence[Document]) -> str | None:

@@ -56,7 +56,11 @@ def judge_long_descriptions(written: Written) -> Seen:
     made = _all_made(written)
     if not made:
         return untold(NOT_MADE)
-    return differs("a long description is refused") if any(one.shorter for one in made) else assumed(f"{len(str(made[0].sent['description']))} characters are taken")
+    return (
+        differs("a long description is refused")
+        if any(one.shorter for one in made)
+        else assumed(f"{len(str(made[0].sent['description']))} characters are taken")
+    )
 
 
 def judge_referable(written: Written) -> Seen:
@@ -212,7 +216,10 @@ def judge_datasets(written: Written) -> Seen:
     made = written.made.get("sourceConnections")
     if made is None or not made.read:
         return untold(NOT_MADE)
-    sent, shown = ([dict(each) for each in sequence(mapping(one.get("params")).get("datasets"))] for one in (made.sent, made.read))
+    sent, shown = (
+        [dict(each) for each in sequence(mapping(one.get("params")).get("datasets"))]
+        for one in (made.sent, made.read)
+    )
     return assumed("as they were sent") if sent == shown else differs("with other members than were sent")
 
 
@@ -223,7 +230,11 @@ def judge_found_by(what: str) -> Callable[[Written], Seen]:
             return untold(NOT_MADE)
         if isinstance(found, AepError):
             return differs(words_of(found))
-        return assumed("it finds what has just been made") if found else differs("it does not find what has just been made")
+        return (
+            assumed("it finds what has just been made")
+            if found
+            else differs("it does not find what has just been made")
+        )
 
     return judge
 
@@ -232,7 +243,11 @@ def judge_clock(written: Written) -> Seen:
     ahead = written.clock_ahead
     if ahead is None:
         return untold("an entity that was just made, with a createdAt")
-    return assumed("less than two minutes apart") if abs(ahead) < 120 else differs(f"{abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}")
+    return (
+        assumed("less than two minutes apart")
+        if abs(ahead) < 120
+        else differs(f"{abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}")
+    )
 
 
 def judge_match(written: Written) -> Seen:
@@ -247,7 +262,11 @@ def judge_match(written: Written) -> Seen:
     if change.stale_taken:
         return fails("a stale etag is taken as well")
     status = change.stale.status if isinstance(change.stale, AepApiError) else None
-    return assumed("the etag that was read is taken, a stale one refused with 412") if status == 412 else differs(f"a stale one is {words_of(change.stale) if change.stale else 'taken'}")
+    return (
+        assumed("the etag that was read is taken, a stale one refused with 412")
+        if status == 412
+        else differs(f"a stale one is {words_of(change.stale) if change.stale else 'taken'}")
+    )
 
 
 def judge_changed(written: Written) -> Seen:
@@ -293,7 +312,11 @@ def judge_switching(written: Written) -> Seen:
         return fails(f"disabling is {words_of(first)}")
     if str(written.states[1]).lower() != "disabled":
         return differs(f"the state is then {word(written.states[1])}")
-    return assumed("200, and the state is disabled") if first == 200 else differs(f"{first}, and the state is disabled")
+    return (
+        assumed("200, and the state is disabled")
+        if first == 200
+        else differs(f"{first}, and the state is disabled")
+    )
 
 
 def judge_switching_twice(written: Written) -> Seen:
@@ -314,15 +337,25 @@ def judge_deleted(written: Written) -> Seen:
             return fails(f"a {CALLED[kind]} must be disabled first")
         if removal.refused:
             return fails(f"of a {CALLED[kind]} {words_of(removal.refused)}")
-    statuses = {removal.status for kind, removal in written.removals.items() if not (written.took_along and kind != "flows")}
-    return assumed("202") if statuses == {202} else differs(f"{', '.join(map(str, sorted(map(int, filter(None, statuses)))))}")
+    statuses = {
+        removal.status
+        for kind, removal in written.removals.items()
+        if not (written.took_along and kind != "flows")
+    }
+    return (
+        assumed("202")
+        if statuses == {202}
+        else differs(f"{', '.join(map(str, sorted(map(int, filter(None, statuses)))))}")
+    )
 
 
 def judge_deleted_twice(written: Written) -> Seen:
     again = {removal.again for removal in written.removals.values()}
     if not again:
         return untold(NOT_MADE)
-    return assumed("404") if again == {404} else differs(", ".join(str(one) for one in sorted(map(str, again))))
+    return (
+        assumed("404") if again == {404} else differs(", ".join(str(one) for one in sorted(map(str, again))))
+    )
 
 
 def judge_gone(*, listed: bool) -> Callable[[Written], Seen]:
@@ -342,4 +375,8 @@ def judge_gone(*, listed: bool) -> Callable[[Written], Seen]:
 def judge_taken_along(written: Written) -> Seen:
     if written.took_along is None:
         return untold(NOT_MADE)
-    return differs("its target connection is gone with it") if written.took_along else assumed("its connections stay")
+    return (
+        differs("its target connection is gone with it")
+        if written.took_along
+        else assumed("its connections stay")
+    )

@@ -94,14 +94,18 @@ def look_at_token(sample: Sample) -> Exchange[Seen]:
     found = yield from _second_page(sample)
     if isinstance(found, Seen):
         return found
-    kind, params, token, expected = found
+    kind, _, token, expected = found
     reply = yield from ask(f"/{kind}", [("continuationToken", token), ("limit", 1)])
     if isinstance(reply, AepError):
         reply = yield from ask(f"/{kind}", [("continuationToken", token)])
     if isinstance(reply, AepError):
         return differs(f"a token alone is {words_of(reply)}")
     ids = [item["id"] for item in page_of(reply).items]
-    return assumed("a token alone goes on with filter and order") if ids[:1] == [expected] else differs("a token alone forgets filter or order")
+    return (
+        assumed("a token alone goes on with filter and order")
+        if ids[:1] == [expected]
+        else differs("a token alone forgets filter or order")
+    )
 
 
 def look_at_token_and_filters(sample: Sample) -> Exchange[Seen]:
@@ -113,21 +117,35 @@ def look_at_token_and_filters(sample: Sample) -> Exchange[Seen]:
     if isinstance(reply, AepError):
         return differs(f"filters beside a token are {words_of(reply)}")
     ids = [item["id"] for item in page_of(reply).items]
-    return assumed("the same filters may go with the token") if expected in ids[:2] else differs("filters beside a token lead to another page")
+    return (
+        assumed("the same filters may go with the token")
+        if expected in ids[:2]
+        else differs("filters beside a token lead to another page")
+    )
 
 
 def _second_page(sample: Sample) -> Exchange[tuple[str, list[tuple[str, str | int]], str, str] | Seen]:
     """A listing asked for one by one, its token, and the entity that comes second."""
     needs = untold("three entities with one connection or flow spec that were created at different times")
-    for kind, path in (("flows", "flowSpec.id"), ("sourceConnections", "connectionSpec.id"), ("targetConnections", "connectionSpec.id")):
+    for kind, path in (
+        ("flows", "flowSpec.id"),
+        ("sourceConnections", "connectionSpec.id"),
+        ("targetConnections", "connectionSpec.id"),
+    ):
         values = [value for one in sample.of(kind) for value in values_at(one, path)]
         often = max(set(values), key=values.count, default=None)
         # Oldest first: an order that a listing has only if it is asked for.
-        ordered = yield from read_listing(kind, [(path, str(often))], orderby="createdAt", limit=sample.limit, most=1)
+        ordered = yield from read_listing(
+            kind, [(path, str(often))], orderby="createdAt", limit=sample.limit, most=1
+        )
         items = ordered.items
         if often is None or len(items) < 3 or len({one.get("createdAt") for one in items[:3]}) < 3:
             continue
-        params: list[tuple[str, str | int]] = [("property", f"{path}=={often}"), ("orderby", "createdAt"), ("limit", 1)]
+        params: list[tuple[str, str | int]] = [
+            ("property", f"{path}=={often}"),
+            ("orderby", "createdAt"),
+            ("limit", 1),
+        ]
         reply = yield from ask(f"/{kind}", params)
         if isinstance(reply, AepError):
             return untold("filters and an order that the service accepts")

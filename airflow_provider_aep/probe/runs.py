@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
@@ -57,7 +58,9 @@ def judge_times(sample: Sample) -> Seen:
     if any("completedAtUTC" not in one for one in durations):
         stopped = any("stoppedAtUTC" in one for one in durations)
         return differs("stoppedAtUTC in the place of completedAtUTC" if stopped else "no completedAtUTC")
-    values = [value for one in durations for value in one.values()] + [run.get("createdAt") for run in finished]
+    values = [value for one in durations for value in one.values()] + [
+        run.get("createdAt") for run in finished
+    ]
     if any(isinstance(value, str) for value in values):
         return differs("texts")
     if any(isinstance(value, int | float) and 0 < value < MILLISECONDS_FROM for value in values):
@@ -74,7 +77,11 @@ def judge_created(sample: Sample) -> Seen:
             apart.append(abs((run.started_at - run.created_at).total_seconds()))
     if not apart:
         return untold("a run with createdAt and startedAtUTC")
-    return assumed(f"at most {max(apart):.0f} s apart") if max(apart) <= 600 else differs(f"up to {max(apart) / 60:.0f} minutes apart")
+    return (
+        assumed(f"at most {max(apart):.0f} s apart")
+        if max(apart) <= 600
+        else differs(f"up to {max(apart) / 60:.0f} minutes apart")
+    )
 
 
 def judge_counts(sample: Sample) -> Seen:
@@ -96,11 +103,17 @@ def _counts(metrics: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def judge_empty_runs(sample: Sample) -> Seen:
-    empty = [run for run in sample.export_runs if mapping(metrics_of(run).get("recordSummary")).get("inputRecordCount") in (0, "0")]
+    empty = [
+        run
+        for run in sample.export_runs
+        if mapping(metrics_of(run).get("recordSummary")).get("inputRecordCount") in (0, "0")
+    ]
     if not empty:
         return untold("a run that had nothing to export")
     told = ", ".join(sorted({word(status_of(run)) for run in empty}))
-    if all(DataflowRun.from_api(run).records_out == 0 and DataflowRun.from_api(run).delivered for run in empty):
+    if all(
+        DataflowRun.from_api(run).records_out == 0 and DataflowRun.from_api(run).delivered for run in empty
+    ):
         return assumed(f"status {told}, no input, no output")
     return differs(f"status {told}, with other counts")
 
@@ -119,10 +132,14 @@ def judge_runs_per_tick(sample: Sample) -> Seen:
     sources = {str(one["id"]): len(datasets_of(one)) for one in sample.of("sourceConnections")}
     for flow in sample.exports:
         held = sum(sources.get(str(each), 0) for each in sequence(flow.get("sourceConnectionIds")))
-        starts = sorted(run.started_at for run in map(DataflowRun.from_api, sample.runs_of.get(str(flow["id"]), ())) if run.started_at)
+        starts = sorted(
+            run.started_at
+            for run in map(DataflowRun.from_api, sample.runs_of.get(str(flow["id"]), ()))
+            if run.started_at
+        )
         if held < 2 or not starts:
             continue
-        ticks = 1 + sum(later - earlier > TOGETHER for earlier, later in zip(starts, starts[1:], strict=False))
+        ticks = 1 + sum(later - earlier > TOGETHER for earlier, later in pairwise(starts))
         each = len(starts) / ticks
         told = f"{held} datasets, {each:.1f} runs a tick"
         return assumed(told) if each < 1.5 else differs(told)
@@ -150,7 +167,11 @@ def judge_retention(sample: Sample) -> Seen:
         if len(runs) >= 100 or not runs:  # then more may be listed
             continue
         start = next((value for value in values_at(flow, "scheduleParams.startTime")), None)
-        began = sample.now.timestamp() - float(start) if isinstance(start, int | float) and start < MILLISECONDS_FROM else 0.0
+        began = (
+            sample.now.timestamp() - float(start)
+            if isinstance(start, int | float) and start < MILLISECONDS_FROM
+            else 0.0
+        )
         if began < LONG_AGO.total_seconds():
             continue
         created = [run.created_at for run in map(DataflowRun.from_api, runs) if run.created_at]

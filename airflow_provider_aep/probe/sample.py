@@ -60,9 +60,8 @@ class Sample:
 
 
 def is_export(flow: Document) -> bool:
-    return (
-        any(value in FLOW_SPECS for value in values_at(flow, "flowSpec.id"))
-        or "DATASET_EXPORT" in list(values_at(flow, OUTPUT_TYPE))
+    return any(value in FLOW_SPECS for value in values_at(flow, "flowSpec.id")) or "DATASET_EXPORT" in list(
+        values_at(flow, OUTPUT_TYPE)
     )
 
 
@@ -103,14 +102,20 @@ def _read_runs(sample: Sample) -> Exchange[None]:
     for flow in flows:
         flow_id = str(flow["id"])
         listing = yield from read_listing("runs", [("flowId", flow_id)], limit=sample.limit, most=1)
-        found = {run["id"]: run for run in (*listing.items, *sample.runs.items) if run.get("flowId") == flow_id}
+        found = {
+            run["id"]: run for run in (*listing.items, *sample.runs.items) if run.get("flowId") == flow_id
+        }
         if found:
             sample.runs_of[flow_id] = list(found.values())
 
 
 def _walk(sample: Sample) -> Exchange[tuple[str, int, Listing] | None]:
     """A whole listing in small pages, to see how they follow each other."""
-    sizes = {kind: len(listing.items) for kind, listing in sample.kinds.items() if listing.complete or listing.items}
+    sizes = {
+        kind: len(listing.items)
+        for kind, listing in sample.kinds.items()
+        if listing.complete or listing.items
+    }
     long_enough = {kind: size for kind, size in sizes.items() if size >= 3}
     if not long_enough:
         return None
@@ -125,4 +130,8 @@ def ids_in(documents: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def datasets_of(source: Document) -> list[Document]:
-    return [each for each in sequence(dict(source.get("params") or {}).get("datasets")) if isinstance(each, Mapping)]
+    return [
+        each
+        for each in sequence(dict(source.get("params") or {}).get("datasets"))
+        if isinstance(each, Mapping)
+    ]

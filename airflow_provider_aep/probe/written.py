@@ -1,4 +1,7 @@
-"""What was met while an export was made, changed and removed; seconds are counted from the answer to a write."""
+"""What was met while an export was made, changed and removed.
+
+Seconds are counted from the answer to a write.
+"""
 
 from __future__ import annotations
 
