@@ -4,6 +4,7 @@
 
     AepError
      ├─ AepConfigError            the Airflow connection or an argument is incomplete; nothing was sent
+     ├─ AepWriteRefusedError      the connection's ``writes`` does not allow it here; the request was not sent
      ├─ AepValidationError        .problems: every broken rule, as (pointer, message); nothing was created
      ├─ AepTransportError         no readable answer; .sent says whether the request may have been received
      ├─ AepApiError               an answer >= 300, or of unexpected shape; .status .message .code .request_id
@@ -36,6 +37,22 @@ class AepError(Exception):
 
 class AepConfigError(AepError):
     """The Airflow connection or an argument is incomplete or wrong; nothing was sent."""
+
+
+class AepWriteRefusedError(AepError):
+    """The connection's ``writes`` option does not allow a request in this sandbox; it was not sent.
+
+    :param sandbox: where it would have gone.
+    :param sandbox_type: as the Sandbox API tells it; ``None`` where it was not asked or could not be read.
+    :param writes: the option, ``development`` or ``none``.
+    """
+
+    def __init__(self, message: str, sandbox: str, sandbox_type: str | None, writes: str) -> None:
+        super().__init__(message)
+        self.sandbox, self.sandbox_type, self.writes = sandbox, sandbox_type, writes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.sandbox, self.sandbox_type, self.writes)
 
 
 class Problem(NamedTuple):

@@ -30,6 +30,7 @@ from airflow_provider_aep.flowservice.logins import login_from_fields
 from airflow_provider_aep.flowservice.session import SCOPES, TOKEN_URL, AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import PLATFORM_URL, RequestsTransport, check_url
 from airflow_provider_aep.flowservice.validation import check_id
+from airflow_provider_aep.flowservice.write_guard import Writes, check_writes
 from airflow_provider_aep.provider_info import (
     CONN_FIELDS,
     HIDDEN_FIELDS,
@@ -55,6 +56,7 @@ class AepConnection:
     tenant: str | None
     proxy: str | None = field(repr=False)  # it may hold a login
     ca_bundle: str | None
+    writes: Writes
 
     @classmethod
     def from_airflow(cls, conn: Any, extra: Mapping[str, Any]) -> AepConnection:
@@ -65,6 +67,7 @@ class AepConnection:
         extra = mapping(extra)
         given = {"login": conn.login, "password": conn.password, "host": _platform_url(conn)}
         given |= {f"extra.{key}": extra.get(key) for key in CONN_FIELDS}
+        given["extra.writes"] = _writes_given(extra)
         texts: dict[str, str] = {}
         problems = []
         for place, value in given.items():
@@ -87,6 +90,7 @@ class AepConnection:
             tenant=texts["extra.tenant"] or None,
             proxy=texts["extra.proxy"] or None,
             ca_bundle=texts["extra.ca_bundle"] or None,
+            writes=check_writes("extra.writes", texts["extra.writes"]),
         )
 
 
@@ -271,6 +275,8 @@ def _checked(place: str, given: object) -> str:
 
     :raises AepConfigError: naming place and rule, and never the value.
     """
+    if place == "extra.writes":  # before any default: whoever left it empty may have meant "none"
+        return check_writes(place, given)
     value = given or _DEFAULTS.get(place, "")
     if not value and place in _REQUIRED:
         raise AepConfigError(f"{_REQUIRED[place]} is missing")
@@ -281,6 +287,12 @@ def _checked(place: str, given: object) -> str:
     if place in _REQUIRED and max(value) > "\xff":  # they travel in headers
         raise AepConfigError(f"{place} must not contain characters outside Latin-1")
     return _RULES[place](place, value) if value and place in _RULES else value
+
+
+def _writes_given(extra: Mapping[str, Any]) -> object:
+    """What the extra says of ``writes``, also where the name of the option is spelt ``Writes``."""
+    given = [value for key, value in extra.items() if str(key).strip().lower() == "writes"]
+    return given[0] if len(given) == 1 else given or "all"
 
 
 _sessions: dict[tuple[Any, ...], tuple[AepSession, RequestsTransport]] = {}
@@ -299,14 +311,26 @@ os.register_at_fork(after_in_child=_start_afresh)
 
 def _shared(connection: AepConnection) -> tuple[AepSession, RequestsTransport]:
     """One session, hence one token, and one pool of sockets for a process and credential."""
-    key = (connection.credentials, connection.platform_url, connection.proxy, connection.ca_bundle)
+    # Each field that shapes session or transport; without ``writes`` one connection would lend its leave.
+    key = (
+        connection.credentials,
+        connection.platform_url,
+        connection.proxy,
+        connection.ca_bundle,
+        connection.writes,
+    )
     with _sessions_lock:
         if key not in _sessions:
             # Airflow masks the password and what is called a secret; a proxy's login is neither.
             if proxy_password := urlsplit(connection.proxy or "").password:
                 mask_secret(proxy_password)
             _sessions[key] = (
-                AepSession(connection.credentials, on_token=mask_secret, on_event=stats.counted),
+                AepSession(
+                    connection.credentials,
+                    writes=connection.writes,
+                    on_token=mask_secret,
+                    on_event=stats.counted,
+                ),
                 RequestsTransport(
                     connection.platform_url, proxy=connection.proxy, ca_bundle=connection.ca_bundle
                 ),

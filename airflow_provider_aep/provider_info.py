@@ -37,6 +37,11 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "description": "The name after the @ in the Platform UI's address; links to the UI use it.",
         "schema": {"type": ["string", "null"]},
     },
+    "writes": {
+        "label": "Writes",
+        "description": "Where anything may be changed: all, development (sandboxes of that type) or none.",
+        "schema": {"type": "string", "default": "all", "enum": ["all", "development", "none"]},
+    },
     "proxy": {
         "label": "Proxy URL",
         "description": "Empty: the environment's HTTPS_PROXY and NO_PROXY.",

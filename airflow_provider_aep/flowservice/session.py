@@ -30,6 +30,7 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, conduct
 from airflow_provider_aep.flowservice.failures import failure_of, token_was_refused
 from airflow_provider_aep.flowservice.habits import Habits
+from airflow_provider_aep.flowservice.write_guard import Writes, check_may_send
 
 T = TypeVar("T")
 
@@ -71,6 +72,7 @@ class _Token:
 class AepSession:
     """A logged-in conversation for one credential.
 
+    :param writes: in which sandboxes anything but a GET is sent; see ``write_guard``.
     :param now: the clock, in epoch seconds.
     :param jitter: a number from 0 to 1 that stretches each pause, so that many callers spread.
     :param on_token: told each fetched token, to have it masked in logs.
@@ -82,12 +84,13 @@ class AepSession:
         self,
         credentials: AepCredentials,
         *,
+        writes: Writes = "all",
         now: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
         on_token: Callable[[str], object] = lambda token: None,
         on_event: Callable[[str], object] = lambda event: None,
     ) -> None:
-        self.credentials = credentials
+        self.credentials, self._writes = credentials, writes
         self._now, self._jitter, self._on_token, self._on_event = now, jitter, on_token, on_event
         self._lock = threading.Lock()
         self._token: _Token | None = None
@@ -101,6 +104,7 @@ class AepSession:
     def conduct(self, exchange: Exchange[T], *, sandbox: str) -> Exchange[T]:
         """The exchange, each of its requests authenticated, repeated where that is safe, and judged.
 
+        :raises AepWriteRefusedError: inside the exchange, for a request that ``writes`` does not allow.
         :raises AepApiError: inside the exchange, for an answer that no repeat could mend.
         :raises AepTransportError: inside the exchange, when no answer came.
         """
@@ -108,6 +112,7 @@ class AepSession:
         return conduct(exchange, lambda request: self._ask(request, sandbox), habits)
 
     def _ask(self, request: Request, sandbox: str) -> Exchange[Response]:
+        yield from self.conduct(check_may_send(request, self._writes, sandbox), sandbox=sandbox)
         key = (sandbox, request.path)
         if request.keep and key in self._kept:
             return self._kept[key]
@@ -136,7 +141,8 @@ class AepSession:
         }
         if request.json is not None:
             headers["Content-Type"] = "application/json"
-        return replace(request, headers={**headers, **request.headers})
+        given = {name: value for name, value in request.headers.items() if name.lower() != "x-sandbox-name"}
+        return replace(request, headers={**headers, **given})
 
     def _valid_token(self) -> Exchange[str]:
         """The current token; when there is none, one caller fetches it and the others wait.

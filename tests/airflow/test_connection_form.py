@@ -32,6 +32,8 @@ def test_airflow_3_builds_the_form_from_data_alone():
     assert imported == "not imported"
     assert list(form["extra_fields"]) == list(CONN_FIELDS)
     assert form["extra_fields"]["sandbox"]["value"] == "prod"
+    assert form["extra_fields"]["writes"]["value"] == "all"
+    assert form["extra_fields"]["writes"]["schema"]["enum"] == ["all", "development", "none"]
     standard = form["standard_fields"]
     assert standard["login"]["title"] == "Client ID"
     assert standard["password"]["title"] == "Client secret"

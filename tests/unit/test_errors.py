@@ -22,6 +22,7 @@ from airflow_provider_aep.errors import (
     AepUnsafePlanError,
     AepUnseenError,
     AepValidationError,
+    AepWriteRefusedError,
     Problem,
     error_from_json,
     error_to_json,
@@ -59,6 +60,7 @@ EXAMPLES = [
     AepOvertakenError("other writers were faster"),
     AepUnsafePlanError("it replaces something", {"steps": [{"action": "replace"}]}),
     AepExportsError("1 of 2 failed", {"one": "why"}, [{"name": "one", "created": []}]),
+    AepWriteRefusedError("not sent", "prod", "production", "development"),
     AepRunFailedError("the run failed", {"status": "failed", "run_ids": ["1"], "errors": [{"code": "X"}]}),
 ]
 

@@ -25,6 +25,7 @@ FLOORS = {
     "exports": 3,
     "monitoring": 3,
     "emulator": 3,
+    "probe": 3,
     # Airflow begins here.
     "stats": 4,
     "assets": 4,

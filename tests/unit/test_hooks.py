@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep import hooks
-from airflow_provider_aep.errors import AepConfigError, AepValidationError
-from airflow_provider_aep.flowservice.connections import login_problems
+from airflow_provider_aep.errors import AepConfigError, AepValidationError, AepWriteRefusedError
+from airflow_provider_aep.flowservice.connections import create_source_connection, login_problems
 from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, get_destination
@@ -534,3 +534,54 @@ def test_a_key_file_that_cannot_be_a_path_is_told_and_not_quoted(storage, key_fi
     with pytest.raises(AepConfigError, match=r"extra\.key_file cannot be read") as told:
         storage("sftp", conn_type="sftp", host="h", login="l", extra={"key_file": key_file})
     assert "quoted" not in str(told.value)
+
+
+# What may be written
+
+
+@pytest.mark.parametrize(
+    ("extra", "writes"),
+    [
+        ({}, "all"),
+        ({"writes": "all"}, "all"),
+        ({"writes": "none"}, "none"),
+        ({"writes": "development"}, "development"),
+        ({"writes": " None\u00a0"}, "none"),
+        ({"writes": "DEVELOPMENT "}, "development"),
+        ({"Writes": "none"}, "none"),
+        ({" WRITES": "None"}, "none"),
+    ],
+)
+def test_neither_letter_case_nor_blanks_weaken_the_guard_for_writes(connect, extra, writes):
+    assert connect(extra).get_conn().writes == writes
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        *(
+            {"writes": value}
+            for value in ("dev", "", " ", None, False, 0, [], ["none"], True, "no ne", "none\n,")
+        ),
+        {"writes": "all", "Writes": "none"},
+    ],
+    ids=str,
+)
+def test_a_word_for_writes_that_is_none_of_the_three_is_told_at_first_use(aep, monkeypatch, extra):
+    document = json.loads(os.environ["AIRFLOW_CONN_AEP_DEFAULT"])
+    document["extra"] |= extra
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", json.dumps(document))
+    with pytest.raises(AepConfigError, match=r"extra\.writes must be one of all, development and none"):
+        AepHook().run(list_dataflows())
+    assert aep.log == []
+
+
+def test_a_connection_with_less_leave_gets_none_from_one_with_the_same_login(aep, monkeypatch):
+    document = json.loads(os.environ["AIRFLOW_CONN_AEP_DEFAULT"])
+    document["extra"]["writes"] = "none"
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_WATCHER", json.dumps(document))
+    create = {"name": "x", "datasets": [aep.datasets()[0].id]}
+    AepHook().run(create_source_connection(**create))
+    with pytest.raises(AepWriteRefusedError, match=r"extra\.writes is none"):
+        AepHook("aep_watcher").run(create_source_connection(**create))
+    assert len(aep.requests("POST", "/sourceConnections")) == 1

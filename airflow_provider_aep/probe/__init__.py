@@ -1,0 +1,1 @@
+"""What the documents leave open, looked up in a real sandbox."""

@@ -1,0 +1,156 @@
+"""Requests of the probe. Unlike the client they put up with every answer, and keep what it looked like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from airflow_provider_aep.errors import AepError, AepNotFoundError, AepTransportError
+from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
+
+T = TypeVar("T")
+Filters = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing, as it came.
+
+    :param link: whatever stands at ``_links.next``.
+    """
+
+    body: Document
+    items: Sequence[Document]
+    link: object
+    token: str | None
+
+
+@dataclass(slots=True)
+class Listing:
+    """The pages that were read of a listing.
+
+    :param error: why reading ended early.
+    :param complete: there is no further page.
+    :param repeated: the service gave a token again.
+    :param alone: a token was refused beside the filters of its first page.
+    """
+
+    pages: list[Page] = field(default_factory=list)
+    error: AepError | None = None
+    complete: bool = False
+    repeated: bool = False
+    alone: bool = False
+
+    @property
+    def items(self) -> list[Document]:
+        """Each entity once, in the order in which they came."""
+        return list({str(item["id"]): item for page in self.pages for item in page.items}.values())
+
+    @property
+    def all_items(self) -> list[Document]:
+        return [item for page in self.pages for item in page.items]
+
+    @property
+    def ids(self) -> set[str]:
+        return {str(item["id"]) for item in self.items}
+
+
+def tried(exchange: Exchange[T]) -> Exchange[T | AepError]:
+    """What an exchange returns, or its error."""
+    try:
+        return (yield from exchange)
+    except AepError as error:
+        return error
+
+
+def ask(
+    path: str, params: Sequence[tuple[str, str | int]] = (), *, method: str = "GET", **given: Any
+) -> Exchange[Response | AepError]:
+    def once() -> Exchange[Response]:
+        reply = yield Request(method, path, params=params, **given)
+        if not isinstance(reply.json, Mapping):
+            raise AepTransportError(f"{method} {path}: the answer is not a JSON document", sent=True)
+        return reply
+
+    return (yield from tried(once()))
+
+
+def read_listing(
+    kind: str, filters: Filters = (), *, orderby: str | None = None, limit: int | None, most: int = 3
+) -> Exchange[Listing]:
+    """A listing, page by page, in whatever way the service links them.
+
+    :param filters: pairs of a path and a value, or of values joined by commas.
+    :param most: how many pages are read at most.
+    """
+    params: list[tuple[str, str | int]] = [("property", f"{path}=={value}") for path, value in filters]
+    if orderby:
+        params.append(("orderby", orderby))
+    sized: list[tuple[str, str | int]] = [*params, *([("limit", limit)] if limit else [])]
+    listing, tokens = Listing(), list[str]()
+    while len(listing.pages) < most:
+        following: list[tuple[str, str | int]] = [("continuationToken", tokens[-1])] if tokens else []
+        reply = yield from ask(f"/{kind}", [*sized, *following])
+        if isinstance(reply, AepError) and following and params and not listing.alone:
+            alone = yield from ask(f"/{kind}", following)
+            listing.alone = not isinstance(alone, AepError)
+            reply, sized = (alone, []) if listing.alone else (reply, sized)
+        if isinstance(reply, AepError):
+            listing.error = reply
+            return listing
+        page = page_of(reply)
+        listing.pages.append(page)
+        if page.token is None:
+            listing.complete = True
+            return listing
+        if page.token in tokens:
+            listing.repeated = True
+            return listing
+        tokens.append(page.token)
+    return listing
+
+
+def page_of(reply: Response) -> Page:
+    body = mapping(reply.json)
+    link = mapping(body.get("_links")).get("next")
+    items = [item for item in sequence(body.get("items")) if mapping(item).get("id")]
+    return Page(body=body, items=items, link=link, token=_token(link))
+
+
+def address_of(link: object) -> str:
+    address = mapping(link).get("href", link)
+    return address if isinstance(address, str) else ""
+
+
+def _token(link: object) -> str | None:
+    query = urlsplit(address_of(link)).query
+    # a "+" stands for itself: tokens may hold one
+    return dict(parse_qsl(query.replace("+", "%2B"))).get("continuationToken")
+
+
+def read_one(kind: str, entity_id: str) -> Exchange[tuple[Document, bool, Response] | AepError]:
+    """An entity by its id, whether it was wrapped in ``items``, and the answer."""
+    reply = yield from ask(f"/{kind}/{entity_id}")
+    if isinstance(reply, AepError):
+        return reply
+    wrapped = "items" in reply.json
+    found = mapping(next(iter(sequence(reply.json.get("items"))), None)) if wrapped else mapping(reply.json)
+    if not found.get("id"):
+        return AepNotFoundError(doing=f"GET /{kind}", status=reply.status, message="no such entity")
+    return found, wrapped, reply
+
+
+def values_at(document: object, path: str) -> Iterator[Any]:
+    """Every value at a dotted path; ``name[]`` goes through an array."""
+    head, _, rest = path.partition(".")
+    name, array, _ = head.partition("[]")
+    if not isinstance(document, Mapping) or name not in document:
+        return
+    for value in sequence(document[name]) if array else (document[name],):
+        if rest:
+            yield from values_at(value, rest)
+        else:
+            yield value

@@ -1,0 +1,371 @@
+"""Looks at entities, specs and the sandbox itself: what can be read, and whether two reads tell the same.
+
+Source: Destinations API reference; "Export datasets by using the Flow Service API"; read 2026-11.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_provider_aep.errors import AepApiError, AepError
+from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS
+from airflow_provider_aep.flowservice.entities import mapping, sequence
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.write_guard import read_sandbox_type
+from airflow_provider_aep.probe.asking import ask, read_one, values_at
+from airflow_provider_aep.probe.sample import (
+    FLOW_SPECS,
+    KINDS,
+    LARGEST_PAGE,
+    OUTPUT_TYPE,
+    Sample,
+    datasets_of,
+)
+from airflow_provider_aep.probe.words import Seen, assumed, count, differs, fails, untold, word, words_of
+
+Look = Callable[[Sample], Exchange[Seen]]
+SECONDS_FROM, MILLISECONDS_FROM = 1e8, 1e11
+
+
+def judge_rights(sample: Sample) -> Seen:
+    refused = {
+        kind: listing.error
+        for kind, listing in (*sample.kinds.items(), ("runs", sample.runs))
+        if listing.error and not listing.pages
+    }
+    if refused:
+        return fails("; ".join(f"{kind}: {words_of(error)}" for kind, error in refused.items()))
+    return assumed("dataflows, connections and runs can be listed")
+
+
+def look_at_sandbox(sample: Sample) -> Exchange[Seen]:
+    kind, doubt = yield from read_sandbox_type(sample.sandbox)
+    if doubt is not None:
+        return differs("the type of the sandbox cannot be read")
+    return (
+        assumed("it can be read")
+        if kind in ("development", "production")
+        else differs(f"its type is {word(kind)}")
+    )
+
+
+def look_at_wrapping(sample: Sample) -> Exchange[Seen]:
+    """Whether a read by id is wrapped in ``items``."""
+    seen: dict[bool, list[str]] = {True: [], False: []}
+    for kind in KINDS:
+        for one in sample.of(kind)[:1]:
+            found = yield from read_one(kind, str(one["id"]))
+            if isinstance(found, AepError):
+                return fails(f"a read by id is {words_of(found)}")
+            seen[found[1]].append(kind)
+    if not any(seen.values()):
+        return untold("an entity")
+    return differs(f"bare: {', '.join(seen[False])}") if seen[False] else assumed("wrapped in items")
+
+
+def look_at_missing(sample: Sample) -> Exchange[Seen]:
+    """How the service says that there is no such entity."""
+    reply = yield from ask(f"/flows/{uuid.uuid4()}")
+    if isinstance(reply, AepError):
+        status = reply.status if isinstance(reply, AepApiError) else None
+        return assumed("404") if status == 404 else differs(words_of(reply))
+    return differs(
+        f"{reply.status} with nothing in it" if not sequence(reply.json.get("items")) else "another entity"
+    )
+
+
+def look_at_listed(*keys: str) -> Look:
+    """Whether listings tell of some members what reads by id tell."""
+
+    def look(sample: Sample) -> Exchange[Seen]:
+        compared = 0
+        for kind in KINDS:
+            for listed in sample.of(kind)[:3]:
+                found = yield from read_one(kind, str(listed["id"]))
+                if isinstance(found, AepError):
+                    continue
+                for key in (key for key in keys if found[0].get(key) not in (None, "", {}, [])):
+                    compared += 1
+                    if key not in listed:
+                        return differs(f"{kind} are listed without {key}")
+                    if listed[key] != found[0][key]:
+                        return differs(f"{kind} are listed with another {key} than a read by id shows")
+        return (
+            assumed(f"{compared} compared, all alike")
+            if compared
+            else untold(f"an entity with {' or '.join(keys)}")
+        )
+
+    return look
+
+
+def look_at_etag(sample: Sample) -> Exchange[Seen]:
+    """Where the etag of an entity stands, and how it is spelt."""
+    for listed in sample.of("flows")[:1] or sample.of("targetConnections")[:1]:
+        kind = "flows" if listed in sample.of("flows") else "targetConnections"
+        reads = []
+        for _ in range(2):
+            found = yield from read_one(kind, str(listed["id"]))
+            if isinstance(found, AepError):
+                return fails(f"a read by id is {words_of(found)}")
+            reads.append(found)
+        etag, header = reads[0][0].get("etag"), reads[0][2].headers.get("etag")
+        if not etag:
+            return fails("it is in a header, and not in the document" if header else "there is none")
+        if not isinstance(etag, str) or etag.startswith("W/"):
+            return differs("it is a weak one")
+        if not etag.startswith('"'):
+            return differs("it has no double quotes")
+        if reads[1][0].get("etag") != etag:
+            return differs("it moves between two reads")
+        return assumed("in the document, with its double quotes" + (" (and in a header)" if header else ""))
+    return untold("a dataflow or a target connection")
+
+
+def judge_moments(sample: Sample) -> Seen:
+    documents = [one for kind in KINDS for one in sample.of(kind)]
+    if not documents:
+        return untold("an entity")
+    for key in ("createdAt", "updatedAt"):
+        values = [one.get(key) for one in documents]
+        if all(value is None for value in values):
+            return differs(f"{key} is not told")
+        if any(isinstance(value, str) for value in values):
+            return differs(f"{key} is a text")
+        if any(isinstance(value, int | float) and value < MILLISECONDS_FROM for value in values):
+            return differs(f"{key} is in seconds")
+    return assumed("numbers, in epoch milliseconds")
+
+
+def judge_absent(sample: Sample) -> Seen:
+    nulls = {
+        word(key) for kind in KINDS for one in sample.of(kind) for key, value in one.items() if value is None
+    }
+    return differs(f"some are null: {', '.join(sorted(nulls))}") if nulls else assumed("it is left out")
+
+
+def judge_states(sample: Sample) -> Seen:
+    states = {word(flow.get("state")) for flow in sample.of("flows")}
+    if not states:
+        return untold("a dataflow")
+    strange = states - {"enabled", "disabled", "initializing", "draft"}
+    return (
+        differs(f"words seen: {', '.join(sorted(states))}")
+        if strange
+        else assumed(f"words seen: {', '.join(sorted(states))}")
+    )
+
+
+def judge_inherited(sample: Sample) -> Seen:
+    exports = sample.exports
+    if not exports:
+        return untold("an export dataflow")
+    inherited = [mapping(flow.get("inheritedAttributes")) for flow in exports]
+    if not all(inherited):
+        return differs("dataflows without inheritedAttributes")
+    if any(not isinstance(one.get("targetConnections"), list) for one in inherited):
+        return differs("its connections are no array")
+    return assumed("dataflows have them, with arrays of connections")
+
+
+def judge_logins(sample: Sample) -> Seen:
+    bases = [one for one in sample.of("connections") if "connectionSpec" in one]
+    with_login = [one for one in bases if set(values_at(one, "connectionSpec.id")) & _LOGIN_SPECS]
+    if not with_login:
+        return untold("a base connection to a storage that takes a login")
+    shown = [one for one in with_login if mapping(mapping(one.get("auth")).get("params"))]
+    if not all(one.get("auth") for one in with_login):
+        return differs("base connections are listed without auth")
+    masked = all(_is_masked(mapping(one["auth"])["params"]) for one in shown)
+    return assumed(
+        "auth is listed, its values masked" if masked else "auth is listed, its values perhaps legible"
+    )
+
+
+_LOGIN_SPECS = {one.connection_spec_id for one in DESTINATIONS.values() if one.logins}
+
+
+def _is_masked(params: Mapping[str, Any]) -> bool:
+    values = [value for key, value in params.items() if key != "authorizedDate"]
+    return len({str(value) for value in values}) <= 1
+
+
+def judge_schedules(sample: Sample) -> Seen:
+    """How schedules of exports are spelt."""
+    schedules = [mapping(flow.get("scheduleParams")) for flow in sample.exports]
+    schedules = [one for one in schedules if one]
+    if not schedules:
+        return untold("an export dataflow with a schedule")
+    for one in schedules:
+        if "timeUnit" not in one:
+            return differs("frequency in the place of timeUnit" if "frequency" in one else "no timeUnit")
+        if one["timeUnit"] not in ("hour", "day", "week", "month"):
+            return differs(f"the time unit {word(one['timeUnit'])}")
+        if "exportMode" not in one:
+            return differs("no exportMode (as in dataflows from before September 2024)")
+        if "folderNameTemplate" in one:
+            return differs("folderNameTemplate in the place of foldernameTemplate")
+        if one.get("endTime") is None:
+            return differs("no endTime")
+    return assumed(f"{count(len(schedules), 'schedule')} with timeUnit, exportMode and endTime")
+
+
+def judge_schedule_numbers(sample: Sample) -> Seen:
+    schedules = [mapping(flow.get("scheduleParams")) for flow in sample.exports]
+    numbers = [
+        one.get(key) for one in schedules for key in ("interval", "startTime", "endTime") if key in one
+    ]
+    times = [one.get(key) for one in schedules for key in ("startTime", "endTime") if key in one]
+    if not numbers:
+        return untold("an export dataflow with a schedule")
+    if any(isinstance(value, str) for value in numbers):
+        return differs("texts")
+    if any(isinstance(value, int | float) and value >= MILLISECONDS_FROM for value in times):
+        return differs("times are in milliseconds")
+    return assumed("numbers, times in epoch seconds")
+
+
+def judge_cadences(sample: Sample) -> Seen:
+    seen = set()
+    for flow in sample.exports:
+        schedule = mapping(flow.get("scheduleParams"))
+        unit, interval = schedule.get("timeUnit"), schedule.get("interval")
+        if isinstance(unit, str) and str(interval).isdigit():
+            seen.add(f"{word(unit)}/{int(str(interval))}")
+    if not seen:
+        return untold("an export dataflow with a schedule")
+    known = {"hour/1", "hour/3", "hour/6", "hour/8", "hour/9", "hour/12", "hour/24", "day/0", "day/1"}
+    told = ", ".join(sorted(seen))
+    return differs(f"seen: {told}") if {one.lower() for one in seen} - known else assumed(f"seen: {told}")
+
+
+def judge_params(sample: Sample) -> Seen:
+    """How the parameters of target connections are spelt."""
+    exporting = {str(each) for flow in sample.exports for each in sequence(flow.get("targetConnectionIds"))}
+    params = [
+        mapping(one.get("params")) for one in sample.of("targetConnections") if str(one["id"]) in exporting
+    ]
+    if not any(params):
+        return untold("a target connection of an export") if not params else differs("params are not listed")
+    for one in params:
+        kinds = one.get("datasetFileType")
+        if kinds is not None and kinds not in ("JSON", "PARQUET"):
+            return differs(f"file type {word(kinds)}")
+        if one.get("compression") not in (None, "GZIP", "NONE"):
+            return differs(f"compression {word(one['compression'])}")
+        if "mode" not in one:
+            return differs("mode is not shown")
+    return assumed(f"{count(len(params), 'target connection')} with words in upper case, and mode")
+
+
+def judge_sources(sample: Sample) -> Seen:
+    """What source connections tell of their datasets."""
+    lake = [
+        one
+        for one in sample.of("sourceConnections")
+        if DATA_LAKE_SPEC_ID in list(values_at(one, "connectionSpec.id"))
+    ]
+    items = [item for one in lake for item in datasets_of(one)]
+    if not lake:
+        return untold("a source connection of an export")
+    if not items or not all(item.get("dataSetId") for item in items):
+        return fails("datasets are not told by dataSetId")
+    return assumed(
+        f"{count(len(items), 'dataset')} by dataSetId"
+        + ("" if all(item.get("name") for item in items) else ", some without a name")
+    )
+
+
+def look_at_hidden_datasets(sample: Sample) -> Exchange[Seen]:
+    """Whether what is exported is in the listing of what can be exported."""
+    path = f"/connectionSpecs/{DATA_LAKE_SPEC_ID}/configs"
+    listed: set[str] = set()
+    start = 0
+    for _ in range(20):
+        reply = yield from ask(
+            path,
+            [
+                ("outputType", "activationDatasets"),
+                ("outputField", "datasets"),
+                ("start", start),
+                ("limit", LARGEST_PAGE),
+            ],
+        )
+        if isinstance(reply, AepError):
+            return fails(f"the listing of datasets is {words_of(reply)}")
+        found = {str(mapping(one).get("id")) for one in sequence(reply.json.get("items"))}
+        if not found - listed:
+            break
+        listed |= found
+        start += len(found)
+    lake = [
+        one
+        for one in sample.of("sourceConnections")
+        if DATA_LAKE_SPEC_ID in list(values_at(one, "connectionSpec.id"))
+    ]
+    exported = {str(item.get("dataSetId")) for one in lake for item in datasets_of(one)}
+    if not exported:
+        return untold("a source connection of an export")
+    hidden = len(exported - listed)
+    if hidden:
+        return differs(
+            f"{hidden} of {len(exported)} datasets are not listed: deleted, or hidden by a label"
+        )
+    return assumed(f"all {len(exported)} datasets that are exported are listed")
+
+
+def look_at_connection_specs(sample: Sample) -> Exchange[Seen]:
+    """Whether the specs of the six destinations can be read, and hold what the provider sends."""
+    for slug, destination in DESTINATIONS.items():
+        found = yield from read_one("connectionSpecs", destination.connection_spec_id)
+        if isinstance(found, AepError):
+            return fails(f"{slug}: {words_of(found)}")
+        spec, wrapped, _ = found
+        auths = [mapping(one) for one in sequence(spec.get("authSpec"))]
+        if destination.logins and not auths:
+            return fails(f"{slug}: no authSpec")
+        if destination.logins and not {one.spec_name for one in destination.logins} & {
+            str(one.get("name")) for one in auths
+        }:
+            return differs(f"{slug}: none of the logins that are known")
+        if not mapping(mapping(mapping(spec.get("targetSpec")).get("spec")).get("properties")):
+            return fails(f"{slug}: no targetSpec")
+        if not wrapped:
+            return differs("they can be read, and are not wrapped in items")
+    return assumed(f"all {len(DESTINATIONS)} can be read, with authSpec and targetSpec")
+
+
+def look_at_flow_specs(sample: Sample) -> Exchange[Seen]:
+    cadences = 0
+    for slug, destination in DESTINATIONS.items():
+        found = yield from read_one("flowSpecs", destination.flow_spec_id)
+        if isinstance(found, AepError):
+            return differs(f"{slug}: {words_of(found)}")
+        schema = mapping(mapping(found[0].get("scheduleSpec")).get("spec"))
+        if not mapping(schema.get("properties")):
+            return differs(f"{slug}: no scheduleSpec")
+        cadences += any(
+            "enum" in mapping(one) for key, one in mapping(schema["properties"]).items() if key == "interval"
+        )
+    return assumed(
+        f"all {len(DESTINATIONS)} can be read, with a scheduleSpec; {cadences} list their intervals"
+    )
+
+
+def judge_other_destinations(sample: Sample) -> Seen:
+    others = [
+        flow
+        for flow in sample.exports
+        if "DATASET_EXPORT" in list(values_at(flow, OUTPUT_TYPE))
+        and not FLOW_SPECS & set(values_at(flow, "flowSpec.id"))
+    ]
+    if not sample.exports:
+        return untold("an export dataflow")
+    specs = {value for flow in others for value in values_at(flow, "flowSpec.id")}
+    return (
+        differs(f"{count(len(others), 'export')} by {len(specs)} other flow specs")
+        if others
+        else assumed("all exports go by one of six flow specs")
+    )

@@ -1,0 +1,237 @@
+"""Looks at filters and order: what is asked for is compared with what plain listings show.
+
+Source: "Sort and filter responses in the Flow Service API"; read 2026-11.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.flowservice.entities import Document
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.probe.asking import Listing, ask, read_listing, values_at
+from airflow_provider_aep.probe.sample import KINDS, Sample
+from airflow_provider_aep.probe.words import Seen, assumed, count, differs, untold, words_of
+
+Look = Callable[[Sample], Exchange[Seen]]
+
+# What can stand in a filter without a meaning of its own.
+PLAIN = re.compile(r"\w[\w .-]*")
+MANY = 100
+
+
+def look_at_filter(path: str, *kinds: str) -> Look:
+    """A filter with one value, on the first of ``kinds`` that holds something to ask for."""
+
+    def look(sample: Sample) -> Exchange[Seen]:
+        for kind in kinds:
+            if chosen := rarest(sample.of(kind), path):
+                listing = yield from read_listing(kind, [(path, chosen[1])], limit=sample.limit)
+                return judge_filter(listing, path, *chosen)
+        return untold(f"an entity that has {path}")
+
+    return look
+
+
+def rarest(documents: Sequence[Document], path: str) -> tuple[Document, str] | None:
+    """An entity, and its value at a path, that as few others as possible have."""
+    values = [(document, str(value)) for document in documents for value in values_at(document, path)]
+    usable = [(document, value) for document, value in values if PLAIN.fullmatch(value)]
+    if not usable:
+        return None
+    often = Counter(value for _, value in usable)
+    return min(usable, key=lambda pair: often[pair[1]])
+
+
+def judge_filter(listing: Listing, path: str, entity: Document, value: str) -> Seen:
+    if listing.error and not listing.pages:
+        return differs(words_of(listing.error))
+    found = listing.items
+    strangers = [one for one in found if value not in map(str, values_at(one, path))]
+    if entity["id"] not in listing.ids:
+        return differs("finds nothing of what is there" if not found else "finds others instead")
+    if strangers:
+        return differs(f"finds {count(len(strangers), 'other')} too")
+    return assumed(f"finds {count(len(found), 'entity').replace('entitys', 'entities')}, and no other")
+
+
+def look_at_name(sample: Sample) -> Exchange[Seen]:
+    """A filter on the name: exactly that name, or also parts and other letter case."""
+    for kind in KINDS:
+        fit = [one for one in sample.of(kind) if len(str(one.get("name"))) > 3]
+        if not (chosen := rarest(fit, "name")):
+            continue
+        entity, name = chosen
+        listing = yield from read_listing(kind, [("name", name)], limit=sample.limit)
+        seen = judge_filter(listing, "name", entity, name)
+        if seen.level != "as assumed":
+            return seen
+        for variant, words in (
+            (name[:-1].rstrip(), "also finds longer names"),
+            (name.swapcase(), "finds it in any letter case"),
+        ):
+            if variant == name:
+                continue
+            other = yield from read_listing(kind, [("name", variant)], limit=sample.limit)
+            if entity["id"] in other.ids:
+                return differs(words)
+        return seen
+    return untold("an entity with a name of letters and digits")
+
+
+def look_at_several(sample: Sample) -> Exchange[Seen]:
+    """Two values in one filter."""
+    for kind in KINDS:
+        chosen = sample.of(kind)[:2]
+        if len(chosen) < 2:
+            continue
+        ids = [str(one["id"]) for one in chosen]
+        listing = yield from read_listing(kind, [("id", ",".join(ids))], limit=sample.limit)
+        return _judge_several(listing, ids)
+    return untold("two entities of a kind")
+
+
+def look_at_many(sample: Sample) -> Exchange[Seen]:
+    """As many values in one filter as the provider sends, those that exist at its ends and in its middle."""
+    for kind in KINDS:
+        chosen = [str(one["id"]) for one in sample.of(kind)[:3]]
+        if len(chosen) < 2:
+            continue
+        nobody = [str(uuid.uuid4()) for _ in range(MANY - len(chosen))]
+        ids = [chosen[0], *nobody[:50], *chosen[2:], *nobody[50:], chosen[1]]
+        listing = yield from read_listing(kind, [("id", ",".join(ids))], limit=sample.limit)
+        return _judge_several(listing, chosen)
+    return untold("two entities of a kind")
+
+
+def look_at_several_flows(sample: Sample) -> Exchange[Seen]:
+    """The runs of two dataflows in one listing."""
+    ids = list(sample.runs_of)[:2]
+    if len(ids) < 2:
+        return untold("two export dataflows that have run")
+    wanted = [("flowId", ",".join(ids))]
+    listing = yield from read_listing("runs", wanted, orderby="-createdAt", limit=sample.limit, most=20)
+    if getattr(listing.error, "status", None) == 408:
+        again = yield from read_listing("runs", wanted, orderby="-createdAt", limit=sample.limit, most=20)
+        if not again.error:
+            return differs(f"{words_of(listing.error)} once, and right when asked again")  # type: ignore[arg-type]
+    if listing.error and not listing.pages:
+        return differs(words_of(listing.error))
+    told = {str(run.get("flowId")) for run in listing.items}
+    if told - set(ids):
+        return differs("finds runs of other dataflows too")
+    missing = len(set(ids) - told)
+    return (
+        differs(f"finds no run of {missing} of 2 dataflows that have run")
+        if missing
+        else assumed("finds the runs of both")
+    )
+
+
+def _judge_several(listing: Listing, ids: Sequence[str]) -> Seen:
+    if listing.error and not listing.pages:
+        return differs(words_of(listing.error))
+    missing = [each for each in ids if each not in listing.ids]
+    if missing:
+        return differs(f"leaves out {len(missing)} of {len(ids)} entities that are there")
+    if listing.ids - set(ids):
+        return differs("finds others too")
+    return assumed(f"finds all {len(ids)} that are there")
+
+
+def look_at_order(sample: Sample) -> Exchange[Seen]:
+    """``orderby=-createdAt``, on every kind that holds enough."""
+    seen = []
+    for kind in ("flows", "sourceConnections", "targetConnections", "runs"):
+        moments = {
+            one["createdAt"] for one in sample.of(kind) if isinstance(one.get("createdAt"), int | float)
+        }
+        if len(moments) < 3:
+            continue
+        listing = yield from read_listing(kind, orderby="-createdAt", limit=sample.limit, most=1)
+        if listing.error and not listing.pages:
+            return differs(words_of(listing.error))
+        if (what := _judge_order(listing.items)) is not None:
+            return differs(f"{kind}: {what}")
+        seen.append(kind)
+    return (
+        assumed(f"newest first: {', '.join(seen)}")
+        if seen
+        else untold("three entities of a kind that were created at different times")
+    )
+
+
+def look_at_order_of_changed(sample: Sample) -> Exchange[Seen]:
+    """Whether a change moves an entity up; only one that was changed after a newer one came can tell."""
+    for kind in ("flows", "sourceConnections", "targetConnections", "connections", "runs"):
+        if not any(_overtaken(*pair) for pair in pairwise(_by_creation(sample.of(kind)))):
+            continue
+        listing = yield from read_listing(kind, orderby="-createdAt", limit=sample.limit, most=1)
+        if listing.error:
+            return untold("an order that the service accepts")
+        if _judge_order(listing.items) is None:
+            return assumed(f"{kind} stay in the order of their creation")
+        return differs(f"{kind} come in another order")
+    return untold("an entity that was changed after a newer one had been created")
+
+
+def judge_default_order(sample: Sample) -> Seen:
+    for kind in ("flows", "runs"):
+        documents = sample.of(kind)
+        last = [max(_number(one, "createdAt"), _number(one, "updatedAt")) for one in documents]
+        made = [_number(one, "createdAt") for one in documents]
+        if len(set(made)) < 3:
+            continue
+        for moments, what in ((last, "last created or changed first"), (made, "last created first")):
+            if all(one >= other for one, other in pairwise(moments)):
+                return assumed(f"{kind}: {what}")
+        return differs(f"{kind}: in another order")
+    return untold("three dataflows or runs")
+
+
+def _by_creation(documents: Sequence[Document]) -> list[Document]:
+    dated = [one for one in documents if _number(one, "createdAt") and _number(one, "updatedAt")]
+    return sorted(dated, key=lambda one: _number(one, "createdAt"))
+
+
+def _overtaken(older: Document, newer: Document) -> bool:
+    return _number(older, "updatedAt") > _number(newer, "updatedAt") and _number(
+        older, "createdAt"
+    ) < _number(newer, "createdAt")
+
+
+def _judge_order(documents: Sequence[Document]) -> str | None:
+    made = [_number(one, "createdAt") for one in documents]
+    changed = [max(_number(one, "createdAt"), _number(one, "updatedAt")) for one in documents]
+    if all(one >= other for one, other in pairwise(made)):
+        return None
+    if all(one <= other for one, other in pairwise(made)):
+        return "the oldest come first"
+    if all(one >= other for one, other in pairwise(changed)):
+        return "the last changed come first"
+    return "in no order that could be made out"
+
+
+def _number(document: Document, key: str) -> float:
+    value = document.get(key)
+    return value if isinstance(value, int | float) else 0.0
+
+
+def look_at_nothing_found(sample: Sample) -> Exchange[Seen]:
+    """What a listing looks like that finds nothing."""
+    reply = yield from ask("/flows", [("property", f"id=={uuid.uuid4()}"), *sized(sample)])
+    if isinstance(reply, AepError):
+        return untold("a filter on id that the service accepts")
+    items = reply.json.get("items")
+    if items:
+        return untold("a filter on id that counts")
+    return assumed("items is an empty list") if items == [] else differs("there are no items at all")
+
+
+def sized(sample: Sample) -> list[tuple[str, str | int]]:
+    return [("limit", sample.limit)] if sample.limit else []

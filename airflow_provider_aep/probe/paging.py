@@ -1,0 +1,222 @@
+"""Looks at pages: how large they are, how they follow each other, where they end.
+
+Source: Destinations API reference, the listings; Flow Service error table; read 2026-11.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID
+from airflow_provider_aep.flowservice.entities import mapping, sequence
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.probe.asking import Listing, address_of, ask, page_of, read_listing, values_at
+from airflow_provider_aep.probe.sample import KINDS, LARGEST_PAGE, Sample
+from airflow_provider_aep.probe.words import Seen, assumed, count, differs, fails, untold, words_of
+
+SMALL_PAGES = "a kind of entity of which there are at least three"
+
+
+def judge_limit(sample: Sample) -> Seen:
+    if sample.limit != LARGEST_PAGE:
+        size = "no limit at all" if sample.limit is None else f"a limit of {sample.limit}"
+        return differs(f"a limit of {LARGEST_PAGE} is {sample.limit_refused}; {size} is accepted")
+    pages = [page for each in (*sample.kinds.values(), sample.runs) for page in each.pages]
+    cut = [len(page.items) for page in pages if page.token and 0 < len(page.items) < LARGEST_PAGE]
+    if cut:
+        return differs(f"accepted, and pages hold {max(cut)} at most all the same")
+    largest = max((len(page.items) for page in pages), default=0)
+    if largest <= 20:
+        return untold("more than 20 entities of a kind")
+    return assumed(f"accepted; the largest page held {largest}")
+
+
+def judge_link(sample: Sample) -> Seen:
+    """Which form the link to the next page has."""
+    linked = [
+        (kind, page.link)
+        for kind, listing in _listings(sample)
+        for page in listing.pages
+        if page.token is not None
+    ]
+    if not linked:
+        return untold(SMALL_PAGES)
+    kind, link = linked[0]
+    if isinstance(link, str):
+        return differs("the link is a text, and no object with href")
+    parts = urlsplit(address_of(link))
+    if parts.netloc:
+        return differs("the link is a whole URL")
+    if parts.path != f"/{kind}":
+        return differs("the link has another path than the listing")
+    return assumed("an object with a relative href")
+
+
+def judge_end(sample: Sample) -> Seen:
+    """What the last page looks like."""
+    if sample.walk is None:
+        return untold(SMALL_PAGES)
+    listing = sample.walk[2]
+    if listing.repeated:
+        return fails("the last page links to itself, or to an earlier one")
+    if not listing.complete:
+        return untold("a listing that ends within a few pages")
+    last = listing.pages[-1]
+    if len(listing.pages) > 1 and not last.items:
+        return differs("the last page is empty")
+    if "_links" not in last.body:
+        return differs("the last page has no _links")
+    return assumed("the last page has no link to a next one")
+
+
+def judge_pages(sample: Sample) -> Seen:
+    """Whether pages hold each entity, and once."""
+    if sample.walk is None:
+        return untold(SMALL_PAGES)
+    kind, limit, listing = sample.walk
+    if listing.error:
+        return fails(f"a following page is {words_of(listing.error)}")
+    middle = listing.pages[:-1]
+    if any(not page.items for page in middle):
+        return differs("a page in the middle is empty")
+    if len(listing.all_items) > len(listing.items):
+        return differs("pages overlap")
+    if any(len(page.items) > limit for page in listing.pages):
+        return differs("pages are larger than the limit")
+    if listing.complete and sample.kinds[kind].complete and sample.kinds[kind].ids - listing.ids:
+        return fails("pages leave out entities that one large page shows")
+    return assumed(f"{count(len(listing.pages), 'page')}, each entity once")
+
+
+def look_at_token(sample: Sample) -> Exchange[Seen]:
+    """What a token carries: asked with a filter and an order, and then with the token alone."""
+    found = yield from _second_page(sample)
+    if isinstance(found, Seen):
+        return found
+    kind, _, token, expected = found
+    reply = yield from ask(f"/{kind}", [("continuationToken", token), ("limit", 1)])
+    if isinstance(reply, AepError):
+        reply = yield from ask(f"/{kind}", [("continuationToken", token)])
+    if isinstance(reply, AepError):
+        return differs(f"a token alone is {words_of(reply)}")
+    ids = [item["id"] for item in page_of(reply).items]
+    return (
+        assumed("a token alone goes on with filter and order")
+        if ids[:1] == [expected]
+        else differs("a token alone forgets filter or order")
+    )
+
+
+def look_at_token_and_filters(sample: Sample) -> Exchange[Seen]:
+    found = yield from _second_page(sample)
+    if isinstance(found, Seen):
+        return found
+    kind, params, token, expected = found
+    reply = yield from ask(f"/{kind}", [*params, ("continuationToken", token)])
+    if isinstance(reply, AepError):
+        return differs(f"filters beside a token are {words_of(reply)}")
+    ids = [item["id"] for item in page_of(reply).items]
+    return (
+        assumed("the same filters may go with the token")
+        if expected in ids[:2]
+        else differs("filters beside a token lead to another page")
+    )
+
+
+def _second_page(sample: Sample) -> Exchange[tuple[str, list[tuple[str, str | int]], str, str] | Seen]:
+    """A listing asked for one by one, its token, and the entity that comes second."""
+    needs = untold("three entities with one connection or flow spec that were created at different times")
+    for kind, path in (
+        ("flows", "flowSpec.id"),
+        ("sourceConnections", "connectionSpec.id"),
+        ("targetConnections", "connectionSpec.id"),
+    ):
+        values = [value for one in sample.of(kind) for value in values_at(one, path)]
+        often = max(set(values), key=values.count, default=None)
+        # Oldest first: an order that a listing has only if it is asked for.
+        ordered = yield from read_listing(
+            kind, [(path, str(often))], orderby="createdAt", limit=sample.limit, most=1
+        )
+        items = ordered.items
+        if often is None or len(items) < 3 or len({one.get("createdAt") for one in items[:3]}) < 3:
+            continue
+        params: list[tuple[str, str | int]] = [
+            ("property", f"{path}=={often}"),
+            ("orderby", "createdAt"),
+            ("limit", 1),
+        ]
+        reply = yield from ask(f"/{kind}", params)
+        if isinstance(reply, AepError):
+            return untold("filters and an order that the service accepts")
+        page = page_of(reply)
+        if page.token is None or [one["id"] for one in page.items] != [items[0]["id"]]:
+            continue
+        return kind, params, page.token, str(items[1]["id"])
+    return needs
+
+
+def look_at_long_listing(sample: Sample) -> Exchange[Seen]:
+    """Whether a listing goes on after a hundred entities."""
+    listings = [*_listings(sample)]
+    kind, longest = max(listings, key=lambda pair: len(pair[1].items))
+    if len(longest.items) > LARGEST_PAGE:
+        return assumed(f"a listing went on to {len(longest.items)} entities")
+    for kind in ("runs", *KINDS):
+        counted = yield from ask(f"/{kind}", [("count", "true")])
+        if isinstance(counted, AepError):
+            continue
+        total = counted.json.get("count")
+        if isinstance(total, int) and total > LARGEST_PAGE:
+            return fails(f"it ends after {len(sample.of(kind))} of {total}, without a link to more")
+    return untold("more than a hundred entities of a kind, runs for instance")
+
+
+def judge_count(sample: Sample) -> Seen:
+    pages = [page for _, listing in _listings(sample) for page in listing.pages]
+    if any("count" in page.body for page in pages):
+        return differs("a page also tells a count")
+    return assumed("a page has items and links, and no count")
+
+
+def look_at_datasets(sample: Sample) -> Exchange[Seen]:
+    """The listing of exportable datasets, which pages in its own way."""
+    path = f"/connectionSpecs/{DATA_LAKE_SPEC_ID}/configs"
+    asked: list[tuple[str, str | int]] = [("outputType", "activationDatasets"), ("outputField", "datasets")]
+    first = yield from ask(path, [*asked, ("start", 0), ("limit", LARGEST_PAGE)])
+    if isinstance(first, AepError):
+        smaller = yield from ask(path, [*asked, ("start", 0), ("limit", 20)])
+        if isinstance(smaller, AepError):
+            return fails(f"the listing is {words_of(smaller)}")
+        return fails(f"a limit of {LARGEST_PAGE} is {words_of(first)}")
+    items = [mapping(one) for one in sequence(first.json.get("items"))]
+    info = mapping(first.json.get("pageInfo"))
+    if not items:
+        return untold("a dataset that can be exported")
+    if not all(one.get("id") for one in items):
+        return fails("datasets without an id")
+    if not all(one.get("name") for one in items):
+        return differs("datasets without a name")
+    if not isinstance(info.get("hasNext"), bool):
+        return differs("pageInfo.hasNext is not there")
+    if len(items) < 2:
+        return untold("two datasets that can be exported")
+    pages = []
+    for start in (0, 1):
+        reply = yield from ask(path, [*asked, ("start", start), ("limit", 1)])
+        if isinstance(reply, AepError):
+            return fails(f"a page of one is {words_of(reply)}")
+        pages.append(reply.json)
+    ids = [[str(mapping(one).get("id")) for one in sequence(page.get("items"))] for page in pages]
+    if ids[0] == ids[1]:
+        return fails("start is ignored: each page is the first one")
+    if [each for page in ids for each in page] != [str(one["id"]) for one in items[:2]]:
+        return differs("pages of one come in another order, or another size")
+    if mapping(pages[0].get("pageInfo")).get("hasNext") is not True:
+        return fails("hasNext is not true although there are more")
+    return assumed(f"{count(len(items), 'dataset')} with id and name, pages by start, hasNext tells more")
+
+
+def _listings(sample: Sample) -> list[tuple[str, Listing]]:
+    walked = [(sample.walk[0], sample.walk[2])] if sample.walk else []
+    return [*walked, *sample.kinds.items(), ("runs", sample.runs)]

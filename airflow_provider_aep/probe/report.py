@@ -1,0 +1,66 @@
+"""Going through all assumptions, and what comes out: a report that holds no name, no id and no secret."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.probe.assumption import Assumption, Result
+from airflow_provider_aep.probe.sample import Sample, take_sample
+from airflow_provider_aep.probe.table import ASSUMPTIONS
+from airflow_provider_aep.probe.words import Level, Seen, fails, words_of
+from airflow_provider_aep.probe.written import Written
+
+LEVELS: tuple[Level, ...] = ("as assumed", "differs", "error", "not told")
+ALL_RIGHT, DEVIATES, COULD_NOT_RUN = 0, 1, 2
+
+
+def examine(
+    sandbox: str, *, clock: Callable[[], datetime], written: Written | None = None
+) -> Exchange[list[Result]]:
+    """Look up every assumption. Only GETs are sent.
+
+    :param written: what became of an export that was made for it, if one was.
+    :raises AepError: dataflows cannot even be listed.
+    """
+    sample = yield from take_sample(sandbox, clock())
+    sample.written = written
+    results = []
+    for assumption in ASSUMPTIONS:
+        if assumption.writes and written is None:
+            continue
+        results.append(Result(assumption, (yield from _look(assumption, sample))))
+    return results
+
+
+def _look(assumption: Assumption, sample: Sample) -> Exchange[Seen]:
+    try:
+        return (yield from assumption.look(sample))
+    except AepError as error:
+        return fails(words_of(error))
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError):
+        return fails("an answer has a shape that could not be read")
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    return DEVIATES if any(one.seen.level == "error" for one in results) else ALL_RIGHT
+
+
+def to_json(results: Sequence[Result], *, version: str, wrote: bool) -> dict[str, Any]:
+    """The report as a document. It says nothing of whose sandbox it was."""
+    return {
+        "format": 1,
+        "provider": version,
+        "wrote": wrote,
+        "summary": summary(results),
+        "results": [one.to_json() for one in results],
+    }
+
+
+def summary(results: Sequence[Result]) -> dict[str, int]:
+    told = Counter(one.seen.level for one in results)
+    return {level: told[level] for level in LEVELS}

@@ -1,0 +1,137 @@
+"""What a sandbox holds, read without filters and without an order: the truth that all looks compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_aep.flowservice.destinations import DESTINATIONS
+from airflow_provider_aep.flowservice.entities import Document, sequence
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.probe.asking import Listing, read_listing, values_at
+from airflow_provider_aep.probe.words import words_of
+from airflow_provider_aep.probe.written import Written
+
+KINDS = ("flows", "connections", "sourceConnections", "targetConnections")
+LARGEST_PAGE = 100
+# Enough to compare with; a sandbox may have thousands of dataflows that are no exports.
+MOST_PAGES = 5
+# Of so many dataflows the runs are read.
+MOST_FLOWS = 6
+FLOW_SPECS = frozenset(one.flow_spec_id for one in DESTINATIONS.values())
+OUTPUT_TYPE = "inheritedAttributes.targetConnections[].data.outputType"
+
+
+@dataclass(slots=True, kw_only=True)
+class Sample:
+    """What was read of a sandbox.
+
+    :param limit: the largest page that the service gives; ``None``: it takes no limit.
+    :param kinds: the listings, by collection.
+    :param runs: the newest runs of whatever dataflow.
+    :param runs_of: runs by dataflow, of a few exports.
+    :param written: what became of the export that was made for the looks; ``None`` where none was.
+    """
+
+    sandbox: str
+    now: datetime
+    limit: int | None = LARGEST_PAGE
+    limit_refused: str = ""
+    kinds: dict[str, Listing] = field(default_factory=dict)
+    runs: Listing = field(default_factory=Listing)
+    runs_of: dict[str, list[Document]] = field(default_factory=dict)
+    walk: tuple[str, int, Listing] | None = None
+    written: Written | None = None
+
+    def of(self, kind: str) -> list[Document]:
+        listing = self.runs if kind == "runs" else self.kinds.get(kind)
+        return listing.items if listing else []
+
+    @property
+    def exports(self) -> list[Document]:
+        """The dataflows that export datasets, to whatever destination."""
+        return [flow for flow in self.of("flows") if is_export(flow)]
+
+    @property
+    def export_runs(self) -> list[Document]:
+        return [run for runs in self.runs_of.values() for run in runs]
+
+
+def is_export(flow: Document) -> bool:
+    return any(value in FLOW_SPECS for value in values_at(flow, "flowSpec.id")) or "DATASET_EXPORT" in list(
+        values_at(flow, OUTPUT_TYPE)
+    )
+
+
+def take_sample(sandbox: str, now: datetime) -> Exchange[Sample]:
+    """Read what the looks compare with.
+
+    :raises AepError: dataflows cannot be listed at all.
+    """
+    sample = Sample(sandbox=sandbox, now=now)
+    first = yield from _read_flows(sample)
+    if first.error and not first.pages:
+        raise first.error
+    sample.kinds["flows"] = first
+    for kind in KINDS[1:]:
+        sample.kinds[kind] = yield from read_listing(kind, limit=sample.limit, most=MOST_PAGES)
+    sample.runs = yield from read_listing("runs", limit=sample.limit, most=MOST_PAGES)
+    yield from _read_runs(sample)
+    sample.walk = yield from _walk(sample)
+    return sample
+
+
+def _read_flows(sample: Sample) -> Exchange[Listing]:
+    first = Listing()
+    for limit in (LARGEST_PAGE, 20, None):
+        first = yield from read_listing("flows", limit=limit, most=MOST_PAGES)
+        if first.pages:
+            sample.limit = limit
+            return first
+        if first.error:
+            sample.limit_refused = sample.limit_refused or words_of(first.error)
+    return first
+
+
+def _read_runs(sample: Sample) -> Exchange[None]:
+    recent = {flow_id for run in sample.runs.items for flow_id in values_at(run, "flowId")}
+    # Those that have run lately first: they tell the most.
+    flows = sorted(sample.exports, key=lambda flow: flow["id"] not in recent)[:MOST_FLOWS]
+    for flow in flows:
+        flow_id = str(flow["id"])
+        listing = yield from read_listing("runs", [("flowId", flow_id)], limit=sample.limit, most=1)
+        found = {
+            run["id"]: run for run in (*listing.items, *sample.runs.items) if run.get("flowId") == flow_id
+        }
+        if found:
+            sample.runs_of[flow_id] = list(found.values())
+
+
+def _walk(sample: Sample) -> Exchange[tuple[str, int, Listing] | None]:
+    """A whole listing in small pages, to see how they follow each other."""
+    sizes = {
+        kind: len(listing.items)
+        for kind, listing in sample.kinds.items()
+        if listing.complete or listing.items
+    }
+    long_enough = {kind: size for kind, size in sizes.items() if size >= 3}
+    if not long_enough:
+        return None
+    kind = min(long_enough, key=lambda each: long_enough[each])
+    limit = min(max(2, -(-long_enough[kind] // 4)), sample.limit or 20)
+    listing = yield from read_listing(kind, limit=limit, most=8)
+    return kind, limit, listing
+
+
+def ids_in(documents: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {str(document["id"]) for document in documents}
+
+
+def datasets_of(source: Document) -> list[Document]:
+    return [
+        each
+        for each in sequence(dict(source.get("params") or {}).get("datasets"))
+        if isinstance(each, Mapping)
+    ]

@@ -1,0 +1,96 @@
+"""What was met while an export was made, changed and removed.
+
+Seconds are counted from the answer to a write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.flowservice.entities import Document
+
+
+@dataclass(slots=True, kw_only=True)
+class Shown:
+    """After how many seconds something showed, by where it was looked for; ``None``: not while we looked."""
+
+    by_id: float | None = None
+    listed: float | None = None
+    filtered: float | None = None
+    steady: bool = True
+
+    @property
+    def slowest(self) -> float | None:
+        times = (self.by_id, self.listed, self.filtered)
+        return None if None in times else max(each for each in times if each is not None)
+
+
+@dataclass(slots=True, kw_only=True)
+class Made:
+    """One entity.
+
+    :param sent: the body of the POST.
+    :param waited: how long until the service took it.
+    :param refused: why it was not made.
+    :param read: as a read by id showed it, and ``shown`` as a listing did.
+    """
+
+    kind: str
+    sent: Mapping[str, Any] = field(repr=False)
+    id: str | None = None
+    status: int | None = None
+    body: Document = field(default_factory=dict, repr=False)
+    waited: float = 0.0
+    refused: AepError | None = None
+    shorter: bool = False
+    when: Shown = field(default_factory=Shown)
+    read: Document = field(default_factory=dict, repr=False)
+    listed: Document = field(default_factory=dict, repr=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class Change:
+    """One PATCH, and what came before and after it."""
+
+    etag: object = None
+    header_etag: str | None = None
+    moved_by_reading: bool = False
+    status: int | None = None
+    body: Document = field(default_factory=dict, repr=False)
+    needed_quotes: bool = False
+    waited: float = 0.0
+    refused: AepError | None = None
+    when: Shown = field(default_factory=Shown)
+    etag_after: object = None
+    stale: AepError | None = None
+    stale_taken: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Removal:
+    """What became of the deletion of one entity."""
+
+    status: int | None = None
+    refused: AepError | None = None
+    wanted_disabled: bool = False
+    when: Shown = field(default_factory=Shown)
+    again: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Written:
+    """An export that never ran, from its creation to the proof that it is gone."""
+
+    made: dict[str, Made] = field(default_factory=dict)
+    twin: Made | None = None
+    uncompressed: Made | None = None
+    change: Change | None = None
+    states: list[object] = field(default_factory=list)
+    actions: list[int | AepError] = field(default_factory=list)
+    found_by: dict[str, bool | AepError] = field(default_factory=dict)
+    removals: dict[str, Removal] = field(default_factory=dict)
+    took_along: bool | None = None
+    clock_ahead: float | None = None
