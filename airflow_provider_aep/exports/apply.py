@@ -36,7 +36,7 @@ from airflow_provider_aep.flowservice.connections import (
     get_connection_spec,
     target_problems,
 )
-from airflow_provider_aep.flowservice.dataflows import create_dataflow, set_dataflow_state
+from airflow_provider_aep.flowservice.dataflows import cadence_warnings, create_dataflow, set_dataflow_state
 from airflow_provider_aep.flowservice.entities import Created, Document, Operations, mapping, patch_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.logins import login_problems
@@ -350,6 +350,9 @@ def _check_live(outcomes: Sequence[Outcome], logins: Logins | None) -> Exchange[
     """Hold what would be sent against Adobe's live specs, before anything is created."""
     for one in outcomes:
         destination = one.spec.destination
+        if one.step("dataflow").sets("schedule.every"):
+            told = yield from cadence_warnings(destination.flow_spec_id, one.spec.schedule.every)
+            one.warnings += [warning for warning in told if warning not in one.warnings]
         base, target = one.step("base connection"), one.step("target connection")
         if base.action == target.action == "keep":
             continue

@@ -228,18 +228,17 @@ def test_an_export_that_was_renamed_is_imported_by_the_name_of_its_mark(emulator
 
 
 @pytest.mark.parametrize(
-    ("wire", "told"),
+    ("odd", "told"),
     [
-        ({"timeUnit": "hour", "interval": 8}, "runs every 8 hour; a spec can say once, 3h"),
-        ({"timeUnit": "day", "interval": 1, "exportMode": "DAILY_FULL_EXPORT"}, "must be FIRST_FULL_THEN"),
+        ({"sourceConnectionIds": ["a", "b"]}, "/sourceConnectionIds names 2 connections"),
+        ({"flowSpec": {"id": "of-something-else"}}, "/flowSpec/id is none of the dataset exports"),
     ],
 )
-def test_what_a_spec_has_no_word_for_is_a_clear_error(run, make_dataflow, wire, told):
+def test_what_a_spec_has_no_word_for_is_a_clear_error(run, make_dataflow, odd, told):
     dataflow_id = make_dataflow("odd")
     state = run(read_state(datasets=False))
-    flow = {**state.find("dataflow", dataflow_id), "scheduleParams": {"startTime": 1795000000, **wire}}
     with pytest.raises(AepValidationError, match=told) as caught:
-        spec_of(flow, state)
+        spec_of({**state.find("dataflow", dataflow_id), **odd}, state)
     assert dataflow_id in str(caught.value)
 
 
