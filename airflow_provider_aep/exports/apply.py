@@ -20,6 +20,7 @@ from airflow_provider_aep.errors import (
     AepUnsafePlanError,
     AepValidationError,
 )
+from airflow_provider_aep.exports.dataset_names import name_datasets
 from airflow_provider_aep.exports.delete import delete_unused, needed
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Step
@@ -193,6 +194,7 @@ def _plan_all(outcomes: Sequence[Outcome], *, sandbox: str, now: datetime, rotat
         one.warnings = [*one.plan.warnings, *kept]
         one.ids = {step.kind: step.id for step in one.plan.steps if step.id}
         one.left_behind = [dict(each) for each in one.plan.left_behind]
+    yield from name_datasets(outcomes, listed=state.datasets if by_name else None)
     return state
 
 

@@ -68,7 +68,7 @@ def test_what_our_own_operator_made_at_24_hours_is_a_day_and_a_comment_says_so(d
     dataflow_id = made_by_hand("hour", 24)
     (imported,) = desk.carry_out(import_exports(dataflow_id))
     text = to_yaml([(imported.document, imported.notes)])
-    assert "# Adobe holds its cadence as 24 hours, which is the same as 1d" in text
+    assert "# Adobe holds its cadence as 24 hours, the same as 1d" in text
 
 
 def test_a_cadence_without_a_word_is_explained_in_a_comment(desk, made_by_hand):

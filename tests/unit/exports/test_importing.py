@@ -273,11 +273,14 @@ def test_a_name_leads_to_one_export_or_to_the_ids_of_all(run, make_dataflow):
         run(import_exports("twinn"))
 
 
-def test_names_of_datasets_are_left_out_where_they_may_not_be_listed(emulator, run, make_dataflow):
+def test_names_of_datasets_are_those_of_the_source_connection_where_they_may_not_be_listed(
+    emulator, run, make_dataflow
+):
     make_dataflow("nightly")
     emulator.fail_next(403, match="/configs", body={"error_code": "403000", "message": "no"})
     (imported,) = run(import_exports("nightly"))
-    assert imported.document["datasets"] == [emulator.datasets()[0].id]
+    dataset = emulator.datasets()[0]
+    assert imported.document["datasets"] == [{"id": dataset.id, "name": dataset.name}]
 
 
 def test_a_description_too_long_for_a_spec_is_left_alone(run, make_dataflow, change, now):
