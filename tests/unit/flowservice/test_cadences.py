@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import urllib.request
+
 import pytest
+import requests
 
 from airflow_provider_aep.flowservice.cadences import (
     CADENCES,
@@ -150,13 +153,21 @@ LAUGHING = {"properties": {"interval": {"$ref": "#"}}, "allOf": [{"$ref": "#"}]}
         flow_spec({"timeUnit": {"enum": ["HOURS"]}}),
         flow_spec([]),
         flow_spec({"interval": {"$ref": "#/definitions/none"}}),
-        flow_spec({"interval": {"enum": [1, 3], "$ref": "https://elsewhere.example/interval.json"}}),
         {"scheduleSpec": {"spec": LAUGHING}},
         flow_spec({"backfill": {"type": "boolean"}}, required=["backfill"]),
     ],
 )
 def test_one_that_says_nothing_or_cannot_be_read_is_no_answer(spec):
     assert allowed(spec, "8h") == "not told"
+
+
+def test_a_schema_that_refers_to_another_document_is_not_followed(monkeypatch):
+    fetched = []
+    monkeypatch.setattr(urllib.request, "urlopen", lambda request, *_, **__: fetched.append(request))
+    monkeypatch.setattr(requests, "get", lambda address, *_, **__: fetched.append(address))
+    elsewhere = {"$ref": "https://elsewhere.example/interval.json"}
+    assert allowed(flow_spec({"interval": elsewhere}), "8h") == "not told"
+    assert fetched == []
 
 
 @pytest.mark.parametrize("every", CADENCES)
