@@ -33,7 +33,7 @@ with DAG(
         "dataset": Param("Loyalty", type="string", description="Export the datasets whose name holds this"),
         "bucket": Param("acme-exports", type="string"),
         "path": Param("aep/crm", type="string"),
-        "every": Param("3h", enum=["once", "3h", "6h", "9h", "12h", "1d"]),
+        "every": Param("3h", enum=["once", "1h", "3h", "6h", "9h", "12h", "1d"]),
         "end": Param("2027-12-31T00:00:00Z", type="string", format="date-time"),
     },
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},

@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run_per_dataset=given.run_per_dataset,
             reject_uncompressed_json=given.reject_uncompressed_json,
             worlds=given.worlds or (),
+            any_cadence=given.any_cadence,
         )
     except ImportError as error:
         return _give_up(str(error), 2)
@@ -155,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="let a named deviation hold (repeatable); docs/emulator.md lists them",
     )
-    for switch in ("--bare-entities", "--run-per-dataset", "--reject-uncompressed-json"):
+    for switch in ("--bare-entities", "--run-per-dataset", "--reject-uncompressed-json", "--any-cadence"):
         parser.add_argument(switch, action="store_true")
     return parser
 

@@ -9,7 +9,7 @@ Source: Destinations API reference; read 2026-11.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from airflow_provider_aep.errors import (
     AepUnsafePlanError,
     AepValidationError,
 )
+from airflow_provider_aep.exports.dataset_names import name_datasets
 from airflow_provider_aep.exports.delete import delete_unused, needed
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Step
@@ -40,7 +41,7 @@ from airflow_provider_aep.flowservice.connections import (
     target_problems,
 )
 from airflow_provider_aep.flowservice.creation import Created
-from airflow_provider_aep.flowservice.dataflows import create_dataflow, set_dataflow_state
+from airflow_provider_aep.flowservice.dataflows import cadence_warnings, create_dataflow, set_dataflow_state
 from airflow_provider_aep.flowservice.entities import Document, Operations, mapping, patch_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.logins import login_problems
@@ -176,10 +177,12 @@ def _plan_all(outcomes: Sequence[Outcome], *, sandbox: str, now: datetime, rotat
     _plan_each(outcomes, state, sandbox=sandbox, now=now, rotate=rotate)
     if any(map(_rests_on_absence, outcomes)):
         # That a filter does not find something is no proof that it is not there.
-        state = yield from read_state(datasets=by_name, names=names, whole=True)
+        whole = yield from read_state(datasets=False, names=names, whole=True)
+        state = replace(whole, datasets=state.datasets)
         for one in outcomes:
             one.error = None
         _plan_each(outcomes, state, sandbox=sandbox, now=now, rotate=rotate)
+    yield from name_datasets(outcomes, listed=state.datasets if by_name else None)
     return state
 
 
@@ -396,6 +399,9 @@ def _check_live(outcomes: Sequence[Outcome], logins: Logins | None) -> Exchange[
     """Hold what would be sent against Adobe's live specs, before anything is created."""
     for one in outcomes:
         destination = one.spec.destination
+        if one.step("dataflow").sets("schedule.every"):
+            told = yield from cadence_warnings(destination.flow_spec_id, one.spec.schedule.every)
+            one.warnings += [warning for warning in told if warning not in one.warnings]
         base, target = one.step("base connection"), one.step("target connection")
         if base.action == target.action == "keep":
             continue

@@ -27,7 +27,7 @@ from airflow_provider_aep.errors import (
     Problem,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, recall
-from airflow_provider_aep.flowservice.validation import check_id
+from airflow_provider_aep.flowservice.validation import NOT_A_NAME, check_id, looks_like_a_name
 
 Document = Mapping[str, Any]
 # The body of a PATCH: [{"op": "replace", "path": "/scheduleParams", "value": {...}}], op in lower case.
@@ -221,7 +221,8 @@ def get_entity(collection: str, entity_id: str, *, field: str, keep: bool = Fals
     # The reference wraps a single entity in "items"; the newest tutorial prints it bare.
     found = entities_of(request, reply, bare="items" not in reply.json)
     if not found:
-        raise AepNotFoundError(doing=str(request), status=reply.status, message="no such entity")
+        hint = NOT_A_NAME if collection == "flows" and looks_like_a_name(entity_id) else None
+        raise AepNotFoundError(doing=str(request), status=reply.status, message="no such entity", hint=hint)
     return found[0]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -25,14 +26,17 @@ from airflow_provider_aep.errors import (
     AepTransportError,
 )
 from airflow_provider_aep.flowservice.exchange import Request, Response
+from airflow_provider_aep.flowservice.validation import NOT_A_NAME, looks_like_a_name
 
 LONGEST_MESSAGE = 300
 SHORTEST_SECRET = 4  # shorter ones would blot out ordinary words
 
 PERMISSIONS = (
     "The credential needs View Destinations, View Datasets and Manage and Activate Dataset Destinations "
-    "in this sandbox."
+    "in this sandbox. If it has them, access labels on the datasets or on the dataflow may keep it out: they "
+    "bind applications too; ask for a role that has these labels."
 )
+_ONE_DATAFLOW = re.compile(r"/flows/([^/?]+)")
 # code -> what to do about it
 HINTS = {
     "403000": "Check the login (client id) of the Airflow connection.",
@@ -88,8 +92,19 @@ def failure_of(
         code=code,
         request_id=report.get("request-id") or answer.headers.get("x-request-id"),
         retry_after=_retry_after(answer.headers.get("retry-after"), now),
-        hint=HINTS.get(number or "", PERMISSIONS if answer.status == 403 else None),
+        hint=HINTS.get(number or "") or _hint(request, answer.status, number),
     )
+
+
+def _hint(request: Request, status: int, number: str | None) -> str | None:
+    """What to do about a refusal whose code does not say it."""
+    if status == 403:
+        return PERMISSIONS
+    asked = _ONE_DATAFLOW.search(request.path)
+    # The error table says 400 for 1439, the printed answers say 404.
+    if asked and (status == 404 or number == "1439") and looks_like_a_name(asked[1]):
+        return NOT_A_NAME
+    return None
 
 
 def token_was_refused(refusal: AepApiError) -> bool:

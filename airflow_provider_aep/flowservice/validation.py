@@ -51,12 +51,20 @@ SAFE_PATTERNS = {
 }
 
 _ID = re.compile(r"[0-9A-Za-z_.\-]{1,128}")
+# Every id of an entity that Adobe's documents show is a UUID.
+_UUID = re.compile(r"[0-9a-fA-F-]{30,40}")
+NOT_A_NAME = "This looks like a name: AepListDataflowsOperator tells the ids of dataflows."
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def is_id(value: object) -> bool:
     """Whether ``value`` can be the id of an entity."""
     return isinstance(value, str) and bool(_ID.fullmatch(value)) and bool(value.strip("."))
+
+
+def looks_like_a_name(entity_id: str) -> bool:
+    """Whether an id is none of Adobe's, most likely."""
+    return not _UUID.fullmatch(entity_id)
 
 
 def check_id(field: str, value: object) -> str:
@@ -67,7 +75,8 @@ def check_id(field: str, value: object) -> str:
     if is_id(value):
         return str(value)
     rule = "must be an id: letters, digits, '-', '_' and '.' only, at most 128 characters"
-    raise AepValidationError("the ids", [Problem(field, rule if value else "is missing")])
+    advice = NOT_A_NAME if field == "dataflow_id" and isinstance(value, str) and value.strip() else ""
+    raise AepValidationError("the ids", [Problem(field, rule if value else "is missing")], advice)
 
 
 def check_name(value: object) -> str:

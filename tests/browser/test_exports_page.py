@@ -405,6 +405,7 @@ WORDS = {
     "bytes(14230000)": "14.2 MB",
     "count(1018)": "1,018",
     "cadence('3h')": "every 3 h",
+    "cadence('7d')": "every 7 d",
     "age(754)": "12 minutes",
     "plainName('a\\u202eb')": "a⟨U+202E⟩b",
     "plainName(' ')": "(no name)",

@@ -257,7 +257,6 @@ def test_each_deviation_is_in_the_notes(row, words):
     assert words in line
 
 
-@pytest.mark.xfail(strict=True, reason="datasets given as ids are sent without the name that Adobe requires")
 def test_datasets_given_as_ids_are_sent_with_their_names(desk):
     dataset, *_ = desk(list_datasets())
     desk.ensure(declared("data_landing_zone", None, datasets=[dataset.id]), None)

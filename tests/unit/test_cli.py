@@ -128,7 +128,7 @@ def test_good_specs_are_counted(aep_cli, specs, aep):
 
 
 def test_every_problem_of_every_file_is_told_by_its_place(aep_cli, specs, tmp_path):
-    path = specs("one", every="2h")
+    path = specs("one", every="0h")
     Path(path, "two.json").write_text('{"name": "two"}')
     code, out, _ = aep_cli("validate", path)
     assert code == 1

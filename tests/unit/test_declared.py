@@ -25,7 +25,10 @@ def test_the_connection_is_read_once_however_many_sandboxes_there_are(aep, monke
         return read(conn_id)
 
     monkeypatch.setattr(AepHook, "get_connection", staticmethod(counted))
-    specs = [parse_spec({**NIGHTLY, "sandbox": sandbox}) for sandbox in (None, "dev")]
+    specs = [
+        parse_spec({**NIGHTLY, "sandbox": sandbox, "datasets": [aep.datasets(sandbox or "prod")[0].id]})
+        for sandbox in (None, "dev")
+    ]
 
     outcomes = plan_specs(specs, aep_conn_id="aep_default")
     assert [(one.plan and one.plan.sandbox, one.error) for one in outcomes] == [("prod", None), ("dev", None)]

@@ -118,7 +118,7 @@ const CADENCES = { once: "once", "1d": "daily" };
 
 /** A schedule's word as a sentence has it: "every 3 h", "daily", "once". */
 export function cadence(every) {
-  return CADENCES[every] ?? (/^\d+h$/.test(every ?? "") ? `every ${every.slice(0, -1)} h` : (every ?? "–"));
+  return CADENCES[every] ?? (/^\d+[hd]$/.test(every ?? "") ? `every ${every.slice(0, -1)} ${every.slice(-1)}` : (every ?? "–"));
 }
 
 /** A schedule's word in hours, to sort by; once comes last. */

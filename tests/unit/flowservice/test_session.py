@@ -22,8 +22,10 @@ from airflow_provider_aep.errors import (
     AepRateLimitError,
     AepServerError,
     AepTransportError,
+    AepValidationError,
 )
 from airflow_provider_aep.flowservice.connections import create_base_connection, get_connection_spec
+from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import S3, SFTP
 from airflow_provider_aep.flowservice.exchange import Pause, Request, Response, adrive, advance, drive
@@ -370,6 +372,38 @@ def test_a_request_id_in_a_header_is_kept_for_adobes_support(answered):
 
 def test_missing_permissions_are_named(answered):
     assert "View Destinations, View Datasets" in str(answered(403, {"error_code": "403999", "message": "no"}))
+
+
+def test_a_403_speaks_of_access_labels_too(answered):
+    told = str(answered(403, {"error_code": "403999", "message": "no"}))
+    assert "access labels on the datasets or on the dataflow" in told
+
+
+NAME = "This looks like a name: AepListDataflowsOperator tells the ids of dataflows."
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "told"),
+    [
+        ("/flows/crm-nightly", 404, "FLOW-1439-404", True),
+        ("/flows/crm-nightly", 400, "FLOW-1439-400", True),
+        ("/flows/crm-nightly/action", 404, "FLOW-1439-404", True),
+        ("/flows/8256cfb4-17e6-432c-a469-6aedafb16cd5", 404, "FLOW-1439-404", False),
+        ("/flows/crm-nightly", 400, "FLOW-1422-400", False),
+        ("/connections/crm-nightly", 404, "FLOW-1439-404", False),
+        ("/flows", 404, "FLOW-1439-404", False),
+    ],
+)
+def test_a_name_in_the_place_of_a_dataflows_id_is_told_as_such(answered, path, status, code, told):
+    body = {"type": f"https://ns.adobe.com/aep/errors/{code}", "errorMessage": "Verify the resource ID"}
+    assert (NAME in str(answered(status, body, request=Request("GET", path)))) is told
+
+
+@pytest.mark.parametrize("name", ["CRM nightly", "crm/nightly", "Größe"])
+def test_a_name_that_no_id_can_be_is_told_before_anything_is_sent(run, emulator, name):
+    with pytest.raises(AepValidationError, match=r"dataflow_id must be an id.*This looks like a name"):
+        run(get_dataflow(name))
+    assert emulator.log == []
 
 
 def test_an_unknown_sandbox_is_told_with_a_hint(run):

@@ -68,7 +68,9 @@ def talk(credentials, clock, wire):
 
 
 def create(emulator):
-    return create_source_connection(name="x", datasets=[emulator.datasets("dev")[0].id])
+    # With its name, so that the create needs no other request before it.
+    dataset = emulator.datasets("dev")[0]
+    return create_source_connection(name="x", datasets=[{"id": dataset.id, "name": dataset.name}])
 
 
 @pytest.mark.parametrize("request_", WRITES, ids=str)
