@@ -40,7 +40,8 @@ class Destination:
     :param slug: the name that DAG authors use.
     :param title: the name in Adobe's catalogue.
     :param flow_spec_id: the *dataset* flow spec; the segment flow spec of the same storage is another one.
-    :param logins: empty where Adobe provisions the storage and no login is sent.
+    :param logins: those that we can make of an Airflow connection; the live spec says which are offered.
+    :param takes_login: false where Adobe provisions the storage and no login is sent.
     """
 
     slug: str
@@ -48,6 +49,7 @@ class Destination:
     connection_spec_id: str
     flow_spec_id: str
     logins: tuple[Login, ...]
+    takes_login: bool = True
 
 
 S3 = Destination(
@@ -110,7 +112,8 @@ DATA_LANDING_ZONE = Destination(
     title="Data Landing Zone",
     connection_spec_id="10440537-2a7b-4583-ac39-ed38d4b848e8",
     flow_spec_id="cd2fc47e-e838-4f38-a581-8fff2f99b63a",
-    logins=(),  # the storage is Adobe's own: no auth key at all is sent
+    logins=(),
+    takes_login=False,  # the storage is Adobe's own: no auth key at all is sent
 )
 
 GCS = Destination(
