@@ -22,6 +22,7 @@ from airflow_provider_aep.exports.delete import Removal, delete_export
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.spec import ExportSpec
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.logins import Held
 from airflow_provider_aep.hooks import AepHook
 
 
@@ -139,7 +140,7 @@ def _by_sandbox(
 
 def _logins(hook: AepHook, specs: Sequence[ExportSpec]) -> Logins:
     """The login of every spec that names one, or why there is none; each Airflow connection is read once."""
-    found: dict[tuple[str, str | None], Mapping[str, Any] | AepError | None] = {}
+    found: dict[tuple[str, str | None], Held | AepError | None] = {}
     for spec in specs:
         key = (spec.destination.slug, spec.credentials_conn_id)
         if spec.credentials_conn_id and key not in found:

@@ -34,12 +34,13 @@ from airflow_provider_aep.flowservice.connections import (
     create_target_connection,
     full_params,
     get_connection_spec,
+    live_login,
     target_problems,
 )
 from airflow_provider_aep.flowservice.dataflows import create_dataflow, set_dataflow_state
-from airflow_provider_aep.flowservice.entities import Created, Document, Operations, mapping, patch_entity
+from airflow_provider_aep.flowservice.entities import Created, Document, Operations, patch_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
-from airflow_provider_aep.flowservice.logins import login_problems
+from airflow_provider_aep.flowservice.logins import Held, resolve_login
 
 # So many requests are on their way at a time, at most.
 AT_MOST = 8
@@ -48,7 +49,7 @@ ROUNDS = 3
 
 # Where a login comes from -> what is sent: (destination, Airflow connection) -> auth. One that could not be
 # read is an error, of those exports alone for which it would be sent.
-Logins = Mapping[tuple[str, str | None], Document | AepError | None]
+Logins = Mapping[tuple[str, str | None], Held | Document | AepError | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,9 +334,14 @@ class _Attempt:
         return created
 
     def _update(self, outcome: Outcome, step: Step) -> Exchange[bool]:
+        spec = outcome.spec
+        login: Document = {}
+        if step.kind == "base connection" and (held := _login_of(spec, self.logins)) is not None:
+            login = yield from live_login(spec.destination, held, advice=_advice(spec))
+
         def revise(found: Document) -> Operations:
             if step.kind == "base connection":
-                return revise_login(outcome, found, login=mapping(_login_of(outcome.spec, self.logins)))
+                return revise_login(outcome, found, login=login)
             if step.kind == "target connection":
                 return revise_params(outcome, found)
             return revise_flow(outcome, found, now=self.now)
@@ -360,13 +366,13 @@ def _check_live(outcomes: Sequence[Outcome], logins: Logins | None) -> Exchange[
             ):
                 raise AepValidationError(f"the {destination.title} target_params", problems)
             login = _login_of(one.spec, logins) if logins is not None and base.action != "keep" else None
-            if login and (problems := login_problems(spec, login)):
-                raise AepValidationError(f"the {destination.title} login", problems, _advice(one.spec))
+            if login:
+                resolve_login(login, spec, title=destination.title, advice=_advice(one.spec))
         except AepError as error:
             one.error = error
 
 
-def _login_of(spec: ExportSpec, logins: Logins) -> Document | None:
+def _login_of(spec: ExportSpec, logins: Logins) -> Held | Document | None:
     found = logins.get((spec.destination.slug, spec.credentials_conn_id))
     if isinstance(found, AepError):
         raise found

@@ -209,7 +209,7 @@ def offered_logins(connection_spec: Document) -> list[Document]:
 
     :raises AepValidationError: it is not there, is no list, or a member has no name.
     """
-    title = _text(connection_spec.get("name")) or "destination's"
+    title = _text(connection_spec.get("name")) or "connection"
     listed = connection_spec.get("authSpec")
     if not isinstance(listed, list):
         rule = "is missing" if listed is None else "is no list"

@@ -23,7 +23,7 @@ from airflow_provider_aep.flowservice.entities import (
     sequence,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.logins import login_problems
+from airflow_provider_aep.flowservice.logins import Held, resolve_login
 from airflow_provider_aep.flowservice.validation import check_id, check_name, nearest, schema_problems
 
 # In every documented request, in no spec.
@@ -86,7 +86,7 @@ def create_base_connection(
     *,
     name: str,
     destination: Destination,
-    login: Document | None,
+    login: Held | Document | None,
     description: str | None = None,
     advice: str = "",
     marker: str | None = None,
@@ -94,22 +94,28 @@ def create_base_connection(
 ) -> Exchange[Created]:
     """Store the login to a cloud storage, after checking it against the live spec.
 
-    :param login: ``{"specName": ..., "params": {...}}`` as ``login_from_fields`` makes it; ``None`` for
-        Data Landing Zone.
+    :param login: what ``hold_login`` made of an Airflow connection, or ``{"specName": ..., "params": ...}``;
+        ``None`` for Data Landing Zone.
     :param advice: where to mend a wrong login, for the error message.
-    :raises AepValidationError: the login breaks the spec; nothing was created.
+    :raises AepValidationError: the live spec takes no such login; nothing was created.
     """
     document = {
         **_described(name, description),
         "connectionSpec": {"id": destination.connection_spec_id, "version": SPEC_VERSION},
     }
     if login is not None:
-        spec = yield from get_connection_spec(destination)
-        if problems := login_problems(spec, login):
-            raise AepValidationError(f"the {destination.title} login", problems, advice)
-        document["auth"] = login
+        document["auth"] = yield from live_login(destination, login, advice=advice)
     created = yield from create_entity("connections", document, marker=marker, look_first=look_first)
     return created
+
+
+def live_login(destination: Destination, login: Held | Document, *, advice: str = "") -> Exchange[Document]:
+    """A login as the live spec wants it: ``{"specName": ..., "params": {...}}``. Its one GET is kept.
+
+    :raises AepValidationError: the live spec takes no such login.
+    """
+    spec = yield from get_connection_spec(destination)
+    return resolve_login(login, spec, title=destination.title, advice=advice)
 
 
 def create_target_connection(
