@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bare_entities=given.bare_entities,
             run_per_dataset=given.run_per_dataset,
             reject_uncompressed_json=given.reject_uncompressed_json,
+            any_cadence=given.any_cadence,
         )
     except ImportError as error:
         return _give_up(str(error), 2)
@@ -136,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--page-size", type=_number(PAGE), default=20)
     parser.add_argument("--ready-file", type=Path, help="receives the URL once the server listens")
-    for switch in ("--bare-entities", "--run-per-dataset", "--reject-uncompressed-json"):
+    for switch in ("--bare-entities", "--run-per-dataset", "--reject-uncompressed-json", "--any-cadence"):
         parser.add_argument(switch, action="store_true")
     return parser
 

@@ -101,11 +101,10 @@ def check_flow(world: World, body: Document, sandbox: str, *, created: float) ->
     for kind, connection in (("source", sources), ("target", targets)):
         if connection["connectionSpec"]["id"] not in spec[f"{kind}ConnectionSpecIds"]:
             raise undocumented(f"The {kind} connection does not fit the flow spec")
-    return {
-        "transformations": [],
-        **body,
-        "scheduleParams": checked_schedule(body.get("scheduleParams"), created=created),
-    }
+    schedule = checked_schedule(
+        body.get("scheduleParams"), created=created, any_cadence=world.settings.any_cadence
+    )
+    return {"transformations": [], **body, "scheduleParams": schedule}
 
 
 def _check_name(body: Document) -> None:

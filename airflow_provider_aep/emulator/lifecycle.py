@@ -28,7 +28,7 @@ from airflow_provider_aep.emulator.specs import connection_specs
 
 # What one call catches up with; the rest is left to the next, so that nobody waits long for an answer.
 TICKS_PER_CALL = 500
-FILES_PER_CALL = 500
+WORK_PER_CALL = 500
 # Source: export datasets tutorial: the printed run without records took five milliseconds.
 ZERO_SECONDS = 0.005
 # A partial run loses one row in so many, and at least one.
@@ -143,12 +143,12 @@ class Lifecycle:
         """Bring everything up to a moment of the clock, in the order in which it happened."""
         for begun in self._courses.values():
             self._settle(begun, now)
-        enough_files = self._exporter.files_written + FILES_PER_CALL
+        enough = self._exporter.work_done + WORK_PER_CALL
         for _ in range(TICKS_PER_CALL):
             course = min(self._courses.values(), key=self._due, default=None)
             if course is None or (due := self._due(course)) > now:
                 break
-            if self._exporter.files_written >= enough_files:
+            if self._exporter.work_done >= enough:
                 break
             self._move_on(due)
             nominal = course.anchor + course.next * (course.cadence.hours or 0) * 3600

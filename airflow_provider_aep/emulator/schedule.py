@@ -18,12 +18,16 @@ from airflow_provider_aep.emulator.replies import undocumented
 
 INCREMENTAL, FULL = "FIRST_FULL_THEN_INCREMENTAL", "DAILY_FULL_EXPORT"
 
-# Hour 24 is the tutorial's own older value and still passes; an export once has the interval 0.
+# Source: July 2026 release notes: hourly exports. Hour 8 is in the user interface's guide alone; hour 24 is
+# the tutorial's own older value and still passes; an export once has the interval 0.
+# Assumed: what no document names is refused, unless the emulator is told `any_cadence`.
 ALLOWED = {
-    (INCREMENTAL, "hour"): {3, 6, 9, 12, 24},
+    (INCREMENTAL, "hour"): {1, 3, 6, 8, 9, 12, 24},
     (INCREMENTAL, "day"): {1},
     (FULL, "day"): {0},
 }
+
+HOURS = {"minute": 1 / 60, "hour": 1, "day": 24, "week": 168}
 
 # Epoch seconds stay below this until the year 5138; a larger number is milliseconds by mistake.
 MILLISECONDS = 100_000_000_000
@@ -35,23 +39,27 @@ class Cadence:
 
     start: int
     end: int
-    hours: int | None
+    hours: float | None
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Cadence:
         interval = int(params["interval"])
-        hours = interval * (24 if params["timeUnit"] == "day" else 1)
+        hours = interval * HOURS[str(params["timeUnit"])]
         return cls(int(params["startTime"]), int(params["endTime"]), hours or None)
 
 
-def checked_schedule(params: object, *, created: float) -> dict[str, Any]:
-    """The schedule as the service stores it, or a refusal."""
+def checked_schedule(params: object, *, created: float, any_cadence: bool) -> dict[str, Any]:
+    """The schedule as the service stores it, or a refusal.
+
+    :param any_cadence: let any interval of a unit pass that is known from anywhere.
+    """
     if not isinstance(params, Mapping):
         raise undocumented("scheduleParams is required")
     unit, interval = params.get("timeUnit"), _whole_number(params, "interval")
     # Assumed: without an exportMode (it came in September 2024) the interval tells which one is meant.
     mode = str(params.get("exportMode", FULL if (unit, interval) == ("day", 0) else INCREMENTAL))
-    if interval not in ALLOWED.get((mode, str(unit)), set()):
+    known = interval in ALLOWED.get((mode, str(unit)), set())
+    if not known and not (any_cadence and unit in HOURS):
         raise undocumented(
             f"The combination of exportMode {mode}, timeUnit {unit} and interval {interval} is not supported"
         )

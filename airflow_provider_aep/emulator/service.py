@@ -72,6 +72,7 @@ class Emulator:
         sandboxes: Sequence[str] = ("prod", "dev"),
         page_size: int = 20,
         reject_uncompressed_json: bool = False,
+        any_cadence: bool = False,
         bare_entities: bool = False,
         run_per_dataset: bool = False,
         run_seconds: float | None = None,
@@ -111,6 +112,7 @@ class Emulator:
             bare_entities=bare_entities,
             run_per_dataset=run_per_dataset,
             reject_uncompressed_json=reject_uncompressed_json,
+            any_cadence=any_cadence,
         )
         dice = random.Random(seed)
         ids = {name: str(uuid.UUID(int=dice.getrandbits(128), version=4)) for name in sandboxes}

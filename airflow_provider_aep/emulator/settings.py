@@ -18,6 +18,7 @@ class Settings:
     :param run_per_dataset: one run for each dataset of a dataflow, rather than one for all.
     :param reject_uncompressed_json: refuse JSON without compression, which the tutorial's text forbids
         and its samples use.
+    :param any_cadence: take schedules that no document names, such as every two hours or every week.
     """
 
     hour: float
@@ -29,3 +30,4 @@ class Settings:
     bare_entities: bool
     run_per_dataset: bool
     reject_uncompressed_json: bool
+    any_cadence: bool

@@ -20,6 +20,7 @@ from airflow_provider_aep.errors import (
     AepUnsafePlanError,
     AepValidationError,
 )
+from airflow_provider_aep.exports.dataset_names import name_datasets
 from airflow_provider_aep.exports.delete import delete_unused, needed
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Step
@@ -37,7 +38,7 @@ from airflow_provider_aep.flowservice.connections import (
     live_login,
     target_problems,
 )
-from airflow_provider_aep.flowservice.dataflows import create_dataflow, set_dataflow_state
+from airflow_provider_aep.flowservice.dataflows import cadence_warnings, create_dataflow, set_dataflow_state
 from airflow_provider_aep.flowservice.entities import Created, Document, Operations, patch_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.logins import Held, resolve_login
@@ -194,6 +195,7 @@ def _plan_all(outcomes: Sequence[Outcome], *, sandbox: str, now: datetime, rotat
         one.warnings = [*one.plan.warnings, *kept]
         one.ids = {step.kind: step.id for step in one.plan.steps if step.id}
         one.left_behind = [dict(each) for each in one.plan.left_behind]
+    yield from name_datasets(outcomes, listed=state.datasets if by_name else None)
     return state
 
 
@@ -356,6 +358,9 @@ def _check_live(outcomes: Sequence[Outcome], logins: Logins | None) -> Exchange[
     """Hold what would be sent against Adobe's live specs, before anything is created."""
     for one in outcomes:
         destination = one.spec.destination
+        if one.step("dataflow").sets("schedule.every"):
+            told = yield from cadence_warnings(destination.flow_spec_id, one.spec.schedule.every)
+            one.warnings += [warning for warning in told if warning not in one.warnings]
         base, target = one.step("base connection"), one.step("target connection")
         if base.action == target.action == "keep":
             continue

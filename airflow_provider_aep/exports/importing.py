@@ -23,6 +23,7 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.exports.marks import Mark, export_key, read_mark, text_of
 from airflow_provider_aep.exports.spec import DEFAULT_OWNER, parse_spec
 from airflow_provider_aep.exports.state import State, first_id, read_state, spec_id_of
+from airflow_provider_aep.flowservice.cadences import AS_IS, is_cadence, is_same
 from airflow_provider_aep.flowservice.connections import MODE, SEGMENT_PARAMS
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import (
@@ -33,7 +34,7 @@ from airflow_provider_aep.flowservice.destinations import (
 )
 from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.schedule import CADENCES, OUTDATED, schedule_words
+from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.flowservice.validation import check_name, nearest
 
 # The schema's own limit: a longer description stays as it is, since a spec without one leaves it alone.
@@ -136,7 +137,7 @@ def spec_of(
         "base_connection_id": target.get("baseConnectionId") if target else None,
         "params": dict(_params(target)) if target else {},
     }
-    document["schedule"] = _schedule(mapping(flow.get("scheduleParams")), problems)
+    document["schedule"] = _schedule(mapping(flow.get("scheduleParams")))
     if not mark:
         document["adopt"] = str(flow["id"])
     what = f"dataflow {flow['id']}, which cannot be told as a spec"
@@ -250,18 +251,30 @@ def _params(target: Document) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _schedule(wire: Mapping[str, Any], problems: list[Problem]) -> dict[str, str]:
+def _schedule(wire: Mapping[str, Any]) -> dict[str, str]:
     words = {key: word for key, word in schedule_words(wire).items() if word is not None}
-    known = {**CADENCES, **OUTDATED}.get(words.get("every", ""))
-    if known is None:
-        rule = (
-            f"runs every {words.get('every')}; a spec can say {', '.join(CADENCES)}. Change it in Adobe first"
-        )
-        problems.append(Problem("/scheduleParams", rule))
-    elif wire.get("exportMode") not in (None, known[2]):
-        rule = f"must be {known[2]} for every: {words['every']}; a spec has no word for anything else"
-        problems.append(Problem("/scheduleParams/exportMode", rule))
+    if not _has_a_word(wire):
+        words["every"] = AS_IS
     return words
+
+
+def _has_a_word(wire: Mapping[str, Any]) -> bool:
+    """Whether the cadence of a dataflow, its export mode included, can be said in a spec."""
+    every = str(schedule_words(wire)["every"])
+    return is_cadence(every) and is_same(wire, every)
+
+
+def _notes_on_schedule(wire: Mapping[str, Any]) -> Iterator[str]:
+    unit, interval = wire.get("timeUnit"), wire.get("interval")
+    if not _has_a_word(wire):
+        yield (
+            f"It exports every {interval} {unit} with export mode {wire.get('exportMode')}, and a spec has "
+            f"no word for that: every: {AS_IS} keeps it, and cannot make such an export anew."
+        )
+    elif (unit, str(interval)) == ("hour", "24"):
+        yield "Adobe holds its cadence as 24 hours, the same as 1d; ensuring it leaves that as it is."
+    if not wire.get("endTime") and _has_a_word(wire):
+        yield "It has no end; ensuring it sets one."
 
 
 def _notes(flow: Document, state: State) -> Iterator[str]:
@@ -273,8 +286,7 @@ def _notes(flow: Document, state: State) -> Iterator[str]:
         )
     if flow.get("state") != "enabled":
         yield f"The dataflow is {flow.get('state')}: it exports nothing until it is enabled."
-    if not mapping(flow.get("scheduleParams")).get("endTime"):
-        yield "It has no end; ensuring it sets one."
+    yield from _notes_on_schedule(mapping(flow.get("scheduleParams")))
     if len(text_of(flow).strip()) > LONGEST_DESCRIPTION:
         yield "Its description is too long for a spec, and is left alone."
     params = mapping(

@@ -53,6 +53,11 @@ class Step:
     mark: Mark | None = field(default=None, repr=False)
     ours: bool = field(default=False, repr=False)
 
+    def sets(self, field: str) -> bool:
+        """Whether that field gets another value than it had; of a new entity, every field does."""
+        made_anew = self.id is None and self.action in ("create", "replace")
+        return made_anew or any(one.field == field for one in self.changes)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "action": self.action,

@@ -26,7 +26,7 @@ from airflow_provider_aep.exports.spec import MOST_IN_A_SANDBOX, ExportSpec
 from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, spec_id_of
 from airflow_provider_aep.flowservice.connections import full_params
 from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
-from airflow_provider_aep.flowservice.schedule import DEFAULT_LIFE, schedule_words
+from airflow_provider_aep.flowservice.schedule import DEFAULT_LIFE, check_new, schedule_words
 
 
 def plan_export(
@@ -222,6 +222,7 @@ def _plan_flow(
         # The login stays as it was sent, so the mark goes on saying where that came from.
         mark = replace(mark, login=found.login)
     if flow is None or target.id != first_id(flow, "targetConnectionIds"):
+        check_new(spec.schedule.every)
         if spec.schedule.end is not None and spec.schedule.end <= now:
             raise _problem(spec, "/schedule/end", "is in the past: nothing would ever be exported")
         changes = tuple(Change(field=f"schedule.{key}", old=None, new=value) for key, value in words.items())

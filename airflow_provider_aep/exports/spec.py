@@ -16,6 +16,7 @@ from typing import Any, Literal, overload
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.exports.plain import MOST_UNKNOWN, has_template, is_template, value_at
 from airflow_provider_aep.exports.spec_rules import LONG_AGO, SCHEMA_FILE, judge_document, places_of
+from airflow_provider_aep.flowservice.cadences import AS_IS
 from airflow_provider_aep.flowservice.connections import UNLISTED_PARAMS, target_warnings
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, Destination
 from airflow_provider_aep.flowservice.schedule import (
@@ -108,6 +109,9 @@ class ExportSpec:
         :param there: those that the dataflow has; what the spec does not speak of stays.
         """
         there = dict(there)
+        if self.schedule.every == AS_IS:
+            # Of a cadence that we cannot read, an end that we would choose may make no sense.
+            return merge_schedule(there, self.schedule)
         start, end = self.schedule.start, schedule_words(there)["end"]
         if self.schedule.end is None and (not end or (start and datetime.fromisoformat(end) <= start)):
             there.pop("endTime", None)  # unreadable, or computed from an earlier start

@@ -24,6 +24,7 @@ from airflow_provider_aep.exports.plain import (
     plain_value,
     value_at,
 )
+from airflow_provider_aep.flowservice.cadences import RULE
 from airflow_provider_aep.flowservice.connections import SEGMENT_PARAMS
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, LOGIN_PARAMS, Destination
 from airflow_provider_aep.flowservice.schedule import parse_schedule
@@ -120,15 +121,15 @@ def _judge_params(plain: Mapping[str, Any], found: Found) -> None:
 
 
 def _judge_schedule(schedule: object, found: Found) -> None:
-    if not isinstance(schedule, dict):
+    if not isinstance(schedule, dict | str):
         return
-    words = {key: schedule[key] for key in _schema_of_schedule() if key in schedule}
+    words = {"every": schedule} if isinstance(schedule, str) else _known(schedule)
     try:
         parse_schedule(words, now=LONG_AGO)
     except AepValidationError as error:
         told = {path for path, _ in found.problems} | found.settled
         for problem in error.problems:
-            path = tuple(problem.pointer.split("/"))
+            path = ("schedule",) if isinstance(schedule, str) else tuple(problem.pointer.split("/"))
             if path not in told:
                 found.add(path, problem.message)
 
@@ -138,6 +139,8 @@ _PATTERN_RULES = {
     "owner": "must be 1 to 64 characters: letters, digits, '_', '.', '@' and '-' only",
     "sandbox": "must be a sandbox name: lower-case letters, digits and hyphens",
     "name": "must not be empty",
+    "schedule": RULE,
+    "every": RULE,
     "credentials_conn_id": "must be the id of an Airflow connection: no blanks, no quotes",
 }
 
@@ -189,8 +192,10 @@ def _definitions() -> dict[str, Any]:
     return {"definitions": _schema()["definitions"]}
 
 
-def _schema_of_schedule() -> Sequence[str]:
-    return list(_schema()["definitions"]["schedule"]["else"]["properties"])
+def _known(schedule: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a schedule, what the schema knows: the rest is told already."""
+    known = _schema()["definitions"]["schedule"]["else"]["properties"]
+    return {key: schedule[key] for key in known if key in schedule}
 
 
 def _text(value: object) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.flowservice.datasets import list_for_names, names_of
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, SPEC_VERSION, Destination
 from airflow_provider_aep.flowservice.entities import (
     Created,
@@ -52,15 +53,31 @@ def create_source_connection(
 ) -> Exchange[Created]:
     """Say which datasets to export. They cannot be changed afterwards.
 
-    :param datasets: ids, or dicts with ``id`` and ``name`` as ``list_datasets`` gives them.
-    :raises AepValidationError: no dataset, one without a proper id, or one given twice.
+    :param datasets: ids, or dicts with ``id`` and ``name`` as ``list_datasets`` gives them. Names that are
+        left out are looked up in one listing.
+    :raises AepValidationError: no dataset, one without a proper id, one given twice, or one without a name
+        that is not among those that can be exported; nothing was created.
     """
-    document = {
-        **_described(name, description),
-        "connectionSpec": {"id": DATA_LAKE_SPEC_ID, "version": SPEC_VERSION},
-        "params": {"datasets": _dataset_items(datasets)},
+    described, items = _described(name, description), _dataset_items(datasets)
+    nameless = {
+        f"datasets/{index}": item["dataSetId"] for index, item in enumerate(items) if "name" not in item
     }
-    created = yield from create_entity("sourceConnections", document, marker=marker, look_first=look_first)
+    if nameless:
+        names = names_of(nameless, (yield from list_for_names()))
+        items = [{**item, "name": item.get("name") or names[item["dataSetId"]]} for item in items]
+    document = {
+        **described,
+        "connectionSpec": {"id": DATA_LAKE_SPEC_ID, "version": SPEC_VERSION},
+        "params": {"datasets": items},
+    }
+    created = yield from create_entity(
+        "sourceConnections",
+        document,
+        marker=marker,
+        look_first=look_first,
+        # Somebody may rename a dataset between two tries.
+        volatile=[f"/params/{place}/name" for place in nameless],
+    )
     return created
 
 
@@ -213,7 +230,6 @@ def _dataset_items(datasets: Sequence[str | Mapping[str, Any]]) -> list[dict[str
     for index, given in enumerate(datasets):
         known = given if isinstance(given, Mapping) else {"id": given}
         item = {"dataSetId": check_id(f"datasets/{index}", known.get("id"))}
-        # Adobe's reference wants a name, its own client sends none, and we do not invent one.
         if known.get("name"):
             item["name"] = str(known["name"])
         items.append(item)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from airflow_provider_aep.errors import AepApiError, AepServerError, AepTransportError
+from airflow_provider_aep.errors import AepApiError, AepError, AepServerError, AepTransportError
+from airflow_provider_aep.flowservice.cadences import AS_IS, CADENCES, OUTDATED, allowed, step_of
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, SPEC_VERSION, Destination
 from airflow_provider_aep.flowservice.entities import (
     CHANGE_PAUSE,
@@ -33,7 +34,6 @@ from airflow_provider_aep.flowservice.schedule import (
     Schedule,
     merge_schedule,
     parse_schedule_change,
-    step_of,
     ticks,
 )
 from airflow_provider_aep.flowservice.validation import check_id, check_name
@@ -114,10 +114,14 @@ def _ids(listed: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescheduled:
-    """How a schedule changed: its ``scheduleParams`` before and after."""
+    """How a schedule changed: its ``scheduleParams`` before and after.
+
+    :param warnings: what to know of a cadence that no document names.
+    """
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
 
 
 def create_dataflow(
@@ -156,6 +160,45 @@ def create_dataflow(
         volatile=[pointer for pointer, time in given.items() if time is None],
     )
     return created
+
+
+def get_flow_spec(flow_spec_id: str) -> Exchange[Document]:
+    """Adobe's spec of dataflows to one destination; its ``scheduleSpec`` may say which cadences there are.
+
+    :raises AepNotFoundError: the organization has none of that id.
+    """
+    spec = yield from get_entity("flowSpecs", flow_spec_id, field="flow_spec_id", keep=True)
+    return spec
+
+
+def cadence_warnings(flow_spec_id: str | None, every: str | None) -> Exchange[list[str]]:
+    """What to say about a cadence that no document names, after a look at the live flow spec.
+
+    For the documented ones nothing is sent. A cadence is never refused here: flow specs are not documented,
+    so one that does not name a cadence is no proof that the service does not run it.
+
+    :param every: as in ``Schedule`` and ``ScheduleChange``.
+    """
+    if every is None or every in (*CADENCES, OUTDATED, AS_IS):
+        return []
+    documented = ", ".join(CADENCES)
+    sent = f"it is sent as asked: watch its first runs. Adobe documents {documented}"
+    if flow_spec_id is None:
+        return [f"schedule: which flow spec would have to allow every: {every} cannot be told; {sent}"]
+    try:
+        spec = yield from get_flow_spec(flow_spec_id)
+    except AepError as error:
+        why = f"status {error.status}" if isinstance(error, AepApiError) else type(error).__name__
+        unread = f"the flow spec that would say whether every: {every} is allowed cannot be read ({why})"
+        return [f"schedule: {unread}; {sent}"]
+    told = allowed(spec, every)
+    if told == "yes":
+        return []
+    if told == "no":
+        return [
+            f"schedule: the flow spec does not allow every: {every}, so the service may refuse it; {sent}"
+        ]
+    return [f"schedule: the flow spec does not say whether every: {every} is allowed; {sent}"]
 
 
 def get_dataflow(dataflow_id: str) -> Exchange[Dataflow]:
@@ -217,13 +260,13 @@ def update_schedule(
     :raises AepPreconditionError: somebody else keeps changing the dataflow.
     """
     change = parse_schedule_change(given, now=now)
-    before: list[Mapping[str, Any]] = []
+    before: list[Document] = []
     after: dict[str, Any] = {}
 
     def revise(found: Document) -> Operations:
         there = mapping(found.get("scheduleParams"))
         wanted = merge_schedule(there, change)
-        before.append(there)
+        before.append(found)
         after.clear()
         after.update(wanted)
         if wanted == there:
@@ -233,7 +276,14 @@ def update_schedule(
         return [{"op": op, "path": "/scheduleParams", "value": wanted}]
 
     changed = yield from patch_entity("flows", dataflow_id, revise, field="dataflow_id")
-    return Rescheduled(before=before[0], after=after) if changed else None
+    if not changed:
+        return None
+    was = mapping(before[0].get("scheduleParams"))
+    warnings: list[str] = []
+    if step_of(was) != step_of(after):
+        flow_spec_id = mapping(before[0].get("flowSpec")).get("id")
+        warnings = yield from cadence_warnings(flow_spec_id, change.every)
+    return Rescheduled(before=was, after=after, warnings=tuple(warnings))
 
 
 def delete_dataflow(dataflow_id: str) -> Exchange[bool]:

@@ -7,14 +7,20 @@ Source: "Export datasets by using the Flow Service API", "Retrieve a list of eli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.errors import AepAuthError, AepError, AepValidationError, Problem
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID
 from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, entities_of, mapping, part_of_name
 from airflow_provider_aep.flowservice.exchange import Exchange, Request
+from airflow_provider_aep.flowservice.validation import nearest
+
+_UNLISTED = (
+    "Adobe requires the names of datasets beside their ids: let the credential list datasets, or give each "
+    "dataset with its id and its name."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +75,46 @@ def list_datasets(*, name_contains: str | None = None) -> Exchange[list[Dataset]
         if len(found) == known:
             raise AepError(f"{request}: the service gives the same datasets again")
         start += len(datasets)
+
+
+def list_for_names() -> Exchange[list[Dataset]]:
+    """The exportable datasets, where they are needed to send a name with each id.
+
+    A refusal is an error and not a reason to leave the names out: Adobe's reference requires them, and
+    whoever may not list datasets can hardly export them. So it ends here, before anything is created.
+
+    :raises AepAuthError: they may not be listed; says what to do.
+    """
+    try:
+        return (yield from list_datasets())
+    except AepAuthError as error:
+        if error.status != 403 or "/configs" not in error.doing:
+            raise  # it is the token that was refused
+        raise error.with_hint(f"{error.hint} {_UNLISTED}" if error.hint else _UNLISTED) from error
+
+
+def names_of(wanted: Mapping[str, str], datasets: Sequence[Dataset]) -> dict[str, str]:
+    """The names of datasets, by id.
+
+    :param wanted: where an id was given, for the error -> the id.
+    :param datasets: those that can be exported.
+    :raises AepValidationError: some are not among them.
+    """
+    names = {dataset.id: dataset.name for dataset in datasets}
+    problems = [
+        Problem(place, _unknown(dataset_id, names))
+        for place, dataset_id in wanted.items()
+        if dataset_id not in names
+    ]
+    if problems:
+        raise AepValidationError("the datasets", problems)
+    return {dataset_id: names[dataset_id] for dataset_id in wanted.values()}
+
+
+def _unknown(dataset_id: str, names: Mapping[str, str]) -> str:
+    if dataset_id in names.values():
+        return "is the name of a dataset, where its id is expected"
+    return (
+        f"is the id of no dataset that can be exported{nearest(dataset_id, names)}: it is misspelt, or Adobe "
+        "does not export that dataset, or an access label hides it from the credential"
+    )

@@ -1,7 +1,7 @@
 """When a dataflow exports: from a DAG author's words to Adobe's ``scheduleParams``.
 
 ``scheduleParams`` counts epoch *seconds* in UTC (runs count milliseconds). One schedule belongs to one
-dataflow and serves all of its datasets. The service runs six cadences and no others.
+dataflow and serves all of its datasets. The words for how often it exports are in ``cadences``.
 
 Source: "Export datasets by using the Flow Service API", "Create dataflow"; read 2026-11.
 """
@@ -15,22 +15,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.flowservice.cadences import (
+    AS_IS,
+    OUTDATED,
+    RULE,
+    is_cadence,
+    is_same,
+    members_of,
+    step_of,
+    word_of,
+)
 from airflow_provider_aep.flowservice.validation import nearest
-
-INCREMENTAL = "FIRST_FULL_THEN_INCREMENTAL"
-FULL_ONCE = "DAILY_FULL_EXPORT"
-
-# every -> (timeUnit, interval, exportMode)
-CADENCES: Mapping[str, tuple[str, int, str]] = {
-    "once": ("day", 0, FULL_ONCE),  # Adobe's "export once" is a daily full export with interval 0
-    "3h": ("hour", 3, INCREMENTAL),
-    "6h": ("hour", 6, INCREMENTAL),
-    "9h": ("hour", 9, INCREMENTAL),
-    "12h": ("hour", 12, INCREMENTAL),
-    "1d": ("day", 1, INCREMENTAL),
-}
-# Only the first edition of the tutorial knows it; the newest one says day/1.
-OUTDATED = {"24h": ("hour", 24, INCREMENTAL)}
 
 # Adobe ends a dataflow six months after its creation when no end is given. We always send one.
 DEFAULT_LIFE = timedelta(days=180)
@@ -49,8 +44,6 @@ MACROS = frozenset(
 )
 # Numbers outside these are no epoch seconds of an export: 1973, and the year 5138.
 EARLIEST, LATEST = 1e8, 1e11
-# No cadence is longer than a day; what is longer than a year is a wrong number.
-LONGEST_STEP = 366 * 86400
 _MACRO = re.compile(r"%([^%/]{1,64})%")
 # Adobe's own names for the same things, as pasted from its tutorial
 _ALIASES = {
@@ -64,7 +57,7 @@ _KEYS = ("every", "start", "end", "folder_template")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleChange:
-    """Checked parts of a schedule; ``None`` means "as it is"."""
+    """Checked parts of a schedule; ``None`` means "as it is", and so does ``every`` of ``as-is``."""
 
     every: str | None = None
     start: datetime | None = None
@@ -74,8 +67,8 @@ class ScheduleChange:
     def warnings(self) -> list[str]:
         """What is allowed but probably not meant."""
         told = []
-        if self.every in OUTDATED:
-            told.append("schedule: 24 hours is the wording of an older tutorial; write every: 1d (day/1)")
+        if self.every == OUTDATED:
+            told.append("schedule: 24h is the wording of an older tutorial; day/1 is sent: write every: 1d")
         unknown = [
             name
             for name in _MACRO.findall(self.folder_template or "")
@@ -94,11 +87,16 @@ class Schedule(ScheduleChange):
     every: str
 
     def to_api(self, now: datetime) -> dict[str, Any]:
+        """Whole ``scheduleParams`` for a new dataflow.
+
+        :raises AepValidationError: it says ``as-is``, and a new dataflow has no cadence yet.
+        """
+        check_new(self.every)
         start = self.start or now
         # Counted from now where the start is past: an old one would make an export that is over already.
         end = self.end or max(start, now) + DEFAULT_LIFE
         wire: dict[str, Any] = {
-            **_cadence(self.every),
+            **members_of(self.every),
             "startTime": int(start.timestamp()),
             "endTime": int(end.timestamp()),
         }
@@ -109,12 +107,22 @@ class Schedule(ScheduleChange):
     def warnings(self) -> list[str]:
         # Named, as slots make a new class of this one, which a bare super() does not know.
         told = ScheduleChange.warnings(self)
-        if self.end is None and self.every != "once":
+        if self.end is None and self.every not in ("once", AS_IS):
             told.append(
                 f"schedule: no end is given, so the export ends {DEFAULT_LIFE.days} days after its start; "
                 "Adobe stops an export at its end without an error"
             )
         return told
+
+
+def check_new(every: str) -> None:
+    """Whether a new dataflow can be given a cadence.
+
+    :raises AepValidationError: it is ``as-is``.
+    """
+    if every == AS_IS:
+        rule = f"{AS_IS} keeps the cadence of a dataflow that exists; a new one needs a word such as 3h"
+        raise AepValidationError("the schedule", [Problem("schedule/every", rule)])
 
 
 def parse_schedule(given: str | Mapping[str, Any], *, now: datetime) -> Schedule:
@@ -148,12 +156,9 @@ def merge_schedule(existing: Mapping[str, Any], change: ScheduleChange) -> dict[
     :raises AepValidationError: the result would end before it starts.
     """
     wire = dict(existing)
-    if change.every is not None:
-        cadence, mode = _cadence(change.every), wire.get("exportMode")
-        # Older dataflows have no mode.
-        same = _cadence_of(wire.get("timeUnit"), wire.get("interval")) == change.every
-        if not (same and mode in (None, cadence["exportMode"])):
-            wire |= cadence
+    every = change.every
+    if every is not None and every != AS_IS and not is_same(wire, every):
+        wire |= members_of(every)
     for key, moment in (("startTime", change.start), ("endTime", change.end)):
         if moment is not None and _seconds(wire.get(key)) != int(moment.timestamp()):
             wire[key] = int(moment.timestamp())
@@ -173,10 +178,8 @@ def merge_schedule(existing: Mapping[str, Any], change: ScheduleChange) -> dict[
 
 def describe_schedule(wire: Mapping[str, Any]) -> str:
     """``scheduleParams`` for people, as in "every 3h from 2026-12-01T00:00:00Z to 2027-06-01T00:00:00Z"."""
-    every = _cadence_of(wire.get("timeUnit"), wire.get("interval"))
+    every = _told(wire)
     told = every if every == "once" else f"every {every}"
-    if every == "unknown":
-        told = f"every {wire.get('interval')} {wire.get('timeUnit')}"
     for word, key in (("from", "startTime"), ("to", "endTime")):
         if (seconds := _seconds(wire.get(key))) is not None:
             told += f" {word} {datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -187,7 +190,7 @@ def describe_schedule(wire: Mapping[str, Any]) -> str:
 def _parsed(given: str | Mapping[str, Any], *, now: datetime, whole: bool) -> dict[str, Any]:
     if not isinstance(given, str | Mapping):
         raise AepValidationError("the schedule", [Problem("schedule", "must be a word or a dict")])
-    words = {"every": given} if isinstance(given, str) else dict(given)
+    words: dict[str, Any] = {"every": given} if isinstance(given, str) else dict(given)
     problems = [
         Problem(f"schedule/{theirs}", f"says the same as {ours}; give one of them")
         for theirs, ours in (("timeUnit", "every"), *_ALIASES.items())
@@ -196,20 +199,15 @@ def _parsed(given: str | Mapping[str, Any], *, now: datetime, whole: bool) -> di
     for theirs, ours in _ALIASES.items():
         if theirs in words:
             words[ours] = words.pop(theirs)
-    if "timeUnit" in words:
-        words["every"] = _cadence_of(words.pop("timeUnit"), words.pop("interval", None))
-        mode = words.pop("exportMode", None)
-        expected = {**CADENCES, **OUTDATED}.get(words["every"])
-        if mode is not None and expected is not None and mode != expected[2]:
-            problems.append(Problem("schedule/exportMode", f"must be {expected[2]} for that interval"))
+    if theirs_given := "timeUnit" in words:
+        words["every"] = _every_of(words, problems)
     for key in words:
         if key not in _KEYS:
             problems.append(Problem(f"schedule/{key}", f"is not known{nearest(key, _KEYS)}"))
     every = words.get("every")
-    if every is not None and (not isinstance(every, str) or every not in {**CADENCES, **OUTDATED}):
-        rule = f"must be one of {', '.join(CADENCES)}: the service runs no other cadence"
-        problems.append(Problem("schedule/every", rule))
-    elif every is None and whole:
+    if every is not None and every != AS_IS and not is_cadence(every):
+        problems.append(Problem("schedule/every", RULE))
+    elif every is None and whole and not theirs_given:
         problems.append(Problem("schedule/every", "is missing"))
     start = _moment("schedule/start", words.get("start"), problems)
     end = _moment("schedule/end", words.get("end"), problems)
@@ -249,15 +247,6 @@ def ticks(wire: Mapping[str, Any], after: datetime, before: datetime) -> list[da
         found.append(datetime.fromtimestamp(moment, tz=UTC))
         moment += step
     return found
-
-
-def step_of(wire: Mapping[str, Any]) -> int | None:
-    """Seconds from tick to tick, 0 for a schedule that exports once, ``None`` where it cannot be read."""
-    try:
-        step = int(wire["interval"]) * {"hour": 3600, "day": 86400}[wire["timeUnit"]]
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-    return step if 0 <= step <= LONGEST_STEP else None
 
 
 def is_readable(wire: Mapping[str, Any]) -> bool:
@@ -307,11 +296,6 @@ def _moment(field: str, given: object, problems: list[Problem]) -> datetime | No
     return None
 
 
-def _cadence(every: str) -> dict[str, Any]:
-    unit, interval, mode = {**CADENCES, **OUTDATED}[every]
-    return {"exportMode": mode, "timeUnit": unit, "interval": interval}
-
-
 def _seconds(value: object) -> int | None:
     """Epoch seconds of ``scheduleParams``, also as text; ``None`` for anything else."""
     try:
@@ -321,22 +305,33 @@ def _seconds(value: object) -> int | None:
     return seconds if 0 <= seconds <= LATEST else None
 
 
-def _cadence_of(unit: object, interval: object) -> str:
-    for every, (known_unit, known_interval, _) in {**CADENCES, **OUTDATED}.items():
-        if unit == known_unit and interval in (known_interval, str(known_interval)):
-            return every
-    return "unknown"
+def _told(wire: Mapping[str, Any]) -> str:
+    """The cadence for people, be it one that we have no word for."""
+    return word_of(wire) or f"{wire.get('interval')} {wire.get('timeUnit')}"
+
+
+def _every_of(words: dict[str, Any], problems: list[Problem]) -> str | None:
+    """The word for Adobe's own members, which are taken out; ``None`` where a problem says why not."""
+    wire = {key: words.pop(key, None) for key in ("timeUnit", "interval", "exportMode")}
+    if wire["timeUnit"] not in ("hour", "day"):
+        problems.append(Problem("schedule/timeUnit", "must be hour or day"))
+        return None
+    every = word_of(wire)
+    if every is None or (every == "once" and wire["timeUnit"] != "day"):
+        rule = "must be a whole number of hours or days up to 366 days; 0 days export once"
+        problems.append(Problem("schedule/interval", rule))
+    elif wire["exportMode"] not in (None, mode := members_of(every)["exportMode"]):
+        problems.append(Problem("schedule/exportMode", f"must be {mode} for that interval"))
+    return every
 
 
 def schedule_words(wire: Mapping[str, Any]) -> dict[str, str | None]:
     """Adobe's ``scheduleParams`` in the words that ``parse_schedule`` reads; ``None`` for what is not there.
 
-    A cadence that we have no word for is told as it is, such as ``8 hour``.
+    A cadence that we have no word for is told as it is, such as ``15 minute``.
     """
-    unit, interval = wire.get("timeUnit"), wire.get("interval")
-    every = _cadence_of(unit, interval)
     return {
-        "every": f"{interval} {unit}" if every == "unknown" else every,
+        "every": _told(wire),
         "start": _words_of_moment(wire.get("startTime")),
         "end": _words_of_moment(wire.get("endTime")),
         # The tutorials write a lower-case n, the reference an upper-case one.

@@ -21,8 +21,9 @@ class AepCreateDataflowOperator(AepOperator):
     :param destination: as for ``AepGetConnectionSpecOperator``. Templated.
     :param source_connection_id: from ``AepCreateSourceConnectionOperator``. Templated.
     :param target_connection_id: from ``AepCreateTargetConnectionOperator``. Templated.
-    :param schedule: a word (``once``, ``3h``, ``6h``, ``9h``, ``12h``, ``1d``), or a dict with ``every``
-        and optionally ``start``, ``end`` and ``folder_template``. Templated.
+    :param schedule: a word (``once``, ``1h``, ``3h``, ``6h``, ``9h``, ``12h``, ``1d``, or another whole
+        number of hours or days, which the live flow spec is asked about), or a dict with ``every`` and
+        optionally ``start``, ``end`` and ``folder_template``. Templated.
     :param description: free text. Templated.
     :return: the id of the dataflow; its etag goes to XCom key ``etag``.
     """
@@ -59,18 +60,21 @@ class AepCreateDataflowOperator(AepOperator):
         self.description = description
 
     def execute(self, context: Any) -> str:
-        from airflow_provider_aep.flowservice.dataflows import create_dataflow
+        from airflow_provider_aep.flowservice.dataflows import cadence_warnings, create_dataflow
         from airflow_provider_aep.flowservice.destinations import get_destination
-        from airflow_provider_aep.flowservice.schedule import parse_schedule
+        from airflow_provider_aep.flowservice.schedule import check_new, parse_schedule
 
         now = datetime.now(tz=UTC)
         schedule = parse_schedule(self.schedule, now=now)
-        for warning in schedule.warnings():
+        check_new(schedule.every)
+        destination = get_destination(self.destination)
+        told = self.hook.run(cadence_warnings(destination.flow_spec_id, schedule.every))
+        for warning in (*schedule.warnings(), *told):
             self.log.warning("%s", warning)
         created = self.hook.run(
             create_dataflow(
                 name=self.name,
-                destination=get_destination(self.destination),
+                destination=destination,
                 source_connection_id=self.source_connection_id,
                 target_connection_id=self.target_connection_id,
                 schedule=schedule,
@@ -134,8 +138,8 @@ class AepListDataflowsOperator(AepOperator):
             ticks = flow.ticks(start, end) if flow.state == "enabled" else []
             if not ticks:
                 continue
-            # No cadence is longer than a day, so the tick that ends the wait lies within the next one.
-            following = flow.ticks(end, end + timedelta(days=1, seconds=1))
+            # The tick that ends the wait lies within the next step.
+            following = flow.ticks(end, end + flow.step + timedelta(seconds=1))
             due.append(
                 {
                     **flow.to_json(),
@@ -218,6 +222,8 @@ class AepUpdateDataflowOperator(AepDataflowOperator):
         for warning in parse_schedule_change(self.schedule, now=now).warnings():
             self.log.warning("%s", warning)
         changed = self.hook.run(update_schedule(self.dataflow_id, self.schedule, now=now))
+        for warning in changed.warnings if changed else ():
+            self.log.warning("%s", warning)
         if changed is None:
             self.log.info("Dataflow %s has this schedule already", self.dataflow_id)
             return self.dataflow_id

@@ -68,10 +68,10 @@ def test_a_century_passes_quickly(make_caller, hour):
 
 
 def test_many_files_of_a_long_absence_are_written_in_several_calls(make_caller, tmp_path, monkeypatch):
-    monkeypatch.setattr(lifecycle, "FILES_PER_CALL", 5)
+    monkeypatch.setattr(lifecycle, "WORK_PER_CALL", 5)
     api = make_caller(root=tmp_path, run_seconds=0)
     api.export(CRM, interval=3)
-    # An export of some rows is a file; the first holds two, and 10 ticks make 11 files.
+    # An export of some rows is a file; the first counts for two, as it has more than 1,000 rows.
     api.clock.advance(HOUR + 9 * 3 * HOUR)
     seen = [len(api.emulator.entities("runs")) for _ in range(3)]
     assert seen == [5, 10, 10]

@@ -8,6 +8,7 @@ import json
 import pytest
 from pyarrow import parquet
 
+from airflow_provider_aep.emulator import exporter
 from airflow_provider_aep.emulator.readback import read_exports
 
 HOUR = 3600
@@ -64,7 +65,6 @@ def test_every_format_holds_as_many_rows_files_and_bytes_as_the_run_says(
     runs = api.runs(flow)
     folders = read_exports(tmp_path)
     assert told(runs) == [(each.rows, each.files, each.bytes) for each in folders]
-    assert folders[0].files > 1
     for path in (path for each in folders for path in each.path.iterdir()):
         assert path.name.startswith("part-0000")
         assert path.name.partition("-c000")[2] == suffix
@@ -209,7 +209,20 @@ def test_a_link_inside_the_root_does_not_lead_out_either(make_caller, tmp_path):
     assert list(outside.iterdir()) == []
 
 
+@pytest.mark.parametrize(("more", "files"), [(0, 1), (1, 2)])
+def test_a_dataset_of_50_000_records_is_one_file_and_a_larger_one_more(api, tmp_path, more, files):
+    # Source: June 2026 release notes.
+    dataset = api.emulator.add_dataset("Large", rows=50_000 + more, hourly=0).id
+    flow = api.export(dataset, params={"datasetFileType": "JSON"})["flow"]
+    api.clock.advance(HOUR)
+    ((rows, told_files, _),) = told(api.runs(flow))
+    (folder,) = read_exports(tmp_path)
+    assert (rows, told_files, folder.files) == (50_000 + more, files, files)
+    assert folder.rows == rows
+
+
 def test_a_reader_never_meets_half_a_file(api, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporter, "ROWS_PER_FILE", 1000)
     seen = []
     write = parquet.write_table
 

@@ -254,7 +254,7 @@ FULL, INCREMENTAL = "DAILY_FULL_EXPORT", "FIRST_FULL_THEN_INCREMENTAL"
         (None, "hour", 6),
         (INCREMENTAL, "hour", "3"),
     ]
-    + [(INCREMENTAL, "hour", hours) for hours in (3, 6, 9, 12, 24)],
+    + [(INCREMENTAL, "hour", hours) for hours in (1, 3, 6, 8, 9, 12, 24)],
 )
 def test_an_allowed_schedule_is_kept_as_it_was_sent(api, mode, unit, interval):
     export = api.export(exportMode=mode, timeUnit=unit, interval=interval)
@@ -266,7 +266,7 @@ def test_an_allowed_schedule_is_kept_as_it_was_sent(api, mode, unit, interval):
 @pytest.mark.parametrize(
     "schedule",
     [
-        {"interval": 8},
+        {"interval": 2},
         {"interval": 0},
         {"interval": True},
         {"timeUnit": "day", "interval": 3},
@@ -286,6 +286,14 @@ def test_a_schedule_outside_the_table_is_refused(api, code, schedule):
     export = api.export()
     body = api.flow_body(export["source"], export["target"], **schedule)
     assert code(api.call("POST", "/flows", json=body)) == "FLOW-9400-400"
+
+
+@pytest.mark.parametrize(("unit", "interval"), [("hour", 2), ("week", 1), ("minute", 15), ("day", 7)])
+def test_a_cadence_of_no_document_passes_where_the_emulator_is_told_so(make_caller, unit, interval):
+    lenient = make_caller(any_cadence=True)
+    export = lenient.export(timeUnit=unit, interval=interval)
+    kept = lenient.one(f"/flows/{export['flow']}")["scheduleParams"]
+    assert (kept["timeUnit"], kept["interval"]) == (unit, interval)
 
 
 def test_an_end_that_is_left_out_becomes_six_months_after_creation(api):

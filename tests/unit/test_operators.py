@@ -10,6 +10,7 @@ from unittest.mock import ANY
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_aep.emulator import schedule as emulated
 from airflow_provider_aep.errors import (
     AepAuthError,
     AepConfigError,
@@ -355,9 +356,9 @@ def test_all_that_is_wrong_with_a_place_is_told_at_once(aep, connections, perfor
     }
 
 
-@pytest.mark.parametrize("every", ["4h", "2h", "daily", "hour", "", None])
+@pytest.mark.parametrize("every", ["0h", "1.5h", "daily", "hour", "", None])
 def test_a_cadence_that_the_service_does_not_run_is_refused(aep, perform, every):
-    with pytest.raises(AepValidationError, match=r"schedule/every (must be one of once, 3h|is missing)"):
+    with pytest.raises(AepValidationError, match=r"schedule/every (must be one of once, 1h|is missing)"):
         perform(create_dataflow("s", "t", schedule={"every": every}))
     assert aep.log == []
 
@@ -368,6 +369,20 @@ def test_24_hours_pass_with_a_warning(aep, connections, perform, logged):
         create_dataflow(connections["source"], connections["target"], schedule={"every": "24h", "end": end})
     )
     assert "write every: 1d" in logged()
+
+
+def test_a_cadence_that_only_the_live_flow_spec_could_name_passes_with_a_warning(
+    aep, connections, perform, logged
+):
+    perform(create_dataflow(connections["source"], connections["target"], schedule="8h"))
+    assert "the flow spec does not say whether every: 8h is allowed" in logged()
+    assert aep.entities("flows")[0]["scheduleParams"]["interval"] == 8
+
+
+def test_as_is_is_for_dataflows_that_exist(aep, perform):
+    with pytest.raises(AepValidationError, match="schedule/every as-is keeps the cadence of a dataflow"):
+        perform(create_dataflow("s", "t", schedule="as-is"))
+    assert aep.log == []
 
 
 def test_a_schedule_without_an_end_is_told_when_it_will_stop(aep, connections, perform, logged):
@@ -592,6 +607,17 @@ def test_a_window_finds_the_enabled_dataflows_with_a_tick_in_it(aep, make_datafl
     assert found["runs_due"] == 1
     assert window(1, 8)[0]["runs_due"] == 3
     assert window(2, 4) == []
+
+
+def test_the_tick_that_ends_a_wait_may_be_days_away(aep, make_dataflow, perform, monkeypatch):
+    monkeypatch.setitem(emulated.ALLOWED, ("FIRST_FULL_THEN_INCREMENTAL", "day"), {1, 3})
+    start = datetime.fromtimestamp(aep.clock(), tz=UTC) + timedelta(hours=1)
+    make_dataflow(every="3d", start=start)
+    operator = AepListDataflowsOperator(
+        task_id="t", due_from=start.isoformat(), due_until=(start + timedelta(hours=1)).isoformat()
+    )
+    (found,) = perform(operator)
+    assert found["due_before"] == (start + timedelta(days=3)).isoformat()
 
 
 @pytest.mark.parametrize("window", [{"due_from": "2026-12-01"}, {"due_until": "2026-12-01"}])

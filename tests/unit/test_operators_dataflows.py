@@ -77,6 +77,16 @@ def test_an_update_warns_of_what_is_probably_not_meant(aep, dataflow_id, logged)
     assert "macros that Adobe does not list: DATASETID" in logged()
 
 
+def test_an_update_to_a_cadence_that_no_document_names_warns_and_is_sent(aep, dataflow_id, logged):
+    operator = AepUpdateDataflowOperator(task_id="update", dataflow_id=dataflow_id, schedule="8h")
+    perform(operator, FakeTaskInstance())
+    assert "the flow spec does not say whether every: 8h is allowed" in logged()
+    aep.log.clear()
+    perform(operator, FakeTaskInstance())
+    assert "whether every: 8h" not in logged()
+    assert {each.method for each in aep.log} == {"GET"}
+
+
 def test_an_update_of_no_dataflow_fails(aep):
     operator = AepUpdateDataflowOperator(task_id="update", dataflow_id="none", schedule="6h")
     with pytest.raises(AepNotFoundError):

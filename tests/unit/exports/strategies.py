@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from airflow_provider_aep.exports.spec import DatasetRef, ExportSpec
+from airflow_provider_aep.flowservice.cadences import CADENCES
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, DESTINATIONS
-from airflow_provider_aep.flowservice.schedule import CADENCES, Schedule
+from airflow_provider_aep.flowservice.schedule import Schedule
 
 DATASETS = (
     DatasetRef(id="5ef3e3259ad2a1191ab7dd7d"),

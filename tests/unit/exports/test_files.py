@@ -106,7 +106,7 @@ def test_words_keep_what_was_typed(write):
 
 
 def test_problems_are_told_by_file_and_index(write, tmp_path):
-    write("a.yaml", spec("a").replace("every: 3h", "every: 24h"))
+    write("a.yaml", spec("a").replace("every: 3h", "every: 0h"))
     write("b/b.yaml", f"{spec('b')}---\n{spec('c')}owner: a b\n")
     write("c.yaml", "a: [")
     write("d.yaml", spec("b"))

@@ -228,18 +228,17 @@ def test_an_export_that_was_renamed_is_imported_by_the_name_of_its_mark(emulator
 
 
 @pytest.mark.parametrize(
-    ("wire", "told"),
+    ("odd", "told"),
     [
-        ({"timeUnit": "hour", "interval": 8}, "runs every 8 hour; a spec can say once, 3h"),
-        ({"timeUnit": "day", "interval": 1, "exportMode": "DAILY_FULL_EXPORT"}, "must be FIRST_FULL_THEN"),
+        ({"sourceConnectionIds": ["a", "b"]}, "/sourceConnectionIds names 2 connections"),
+        ({"flowSpec": {"id": "of-something-else"}}, "/flowSpec/id is none of the dataset exports"),
     ],
 )
-def test_what_a_spec_has_no_word_for_is_a_clear_error(run, make_dataflow, wire, told):
+def test_what_a_spec_has_no_word_for_is_a_clear_error(run, make_dataflow, odd, told):
     dataflow_id = make_dataflow("odd")
     state = run(read_state(datasets=False))
-    flow = {**state.find("dataflow", dataflow_id), "scheduleParams": {"startTime": 1795000000, **wire}}
     with pytest.raises(AepValidationError, match=told) as caught:
-        spec_of(flow, state)
+        spec_of({**state.find("dataflow", dataflow_id), **odd}, state)
     assert dataflow_id in str(caught.value)
 
 
@@ -274,11 +273,14 @@ def test_a_name_leads_to_one_export_or_to_the_ids_of_all(run, make_dataflow):
         run(import_exports("twinn"))
 
 
-def test_names_of_datasets_are_left_out_where_they_may_not_be_listed(emulator, run, make_dataflow):
+def test_names_of_datasets_are_those_of_the_source_connection_where_they_may_not_be_listed(
+    emulator, run, make_dataflow
+):
     make_dataflow("nightly")
     emulator.fail_next(403, match="/configs", body={"error_code": "403000", "message": "no"})
     (imported,) = run(import_exports("nightly"))
-    assert imported.document["datasets"] == [emulator.datasets()[0].id]
+    dataset = emulator.datasets()[0]
+    assert imported.document["datasets"] == [{"id": dataset.id, "name": dataset.name}]
 
 
 def test_a_description_too_long_for_a_spec_is_left_alone(run, make_dataflow, change, now):

@@ -199,7 +199,7 @@ def test_the_words_allow_replace_let_it(desk):
     desk.ensure(desk.spec())
     outcome = desk.ensure(desk.spec(datasets=[LOYALTY]), allow_replace=True)
     assert desk.get("source connection", outcome.ids["source connection"])["params"]["datasets"] == [
-        {"dataSetId": LOYALTY}
+        {"dataSetId": LOYALTY, "name": "Loyalty Profiles"}
     ]
     assert not desk.plan(desk.spec(datasets=[LOYALTY])).changes
 
@@ -353,8 +353,8 @@ def test_a_dataset_by_id_and_again_by_name_is_told(desk):
         desk.plan(desk.spec(datasets=[LOYALTY, {"name": "Loyalty Profiles"}]))
 
 
-def test_datasets_are_read_only_where_a_name_asks_for_them(desk):
-    desk.plan(desk.spec())
+def test_datasets_are_read_only_where_a_name_or_an_id_is_missing(desk):
+    desk.plan(desk.spec(datasets=[{"id": LOYALTY, "name": "Loyalty"}]))
     assert not desk.emulator.requests(path="/connectionSpecs/*/configs")
 
 

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from airflow_provider_aep.errors import AepConflictError, AepError
 from airflow_provider_aep.exports.marks import described, export_key, make_mark, read_mark
 from airflow_provider_aep.exports.spec import DatasetRef, ExportSpec, parse_spec
+from airflow_provider_aep.flowservice.cadences import CADENCES
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, DESTINATIONS
-from airflow_provider_aep.flowservice.schedule import CADENCES, Schedule
+from airflow_provider_aep.flowservice.schedule import Schedule
 from tests.unit.exports.strategies import specs
 
 EXAMPLES = int(os.environ.get("AEP_EXAMPLES", "60"))

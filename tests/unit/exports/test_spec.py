@@ -23,9 +23,10 @@ from airflow_provider_aep.exports.spec import (
     parse_spec,
     parse_specs,
 )
+from airflow_provider_aep.flowservice.cadences import CADENCES
 from airflow_provider_aep.flowservice.connections import SEGMENT_PARAMS, get_connection_spec
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, S3
-from airflow_provider_aep.flowservice.schedule import CADENCES, Schedule
+from airflow_provider_aep.flowservice.schedule import Schedule
 from tests.unit.exports.documents import changed_document
 from tests.unit.exports.strategies import LOCATIONS, specs
 
@@ -109,7 +110,7 @@ def test_an_export_that_is_over_still_reads():
 
 
 ID_RULE = "must be an id: letters, digits, '-', '_' and '.' only, at most 128 characters"
-EVERY_RULE = "must be one of once, 3h, 6h, 9h, 12h, 1d"
+EVERY_RULE = "must be one of once, 1h, 3h, 6h, 9h, 12h, 1d"
 ONE_LOGIN = "must have exactly one of credentials_conn_id and base_connection_id"
 
 
@@ -196,8 +197,9 @@ ONE_LOGIN = "must have exactly one of credentials_conn_id and base_connection_id
             "applies to audience exports",
         ),
         ({"destination__pth": "x"}, "/destination/pth", "is not known"),
-        ({"schedule": "24h"}, "/schedule", EVERY_RULE),
-        ({"schedule__every": "24h"}, "/schedule/every", EVERY_RULE),
+        ({"schedule": "1w"}, "/schedule", EVERY_RULE),
+        ({"schedule": "367d"}, "/schedule", EVERY_RULE),
+        ({"schedule__every": "1.5h"}, "/schedule/every", EVERY_RULE),
         ({"schedule__every": ...}, "/schedule/every", "is missing"),
         ({"schedule__evry": "3h"}, "/schedule/evry", "is not known (did you mean 'every'?)"),
         ({"schedule__timeUnit": "hour"}, "/schedule/timeUnit", "is not known"),
@@ -244,7 +246,7 @@ def test_the_landing_zone_needs_no_login():
 
 def test_all_problems_are_told_at_once_with_place_and_name():
     broken = changed(
-        owner="a b", sandbx="x", schedule={"every": "2h", "start": "2027-01-01", "end": "2026-01-01"}
+        owner="a b", sandbx="x", schedule={"every": "2w", "start": "2027-01-01", "end": "2026-01-01"}
     )
     with pytest.raises(AepValidationError, match="4 problems with export spec 'crm-nightly'") as refused:
         parse_spec(broken, place="exports.yaml[2]")
@@ -514,7 +516,7 @@ def test_an_editor_sees_most_of_what_we_refuse():
         {"destination__base_connection_id": "x"},
         {"destination__params__path": ...},
         {"destination__x": 1},
-        {"schedule": "24h"},
+        {"schedule": "1w"},
         {"schedule__evry": "3h"},
         {"datasets": [{"nme": "x"}]},
     ):
@@ -559,8 +561,11 @@ def test_the_schema_says_of_a_place_what_adobe_says(slug, run):
 def test_the_schema_knows_the_same_storages_and_cadences():
     definitions = SCHEMA["definitions"]
     assert definitions["destination"]["properties"]["type"]["enum"] == list(DESTINATIONS)
-    assert definitions["schedule"]["then"]["enum"] == list(CADENCES)
-    assert definitions["schedule"]["else"]["properties"]["every"]["enum"] == list(CADENCES)
+    every = definitions["schedule"]["else"]["properties"]["every"]
+    for pattern in (definitions["schedule"]["then"]["pattern"], every["pattern"]):
+        assert all(re.search(pattern, word) for word in (*CADENCES, "2h", "7d", "as-is"))
+        assert not any(re.search(pattern, word) for word in ("0h", "1w", "1.5h", "-3h", "3H", "every hour"))
+    assert ", ".join(CADENCES) in every["description"]
 
 
 # --- the page

@@ -57,7 +57,7 @@ def test_an_export_is_set_up_with_four_requests_and_no_more(run, emulator, now, 
     run(get_connection_spec(destination))
     emulator.log.clear()
 
-    source = run(create_source_connection(name="crm", datasets=[CRM]))
+    source = run(create_source_connection(name="crm", datasets=[{"id": CRM, "name": "CRM Profiles"}]))
     base = run(create_base_connection(name="crm", destination=destination, login=login))
     target = run(
         create_target_connection(
@@ -121,7 +121,7 @@ def test_a_source_connection_is_sent_as_documented(sent):
         "connectionSpec": {"id": DATA_LAKE_SPEC_ID, "version": "1.0"},
         "params": {
             "datasets": [
-                {"dataSetId": CRM},
+                {"dataSetId": CRM, "name": "CRM Profiles"},
                 {"dataSetId": "5ef3e324ab7dd7d3259a1191", "name": "Loyalty"},
             ]
         },
@@ -412,3 +412,32 @@ def test_a_spec_of_an_unknown_shape_is_told_as_the_services_fault(run, emulator,
     with pytest.raises((AepApiError, AepValidationError), match=told):
         run(make)
     assert [request for request in emulator.log if request.path != "/ims/token/v3"][1:] == []
+
+
+# Names of datasets
+
+
+def test_the_names_of_datasets_are_looked_up_once_and_sent(run, emulator):
+    orders = "6501aa10c2d3e4f5061728a2"
+    run(create_source_connection(name="crm", datasets=[CRM, {"id": orders, "name": "as I call it"}]))
+    (body,) = (each.body for each in emulator.requests("POST", "/sourceConnections"))
+    name = next(each.name for each in emulator.datasets() if each.id == CRM)
+    assert body["params"]["datasets"] == [
+        {"dataSetId": CRM, "name": name},
+        {"dataSetId": orders, "name": "as I call it"},
+    ]
+    assert len(emulator.requests("GET", "/connectionSpecs/*/configs")) == 1
+
+
+def test_a_dataset_that_cannot_be_exported_is_found_before_the_post(run, emulator):
+    with pytest.raises(AepValidationError, match=rf"datasets/0 is the id of no .*did you mean '{CRM}'"):
+        run(create_source_connection(name="crm", datasets=[CRM[:-1] + "e"]))
+    assert emulator.requests("POST", "/sourceConnections") == []
+
+
+def test_a_dataset_that_was_renamed_between_two_tries_is_adopted_all_the_same(run, emulator):
+    marked = {"name": "crm", "datasets": [CRM], "marker": "airflow 1234", "look_first": True}
+    first = run(create_source_connection(**marked))
+    next(each for each in emulator.datasets() if each.id == CRM).name = "renamed"
+    again = run(create_source_connection(**marked))
+    assert (again.id, again.adopted) == (first.id, True)

@@ -7,7 +7,13 @@ import pendulum
 import pytest
 
 from airflow_provider_aep.errors import AepValidationError
-from airflow_provider_aep.flowservice.schedule import parse_moment, parse_schedule, ticks
+from airflow_provider_aep.flowservice.schedule import (
+    merge_schedule,
+    parse_moment,
+    parse_schedule,
+    schedule_words,
+    ticks,
+)
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 START, END = NOW + timedelta(days=1), NOW + timedelta(days=31)
@@ -16,12 +22,15 @@ INCREMENTAL, FULL = "FIRST_FULL_THEN_INCREMENTAL", "DAILY_FULL_EXPORT"
 # word -> exportMode, timeUnit, interval
 MATRIX = {
     "once": (FULL, "day", 0),
+    "1h": (INCREMENTAL, "hour", 1),
     "3h": (INCREMENTAL, "hour", 3),
     "6h": (INCREMENTAL, "hour", 6),
     "9h": (INCREMENTAL, "hour", 9),
     "12h": (INCREMENTAL, "hour", 12),
     "1d": (INCREMENTAL, "day", 1),
-    "24h": (INCREMENTAL, "hour", 24),
+    "2h": (INCREMENTAL, "hour", 2),
+    "8h": (INCREMENTAL, "hour", 8),
+    "2d": (INCREMENTAL, "day", 2),
 }
 
 
@@ -94,27 +103,71 @@ def test_what_was_given_is_left_as_it_was():
 # Refusals
 
 
+EVERY_RULE = (
+    "schedule/every must be one of once, 1h, 3h, 6h, 9h, 12h, 1d, or another whole number of hours (h) or "
+    "days (d) up to 366d; as-is keeps the cadence that a dataflow has"
+)
+
+
 @pytest.mark.parametrize(
     "given",
     [
-        "4h",
-        "8h",
+        "0h",
+        "1.5h",
+        "-3h",
+        "1w",
+        "every hour",
+        f"{10**9}h",
         "daily",
         "",
         "3H",
         {"every": 3},
-        {"timeUnit": "hour", "interval": 4},
-        {"timeUnit": "hour", "interval": 8},
-        {"timeUnit": "day", "interval": 2},
-        {"timeUnit": "week", "interval": 1},
-        {"timeUnit": "hour"},
+        {"every": True},
+        {"every": 10**5000},
+        {"every": ["3h"]},
     ],
+    ids=lambda given: given[:20] if isinstance(given, str) else type(given["every"]).__name__,
 )
-def test_a_cadence_that_the_service_does_not_run_is_answered_with_those_it_does(given):
-    (told,) = problems(given)
-    assert told == (
-        "schedule/every must be one of once, 3h, 6h, 9h, 12h, 1d: the service runs no other cadence"
-    )
+def test_what_is_no_cadence_is_answered_with_the_rule_and_the_words(given):
+    assert problems(given) == [EVERY_RULE]
+
+
+@pytest.mark.parametrize(
+    ("unit", "interval", "told"),
+    [
+        ("week", 1, "timeUnit must be hour or day"),
+        (None, 1, "timeUnit must be hour or day"),
+        (["hour"], 1, "timeUnit must be hour or day"),
+        ("hour", None, "interval must be a whole number of hours or days up to 366 days; 0 days export once"),
+        ("hour", 0, "interval must be"),
+        ("hour", 1.5, "interval must be"),
+        ("hour", -3, "interval must be"),
+        ("hour", True, "interval must be"),
+        ("hour", 10**5000, "interval must be"),
+        ("day", 367, "interval must be"),
+    ],
+    ids=lambda part: part[:20] if isinstance(part, str) else type(part).__name__,
+)
+def test_adobes_own_members_are_judged_by_name(unit, interval, told):
+    (problem,) = problems({"timeUnit": unit, "interval": interval})
+    assert problem.startswith(f"schedule/{told}")
+
+
+def test_as_is_keeps_the_cadence_of_a_dataflow_and_makes_no_new_one():
+    schedule = parsed("as-is")
+    there = {"timeUnit": "week", "interval": 1, "startTime": 1_800_000_000}
+    assert merge_schedule(there, schedule) == there
+    assert schedule.warnings() == []
+    with pytest.raises(AepValidationError, match="schedule/every as-is keeps the cadence of a dataflow that"):
+        schedule.to_api(NOW)
+
+
+@pytest.mark.parametrize("interval", [24, "24"])
+@pytest.mark.parametrize("every", ["1d", "24h"])
+def test_a_dataflow_at_hour_24_has_the_cadence_of_a_day_already(interval, every):
+    there = {"exportMode": INCREMENTAL, "timeUnit": "hour", "interval": interval, "startTime": 1_800_000_000}
+    assert merge_schedule(there, parsed(every)) == there
+    assert schedule_words(there)["every"] == "1d"
 
 
 def test_a_missing_cadence_is_told():
@@ -173,7 +226,7 @@ def test_an_unknown_key_is_answered_with_the_nearest(key, told):
 
 
 def test_all_problems_are_told_at_once():
-    told = problems({"every": "4h", "start": "x", "end": 1e13, "folder_template": "", "untill": 1})
+    told = problems({"every": "1w", "start": "x", "end": 1e13, "folder_template": "", "untill": 1})
     assert len(told) == 5
 
 
@@ -242,10 +295,12 @@ def test_an_export_once_needs_no_warning_about_its_end():
     assert parsed("once").warnings() == []
 
 
-def test_twenty_four_hours_pass_with_a_warning_that_says_what_to_write():
-    for given in ({"every": "24h", "end": END}, {"timeUnit": "hour", "interval": 24, "endTime": END}):
-        (warning,) = parsed(given).warnings()
-        assert "every: 1d" in warning
+def test_twenty_four_hours_are_sent_as_a_day_with_a_hint_what_to_write():
+    schedule = parsed({"every": "24h", "end": END})
+    (hint,) = schedule.warnings()
+    assert "every: 1d" in hint
+    wire = schedule.to_api(NOW)
+    assert (wire["timeUnit"], wire["interval"]) == ("day", 1)
 
 
 @pytest.mark.parametrize(
@@ -332,25 +387,11 @@ def test_a_schedule_that_is_neither_word_nor_dict_is_refused(given):
         parse_schedule(given, now=NOW)
 
 
-def test_a_cadence_that_is_no_text_is_refused():
-    assert "schedule/every must be one of" in problems({"every": ["3h"]})[0]
-
-
 # Odd input
 
 
 def test_a_key_that_is_no_text_is_not_known():
     assert problems({1: 2, "every": "3h"}) == ["schedule/1 is not known"]
-
-
-@pytest.mark.parametrize(
-    "given",
-    [{"every": 10**5000}, {"every": ["3h"]}, {"every": 3}, {"timeUnit": "hour", "interval": 10**5000}],
-    ids=["huge", "list", "number", "huge interval"],
-)
-def test_a_cadence_of_any_type_is_told(given):
-    (told,) = problems(given)
-    assert told.startswith("schedule/every must be one of once, 3h")
 
 
 @pytest.mark.parametrize(
