@@ -24,6 +24,7 @@ from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 from airflow_provider_aep import stats
 from airflow_provider_aep.errors import AepConfigError, AepError
 from airflow_provider_aep.flowservice.destinations import Destination
+from airflow_provider_aep.flowservice.encryption import PublicKey, hold_public_key
 from airflow_provider_aep.flowservice.entities import list_entities, mapping
 from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
 from airflow_provider_aep.flowservice.logins import Held, hold_login
@@ -179,6 +180,15 @@ class AepHook(BaseHook):
             )
         conn = self.get_connection(credentials_conn_id)
         return hold_login(destination, _fields(conn), conn_id=credentials_conn_id)
+
+    def public_key(self, encryption_conn_id: str) -> PublicKey:
+        """The public key that an Airflow connection holds, for the encryption of files.
+
+        :raises AepValidationError: it holds none, or a private one.
+        """
+        conn = self.get_connection(encryption_conn_id)
+        extra = {f"extra.{key}": value for key, value in mapping(conn.extra_dejson).items()}
+        return hold_public_key(extra, conn_id=encryption_conn_id)
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in and read one page of dataflows, which needs org, sandbox and permissions to be right."""

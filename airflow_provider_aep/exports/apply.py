@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_aep.errors import (
+    AepConfigError,
     AepConflictError,
     AepError,
     AepOvertakenError,
@@ -39,6 +40,7 @@ from airflow_provider_aep.flowservice.connections import (
     target_problems,
 )
 from airflow_provider_aep.flowservice.dataflows import cadence_warnings, create_dataflow, set_dataflow_state
+from airflow_provider_aep.flowservice.encryption import PublicKey, resolve_encryption
 from airflow_provider_aep.flowservice.entities import Created, Document, Operations, patch_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.logins import Held, resolve_login
@@ -49,8 +51,10 @@ AT_MOST = 8
 ROUNDS = 3
 
 # Where a login comes from -> what is sent: (destination, Airflow connection) -> auth. One that could not be
-# read is an error, of those exports alone for which it would be sent.
-Logins = Mapping[tuple[str, str | None], Held | Document | AepError | None]
+# read is an error, of those exports alone for which it would be sent. The same of keys, under (ENCRYPTION,
+# Airflow connection).
+Logins = Mapping[tuple[str, str | None], Held | PublicKey | Document | AepError | None]
+ENCRYPTION = "encryption"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,8 +311,13 @@ class _Attempt:
         made: Exchange[Created]
         if step.kind == "base connection":
             login = _login_of(spec, self.logins)
-            advice = _advice(spec)
-            made = create_base_connection(destination=spec.destination, login=login, advice=advice, **named)
+            made = create_base_connection(
+                destination=spec.destination,
+                login=login,
+                encryption=_encryption_of(spec, self.logins),
+                advice=_advice(spec),
+                **named,
+            )
         elif step.kind == "source connection":
             datasets = [{"id": one, "name": name} for one, name in outcome.datasets.items()]
             made = create_source_connection(datasets=datasets, **named)
@@ -373,6 +382,10 @@ def _check_live(outcomes: Sequence[Outcome], logins: Logins | None) -> Exchange[
             login = _login_of(one.spec, logins) if logins is not None and base.action != "keep" else None
             if login:
                 resolve_login(login, spec, title=destination.title, advice=_advice(one.spec))
+            if logins is not None and base.action not in ("keep", "update"):
+                key = _encryption_of(one.spec, logins)
+                if key is not None:
+                    resolve_encryption(key, spec, title=destination.title)
         except AepError as error:
             one.error = error
 
@@ -381,6 +394,18 @@ def _login_of(spec: ExportSpec, logins: Logins) -> Held | Document | None:
     found = logins.get((spec.destination.slug, spec.credentials_conn_id))
     if isinstance(found, AepError):
         raise found
+    assert not isinstance(found, PublicKey)
+    return found
+
+
+def _encryption_of(spec: ExportSpec, logins: Logins) -> PublicKey | None:
+    if spec.encryption_conn_id is None:
+        return None
+    found = logins.get((ENCRYPTION, spec.encryption_conn_id))
+    if isinstance(found, AepError):
+        raise found
+    if not isinstance(found, PublicKey):  # never without, where one is asked for
+        raise AepConfigError(f"export {spec.name!r}: no key was read from {spec.encryption_conn_id!r}")
     return found
 
 

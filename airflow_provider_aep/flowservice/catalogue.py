@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.errors import AepApiError, AepError, AepNotFoundError, AepValidationError, Problem
+from airflow_provider_aep.flowservice.cadences import allowed_cadences
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, Destination
 from airflow_provider_aep.flowservice.entities import Document, get_entity, list_entities, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
@@ -78,6 +79,11 @@ class Offer:
         """The destination of the table, if it is one."""
         return DESTINATIONS.get(self.name)
 
+    @property
+    def cadences(self) -> list[str]:
+        """Those that the flow spec names, as words; none where it does not tell."""
+        return allowed_cadences({"scheduleSpec": {"spec": self.schedule_spec}})
+
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
@@ -91,7 +97,7 @@ class Offer:
             "target_params": list(self.target_params),
             "required_target_params": list(self.required_target_params),
             "encryptions": list(self.encryptions),
-            "schedule": dict(self.schedule_spec),
+            "cadences": list(self.cadences),
             "problem": self.problem,
         }
 

@@ -13,7 +13,13 @@ from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.flowservice.datasets import list_for_names, names_of
-from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, SPEC_VERSION, Destination
+from airflow_provider_aep.flowservice.destinations import (
+    DATA_LAKE_SPEC_ID,
+    DESTINATIONS,
+    SPEC_VERSION,
+    Destination,
+)
+from airflow_provider_aep.flowservice.encryption import PublicKey, resolve_encryption
 from airflow_provider_aep.flowservice.entities import (
     Created,
     Document,
@@ -104,6 +110,7 @@ def create_base_connection(
     name: str,
     destination: Destination,
     login: Held | Document | None,
+    encryption: PublicKey | None = None,
     description: str | None = None,
     advice: str = "",
     marker: str | None = None,
@@ -113,6 +120,7 @@ def create_base_connection(
 
     :param login: what ``hold_login`` made of an Airflow connection, or ``{"specName": ..., "params": ...}``;
         ``None`` for Data Landing Zone.
+    :param encryption: the public key that files are to be encrypted with.
     :param advice: where to mend a wrong login, for the error message.
     :raises AepValidationError: the live spec takes no such login; nothing was created.
     """
@@ -122,6 +130,9 @@ def create_base_connection(
     }
     if login is not None:
         document["auth"] = yield from live_login(destination, login, advice=advice)
+    if encryption is not None:
+        spec = yield from get_connection_spec(destination)
+        document["encryption"] = resolve_encryption(encryption, spec, title=destination.title)
     created = yield from create_entity("connections", document, marker=marker, look_first=look_first)
     return created
 
@@ -156,6 +167,9 @@ def create_target_connection(
     _check_params(target_params)
     spec = yield from get_connection_spec(destination)
     params = full_params(target_params)
+    listed = mapping(mapping(mapping(spec.get("targetSpec")).get("spec")).get("properties"))
+    if destination.slug not in DESTINATIONS and "compression" not in {**listed, **target_params}:
+        del params["compression"]  # our default, for a destination that knows no such thing
     if problems := target_problems(spec, params):
         raise AepValidationError(f"the {destination.title} target_params", problems)
     document = {

@@ -502,6 +502,19 @@ def test_a_pattern_that_could_take_for_ever_is_left_to_the_service(login_of):
     assert login_of(S3, KEYS, [auth])["specName"] == "Access Key"
 
 
+@pytest.mark.parametrize(
+    "schema", [{"$ref": "https://elsewhere.example/login.json"}, {"allOf": [{"$ref": "#"}]}, {"$ref": 7}]
+)
+def test_a_schema_that_leads_elsewhere_or_nowhere_is_not_followed(login_of, schema, monkeypatch):
+    def fetch(*_: object, **__: object) -> None:
+        raise AssertionError("a schema was fetched")
+
+    monkeypatch.setattr("urllib.request.urlopen", fetch)
+    auth = auth_spec("Access Key", "s3AccessKey", "s3SecretKey")
+    auth["spec"] |= schema
+    assert login_of(S3, KEYS, [auth])["specName"] == "Access Key"
+
+
 # A login that is passed on
 
 
