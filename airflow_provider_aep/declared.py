@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from airflow_provider_aep.errors import AepConfigError, AepError, AepExportsError
 from airflow_provider_aep.exports.apply import (
     DEFAULTS,
+    ENCRYPTION,
     EnsureOptions,
     Logins,
     ensure_exports,
@@ -21,8 +23,12 @@ from airflow_provider_aep.exports.apply import (
 from airflow_provider_aep.exports.delete import Removal, delete_export
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.spec import ExportSpec
+from airflow_provider_aep.flowservice.encryption import PublicKey
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.logins import Held
 from airflow_provider_aep.hooks import AepHook
+
+T = TypeVar("T")
 
 
 def plan_specs(
@@ -138,18 +144,25 @@ def _by_sandbox(
 
 
 def _logins(hook: AepHook, specs: Sequence[ExportSpec]) -> Logins:
-    """The login of every spec that names one, or why there is none; each Airflow connection is read once."""
-    found: dict[tuple[str, str | None], Mapping[str, Any] | AepError | None] = {}
+    """The login and key of every spec that names one, or why there is none; each connection is read once."""
+    found: dict[tuple[str, str | None], Held | PublicKey | AepError | None] = {}
     for spec in specs:
-        key = (spec.destination.slug, spec.credentials_conn_id)
-        if spec.credentials_conn_id and key not in found:
-            try:
-                found[key] = hook.destination_login(spec.destination, spec.credentials_conn_id)
-            except AepError as error:
-                found[key] = error
-            except Exception as error:  # each Airflow line has its own class for "not found"
-                found[key] = AepConfigError(
-                    f"Airflow connection {spec.credentials_conn_id!r} (/destination/credentials_conn_id) "
-                    f"cannot be read ({type(error).__name__}): is there one of that id?"
-                )
+        login, key = spec.credentials_conn_id, spec.encryption_conn_id
+        if login and (spec.destination.slug, login) not in found:
+            read = partial(hook.destination_login, spec.destination, login)
+            found[spec.destination.slug, login] = _read("credentials_conn_id", login, read)
+        if key and (ENCRYPTION, key) not in found:
+            found[ENCRYPTION, key] = _read("encryption_conn_id", key, partial(hook.public_key, key))
     return found
+
+
+def _read(field: str, conn_id: str, read: Callable[[], T]) -> T | AepError:
+    try:
+        return read()
+    except AepError as error:
+        return error
+    except Exception as error:  # each Airflow line has its own class for "not found"
+        return AepConfigError(
+            f"Airflow connection {conn_id!r} (/destination/{field}) cannot be read "
+            f"({type(error).__name__}): is there one of that id?"
+        )

@@ -24,9 +24,10 @@ from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 from airflow_provider_aep import stats
 from airflow_provider_aep.errors import AepConfigError, AepError
 from airflow_provider_aep.flowservice.destinations import Destination
+from airflow_provider_aep.flowservice.encryption import PublicKey, hold_public_key
 from airflow_provider_aep.flowservice.entities import list_entities, mapping
 from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
-from airflow_provider_aep.flowservice.logins import login_from_fields
+from airflow_provider_aep.flowservice.logins import Held, hold_login
 from airflow_provider_aep.flowservice.session import SCOPES, TOKEN_URL, AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import PLATFORM_URL, RequestsTransport, check_url
 from airflow_provider_aep.flowservice.validation import check_id
@@ -167,22 +168,31 @@ class AepHook(BaseHook):
             f"/platform/destination/browse/{check_id('dataflow_id', dataflow_id)}"
         )
 
-    def destination_login(
-        self, destination: Destination, credentials_conn_id: str | None
-    ) -> dict[str, Any] | None:
-        """The login for a destination from a second Airflow connection; ``None`` where it takes none.
+    def destination_login(self, destination: Destination, credentials_conn_id: str | None) -> Held | None:
+        """What a second Airflow connection holds to log in to a destination; ``None`` where none is taken.
+
+        Adobe's live spec is asked where the login is sent.
 
         :raises AepConfigError: the destination needs a connection and got none, or the other way round.
-        :raises AepValidationError: the connection lacks something that the destination needs.
+        :raises AepValidationError: the connection holds two logins, or one that can never work.
         """
         if not credentials_conn_id:
-            if not destination.logins:
+            if not destination.takes_login:
                 return None
             raise AepConfigError(
                 f"{destination.title} needs credentials_conn_id: a connection with its login"
             )
         conn = self.get_connection(credentials_conn_id)
-        return login_from_fields(destination, _fields(conn), conn_id=credentials_conn_id)
+        return hold_login(destination, _fields(conn), conn_id=credentials_conn_id)
+
+    def public_key(self, encryption_conn_id: str) -> PublicKey:
+        """The public key that an Airflow connection holds, for the encryption of files.
+
+        :raises AepValidationError: it holds none, or a private one.
+        """
+        conn = self.get_connection(encryption_conn_id)
+        extra = {f"extra.{key}": value for key, value in mapping(conn.extra_dejson).items()}
+        return hold_public_key(extra, conn_id=encryption_conn_id)
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in and read one page of dataflows, which needs org, sandbox and permissions to be right."""
@@ -350,7 +360,9 @@ def _fields(conn: Any) -> dict[str, Any]:
     fields = {"host": conn.host, "login": conn.login, "password": conn.password}
     for key, value in mapping(conn.extra_dejson).items():
         # older connections say extra__wasb__tenant_id
-        fields[f"extra.{key.split('__')[-1]}"] = value
+        name = f"extra.{key.split('__')[-1]}"
+        fields[name] = value
+        fields |= {f"{name}.{inner}": held for inner, held in mapping(value).items()}
     if conn.port and conn.port != 22 and conn.conn_type in ("sftp", "ssh"):
         raise AepConfigError(
             f"Airflow connection {conn.conn_id!r}: Adobe's SFTP destination knows no port but 22"

@@ -22,6 +22,7 @@ from airflow_provider_aep.errors import (
     AepUnsafePlanError,
     AepUnseenError,
     AepValidationError,
+    AepWriteRefusedError,
 )
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ else:
     AEP_RETRY_POLICY = AepRetryPolicy(
         rules=[
             _fail("what was given must be mended first", AepConfigError, AepValidationError),
+            _fail("the connection may not write there", AepWriteRefusedError),
             _fail("a person must decide", AepUnsafePlanError, AepAmbiguousNameError, AepUnseenError),
             _fail("Adobe knows no such entity", AepNotFoundError),
             _fail("Adobe refuses the credential", AepAuthError),

@@ -239,6 +239,35 @@ def check_command(arguments: Namespace, output: Output) -> int:
     return 1 if audit.outcome == "fail" else 0
 
 
+def destinations_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.flowservice.catalogue import read_catalogue
+
+    offers = _hook(arguments).run(read_catalogue())
+    output.document({"destinations": [one.to_json() for one in offers]})
+    for one in offers:
+        output.line(one.name if one.known else f"{one.name} (known from its spec alone)")
+        rows = [
+            ("title", one.title),
+            ("connection spec", one.connection_spec_id or "not told"),
+            ("flow spec", one.flow_spec_id),
+            *(("login", f"{login.name}: {_marked(login.params, login.required)}") for login in one.logins),
+            ("params", _marked(one.target_params, one.required_target_params)),
+            ("encryption", ", ".join(one.encryptions) or "none"),
+            ("cadences", ", ".join(one.cadences) or "not told"),
+        ]
+        for what, told in rows:
+            output.line(f"  {what:<15}  {told}")
+        if one.problem:
+            output.line(f"  {'error':<15}  {one.problem}", word="error")
+        output.line()
+    output.line(f"{_count(len(offers), 'destination')}; what is required has a *")
+    return 1 if any(one.problem for one in offers) else 0
+
+
+def _marked(params: Sequence[str], required: Sequence[str]) -> str:
+    return ", ".join(f"{one}*" if one in required else one for one in params) or "none"
+
+
 def doctor_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime
 

@@ -166,6 +166,12 @@ COMMANDS = (
         ),
     ),
     Command(
+        "destinations",
+        "list the destinations that take datasets, with logins, parameters and ids",
+        "0: listed. 1: an error, or a spec that cannot be read.",
+        TALKS,
+    ),
+    Command(
         "doctor",
         "check the connection, its permissions and the exports of the sandbox",
         "0: nothing failed. 1: something did; warnings do not count.",

@@ -22,7 +22,7 @@ from airflow_provider_aep.emulator.replies import (
     undocumented,
 )
 from airflow_provider_aep.emulator.schedule import checked_schedule
-from airflow_provider_aep.emulator.specs import DATA_LAKE, connection_specs, flow_specs, is_destination
+from airflow_provider_aep.emulator.specs import DATA_LAKE
 from airflow_provider_aep.emulator.world import World
 
 # The tutorial lists fileType as required and calls it not applicable to dataset destinations.
@@ -37,15 +37,17 @@ SAME_LANGUAGE = {PATH_PATTERN: r"^[0-9a-zA-Z/!\-_.*'()]*(?:%SEGMENT_(?:NAME|ID)%
 def check_base_connection(world: World, body: Document, sandbox: str) -> Document:
     """The base connection as it is kept, or a refusal."""
     _check_name(body)
-    spec = _connection_spec(body)
-    if not is_destination(spec["id"]):
+    spec = _connection_spec(world, body)
+    if spec["id"] == DATA_LAKE:
         raise invalid_spec_id()
     auth = body.get("auth")
-    if not spec["authSpec"] and auth is None:
+    if not spec.get("authSpec") and auth is None:
         # The Data Landing Zone has no login: the tutorial leaves auth out, Adobe's client sends null.
         return {**body, "auth": None} if "auth" in body else dict(body)
     auth = auth if isinstance(auth, Mapping) else {}
-    auth_spec = next((each for each in spec["authSpec"] if each["name"] == auth.get("specName")), None)
+    auth_spec = next(
+        (each for each in spec.get("authSpec") or () if each["name"] == auth.get("specName")), None
+    )
     if auth_spec is None:
         raise flow_error(1415, 400, "The auth spec name is not part of the connection spec")
     params = _check_params(auth_spec["spec"], auth.get("params"), "/auth/params")
@@ -56,7 +58,7 @@ def check_base_connection(world: World, body: Document, sandbox: str) -> Documen
 
 def check_source_connection(world: World, body: Document, sandbox: str) -> Document:
     _check_name(body)
-    if _connection_spec(body)["id"] != DATA_LAKE:
+    if _connection_spec(world, body)["id"] != DATA_LAKE:
         raise invalid_spec_id()
     params = body.get("params")
     datasets = params.get("datasets") if isinstance(params, Mapping) else None
@@ -71,8 +73,8 @@ def check_source_connection(world: World, body: Document, sandbox: str) -> Docum
 
 def check_target_connection(world: World, body: Document, sandbox: str) -> Document:
     _check_name(body)
-    spec = _connection_spec(body)
-    if not is_destination(spec["id"]):
+    spec = _connection_spec(world, body)
+    if spec["id"] == DATA_LAKE:
         raise invalid_spec_id()
     base = world.entities.find("connections", sandbox, body.get("baseConnectionId"))
     if base is None:
@@ -80,7 +82,7 @@ def check_target_connection(world: World, body: Document, sandbox: str) -> Docum
     if base["connectionSpec"]["id"] != spec["id"]:
         raise undocumented("The base connection belongs to another connection spec")
     params = _check_params(spec["targetSpec"]["spec"], body.get("params"), "/params")
-    uncompressed = params["datasetFileType"] == "JSON" and params["compression"] == "NONE"
+    uncompressed = params.get("datasetFileType") == "JSON" and params.get("compression") == "NONE"
     if uncompressed and world.settings.reject_uncompressed_json:
         # Source: export datasets tutorial: JSON only compressed. Its samples send JSON with NONE.
         raise undocumented("JSON files can only be exported in a compressed format")
@@ -90,7 +92,7 @@ def check_target_connection(world: World, body: Document, sandbox: str) -> Docum
 def check_flow(world: World, body: Document, sandbox: str, *, created: float) -> Document:
     _check_name(body)
     flow_spec = body.get("flowSpec")
-    spec = flow_specs().get(str(flow_spec.get("id"))) if isinstance(flow_spec, Mapping) else None
+    spec = world.specs.flow.get(str(flow_spec.get("id"))) if isinstance(flow_spec, Mapping) else None
     if spec is None:
         # A flow spec of audience exports ends here as well: it is not one for datasets.
         raise invalid_spec_id()
@@ -111,9 +113,9 @@ def _check_name(body: Document) -> None:
         raise undocumented("name is required")
 
 
-def _connection_spec(body: Document) -> Document:
+def _connection_spec(world: World, body: Document) -> Document:
     wanted = body.get("connectionSpec")
-    spec = connection_specs().get(str(wanted.get("id"))) if isinstance(wanted, Mapping) else None
+    spec = world.specs.connection.get(str(wanted.get("id"))) if isinstance(wanted, Mapping) else None
     if spec is None:
         raise invalid_spec_id()
     if not isinstance(wanted, Mapping) or not wanted.get("version"):
@@ -134,14 +136,14 @@ def _one_of(world: World, sandbox: str, body: Document, key: str, kind: str) -> 
 
 def _check_params(schema: Mapping[str, Any], params: object, pointer: str) -> Document:
     params = dict(params) if isinstance(params, Mapping) else {}
-    for name in schema["required"]:
+    for name in schema.get("required", ()):
         if name not in params and name not in NOT_ENFORCED:
             raise undocumented(f"{pointer}/{name} is required")
-    for name, rule in schema["properties"].items():
+    for name, rule in schema.get("properties", {}).items():
         if name not in params:
             continue
         value = params[name]
-        if rule["type"] == "string" and not isinstance(value, str):
+        if rule.get("type") == "string" and not isinstance(value, str):
             raise undocumented(f"{pointer}/{name} must be a text")
         if "enum" in rule and value not in rule["enum"]:
             raise undocumented(f"{pointer}/{name} must be one of {', '.join(rule['enum'])}")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_aep.emulator.specs import DESTINATIONS, slug_of
+from airflow_provider_aep.emulator.specs import DESTINATIONS, MARKETO_MEASURE, slug_of
 
 # Source: June 2026 release notes: a dataset of up to 50,000 records is exported as one file.
 # Assumed: of a larger one, each file holds so many.
@@ -104,6 +104,9 @@ def door_of(target: Mapping[str, Any], base: Mapping[str, Any] | None, folder: s
     """The door that a target connection and its account stand for."""
     params = target["params"]
     slug = slug_of(target["connectionSpec"]["id"])
+    if slug is None or slug == MARKETO_MEASURE:
+        # Assumed: nobody sees its files; on disk they show that the run delivered.
+        return Door(slug or "elsewhere", folder, "PARQUET", "GZIP")
     _, bucket_param, path_param = DESTINATIONS[slug]
     login = ((base or {}).get("auth") or {}).get("params") or {}
     if bucket_param:

@@ -283,7 +283,9 @@ class Lifecycle:
         names = {
             "DATASET_ID": dataset.id,
             "DATASET_NAME": dataset.name,
-            "DESTINATION": connection_specs()[target["connectionSpec"]["id"]]["name"],
+            "DESTINATION": connection_specs()
+            .get(target["connectionSpec"]["id"], {})
+            .get("name", "elsewhere"),
             "DESTINATION_INSTANCE_NAME": flow["name"],
             "DESTINATION_INSTANCE_ID": flow["id"],
             "SANDBOX_NAME": sandbox,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from airflow_provider_aep.emulator.listing import listed
 from airflow_provider_aep.emulator.replies import flow_error, not_found, reply, undocumented
-from airflow_provider_aep.emulator.specs import DATA_LAKE, connection_specs, flow_specs
+from airflow_provider_aep.emulator.specs import DATA_LAKE
 from airflow_provider_aep.emulator.views import viewed
 from airflow_provider_aep.emulator.world import Call, World
 from airflow_provider_aep.flowservice.exchange import Response
@@ -15,13 +15,13 @@ from airflow_provider_aep.flowservice.exchange import Response
 
 def list_specs(world: World, call: Call) -> Response:
     kind = call.path.strip("/")
-    specs = connection_specs() if kind == "connectionSpecs" else flow_specs()
+    specs = world.specs.of(kind)
     return reply(200, listed(kind, specs.values(), call.query, page_size=world.settings.page_size))
 
 
 def get_spec(world: World, call: Call, spec_id: str) -> Response:
     kind = call.path.split("/")[1]
-    specs = connection_specs() if kind == "connectionSpecs" else flow_specs()
+    specs = world.specs.of(kind)
     if spec_id not in specs:
         raise not_found(kind, spec_id)
     # Source: export datasets tutorial: always wrapped in items.

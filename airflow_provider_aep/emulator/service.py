@@ -6,6 +6,7 @@ which a test or a demo makes things happen.
 
 from __future__ import annotations
 
+import copy
 import random
 import re
 import threading
@@ -31,6 +32,7 @@ from airflow_provider_aep.emulator.lake import Dataset, Lake
 from airflow_provider_aep.emulator.lifecycle import Lifecycle
 from airflow_provider_aep.emulator.replies import Refusal, bad_request
 from airflow_provider_aep.emulator.settings import Settings
+from airflow_provider_aep.emulator.seventh import add_foreign_flow
 from airflow_provider_aep.emulator.views import viewed
 from airflow_provider_aep.emulator.world import Call, World
 from airflow_provider_aep.emulator.worlds import worlds_of
@@ -260,6 +262,31 @@ class Emulator:
         settings = replace(self._settings, **self._layer.settings)
         self._world = replace(self._world, settings=settings)
         self._world.lifecycle.settings = settings
+
+    def spec(self, spec_id: str) -> Document:
+        """A connection spec or flow spec, to be changed and offered again."""
+        specs = self._world.specs
+        return copy.deepcopy(specs.connection.get(spec_id) or specs.flow[spec_id])
+
+    def offer(self, spec: Document) -> None:
+        """Serve a spec, also in place of the one with its id; a flow spec has ``targetConnectionSpecIds``."""
+        with self._lock:
+            kind = "flowSpecs" if "targetConnectionSpecIds" in spec else "connectionSpecs"
+            self._world.specs.of(kind)[spec["id"]] = copy.deepcopy(spec)
+
+    def withdraw(self, spec_id: str) -> None:
+        """Serve a spec no more."""
+        with self._lock:
+            self._world.specs.connection.pop(spec_id, None)
+            self._world.specs.flow.pop(spec_id, None)
+
+    def add_foreign_flow(self, name: str, *, sandbox: str = "prod", **schedule: Any) -> str:
+        """The id of a new dataflow of the seventh destination, Marketo Measure Ultimate.
+
+        :param schedule: what differs from every two hours, starting now.
+        """
+        with self._now():
+            return add_foreign_flow(self._world, name, sandbox, schedule)
 
     def expire_tokens(self) -> None:
         self._gateway.expire_tokens()

@@ -1,15 +1,18 @@
-"""The specs the emulator serves: six destinations, the data lake, and a flow spec for each destination.
+"""The specs the emulator serves: seven destinations, the data lake, and a flow spec for each destination.
 
 The documents in ``specs/`` are the emulator's own, written from the tutorial, so that a slip in the
 client's constants shows up as a refused request.
 
 Source: export datasets tutorial (ids, auth and target specs). The flow specs' bodies are in no public
-document: they are synthetic, and say so in ``attributes``.
+document: they are synthetic, and say so in ``attributes``. So are ids and specs of Marketo Measure Ultimate:
+its catalog page tells only that it takes datasets.
 """
 
 from __future__ import annotations
 
+import copy
 import json
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -20,15 +23,18 @@ DATA_LAKE = "23598e46-f560-407b-88d5-ea6207e49db0"
 PROVIDER = "14e34fac-d307-11e9-bb65-2a2ae2dbcce4"
 
 # document: (flow spec of dataset exports, the parameter that names the bucket or container, if there is
-# one, the parameter that names the folder)
-DESTINATIONS = {
+# one, the parameter that names the folder, if there is one)
+DESTINATIONS: dict[str, tuple[str, str | None, str | None]] = {
     "s3": ("269ba276-16fc-47db-92b0-c1049a3c131f", "bucketName", "path"),
     "azure_blob": ("95bd8965-fc8a-4119-b9c3-944c2c2df6d2", "container", "path"),
     "adls_gen2": ("17be2013-2549-41ce-96e7-a70363bec293", None, "path"),
     "data_landing_zone": ("cd2fc47e-e838-4f38-a581-8fff2f99b63a", None, "path"),
     "gcs": ("585c15c4-6cbf-4126-8f87-e26bff78b657", "bucketName", "path"),
     "sftp": ("354d6aad-4754-46e4-a576-1b384561c440", None, "remotePath"),
+    # Assumed: both ids, and that it takes neither a login nor a place.
+    "marketo_measure_ultimate": ("e0a1d7c2-5b3f-4f0e-9a58-0c6d2f8b7e11", None, None),
 }
+MARKETO_MEASURE = "marketo_measure_ultimate"
 
 
 @cache
@@ -53,6 +59,7 @@ def flow_specs() -> dict[str, Document]:
     return {
         flow_spec_id: {
             "id": flow_spec_id,
+            # Assumed: how a flow spec is called.
             "name": f"{_destination(slug)['name']} dataset export",
             "providerId": PROVIDER,
             "version": "1.0",
@@ -65,6 +72,18 @@ def flow_specs() -> dict[str, Document]:
         }
         for slug, (flow_spec_id, _, _) in DESTINATIONS.items()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Specs:
+    """What one emulator offers: the documents above, until a lever changes them."""
+
+    connection: dict[str, Document] = field(default_factory=lambda: copy.deepcopy(connection_specs()))
+    flow: dict[str, Document] = field(default_factory=lambda: copy.deepcopy(flow_specs()))
+
+    def of(self, kind: str) -> dict[str, Document]:
+        """Those of ``connectionSpecs`` or ``flowSpecs``, by id."""
+        return self.connection if kind == "connectionSpecs" else self.flow
 
 
 SCHEDULE_SCHEMA: Document = {
@@ -83,13 +102,9 @@ SCHEDULE_SCHEMA: Document = {
 
 
 @cache
-def slug_of(connection_spec_id: str) -> str:
-    """The destination's document name, by its connection spec."""
-    return next(slug for slug in DESTINATIONS if _destination(slug)["id"] == connection_spec_id)
-
-
-def is_destination(connection_spec_id: object) -> bool:
-    return connection_spec_id in connection_specs() and connection_spec_id != DATA_LAKE
+def slug_of(connection_spec_id: str) -> str | None:
+    """The destination's document name, by its connection spec; none for one that a lever added."""
+    return next((slug for slug in DESTINATIONS if _destination(slug)["id"] == connection_spec_id), None)
 
 
 @cache

@@ -12,6 +12,7 @@ from airflow_provider_aep.emulator.lake import Lake
 from airflow_provider_aep.emulator.lifecycle import Lifecycle
 from airflow_provider_aep.emulator.replies import bad_request
 from airflow_provider_aep.emulator.settings import Settings
+from airflow_provider_aep.emulator.specs import Specs
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class World:
     lake: Lake
     lifecycle: Lifecycle
     sandboxes: Mapping[str, str]
+    specs: Specs = field(default_factory=Specs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_provider_aep.errors import (
     AepApiError,
+    AepConfigError,
     AepConflictError,
     AepError,
     AepOvertakenError,
@@ -38,13 +39,15 @@ from airflow_provider_aep.flowservice.connections import (
     create_target_connection,
     full_params,
     get_connection_spec,
+    live_login,
     target_problems,
 )
 from airflow_provider_aep.flowservice.creation import Created
 from airflow_provider_aep.flowservice.dataflows import cadence_warnings, create_dataflow, set_dataflow_state
-from airflow_provider_aep.flowservice.entities import Document, Operations, mapping, patch_entity
+from airflow_provider_aep.flowservice.encryption import PublicKey, resolve_encryption
+from airflow_provider_aep.flowservice.entities import Document, Operations, patch_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
-from airflow_provider_aep.flowservice.logins import login_problems
+from airflow_provider_aep.flowservice.logins import Held, resolve_login
 
 # So many requests are on their way at a time, at most.
 AT_MOST = 8
@@ -52,8 +55,10 @@ AT_MOST = 8
 ROUNDS = 3
 
 # Where a login comes from -> what is sent: (destination, Airflow connection) -> auth. One that could not be
-# read is an error, of those exports alone for which it would be sent.
-Logins = Mapping[tuple[str, str | None], Document | AepError | None]
+# read is an error, of those exports alone for which it would be sent. The same of keys, under (ENCRYPTION,
+# Airflow connection).
+Logins = Mapping[tuple[str, str | None], Held | PublicKey | Document | AepError | None]
+ENCRYPTION = "encryption"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,8 +358,13 @@ class _Attempt:
         made: Exchange[Created]
         if step.kind == "base connection":
             login = _login_of(spec, self.logins)
-            advice = _advice(spec)
-            made = create_base_connection(destination=spec.destination, login=login, advice=advice, **named)
+            made = create_base_connection(
+                destination=spec.destination,
+                login=login,
+                encryption=_encryption_of(spec, self.logins),
+                advice=_advice(spec),
+                **named,
+            )
         elif step.kind == "source connection":
             datasets = [{"id": one, "name": name} for one, name in outcome.datasets.items()]
             made = create_source_connection(datasets=datasets, **named)
@@ -382,9 +392,14 @@ class _Attempt:
         return created
 
     def _update(self, outcome: Outcome, step: Step) -> Exchange[bool]:
+        spec = outcome.spec
+        login: Document = {}
+        if step.kind == "base connection" and (held := _login_of(spec, self.logins)) is not None:
+            login = yield from live_login(spec.destination, held, advice=_advice(spec))
+
         def revise(found: Document) -> Operations:
             if step.kind == "base connection":
-                return revise_login(outcome, found, login=mapping(_login_of(outcome.spec, self.logins)))
+                return revise_login(outcome, found, login=login)
             if step.kind == "target connection":
                 return revise_params(outcome, found)
             return revise_flow(outcome, found, now=self.now)
@@ -412,16 +427,32 @@ def _check_live(outcomes: Sequence[Outcome], logins: Logins | None) -> Exchange[
             ):
                 raise AepValidationError(f"the {destination.title} target_params", problems)
             login = _login_of(one.spec, logins) if logins is not None and base.action != "keep" else None
-            if login and (problems := login_problems(spec, login)):
-                raise AepValidationError(f"the {destination.title} login", problems, _advice(one.spec))
+            if login:
+                resolve_login(login, spec, title=destination.title, advice=_advice(one.spec))
+            if logins is not None and base.action not in ("keep", "update"):
+                key = _encryption_of(one.spec, logins)
+                if key is not None:
+                    resolve_encryption(key, spec, title=destination.title)
         except AepError as error:
             one.error = error
 
 
-def _login_of(spec: ExportSpec, logins: Logins) -> Document | None:
+def _login_of(spec: ExportSpec, logins: Logins) -> Held | Document | None:
     found = logins.get((spec.destination.slug, spec.credentials_conn_id))
     if isinstance(found, AepError):
         raise found
+    assert not isinstance(found, PublicKey)
+    return found
+
+
+def _encryption_of(spec: ExportSpec, logins: Logins) -> PublicKey | None:
+    if spec.encryption_conn_id is None:
+        return None
+    found = logins.get((ENCRYPTION, spec.encryption_conn_id))
+    if isinstance(found, AepError):
+        raise found
+    if not isinstance(found, PublicKey):  # never without, where one is asked for
+        raise AepConfigError(f"export {spec.name!r}: no key was read from {spec.encryption_conn_id!r}")
     return found
 
 

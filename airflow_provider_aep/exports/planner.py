@@ -151,13 +151,17 @@ def _plan_base(spec: ExportSpec, state: State, flow: Document | None, rotate: bo
                 spec, "/destination/base_connection_id", "is not ours, so its login cannot be sent again"
             )
         return Step(action="keep", kind=kind, id=spec.base_connection_id)
-    mark = _mark(spec, [spec.destination.slug])
+    # By the name of its connection alone: a key that changes is not seen, like a login.
+    encryption = [spec.encryption_conn_id] if spec.encryption_conn_id else []
+    mark = _mark(spec, [spec.destination.slug, *encryption])
     served = _served_by(state, flow)
     ours = [
         one
         for one in state.marked(kind, mark.export)
         # One that was made with other credentials and serves nothing yet may hold a wrong login.
-        if spec_id_of(one) == wanted and (one["id"] == served or _login(one) == mark.login)
+        if spec_id_of(one) == wanted
+        and _content(one) == mark.content
+        and (one["id"] == served or _login(one) == mark.login)
     ]
     ours.sort(key=lambda one: one["id"] != served)
     if ours:
@@ -167,7 +171,9 @@ def _plan_base(spec: ExportSpec, state: State, flow: Document | None, rotate: bo
         login = Change(field="login", old=None, new=f"sent again, from {spec.credentials_conn_id}")
         return Step(action="update", kind=kind, id=found, changes=(login,), mark=mark)
     new = f"from {spec.credentials_conn_id}" if spec.credentials_conn_id else "none, the storage is Adobe's"
-    changes = (Change(field="login", old=None, new=new),)
+    changes: tuple[Change, ...] = (Change(field="login", old=None, new=new),)
+    if spec.encryption_conn_id:
+        changes += (Change(field="encryption", old=None, new=f"key from {spec.encryption_conn_id}"),)
     if served is None:
         return Step(action="create", kind=kind, changes=changes, mark=mark)
     return Step(action="replace", kind=kind, replaces=served, changes=changes, mark=mark)
@@ -240,7 +246,8 @@ def _plan_flow(
     kind = "dataflow"
     words = spec.to_json()["schedule"]
     params = full_params(spec.target_params)
-    place = [spec.destination.slug, params, spec.base_connection_id]
+    encryption = [spec.encryption_conn_id] if spec.encryption_conn_id else []
+    place = [spec.destination.slug, params, spec.base_connection_id, *encryption]
     mark = _mark(spec, [sorted(datasets), place, words, spec.description])
     found = read_mark(flow) if flow else None
     if base.action == "keep" and found is not None:
@@ -326,6 +333,11 @@ def _datasets_of(source: Document) -> list[str]:
 def _export(entity: Document) -> str | None:
     mark = read_mark(entity)
     return mark.export if mark else None
+
+
+def _content(entity: Document) -> str | None:
+    mark = read_mark(entity)
+    return mark.content if mark else None
 
 
 def _login(entity: Document) -> str | None:

@@ -73,6 +73,7 @@ class ExportSpec:
     destination: Destination = field(hash=False)
     credentials_conn_id: str | None = None
     base_connection_id: str | None = None
+    encryption_conn_id: str | None = None
     target_params: Mapping[str, Any] = field(hash=False)
     schedule: Schedule
     adopt: str | None = None
@@ -89,6 +90,7 @@ class ExportSpec:
             "type": self.destination.slug,
             "credentials_conn_id": self.credentials_conn_id,
             "base_connection_id": self.base_connection_id,
+            "encryption_conn_id": self.encryption_conn_id,
             "params": copy.deepcopy(dict(self.target_params)),
         }
         document = {
@@ -214,6 +216,7 @@ def _spec_from(plain: Mapping[str, Any]) -> ExportSpec:
         destination=DESTINATIONS[destination["type"]],
         credentials_conn_id=destination.get("credentials_conn_id"),
         base_connection_id=destination.get("base_connection_id"),
+        encryption_conn_id=destination.get("encryption_conn_id"),
         target_params=destination["params"],
         schedule=parse_schedule(plain["schedule"], now=LONG_AGO),
         adopt=plain.get("adopt"),

@@ -61,6 +61,10 @@ def judge_document(document: object) -> tuple[Any, Found]:
     for where in (("destination", "base_connection_id"), ("adopt",)):
         _judge_id(where, value_at(plain, where), found)
     _judge_params(plain, found)
+    given = [value_at(plain, ("destination", key)) for key in ("encryption_conn_id", "base_connection_id")]
+    if all(given):
+        rule = "does not go with base_connection_id, which is there already with or without encryption"
+        found.add(("destination", "encryption_conn_id"), rule)
     for error in broken_rules({"$ref": "#/definitions/export", **_definitions()}, plain):
         _judge_rule(error, found)
     _judge_schedule(plain.get("schedule"), found)
@@ -142,6 +146,7 @@ _PATTERN_RULES = {
     "schedule": RULE,
     "every": RULE,
     "credentials_conn_id": "must be the id of an Airflow connection: no blanks, no quotes",
+    "encryption_conn_id": "must be the id of an Airflow connection: no blanks, no quotes",
 }
 
 

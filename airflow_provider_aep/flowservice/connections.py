@@ -14,7 +14,13 @@ from typing import Any
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.flowservice.creation import Created, create_entity
 from airflow_provider_aep.flowservice.datasets import list_for_names, names_of
-from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, SPEC_VERSION, Destination
+from airflow_provider_aep.flowservice.destinations import (
+    DATA_LAKE_SPEC_ID,
+    DESTINATIONS,
+    SPEC_VERSION,
+    Destination,
+)
+from airflow_provider_aep.flowservice.encryption import PublicKey, resolve_encryption
 from airflow_provider_aep.flowservice.entities import (
     Document,
     get_entity,
@@ -24,7 +30,7 @@ from airflow_provider_aep.flowservice.entities import (
     sequence,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.logins import login_problems
+from airflow_provider_aep.flowservice.logins import Held, resolve_login
 from airflow_provider_aep.flowservice.validation import check_id, check_name, nearest, schema_problems
 
 # In every documented request, in no spec.
@@ -103,7 +109,8 @@ def create_base_connection(
     *,
     name: str,
     destination: Destination,
-    login: Document | None,
+    login: Held | Document | None,
+    encryption: PublicKey | None = None,
     description: str | None = None,
     advice: str = "",
     marker: str | None = None,
@@ -111,22 +118,32 @@ def create_base_connection(
 ) -> Exchange[Created]:
     """Store the login to a cloud storage, after checking it against the live spec.
 
-    :param login: ``{"specName": ..., "params": {...}}`` as ``login_from_fields`` makes it; ``None`` for
-        Data Landing Zone.
+    :param login: what ``hold_login`` made of an Airflow connection, or ``{"specName": ..., "params": ...}``;
+        ``None`` for Data Landing Zone.
+    :param encryption: the public key that files are to be encrypted with.
     :param advice: where to mend a wrong login, for the error message.
-    :raises AepValidationError: the login breaks the spec; nothing was created.
+    :raises AepValidationError: the live spec takes no such login; nothing was created.
     """
     document = {
         **_described(name, description),
         "connectionSpec": {"id": destination.connection_spec_id, "version": SPEC_VERSION},
     }
     if login is not None:
+        document["auth"] = yield from live_login(destination, login, advice=advice)
+    if encryption is not None:
         spec = yield from get_connection_spec(destination)
-        if problems := login_problems(spec, login):
-            raise AepValidationError(f"the {destination.title} login", problems, advice)
-        document["auth"] = login
+        document["encryption"] = resolve_encryption(encryption, spec, title=destination.title)
     created = yield from create_entity("connections", document, marker=marker, look_first=look_first)
     return created
+
+
+def live_login(destination: Destination, login: Held | Document, *, advice: str = "") -> Exchange[Document]:
+    """A login as the live spec wants it: ``{"specName": ..., "params": {...}}``. Its one GET is kept.
+
+    :raises AepValidationError: the live spec takes no such login.
+    """
+    spec = yield from get_connection_spec(destination)
+    return resolve_login(login, spec, title=destination.title, advice=advice)
 
 
 def create_target_connection(
@@ -150,6 +167,9 @@ def create_target_connection(
     _check_params(target_params)
     spec = yield from get_connection_spec(destination)
     params = full_params(target_params)
+    listed = mapping(mapping(mapping(spec.get("targetSpec")).get("spec")).get("properties"))
+    if destination.slug not in DESTINATIONS and "compression" not in {**listed, **target_params}:
+        del params["compression"]  # our default, for a destination that knows no such thing
     if problems := target_problems(spec, params):
         raise AepValidationError(f"the {destination.title} target_params", problems)
     document = {

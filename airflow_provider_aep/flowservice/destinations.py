@@ -3,34 +3,53 @@
 Spec ids are the same in every organization and sandbox. A destination's ``logins`` say how its ``auth``
 parameters are found in an ordinary Airflow connection: each parameter names one or more places, the first
 that holds something wins. A place is a field (``login``), an extra (``extra.tenant_id``) or a text made of
-fields (``https://{host}.dfs.core.windows.net``).
+fields (``https://{host}.dfs.core.windows.net``). The names here are a hint: the live ``authSpec``
+decides what is sent, and under which names (see ``logins``).
 
-Source: "Export datasets by using the Flow Service API" and the destination catalogue, read 2026-11.
+Source: "Export datasets by using the Flow Service API" and the destination catalogue; "Activate audiences to
+file-based destinations" (S3's assumed role); release notes of September 2026 (Blob's service principal, whose
+names no text gives); read 2026-11.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airflow_provider_aep.errors import AepValidationError, Problem
 
 DATA_LAKE_SPEC_ID = "23598e46-f560-407b-88d5-ea6207e49db0"
 SPEC_VERSION = "1.0"
 
+TENANT = ("extra.tenant_id", "extra.tenant")
+TEMPORARY_KEYS = (
+    "Adobe stores no session token, so temporary keys never work; give the keys of an IAM user, or a role in "
+    "extra.role_arn"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
     """One way to log in to a destination.
 
-    :param spec_name: Adobe's name of the authentication spec, to the letter.
+    :param kind: what it is, for messages.
+    :param spec_name: Adobe's name of the authentication spec, to the letter; ``None`` where no text gives it.
     :param params: Adobe's parameter -> the places where an Airflow connection holds it.
     :param base64: parameters that Adobe wants base64-encoded.
+    :param spare: parameters that a live spec may ask for or not; without them the login is complete.
+    :param unless: places that make the same fields another login.
+    :param barred: places that make this login useless to Adobe, and why.
+    :param rules: parameter -> the pattern that it has to match from its start, and what to say otherwise.
     """
 
-    spec_name: str
+    kind: str
+    spec_name: str | None
     params: Mapping[str, tuple[str, ...]]
     base64: tuple[str, ...] = ()
+    spare: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    barred: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +59,8 @@ class Destination:
     :param slug: the name that DAG authors use.
     :param title: the name in Adobe's catalogue.
     :param flow_spec_id: the *dataset* flow spec; the segment flow spec of the same storage is another one.
-    :param logins: empty where Adobe provisions the storage and no login is sent.
+    :param logins: those that we can make of an Airflow connection; the live spec says which are offered.
+    :param takes_login: false where Adobe provisions the storage and no login is sent.
     """
 
     slug: str
@@ -48,6 +68,7 @@ class Destination:
     connection_spec_id: str
     flow_spec_id: str
     logins: tuple[Login, ...]
+    takes_login: bool = True
 
 
 S3 = Destination(
@@ -57,11 +78,31 @@ S3 = Destination(
     flow_spec_id="269ba276-16fc-47db-92b0-c1049a3c131f",
     logins=(
         Login(
+            kind="an assumed role",
+            spec_name="Assumed Role",
+            params={"s3Role": ("extra.role_arn",)},
+            rules={
+                "s3Role": (
+                    r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+\Z",
+                    "must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/aep-exports",
+                )
+            },
+        ),
+        Login(
+            kind="access keys",
             spec_name="Access Key",
             params={
-                "s3AccessKey": ("login", "extra.aws_access_key_id"),
-                "s3SecretKey": ("password", "extra.aws_secret_access_key"),
+                "s3AccessKey": ("login", "extra.aws_access_key_id", "extra.session_kwargs.aws_access_key_id"),
+                "s3SecretKey": (
+                    "password",
+                    "extra.aws_secret_access_key",
+                    "extra.session_kwargs.aws_secret_access_key",
+                ),
             },
+            barred=dict.fromkeys(
+                ("extra.aws_session_token", "extra.session_kwargs.aws_session_token"), TEMPORARY_KEYS
+            ),
+            rules={"s3AccessKey": ("(?!ASIA)", f"begins with ASIA: {TEMPORARY_KEYS}")},
         ),
     ),
 )
@@ -73,13 +114,39 @@ AZURE_BLOB = Destination(
     flow_spec_id="95bd8965-fc8a-4119-b9c3-944c2c2df6d2",
     logins=(
         Login(
+            kind="a service principal",
+            # Assumed: that it asks for such things; no text gives its name or parameters.
+            spec_name=None,
+            params={
+                "url": ("extra.account_url", "extra.url", "https://{host}.blob.core.windows.net"),
+                "accountName": ("extra.account_name",),
+                "tenant": TENANT,
+                "servicePrincipalId": ("login",),
+                "servicePrincipalKey": ("password",),
+            },
+            spare=("url", "accountName"),
+        ),
+        Login(
+            kind="a connection string",
+            spec_name="ConnectionString",
+            params={"connectionString": ("extra.connection_string",)},
+        ),
+        Login(
+            kind="an account key",
             spec_name="ConnectionString",
             params={
                 "connectionString": (
-                    "extra.connection_string",
-                    # what a `wasb` connection holds when it has no connection string: account and key
                     "DefaultEndpointsProtocol=https;AccountName={login};AccountKey={password};"
                     "EndpointSuffix=core.windows.net",
+                )
+            },
+            # With a tenant, login and password are those of a service principal.
+            unless=TENANT,
+            rules={
+                "connectionString": (
+                    "DefaultEndpointsProtocol=https;AccountName=[a-z0-9]{3,24};",
+                    "cannot be made of login: it is no name of a storage account (3 to 24 lower-case letters "
+                    "and digits); the login of a service principal needs extra.tenant_id too",
                 )
             },
         ),
@@ -93,11 +160,12 @@ ADLS_GEN2 = Destination(
     flow_spec_id="17be2013-2549-41ce-96e7-a70363bec293",
     logins=(
         Login(
+            kind="a service principal",
             spec_name="Azure Service Principal Auth",
             params={
                 # an `adls` connection's host is the bare account name
                 "url": ("extra.url", "extra.account_url", "https://{host}.dfs.core.windows.net"),
-                "tenant": ("extra.tenant_id", "extra.tenant"),
+                "tenant": TENANT,
                 "servicePrincipalId": ("login",),
                 "servicePrincipalKey": ("password",),
             },
@@ -110,7 +178,8 @@ DATA_LANDING_ZONE = Destination(
     title="Data Landing Zone",
     connection_spec_id="10440537-2a7b-4583-ac39-ed38d4b848e8",
     flow_spec_id="cd2fc47e-e838-4f38-a581-8fff2f99b63a",
-    logins=(),  # the storage is Adobe's own: no auth key at all is sent
+    logins=(),
+    takes_login=False,  # the storage is Adobe's own: no auth key at all is sent
 )
 
 GCS = Destination(
@@ -120,6 +189,7 @@ GCS = Destination(
     flow_spec_id="585c15c4-6cbf-4126-8f87-e26bff78b657",
     logins=(
         Login(
+            kind="HMAC keys",
             spec_name="Google Cloud Storage authentication credentials",
             params={
                 # HMAC interoperability keys: a service account's JSON key file is of no use to Adobe
@@ -137,11 +207,13 @@ SFTP = Destination(
     flow_spec_id="354d6aad-4754-46e4-a576-1b384561c440",
     logins=(
         Login(
+            kind="a private key",
             spec_name="SFTP with SSH Key",
             params={"domain": ("host",), "username": ("login",), "sshKey": ("extra.private_key",)},
             base64=("sshKey",),
         ),
         Login(
+            kind="a password",
             spec_name="SFTP with Password",
             params={"domain": ("host",), "username": ("login",), "password": ("password",)},
         ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from re import _constants, _parser  # type: ignore[attr-defined]
@@ -19,6 +20,8 @@ from airflow_provider_aep.errors import AepValidationError, Problem
 # Beyond this a text is refused without asking any pattern: the longest location that the six storages
 # allow is an object key of 1,024 bytes.
 LONGEST_LOCATION = 1024
+# No schema that ends refers to a part of itself so often on the way to one value.
+DEEPEST_REFERENCE = 30
 
 # Adobe's pattern of an S3 or GCS path, to the letter. `(%..%)?/?` repeated takes exponential time on a text
 # of `%SEGMENT_ID%/` with one bad character at its end: 286 characters take 1.8 s.
@@ -111,7 +114,11 @@ def schema_problems(schema: Mapping[str, Any], document: Mapping[str, Any]) -> l
         for key, value in document.items()
         if isinstance(value, str) and _CONTROL.search(value)
     ]
-    for error in broken_rules(schema, document):
+    try:
+        broken = list(broken_rules(schema, document))
+    except RecursionError:  # a schema that refers to itself for ever: the service judges
+        broken = []
+    for error in broken:
         pointer = "/" + "/".join(str(part) for part in error.absolute_path)
         if error.validator == "required":
             problems += [
@@ -210,9 +217,28 @@ def _validator() -> Any:
         if len(value) > LONGEST_LOCATION or (compiled and not compiled.search(value)):
             yield ValidationError("")
 
+    depth = threading.local()
+
     def left_to_us(*_: Any) -> Iterator[ValidationError]:
         # They would run Adobe's patterns unguarded; misspelt keys are found by name.
         return iter(())
 
-    rules = {"pattern": pattern, "patternProperties": left_to_us, "additionalProperties": left_to_us}
+    def reference(validator: Any, target: object, *rest: Any) -> Iterator[Any]:
+        # Any other the library would fetch, from wherever it points.
+        if not isinstance(target, str) or not target.startswith("#"):
+            return
+        depth.reached = getattr(depth, "reached", 0) + 1
+        try:
+            if depth.reached > DEEPEST_REFERENCE:  # before the library fails in ways that cannot be caught
+                raise RecursionError("the schema refers to itself")
+            yield from Draft7Validator.VALIDATORS["$ref"](validator, target, *rest)
+        finally:
+            depth.reached -= 1
+
+    rules = {
+        "pattern": pattern,
+        "patternProperties": left_to_us,
+        "additionalProperties": left_to_us,
+        "$ref": reference,
+    }
     return validators.extend(Draft7Validator, rules)  # type: ignore[no-untyped-call]

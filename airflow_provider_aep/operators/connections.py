@@ -12,7 +12,8 @@ class AepGetConnectionSpecOperator(AepOperator):
     """Read Adobe's spec of a destination: what its login and its target parameters must hold.
 
     :param destination: ``s3``, ``azure_blob``, ``adls_gen2``, ``data_landing_zone``, ``gcs`` or ``sftp``.
-        Templated.
+        Another that the organization has goes by the name, or an id, that ``AepListDestinationsOperator``
+        gives. Templated.
     :return: the spec as a dict, with ``authSpec`` and ``targetSpec``.
     """
 
@@ -23,10 +24,30 @@ class AepGetConnectionSpecOperator(AepOperator):
         self.destination = destination
 
     def execute(self, context: Any) -> dict[str, Any]:
+        from airflow_provider_aep.flowservice.catalogue import find_destination
         from airflow_provider_aep.flowservice.connections import get_connection_spec
-        from airflow_provider_aep.flowservice.destinations import get_destination
 
-        return dict(self.hook.run(get_connection_spec(get_destination(self.destination))))
+        destination = self.hook.run(find_destination(self.destination))
+        return dict(self.hook.run(get_connection_spec(destination)))
+
+
+class AepListDestinationsOperator(AepOperator):
+    """List the destinations that the organization's live specs offer for datasets, and what each takes.
+
+    :return: a list of dicts with ``name`` (for ``destination=...``), ``title``, ``connection_spec_id``,
+        ``flow_spec_id``, ``logins``, ``target_params``, ``required_target_params``, ``encryptions``,
+        ``cadences``, and ``problem`` where a spec could not be read.
+    """
+
+    def execute(self, context: Any) -> list[dict[str, Any]]:
+        from airflow_provider_aep.flowservice.catalogue import read_catalogue
+
+        offers = self.hook.run(read_catalogue())
+        for offer in offers:
+            if offer.problem:
+                self.log.warning("%s: %s", offer.name, offer.problem)
+        self.log.info("Destinations that take datasets: %s", ", ".join(offer.name for offer in offers))
+        return [offer.to_json() for offer in offers]
 
 
 class AepCreateSourceConnectionOperator(AepOperator):
@@ -79,6 +100,8 @@ class AepCreateBaseConnectionOperator(AepOperator):
     :param destination: as for ``AepGetConnectionSpecOperator``. Templated.
     :param credentials_conn_id: an Airflow connection with the storage's login, in its usual fields; none
         for Data Landing Zone, which Adobe owns. Templated.
+    :param encryption_conn_id: an Airflow connection with a public key in ``extra.public_key``, for Adobe's
+        file encryption. Templated.
     :param description: free text. Templated.
     :return: the id of the base connection; its etag goes to XCom key ``etag``.
     """
@@ -88,6 +111,7 @@ class AepCreateBaseConnectionOperator(AepOperator):
         "name",
         "destination",
         "credentials_conn_id",
+        "encryption_conn_id",
         "description",
     )
 
@@ -97,6 +121,7 @@ class AepCreateBaseConnectionOperator(AepOperator):
         name: str,
         destination: str,
         credentials_conn_id: str | None = None,
+        encryption_conn_id: str | None = None,
         description: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -104,18 +129,21 @@ class AepCreateBaseConnectionOperator(AepOperator):
         self.name = name
         self.destination = destination
         self.credentials_conn_id = credentials_conn_id
+        self.encryption_conn_id = encryption_conn_id
         self.description = description
 
     def execute(self, context: Any) -> str:
+        from airflow_provider_aep.flowservice.catalogue import find_destination
         from airflow_provider_aep.flowservice.connections import create_base_connection
-        from airflow_provider_aep.flowservice.destinations import get_destination
 
-        destination = get_destination(self.destination)
+        destination = self.hook.run(find_destination(self.destination))
+        key_conn_id = self.encryption_conn_id
         created = self.hook.run(
             create_base_connection(
                 name=self.name,
                 destination=destination,
                 login=self.hook.destination_login(destination, self.credentials_conn_id),
+                encryption=self.hook.public_key(key_conn_id) if key_conn_id else None,
                 description=self.description,
                 advice=f"Check Airflow connection {self.credentials_conn_id!r}.",
                 **self._once(context),
@@ -172,15 +200,15 @@ class AepCreateTargetConnectionOperator(AepOperator):
         self.description = description
 
     def execute(self, context: Any) -> str:
+        from airflow_provider_aep.flowservice.catalogue import find_destination
         from airflow_provider_aep.flowservice.connections import create_target_connection, target_warnings
-        from airflow_provider_aep.flowservice.destinations import get_destination
 
         for warning in target_warnings(self.target_params):
             self.log.warning("%s", warning)
         created = self.hook.run(
             create_target_connection(
                 name=self.name,
-                destination=get_destination(self.destination),
+                destination=self.hook.run(find_destination(self.destination)),
                 base_connection_id=self.base_connection_id,
                 target_params=self.target_params,
                 description=self.description,

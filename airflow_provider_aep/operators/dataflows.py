@@ -60,14 +60,14 @@ class AepCreateDataflowOperator(AepOperator):
         self.description = description
 
     def execute(self, context: Any) -> str:
+        from airflow_provider_aep.flowservice.catalogue import find_destination
         from airflow_provider_aep.flowservice.dataflows import cadence_warnings, create_dataflow
-        from airflow_provider_aep.flowservice.destinations import get_destination
         from airflow_provider_aep.flowservice.schedule import check_new, parse_schedule
 
         now = datetime.now(tz=UTC)
         schedule = parse_schedule(self.schedule, now=now)
         check_new(schedule.every)
-        destination = get_destination(self.destination)
+        destination = self.hook.run(find_destination(self.destination))
         told = self.hook.run(cadence_warnings(destination.flow_spec_id, schedule.every))
         for warning in (*schedule.warnings(), *told):
             self.log.warning("%s", warning)

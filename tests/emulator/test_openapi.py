@@ -30,6 +30,7 @@ from airflow_provider_aep.flowservice.connections import (
 from airflow_provider_aep.flowservice.dataflows import create_dataflow, set_dataflow_state, update_schedule
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
+from airflow_provider_aep.flowservice.encryption import PublicKey
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response, drive
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
@@ -46,6 +47,11 @@ DEVIATIONS: Mapping[Deviation, tuple[int, str]] = {
     ("POST /connections", "/connectionSpec/id", "enum"): (69, "S3 and SFTP alone"),
     ("POST /targetConnections", "/connectionSpec/id", "enum"): (69, "S3 and SFTP alone"),
     ("POST /connections", "/auth", "unlisted"): (69, "S3 and SFTP alone"),
+    ("POST /connections", "/auth/specName", "enum"): (76, "`Assumed Role`"),
+    ("POST /connections", "/auth/params/s3AccessKey", "required"): (76, "`s3Role`"),
+    ("POST /connections", "/auth/params/s3SecretKey", "required"): (76, "`s3Role`"),
+    ("POST /connections", "/auth/params/s3Role", "unlisted"): (76, "`s3Role`"),
+    ("POST /connections", "/encryption", "unlisted"): (84, "`encryption`"),
     ("POST /targetConnections", "/params/bucketName", "unlisted"): (69, "S3 and SFTP alone"),
     ("POST /targetConnections", "/params/container", "unlisted"): (69, "S3 and SFTP alone"),
     ("POST /targetConnections", "/params/path", "unlisted"): (69, "S3 and SFTP alone"),
@@ -74,6 +80,9 @@ VALUES = {
     "secretAccessKey": "made+up/" * 5,
     "s3Role": "arn:aws:iam::800873819705:role/destinations-role-customer",
 }
+
+
+KEY = PublicKey(conn_id="crm_key", encoded="bWFkZSB1cA==", algorithm="PGP/GPG")
 
 
 @dataclass
@@ -107,7 +116,7 @@ class Desk:
     def ensure(self, document: Mapping[str, Any], login: Any, **options: bool) -> Mapping[str, str]:
         """Ensure one export; its ids."""
         spec = parse_spec(document)
-        logins = {(spec.destination.slug, spec.credentials_conn_id): login}
+        logins = {(spec.destination.slug, spec.credentials_conn_id): login, ("encryption", "crm_key"): KEY}
         (outcome,) = self(
             ensure_exports(
                 [spec], sandbox="prod", now=self.now, logins=logins, options=EnsureOptions(**options)
@@ -136,14 +145,16 @@ def desk() -> Desk:
 
 
 def logins() -> Iterator[Any]:
-    """Every way to log in to every destination."""
+    """Every way to log in to every destination, as the live specs offer it."""
+    emulator = Emulator()
     for slug, destination in DESTINATIONS.items():
-        if not destination.logins:
+        offered = emulator.spec(destination.connection_spec_id)["authSpec"]
+        if not offered:
             yield pytest.param(slug, None, id=slug)
-        for login in destination.logins:
-            params = {name: VALUES.get(name, "bWFkZSB1cA==") for name in login.params}
+        for auth in offered:
+            params = {name: VALUES.get(name, "bWFkZSB1cA==") for name in auth["spec"]["properties"]}
             yield pytest.param(
-                slug, {"specName": login.spec_name, "params": params}, id=f"{slug}, {login.spec_name}"
+                slug, {"specName": auth["name"], "params": params}, id=f"{slug}, {auth['name']}"
             )
 
 
@@ -160,6 +171,8 @@ PLACES: Mapping[str, Mapping[str, str]] = {
 def declared(slug: str, login: Any, **changes: Any) -> dict[str, Any]:
     """A declared export; ``conn`` is the Airflow connection that its login comes from."""
     conn = {"credentials_conn_id": changes.pop("conn", "crm_storage")} if login else {}
+    if "encryption_conn_id" in changes:
+        conn["encryption_conn_id"] = changes.pop("encryption_conn_id")
     params = {**PLACES[slug], "datasetFileType": "PARQUET", **changes.pop("params", {})}
     return {
         "name": "crm-nightly",
@@ -182,7 +195,7 @@ def declare_and_change(desk: Desk, slug: str, login: Any) -> None:
     first, second, *_ = [dataset.name for dataset in desk(list_datasets())]
     nightly = declared(slug, login, datasets=[{"name": first}])
     desk.ensure(nightly, login)
-    for every in ("once", "6h", "9h", "12h", "1d"):
+    for every in ("once", "1h", "6h", "9h", "12h", "1d"):
         desk.ensure({**nightly, "name": f"crm-{every}", "schedule": {"every": every}}, login)
     desk.ensure(declared(slug, login, datasets=[{"name": first}], params={"datasetFileType": "JSON"}), login)
     later = {**nightly["schedule"], "every": "12h"}
@@ -191,6 +204,8 @@ def declare_and_change(desk: Desk, slug: str, login: Any) -> None:
     desk.ensure({**nightly, "datasets": [{"name": second}]}, login, allow_replace=True)
     if login:
         desk.ensure(nightly, login, allow_replace=True, rotate_credentials=True)
+        encrypted = declared(slug, login, name="crm-encrypted", encryption_conn_id="crm_key")
+        desk.ensure(encrypted, login)
         elsewhere = declared(slug, login, datasets=[{"name": first}], conn="crm_storage_2")
         desk.ensure(elsewhere, login, allow_replace=True, rotate_credentials=True)
 

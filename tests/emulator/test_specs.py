@@ -1,4 +1,4 @@
-"""The six destinations' documents, held to the tables of the export datasets tutorial."""
+"""The destinations' documents, held to the tables of the export datasets tutorial and to newer notes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ SLUGS = ["s3", "azure_blob", "adls_gen2", "data_landing_zone", "gcs", "sftp"]
 
 # Source: export datasets tutorial: spec names of the logins and what they need; SFTP has two.
 LOGINS = {
-    "s3": {"Access Key": ["s3AccessKey", "s3SecretKey"]},
-    "azure_blob": {"ConnectionString": ["connectionString"]},
+    # Source: file-based activation tutorial (translations): the assumed role.
+    "s3": {"Access Key": ["s3AccessKey", "s3SecretKey"], "Assumed Role": ["s3Role"]},
+    # Source: September 2026 notes: a service principal. Assumed: its name and parameters.
+    "azure_blob": {
+        "ConnectionString": ["connectionString"],
+        "Service Principal": ["accountUrl", "tenantId", "clientId", "clientSecret"],
+    },
     "adls_gen2": {
         "Azure Service Principal Auth": ["url", "tenant", "servicePrincipalId", "servicePrincipalKey"]
     },
@@ -88,9 +93,35 @@ def test_a_flow_spec_ties_the_data_lake_to_its_destination_and_admits_to_be_synt
 
 
 def test_specs_can_be_listed_and_filtered_by_name(api, six):
-    assert len(api.get("/connectionSpecs")["items"]) == 7
+    assert len(api.get("/connectionSpecs")["items"]) == 8
     (found,) = api.get("/connectionSpecs", ("property", "name==Amazon S3"))["items"]
     assert found["id"] == six["s3"]["connection_spec"]
+
+
+def test_a_flow_spec_says_that_it_exports_datasets(api):
+    specs = api.get("/flowSpecs")["items"]
+    assert [each["attributes"]["_workflow"] for each in specs] == [["DATASETS"]] * 7
+
+
+def test_a_spec_can_be_changed_and_withdrawn_in_one_emulator_alone(api, make_caller, six, code):
+    spec_id = six["s3"]["connection_spec"]
+    changed = {**api.emulator.spec(spec_id), "authSpec": []}
+    api.emulator.offer(changed)
+    assert api.one(f"/connectionSpecs/{spec_id}")["authSpec"] == []
+    assert make_caller().one(f"/connectionSpecs/{spec_id}")["authSpec"] != []
+    api.emulator.withdraw(spec_id)
+    assert code(api.call("GET", f"/connectionSpecs/{spec_id}")) == "FLOW-1439-404"
+
+
+def test_the_seventh_destination_exports_without_login_or_place(api):
+    flow_id = api.emulator.add_foreign_flow("bizible", startTime=int(api.clock.now) + 60)
+    flow = api.one(f"/flows/{flow_id}")
+    assert (flow["scheduleParams"]["timeUnit"], flow["scheduleParams"]["interval"]) == ("hour", 2)
+    (spec_id,) = api.one(f"/flowSpecs/{flow['flowSpec']['id']}")["targetConnectionSpecIds"]
+    spec = api.one(f"/connectionSpecs/{spec_id}")
+    assert (spec["name"], spec["authSpec"]) == ("Marketo Measure Ultimate", [])
+    api.clock.advance(2.5 * 3600)
+    assert len(api.runs(flow_id)) == 2
 
 
 def test_an_unknown_spec_is_not_found(api, code):

@@ -377,6 +377,36 @@ def test_one_export_or_all_must_be_asked_for(aep_cli, arguments):
     assert (code, err) == (1, "aep: give the name or the id of one export, or --all\n")
 
 
+# destinations
+
+
+def test_the_destinations_are_listed_with_logins_parameters_and_ids(aep_cli):
+    code, out, _ = aep_cli("destinations")
+    assert code == 0
+    assert out.startswith("s3\n  title            Amazon S3\n")
+    assert "  flow spec        269ba276-16fc-47db-92b0-c1049a3c131f\n" in out
+    assert (
+        "  login            Access Key: s3AccessKey*, s3SecretKey*\n  login            Assumed Role: s3Role*"
+        in out
+    )
+    assert "Marketo Measure Ultimate (known from its spec alone)\n" in out
+    assert out.endswith("7 destinations; what is required has a *\n")
+
+
+def test_the_destinations_are_a_document_too(aep_cli):
+    code, out, _ = aep_cli("destinations", "--json")
+    assert code == 0
+    assert [one["name"] for one in json.loads(out)["destinations"]][:2] == ["s3", "azure_blob"]
+
+
+def test_a_spec_that_cannot_be_read_is_a_failure_and_hides_nothing(aep_cli, aep):
+    aep.withdraw("4fce964d-3f37-408f-9778-e597338a21ee")
+    code, out, _ = aep_cli("destinations")
+    assert code == 1
+    assert "  error            its connection spec is offered no more (HTTP 404)\n" in out
+    assert "7 destinations" in out
+
+
 # doctor
 
 

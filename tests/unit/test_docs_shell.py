@@ -119,7 +119,7 @@ def _check_variable(name: str, value: str) -> None:
         if conn.conn_type == "aep":
             AepConnection.from_airflow(conn, conn.extra_dejson)
         else:
-            assert conn.password, name
+            assert conn.password or conn.extra_dejson.get("role_arn"), name
     elif name.startswith("AIRFLOW__"):
         _, section, option = name.split("__")
         assert conf.has_option(section.lower(), option.lower()), name

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep import hooks
+from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, AepWriteRefusedError
-from airflow_provider_aep.flowservice.connections import create_source_connection, login_problems
+from airflow_provider_aep.flowservice.connections import create_source_connection
 from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, get_destination
+from airflow_provider_aep.flowservice.logins import login_problems, resolve_login
 from airflow_provider_aep.flowservice.session import TOKEN_URL
 from airflow_provider_aep.hooks import AepConnection, AepHook
 
@@ -43,11 +45,15 @@ def connect(monkeypatch):
 
 @pytest.fixture
 def storage(monkeypatch):
-    """``storage("s3", conn_type="aws", ...)``: the login made of that Airflow connection."""
+    """``storage("s3", conn_type="aws", ...)``: the login that Adobe is sent for that Airflow connection."""
 
-    def login(slug: str, **fields: Any) -> dict[str, Any] | None:
+    def login(slug: str, **fields: Any) -> Any:
         monkeypatch.setenv("AIRFLOW_CONN_BUCKET", json.dumps(fields))
-        return AepHook().destination_login(get_destination(slug), "bucket")
+        destination = get_destination(slug)
+        held = AepHook().destination_login(destination, "bucket")
+        assert held is not None
+        spec = Emulator().spec(destination.connection_spec_id)
+        return resolve_login(held, spec, title=destination.title)
 
     return login
 
@@ -314,6 +320,50 @@ LOGINS = {
             "servicePrincipalKey": SECRET,
         },
     ),
+    "aws, role beside what else such a connection has": (
+        "s3",
+        {
+            "conn_type": "aws",
+            "extra": {
+                "role_arn": "arn:aws-us-gov:iam::123456789012:role/aep/exports",
+                "assume_role_method": "assume_role",
+                "assume_role_kwargs": {"ExternalId": "x"},
+                "region_name": "us-gov-west-1",
+                "profile_name": "exports",
+                "config_kwargs": {"signature_version": "s3v4"},
+            },
+        },
+        {"s3Role": "arn:aws-us-gov:iam::123456789012:role/aep/exports"},
+    ),
+    "aws, keys in session_kwargs": (
+        "s3",
+        {
+            "conn_type": "aws",
+            "extra": {
+                "session_kwargs": {
+                    "aws_access_key_id": "AKIA2345ABCDEFGH2345",
+                    "aws_secret_access_key": "s3cr" * 10,
+                }
+            },
+        },
+        {"s3AccessKey": "AKIA2345ABCDEFGH2345", "s3SecretKey": "s3cr" * 10},
+    ),
+    "wasb, service principal": (
+        "azure_blob",
+        {
+            "conn_type": "wasb",
+            "host": "https://acme.blob.core.windows.net",
+            "login": "5b1f3c1e-0000-4000-8000-000000000001",
+            "password": SECRET,
+            "extra": {"tenant_id": "t-1"},
+        },
+        {
+            "accountUrl": "https://acme.blob.core.windows.net",
+            "tenantId": "t-1",
+            "clientId": "5b1f3c1e-0000-4000-8000-000000000001",
+            "clientSecret": SECRET,
+        },
+    ),
     "gcs, HMAC": (
         "gcs",
         {"conn_type": "generic", "login": "GOOG1EHMAC", "password": SECRET},
@@ -380,11 +430,20 @@ def test_a_key_file_that_is_not_there_is_told_without_its_path(storage, tmp_path
     [
         ({"extra": {"private_key": KEY, "private_key_passphrase": SECRET}}, "passphrase"),
         ({"extra": {"private_key": KEY}, "port": 2222}, "no port but 22"),
+        ({"extra": {"private_key": KEY}, "password": SECRET}, "holds 2 logins"),
     ],
 )
 def test_what_adobes_sftp_cannot_do_is_refused(storage, fields, rule):
-    with pytest.raises(AepConfigError, match=rf"'bucket'.*{rule}") as told:
+    with pytest.raises((AepConfigError, AepValidationError), match=rule) as told:
         storage("sftp", conn_type="sftp", host="h", login="u", **fields)
+    assert "'bucket'" in str(told.value)
+    assert SECRET not in str(told.value)
+
+
+def test_temporary_keys_are_refused_before_adobe_is_asked_anything(storage):
+    with pytest.raises(AepValidationError, match=r"extra\.aws_session_token is of no use") as told:
+        storage("s3", **{**S3_FIELDS, "login": "ASIA2345ABCDEFGH2345"}, extra={"aws_session_token": SECRET})
+    assert "/s3AccessKey begins with ASIA" in str(told.value)
     assert SECRET not in str(told.value)
 
 

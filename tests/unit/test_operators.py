@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,12 +20,14 @@ from airflow_provider_aep.errors import (
     AepServerError,
     AepValidationError,
 )
+from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS
 from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.operators.connections import (
     AepCreateBaseConnectionOperator,
     AepCreateSourceConnectionOperator,
     AepCreateTargetConnectionOperator,
     AepGetConnectionSpecOperator,
+    AepListDestinationsOperator,
 )
 from airflow_provider_aep.operators.dataflows import (
     AepCreateDataflowOperator,
@@ -151,6 +154,78 @@ def test_the_spec_of_a_destination_is_readable(aep, perform):
     assert "remotePath" in spec["targetSpec"]["spec"]["properties"]
 
 
+def test_what_the_organization_offers_can_be_listed(aep, perform):
+    offers = perform(AepListDestinationsOperator(task_id="list"))
+    assert json.loads(json.dumps(offers)) == offers
+    assert [one["name"] for one in offers][-2:] == ["sftp", "Marketo Measure Ultimate"]
+    assert offers[0]["logins"][1] == {"name": "Assumed Role", "params": ["s3Role"], "required": ["s3Role"]}
+
+
+def test_a_spec_that_cannot_be_read_is_told_in_the_list_and_in_the_log(aep, perform, logged):
+    aep.withdraw(DESTINATIONS["gcs"].connection_spec_id)
+    (gcs,) = [one for one in perform(AepListDestinationsOperator(task_id="l")) if one["name"] == "gcs"]
+    assert "offered no more" in gcs["problem"]
+    assert "gcs: its connection spec is offered no more" in logged()
+
+
+def test_a_destination_that_adobe_adds_can_be_used_by_its_name(aep, perform, monkeypatch):
+    storage = {
+        "id": "snow-1",
+        "name": "Snowbank",
+        "authSpec": [{"name": "Token", "spec": {"properties": {"apiToken": {}}, "required": ["apiToken"]}}],
+        "targetSpec": {"spec": {"properties": {"folder": {}}, "required": ["folder"]}},
+    }
+    aep.offer(storage)
+    aep.offer(
+        {
+            "id": "snow-2",
+            "name": "Snowbank exports",
+            "sourceConnectionSpecIds": [DATA_LAKE_SPEC_ID],
+            "targetConnectionSpecIds": ["snow-1"],
+            "attributes": {"_workflow": ["DATASETS"]},
+        }
+    )
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_SNOW", json.dumps({"conn_type": "generic", "extra": {"api_token": "t" * 9}})
+    )
+    source = perform(create_source())
+    base = perform(create_base(destination="Snowbank", credentials_conn_id="snow"))
+    target = perform(create_target(base, destination="Snowbank", target_params={"folder": "x"}))
+    perform(create_dataflow(source, target, destination="Snowbank"))
+    (flow,) = aep.entities("flows")
+    assert flow["flowSpec"]["id"] == "snow-2"
+    (kept,) = aep.entities("connections")
+    assert kept["auth"]["specName"] == "Token"
+
+
+PGP_KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nbWFkZSB1cA==\n-----END PGP PUBLIC KEY BLOCK-----\n"
+
+
+def test_files_can_be_encrypted_with_the_public_key_of_a_connection(aep, bucket, perform, monkeypatch):
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_PGP", json.dumps({"conn_type": "generic", "extra": {"public_key": PGP_KEY}})
+    )
+    perform(create_base(encryption_conn_id="pgp"))
+    (kept,) = aep.entities("connections")
+    assert kept["encryption"] == {
+        "specName": "File Encryption",
+        "params": {
+            "encryptionAlgo": "PGP/GPG",
+            "publicKey": base64.b64encode(PGP_KEY.encode()).decode(),
+        },
+    }
+
+
+def test_a_private_key_for_encryption_is_refused_before_anything_is_sent(aep, bucket, perform, monkeypatch):
+    private = PGP_KEY.replace("PUBLIC", "PRIVATE")
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_PGP", json.dumps({"conn_type": "generic", "extra": {"public_key": private}})
+    )
+    with pytest.raises(AepValidationError, match="holds a private key"):
+        perform(create_base(encryption_conn_id="pgp"))
+    assert not aep.requests("POST", "/connections")
+
+
 @each_create
 def test_the_etag_is_kept_with_its_quotes(aep, connections, perform, ti, kind, operator):
     made = perform(operator(connections))
@@ -185,6 +260,7 @@ def test_an_operator_talks_through_the_connection_it_names(aep, perform, monkeyp
 ALL_OPERATORS: Steps = {
     "list_datasets": lambda: AepListDatasetsOperator(task_id="t", name_contains="x"),
     "get_spec": lambda: AepGetConnectionSpecOperator(task_id="t", destination="s3"),
+    "list_destinations": lambda: AepListDestinationsOperator(task_id="t"),
     "source": create_source,
     "base": create_base,
     "target": lambda: create_target("b"),
@@ -323,7 +399,7 @@ def test_an_unknown_destination_is_told_with_the_known_ones(aep, bucket, perform
         AepValidationError, match="must be one of s3, azure_blob, adls_gen2, data_landing_zone, gcs, sftp"
     ):
         perform(make(destination="s4"))
-    assert aep.log == []
+    assert no_post(aep)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from airflow_provider_aep.errors import (
     AepUnsafePlanError,
     AepUnseenError,
     AepValidationError,
+    AepWriteRefusedError,
     Problem,
 )
 from airflow_provider_aep.operators.datasets import AepListDatasetsOperator
@@ -49,6 +50,7 @@ TABLE = [
     (AepUnsafePlanError("it replaces 1 entity", {}), "fail", None),
     (AepAmbiguousNameError("2 entities", ["a", "b"]), "fail", None),
     (AepConflictError("another owner", ["a"]), "fail", None),
+    (AepWriteRefusedError("not in prod", "prod", "production", "development"), "fail", None),
     (AepUnseenError("it is not listed", ["a"]), "fail", None),
     (AepNotFoundError(status=404, **ANSWER), "fail", None),
     (AepAuthError(status=403, **ANSWER), "fail", None),

@@ -9,6 +9,7 @@ from airflow_provider_aep.flowservice.destinations import ADLS_GEN2, AZURE_BLOB,
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nbWFkZSB1cA==\n-----END OPENSSH PRIVATE KEY-----\n"
 ENCODED = base64.b64encode(KEY.encode()).decode()
 SECRET = "Abcd/+1234" * 4
+ROLE = "arn:aws:iam::123456789012:role/aep-exports"
 HMAC = {"login": "GOOG1" + "E" * 56, "password": SECRET}
 AZURE_SP = {"extra.tenant_id": "t-1", "login": "app-1", "password": "app-secret"}
 ACCOUNT = (
@@ -126,9 +127,5 @@ LOGINS = {
         {"host": "sftp.example.com", "login": "acme", "extra.private_key": ENCODED},
         ("SFTP with SSH Key", {"domain": "sftp.example.com", "username": "acme", "sshKey": ENCODED}),
     ),
-    "sftp, key and password": (
-        SFTP,
-        {"host": "sftp.example.com", "login": "acme", "password": "unused", "extra.private_key": KEY},
-        ("SFTP with SSH Key", {"domain": "sftp.example.com", "username": "acme", "sshKey": ENCODED}),
-    ),
+    "s3, role": (S3, {"extra.role_arn": ROLE}, ("Assumed Role", {"s3Role": ROLE})),
 }

@@ -22,7 +22,7 @@ from airflow_provider_aep.flowservice.destinations import (
     SFTP,
 )
 from airflow_provider_aep.flowservice.exchange import drive
-from airflow_provider_aep.flowservice.logins import login_from_fields
+from airflow_provider_aep.flowservice.logins import hold_login
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from tests.unit.flowservice.storage_logins import KEY, LOGINS, SECRET
 
@@ -53,7 +53,7 @@ CHAINS = [
 @pytest.mark.parametrize(("slug", "case"), CHAINS, ids=[case or slug for slug, case in CHAINS])
 def test_an_export_is_set_up_with_four_requests_and_no_more(run, emulator, now, slug, case):
     destination = DESTINATIONS[slug]
-    login = login_from_fields(destination, LOGINS[case][1], conn_id="storage") if case else None
+    login = hold_login(destination, LOGINS[case][1], conn_id="storage") if case else None
     run(get_connection_spec(destination))
     emulator.log.clear()
 
@@ -251,7 +251,7 @@ def test_all_problems_of_a_target_are_told_at_once(refused):
 @pytest.mark.parametrize("slug", DESTINATIONS)
 def test_file_type_is_not_asked_for_although_the_spec_lists_it_as_required(run, sent, slug):
     case = dict(CHAINS)[slug]
-    login = login_from_fields(DESTINATIONS[slug], LOGINS[case][1], conn_id="c") if case else None
+    login = hold_login(DESTINATIONS[slug], LOGINS[case][1], conn_id="c") if case else None
     base = run(create_base_connection(name="crm", destination=DESTINATIONS[slug], login=login))
     params = {**PLACES[slug], "datasetFileType": "PARQUET"}
     body = sent("/targetConnections", target(DESTINATIONS[slug], params, base_connection_id=base.id))
@@ -393,18 +393,23 @@ def test_target_params_must_be_a_dict_with_texts_as_keys(refused, emulator, para
 
 
 @pytest.mark.parametrize(
-    "odd", [{"authSpec": {"name": "x"}}, {"authSpec": [{"spec": {}}]}, {"authSpec": 7}, {"targetSpec": "x"}]
+    ("odd", "told"),
+    [
+        ({"authSpec": {"name": "x"}}, "Adobe's live Amazon S3 spec: authSpec is no list"),
+        ({"authSpec": [{"spec": {}}]}, "Adobe's live Amazon S3 spec: authSpec/0 has no name"),
+        ({}, "Adobe's live Amazon S3 spec: authSpec is missing"),
+        ({"targetSpec": "x"}, r"GET /connectionSpecs/.* unexpected shape"),
+    ],
 )
-def test_a_spec_of_an_unknown_shape_is_told_as_the_services_fault(run, emulator, odd):
-    emulator.fail_next(
-        200, body={"items": [{"id": S3.connection_spec_id, **odd}]}, match="GET /connectionSpecs"
-    )
+def test_a_spec_of_an_unknown_shape_is_told_as_the_services_fault(run, emulator, odd, told):
+    spec = {"id": S3.connection_spec_id, "name": "Amazon S3", **odd}
+    emulator.fail_next(200, body={"items": [spec]}, match="GET /connectionSpecs")
     make = (
         target(S3, PLACES["s3"])
         if "targetSpec" in odd
         else create_base_connection(name="n", destination=S3, login={"specName": "x", "params": {}})
     )
-    with pytest.raises(AepApiError, match=r"GET /connectionSpecs/.* unexpected shape"):
+    with pytest.raises((AepApiError, AepValidationError), match=told):
         run(make)
     assert [request for request in emulator.log if request.path != "/ims/token/v3"][1:] == []
 

@@ -1,0 +1,330 @@
+"""What the organization's live specs offer: which destinations export datasets, and what each of them takes.
+
+The table in ``destinations`` is what is known offline. A flow spec says that it exports datasets by
+``attributes._workflow``, which contains ``DATASETS``; its connection spec says which logins and parameters
+there are. A destination that is not in the table goes by the name that its connection spec gives.
+
+Source: "Export datasets by using the Flow Service API" (``datasetFileType`` has the condition
+``flowSpec.attributes._workflow CONTAINS DATASETS``); Destinations API reference; read 2026-11.
+Assumed: ``targetConnectionSpecIds`` and ``scheduleSpec`` as flow specs of sources have them; no public
+document prints a flow spec of dataset exports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_aep.errors import AepApiError, AepError, AepNotFoundError, AepValidationError, Problem
+from airflow_provider_aep.flowservice.cadences import allowed_cadences
+from airflow_provider_aep.flowservice.destinations import DESTINATIONS, Destination
+from airflow_provider_aep.flowservice.entities import Document, get_entity, list_entities, mapping, sequence
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.validation import nearest
+
+WORKFLOW = "DATASETS"
+# So many specs are read at a time, at most.
+AT_MOST = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSpec:
+    """A flow spec, as far as dataset exports need it.
+
+    :param name: of the destination: our slug where it is in the table, else the name that its spec gives.
+    :param connection_spec_ids: of the storages that it delivers to.
+    :param schedule_spec: the JSON schema of ``scheduleParams``; empty where the flow spec has none.
+    """
+
+    id: str
+    name: str
+    exports_datasets: bool
+    connection_spec_ids: tuple[str, ...]
+    schedule_spec: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedLogin:
+    """One way to log in, as ``authSpec`` gives it; its name is what ``auth.specName`` has to say."""
+
+    name: str
+    params: tuple[str, ...]
+    required: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A destination that exports datasets, and what it takes.
+
+    :param name: our slug, or for one that is not in the table the name that its spec gives.
+    :param logins: none where no login is sent, as Adobe owns the storage.
+    :param encryptions: the names of its ``encryptionSpecs``.
+    :param problem: why the connection spec tells nothing, where it could not be read.
+    """
+
+    name: str
+    title: str
+    connection_spec_id: str
+    flow_spec_id: str
+    logins: tuple[OfferedLogin, ...] = ()
+    target_params: tuple[str, ...] = ()
+    required_target_params: tuple[str, ...] = ()
+    encryptions: tuple[str, ...] = ()
+    schedule_spec: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    problem: str | None = None
+
+    @property
+    def known(self) -> Destination | None:
+        """The destination of the table, if it is one."""
+        return DESTINATIONS.get(self.name)
+
+    @property
+    def cadences(self) -> list[str]:
+        """Those that the flow spec names, as words; none where it does not tell."""
+        return allowed_cadences({"scheduleSpec": {"spec": self.schedule_spec}})
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "title": self.title,
+            "connection_spec_id": self.connection_spec_id,
+            "flow_spec_id": self.flow_spec_id,
+            "logins": [
+                {"name": one.name, "params": list(one.params), "required": list(one.required)}
+                for one in self.logins
+            ],
+            "target_params": list(self.target_params),
+            "required_target_params": list(self.required_target_params),
+            "encryptions": list(self.encryptions),
+            "cadences": list(self.cadences),
+            "problem": self.problem,
+        }
+
+
+def read_catalogue() -> Exchange[list[Offer]]:
+    """Every destination that exports datasets, those of the table first.
+
+    It reads the listing of flow specs, and one connection spec for each destination. Those are kept, so the
+    next call in this process sends the listing alone.
+
+    :raises AepError: the flow specs cannot be read. A connection spec that cannot is told in its offer.
+    """
+    documents = yield from list_entities("/flowSpecs")
+    specs = {spec.id: spec for spec in map(_flow_spec, documents) if spec.exports_datasets}
+    # A listing that leaves one out is no proof that it is not offered.
+    missing = [one.flow_spec_id for one in DESTINATIONS.values() if one.flow_spec_id not in specs]
+    ends = yield from together([_read_flow_spec(one) for one in missing], at_most=AT_MOST)
+    found = (end.value for end in ends if isinstance(end, Done))
+    specs |= {spec.id: spec for spec in found if spec.exports_datasets}
+    pairs = [(spec, each) for spec in _in_order(specs) for each in spec.connection_spec_ids or ("",)]
+    wanted = list(dict.fromkeys(spec_id for _, spec_id in pairs))
+    ends_of_specs = yield from together([_read_connection_spec(each) for each in wanted], at_most=AT_MOST)
+    read = {
+        spec_id: end.value if isinstance(end, Done) else end
+        for spec_id, end in zip(wanted, ends_of_specs, strict=True)
+    }
+    return [_offer(spec, spec_id, read[spec_id]) for spec, spec_id in pairs]
+
+
+def destination_of_flow_spec(flow_spec_id: str) -> Exchange[FlowSpec]:
+    """Whether a flow spec exports datasets, and what its destination is called.
+
+    Nothing is sent for one of the table. For another, the flow spec is read and, if it exports datasets, the
+    connection spec that names the destination; both are kept.
+
+    :raises AepError: the flow spec cannot be read.
+    """
+    for slug, known in DESTINATIONS.items():
+        if known.flow_spec_id == flow_spec_id:
+            return FlowSpec(
+                id=flow_spec_id,
+                name=slug,
+                exports_datasets=True,
+                connection_spec_ids=(known.connection_spec_id,),
+            )
+    spec = yield from _read_flow_spec(flow_spec_id)
+    if not spec.exports_datasets or len(spec.connection_spec_ids) != 1:
+        return spec
+    try:
+        document = yield from _read_connection_spec(spec.connection_spec_ids[0])
+    except AepError:  # the name is for people; the flow spec has one too
+        return spec
+    return FlowSpec(
+        id=spec.id,
+        name=_text(document.get("name")) or spec.name,
+        exports_datasets=True,
+        connection_spec_ids=spec.connection_spec_ids,
+        schedule_spec=spec.schedule_spec,
+    )
+
+
+def find_destination(name: object) -> Exchange[Destination]:
+    """A destination by our name for it. One that is not in the table goes by the name that its spec gives, or
+    by the id of its connection or flow spec.
+
+    :raises AepValidationError: there is none, several have that name, or the specs cannot tell.
+    """
+    for slug, known in DESTINATIONS.items():
+        if slug == name:  # compared, as a template can render to what has no hash
+            return known
+    if not isinstance(name, str) or not name:
+        raise _unknown(tuple(DESTINATIONS), "")
+    offers = yield from read_catalogue()
+    wanted = name.casefold()
+    found = [
+        one
+        for one in offers
+        if wanted in (one.title.casefold(), one.connection_spec_id, one.flow_spec_id, one.name.casefold())
+    ]
+    if not found:
+        raise _unknown([one.name for one in offers], nearest(name, [one.name for one in offers]))
+    if len(found) > 1:
+        rule = f"fits {len(found)} destinations; give the id of a flow spec: " + ", ".join(
+            one.flow_spec_id for one in found
+        )
+        raise AepValidationError("the destination", [Problem("destination", rule)])
+    (offer,) = found
+    if offer.known:
+        return offer.known
+    if offer.problem:
+        raise AepValidationError("the destination", [Problem("destination", offer.problem)])
+    return Destination(
+        slug=offer.name,
+        title=offer.title,
+        connection_spec_id=offer.connection_spec_id,
+        flow_spec_id=offer.flow_spec_id,
+        logins=(),
+        takes_login=bool(offer.logins),
+    )
+
+
+def exports_datasets(flow_spec: Document) -> bool:
+    """Whether a flow spec says that it exports datasets."""
+    workflow = mapping(flow_spec.get("attributes")).get("_workflow")
+    words = workflow if isinstance(workflow, list) else [workflow]
+    return any(
+        WORKFLOW in word.upper().replace(",", " ").replace(";", " ").split()
+        for word in words
+        if isinstance(word, str)
+    )
+
+
+def offered_logins(connection_spec: Document) -> list[Document]:
+    """The members of an ``authSpec``, each with a name; empty where no login is taken.
+
+    :raises AepValidationError: it is not there, is no list, or a member has no name.
+    """
+    title = _text(connection_spec.get("name")) or "connection"
+    listed = connection_spec.get("authSpec")
+    if not isinstance(listed, list):
+        rule = "is missing" if listed is None else "is no list"
+        raise AepValidationError(f"Adobe's live {title} spec", [Problem("authSpec", rule)], _SPEC_ADVICE)
+    problems = [
+        Problem(f"authSpec/{index}", "has no name")
+        for index, each in enumerate(listed)
+        if not _text(mapping(each).get("name"))
+    ]
+    if problems:
+        raise AepValidationError(f"Adobe's live {title} spec", problems, _SPEC_ADVICE)
+    return [mapping(each) for each in listed]
+
+
+def params_of(described: Document) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The parameters that ``{"spec": {JSON schema}}`` lists, and those of them that it requires."""
+    schema = mapping(described.get("spec"))
+    listed = [str(key) for key in mapping(schema.get("properties"))]
+    required = [key for key in sequence(schema.get("required")) if isinstance(key, str)]
+    return tuple(dict.fromkeys([*listed, *required])), tuple(dict.fromkeys(required))
+
+
+_SPEC_ADVICE = "Look at it with AepGetConnectionSpecOperator; if it stays like that, ask Adobe's support."
+
+
+def _unknown(names: Sequence[str], hint: str) -> AepValidationError:
+    rule = f"must be one of {', '.join(names)}{hint}"
+    return AepValidationError("the destination", [Problem("destination", rule)])
+
+
+def _read_flow_spec(flow_spec_id: str) -> Exchange[FlowSpec]:
+    document = yield from get_entity("flowSpecs", flow_spec_id, field="flow_spec_id", keep=True)
+    return _flow_spec(document)
+
+
+def _read_connection_spec(spec_id: str) -> Exchange[Document]:
+    document = yield from get_entity("connectionSpecs", spec_id, field="connection_spec_id", keep=True)
+    return document
+
+
+def _flow_spec(document: Document) -> FlowSpec:
+    spec_id = str(document["id"])
+    slug = next((slug for slug, one in DESTINATIONS.items() if one.flow_spec_id == spec_id), None)
+    listed = [each for each in sequence(document.get("targetConnectionSpecIds")) if _text(each)]
+    if slug:
+        listed = listed or [DESTINATIONS[slug].connection_spec_id]
+    return FlowSpec(
+        id=spec_id,
+        name=slug or _text(document.get("name")) or spec_id,
+        # Those of the table are documented as specs of dataset exports, whatever they say themselves.
+        exports_datasets=slug is not None or exports_datasets(document),
+        connection_spec_ids=tuple(dict.fromkeys(listed)),
+        schedule_spec=mapping(mapping(document.get("scheduleSpec")).get("spec")),
+    )
+
+
+def _in_order(specs: Mapping[str, FlowSpec]) -> Iterator[FlowSpec]:
+    known = [one.flow_spec_id for one in DESTINATIONS.values() if one.flow_spec_id in specs]
+    yield from (specs[each] for each in known)
+    others = [spec for each, spec in specs.items() if each not in known]
+    yield from sorted(others, key=lambda one: (one.name, one.id))
+
+
+def _offer(flow_spec: FlowSpec, spec_id: str, document: Document | AepError) -> Offer:
+    slug = next((slug for slug, one in DESTINATIONS.items() if one.connection_spec_id == spec_id), None)
+    if isinstance(document, AepError):
+        why = "is offered no more" if isinstance(document, AepNotFoundError) else "cannot be read"
+        title = DESTINATIONS[slug].title if slug else flow_spec.name
+        return Offer(
+            name=slug or flow_spec.name,
+            title=title,
+            connection_spec_id=spec_id,
+            flow_spec_id=flow_spec.id,
+            schedule_spec=flow_spec.schedule_spec,
+            problem=f"its connection spec {why} ({_status(document)})",
+        )
+    title = _text(document.get("name")) or (DESTINATIONS[slug].title if slug else flow_spec.name)
+    target_params, required = params_of(mapping(document.get("targetSpec")))
+    problem, logins = None, []
+    try:
+        logins = offered_logins(document)
+    except AepValidationError as error:
+        problem = "; ".join(map(str, error.problems))
+    return Offer(
+        name=slug or title,
+        title=title,
+        connection_spec_id=spec_id,
+        flow_spec_id=flow_spec.id,
+        logins=tuple(_login(each) for each in logins),
+        target_params=target_params,
+        required_target_params=required,
+        encryptions=tuple(
+            name
+            for each in sequence(document.get("encryptionSpecs"))
+            if (name := _text(mapping(each).get("name")))
+        ),
+        schedule_spec=flow_spec.schedule_spec,
+        problem=problem,
+    )
+
+
+def _login(auth: Document) -> OfferedLogin:
+    params, required = params_of(auth)
+    return OfferedLogin(name=str(auth["name"]), params=params, required=required)
+
+
+def _status(error: AepError) -> str:
+    return f"HTTP {error.status}" if isinstance(error, AepApiError) and error.status else type(error).__name__
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
