@@ -6,12 +6,14 @@ Source: "Export datasets by using the Flow Service API"; "Update destination dat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from airflow_provider_aep.errors import AepApiError, AepError, AepServerError, AepTransportError
 from airflow_provider_aep.flowservice.cadences import AS_IS, CADENCES, OUTDATED, allowed, step_of
+from airflow_provider_aep.flowservice.catalogue import FlowSpec, destination_of_flow_spec
 from airflow_provider_aep.flowservice.creation import Created, create_entity
 from airflow_provider_aep.flowservice.destinations import (
     AUDIENCE_FLOW_SPECS,
@@ -53,7 +55,8 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class Dataflow:
     """A dataflow that exports datasets.
 
-    :param destination: our name of its destination, or ``None`` for one that is not ours.
+    :param destination: our name of its destination; that of its spec, as far as ``list_dataflows`` could read
+        it, where it is not in our table.
     :param schedule: Adobe's ``scheduleParams`` as they are; times in epoch seconds.
     """
 
@@ -223,8 +226,27 @@ def get_dataflow(dataflow_id: str) -> Exchange[Dataflow]:
 def list_dataflows() -> Exchange[list[Dataflow]]:
     """The dataset export dataflows of the sandbox, to whatever destination, newest first."""
     found = yield from flows_to_destinations()
-    exports = [Dataflow.from_api(item) for item in found if exports_datasets(item)]
+    unknown = {str(spec_id_of(item)) for item in found if _must_be_asked(item)}
+    specs: dict[str, FlowSpec] = {}
+    for flow_spec_id in sorted(unknown):
+        # One that cannot be read leaves its dataflows without a name of their destination.
+        with suppress(AepError):
+            specs[flow_spec_id] = yield from destination_of_flow_spec(flow_spec_id)
+    exports = []
+    for item in found:
+        spec = specs.get(str(spec_id_of(item)))
+        if exports_datasets(item) or (spec and spec.exports_datasets):
+            flow = Dataflow.from_api(item)
+            exports.append(replace(flow, destination=spec.name) if spec else flow)
     return sorted(exports, key=lambda flow: flow.created_at or _LONG_AGO, reverse=True)
+
+
+def _must_be_asked(flow: Document) -> bool:
+    """Whether only its flow spec tells what its destination is called, or that it exports datasets at all."""
+    if spec_id_of(flow) in _FLOW_SPECS or spec_id_of(flow) in AUDIENCE_FLOW_SPECS:
+        return False
+    told = sequence(mapping(flow.get("inheritedAttributes")).get("sourceConnections"))
+    return exports_datasets(flow) or not told
 
 
 def flows_to_destinations(*, whole: bool = False) -> Exchange[list[Document]]:

@@ -138,6 +138,7 @@ def audit_exports(
         raise AepValidationError("the window", [Problem("until", "must be later than since")])
     policy, selection = policy or AuditPolicy(), selection or Selection()
     listed = yield from list_dataflows()
+    selection.check(listed)
     # Pages overlap when something is created meanwhile.
     flows = [flow for flow in {flow.id: flow for flow in listed}.values() if selection.holds(flow)]
     begins = {flow.id: _begins(flow, since, before) for flow in flows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from airflow_provider_aep.errors import AepValidationError, Problem
@@ -18,7 +18,7 @@ class Selection:
     """Which dataflows to audit; by default all that export datasets.
 
     :param name_contains: in whatever letter case.
-    :param destinations: our names, such as ``s3``.
+    :param destinations: our names, such as ``s3``, or for others those that their specs give.
     :param owner: only those that this owner declared, by the mark in their description.
     """
 
@@ -28,12 +28,26 @@ class Selection:
 
     def __post_init__(self) -> None:
         part_of_name(self.name_contains)
-        for name in self.destinations:
-            if name not in DESTINATIONS:
-                problem = Problem(
-                    "destinations", f"must hold names of destinations{nearest(name, DESTINATIONS)}"
-                )
-                raise AepValidationError("the selection", [problem])
+        given: Iterable[object] = self.destinations
+        if not all(isinstance(name, str) and name for name in given):
+            problem = Problem("destinations", "must hold names of destinations, each a text")
+            raise AepValidationError("the selection", [problem])
+
+    def check(self, flows: Collection[Dataflow]) -> None:
+        """Whether each destination is one of our table, or one that a dataflow of the sandbox exports to.
+
+        :param flows: all that export datasets.
+        :raises AepValidationError: one is neither, so nothing would ever be checked for it.
+        """
+        known = [*DESTINATIONS, *sorted({flow.destination for flow in flows if flow.destination})]
+        same = {each.casefold() for each in known}
+        problems = [
+            Problem("destinations", f"has {name!r}, to which nothing is exported{nearest(name, known)}")
+            for name in self.destinations
+            if name.casefold() not in same
+        ]
+        if problems:
+            raise AepValidationError("the selection", problems)
 
     def __str__(self) -> str:
         given = (
@@ -44,9 +58,9 @@ class Selection:
         return " and ".join(f"{name}={value!r}" for name, value in given if value) or "(all)"
 
     def holds(self, flow: Dataflow) -> bool:
-        mark = read_mark(flow.raw)
+        mark, wanted = read_mark(flow.raw), [name.casefold() for name in self.destinations]
         return (
             part_of_name(self.name_contains) in flow.name.casefold()
-            and (not self.destinations or flow.destination in self.destinations)
+            and (not wanted or str(flow.destination).casefold() in wanted)
             and (self.owner is None or (mark is not None and mark.owner == self.owner))
         )

@@ -53,7 +53,8 @@ class AepCheckExportsOperator(AepOperator):
         which the DAG run was due or triggered. Templated.
     :param lag: how long after it happened the service may show an end; seconds or a ``timedelta``.
     :param name_contains: only dataflows with this in their name, in whatever letter case. Templated.
-    :param destinations: only to these destinations, such as ``["s3"]``. Templated.
+    :param destinations: only to these destinations, such as ``["s3"]``; one that is not in our table goes by
+        the name that its spec gives. Templated.
     :param export_owner: only those that this owner declared. Templated.
     :param run_policy: arguments of the sensor's run policy, such as ``{"max_drop": 0.5}``; see ``RunPolicy``.
     :param on_missing: ``fail``, ``warn``, ``skip`` or ``ok`` for a tick without a run after 150 minutes.

@@ -46,7 +46,7 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
             for dataset_id, name in facts.datasets.get(source_id, ())
         ],
         "destination": flow.destination,
-        "destination_title": destination.title if destination else None,
+        "destination_title": destination.title if destination else flow.destination,
         "state": flow.state,
         "every": words["every"],
         "next_tick": iso(_next_tick(flow, now)),

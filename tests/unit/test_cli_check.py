@@ -40,7 +40,7 @@ def test_a_selection_of_nothing_is_no_success(capsys, now, nightly):
     assert "none of 1 export dataflows fits name_contains='weekly'" in told
     assert main(["check", "--until", until, "--name", "weekly", "--policy", "on_nothing=ok"]) == 0
     assert main(["check", "--destination", "s33"]) == 1
-    assert "destinations must hold names" in capsys.readouterr().err
+    assert "'s33', to which nothing is exported (did you mean 's3'?)" in capsys.readouterr().err
 
 
 def test_a_part_of_the_policy_is_given_by_name(capsys, aep, clock, now, nightly):

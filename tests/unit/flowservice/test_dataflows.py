@@ -421,3 +421,30 @@ def test_a_schedule_that_never_starts_has_no_ticks(now, start):
 def test_an_endless_interval_has_no_ticks(now):
     wire = {"timeUnit": "hour", "interval": float("inf"), "startTime": now.timestamp()}
     assert Dataflow.from_api({"id": "a", "scheduleParams": wire}).ticks(now, now + timedelta(days=1)) == []
+
+
+# Destinations of no table
+
+
+def test_a_destination_of_no_table_is_listed_under_the_name_of_its_spec(run, emulator, make_dataflow):
+    make_dataflow("crm")
+    emulator.add_foreign_flow("measure")
+    assert {flow.name: flow.destination for flow in run(list_dataflows())} == {
+        "crm": "data_landing_zone",
+        "measure": "Marketo Measure Ultimate",
+    }
+
+
+def test_its_spec_is_read_once(run, emulator):
+    for number in range(3):
+        emulator.add_foreign_flow(f"measure {number}")
+    run(list_dataflows())
+    emulator.log.clear()
+    run(list_dataflows())
+    assert [request.path for request in emulator.log] == ["/flows"]
+
+
+def test_a_destination_whose_spec_cannot_be_read_is_listed_without_a_name(run, emulator):
+    emulator.add_foreign_flow("measure")
+    emulator.fail_next(403, match="GET /flowSpecs/")
+    assert [(flow.name, flow.destination) for flow in run(list_dataflows())] == [("measure", None)]

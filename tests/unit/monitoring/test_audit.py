@@ -194,11 +194,22 @@ def test_a_selection_narrows_it(audit, clock, now, make_dataflow):
     assert audit(selection=Selection(owner="airflow")).exports == ()
 
 
+def test_an_export_to_a_destination_of_no_table_is_checked_like_any_other(emulator, clock, audit):
+    emulator.add_foreign_flow("measure")
+    emulator.script_runs("measure", ["failed"])
+    clock.advance(3 * HOUR)
+    found = audit(selection=Selection(destinations=["marketo measure ultimate"]))
+    assert [export.dataflow.name for export in found.exports] == ["measure"]
+    assert "failed" in {finding.kind for finding in found.exports[0].findings}
+
+
 def test_what_makes_no_sense_is_refused(audit, now):
     with pytest.raises(AepValidationError, match="until must be later"):
         audit(until=now)
     with pytest.raises(AepValidationError, match="destinations must hold names"):
-        Selection(destinations=["s33"])
+        Selection(destinations=["s3", ""])
+    with pytest.raises(AepValidationError, match=r"'s33', to which nothing is exported \(did you mean 's3'"):
+        audit(until=now + timedelta(hours=1), selection=Selection(destinations=["s33"]))
     with pytest.raises(AepValidationError, match="on_missing must be one of"):
         AuditPolicy(on_missing="maybe")
     with pytest.raises(AepValidationError, match="ends_soon_days"):
