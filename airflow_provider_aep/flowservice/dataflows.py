@@ -11,7 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from airflow_provider_aep.errors import AepApiError, AepError, AepServerError, AepTransportError
+from airflow_provider_aep.errors import (
+    AepApiError,
+    AepError,
+    AepServerError,
+    AepTransportError,
+    AepUnseenError,
+)
 from airflow_provider_aep.flowservice.cadences import AS_IS, CADENCES, OUTDATED, allowed, step_of
 from airflow_provider_aep.flowservice.catalogue import FlowSpec, destination_of_flow_spec
 from airflow_provider_aep.flowservice.creation import Created, create_entity
@@ -37,7 +43,7 @@ from airflow_provider_aep.flowservice.entities import (
     patch_entity,
     sequence,
 )
-from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request
+from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, recall
 from airflow_provider_aep.flowservice.schedule import (
     Schedule,
     merge_schedule,
@@ -359,6 +365,22 @@ def update_schedule(
 
 
 def delete_dataflow(dataflow_id: str) -> Exchange[bool]:
-    """Delete a dataflow, not its connections; ``False`` when it was gone already."""
+    """Delete a dataflow, not its connections; ``False`` when it was gone already.
+
+    :raises AepUnseenError: the service goes on listing it, so an ensure would take it for one that is there.
+    """
     deleted = yield from delete_entity("flows", dataflow_id, field="dataflow_id")
-    return deleted
+    if not deleted:
+        return False
+    habits = yield from recall()
+    for pause in (0.0, *habits.pauses()):
+        if pause:
+            yield Pause(pause)
+        listed = yield from list_entities("/flows", only("id", dataflow_id), or_all=False)
+        if all(each["id"] != dataflow_id for each in listed):
+            return True
+    raise AepUnseenError(
+        f"dataflow {dataflow_id} was deleted, and the service still lists it. Do not ensure its export again "
+        "before it is gone.",
+        [dataflow_id],
+    )
