@@ -32,6 +32,7 @@ from airflow_provider_aep.exports.races import settle
 from airflow_provider_aep.exports.revisions import check_alone, revise_flow, revise_login, revise_params
 from airflow_provider_aep.exports.sightings import see
 from airflow_provider_aep.exports.spec import ExportSpec
+from airflow_provider_aep.exports.spelling import accept_spelling
 from airflow_provider_aep.exports.state import COLLECTIONS, State, read_state
 from airflow_provider_aep.flowservice.connections import (
     create_base_connection,
@@ -43,7 +44,12 @@ from airflow_provider_aep.flowservice.connections import (
     target_problems,
 )
 from airflow_provider_aep.flowservice.creation import Created
-from airflow_provider_aep.flowservice.dataflows import cadence_warnings, create_dataflow, set_dataflow_state
+from airflow_provider_aep.flowservice.dataflows import (
+    cadence_warnings,
+    create_dataflow,
+    set_dataflow_state,
+    state_of,
+)
 from airflow_provider_aep.flowservice.encryption import PublicKey, resolve_encryption
 from airflow_provider_aep.flowservice.entities import Document, Operations, patch_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
@@ -288,11 +294,19 @@ class _Attempt:
                     one.error = end
                 elif end.value is not None:
                     made.append(one)
-            if made:
-                try:
-                    overtaken += yield from settle(made, kind)
-                except AepError as error:
-                    _fail(made, error)
+            try:
+                there: Sequence[Document] = ()
+                if made:
+                    late, there = yield from settle(made, kind)
+                    overtaken += late
+                written = [one for one in working if not one.error and one not in overtaken]
+                if kind == "dataflow":
+                    yield from self._switch_on([one for one in written if one in made], there)
+                # What was listed for those that were created may be older than a change of another.
+                fresh = all(one in made for one in written)
+                yield from accept_spelling(written, kind, there if fresh else None, now=self.now)
+            except AepError as error:
+                _fail(made or working, error)
         for one in changing:
             if one not in overtaken:
                 self.progress(one)
@@ -337,6 +351,13 @@ class _Attempt:
                 f"Dataflow {old} was deleted to make room for the new one, so export {outcome.spec.name!r} "
                 "exports nothing until an ensure succeeds.",
             ) from error
+
+    def _switch_on(self, outcomes: Sequence[Outcome], there: Sequence[Document]) -> Exchange[None]:
+        """See to it that what was created exports; that it starts switched on is nowhere said."""
+        off = {str(one["id"]) for one in there if state_of(one) == "disabled"}
+        for one in outcomes:
+            if one.ids["dataflow"] in off and not (one.plan and one.plan.disabled):
+                yield from set_dataflow_state(one.ids["dataflow"], "enabled")
 
     def _delete(self, outcome: Outcome, dataflow_id: str) -> Exchange[None]:
         yield from delete_unused("dataflow", dataflow_id)

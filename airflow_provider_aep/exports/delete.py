@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from airflow_provider_aep.errors import (
@@ -21,10 +22,9 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.exports.marks import export_key
 from airflow_provider_aep.exports.outcome import Named
-from airflow_provider_aep.exports.sightings import see
 from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, read_state
 from airflow_provider_aep.flowservice.entities import CHANGE_PAUSE, CHANGE_TRIES, delete_entity
-from airflow_provider_aep.flowservice.exchange import Exchange, Pause
+from airflow_provider_aep.flowservice.exchange import Exchange, Pause, recall
 
 # "In use": said for a while of what a dataflow used that is only just being deleted.
 _IN_USE = ("FLOW-1418-", "FLOW-1447-")
@@ -64,12 +64,40 @@ def delete_export(
     :raises AepAmbiguousNameError: several dataflows carry its mark, and only the leftovers are to go.
     :raises AepConflictError: the only dataflows of that name belong to somebody else, or to nobody.
     """
-    # Without filters: what one does not find would be left, with nobody to know of it.
-    state = yield from read_state(datasets=False, names=[name], whole=True)
     removal = Removal(name=name, owner=owner, sandbox=sandbox)
-    going = _going(state, name=name, owner=owner, leftovers_only=leftovers_only)
-    removal.kept += _not_ours(state, going)
-    gone: set[str] = set()
+    habits = yield from recall()
+    pauses = iter(habits.pauses())
+    for look in count():
+        # Without filters, and once more when nothing seems to be left: what a listing does not show would
+        # stay, with nobody to know of it.
+        state = yield from read_state(datasets=False, names=[name], whole=True)
+        if look == 0 and not leftovers_only:
+            _check_ours(state, name=name, owner=owner)
+        before = len(removal.deleted)
+        ghosts = yield from _delete_all(state, removal, with_base=with_base, leftovers_only=leftovers_only)
+        if len(removal.deleted) > before or look == 0:
+            continue
+        if not ghosts:
+            return removal
+        pause = next(pauses, None)
+        if pause is None:
+            break
+        yield Pause(pause)
+    named = ", ".join(f"{one['kind']} {one['id']}" for one in ghosts)
+    raise AepUnseenError(
+        f"export {name!r}: {named} was deleted, and the service still lists it. Do not ensure the export "
+        "again before it is gone.",
+        [one["id"] for one in ghosts],
+    )
+
+
+def _delete_all(
+    state: State, removal: Removal, *, with_base: bool, leftovers_only: bool
+) -> Exchange[list[Named]]:
+    """Delete what is listed and has to go; what is listed although it was deleted."""
+    going = _going(state, name=removal.name, owner=removal.owner, leftovers_only=leftovers_only)
+    kept = {one["id"]: one for one in (*removal.kept, *_not_ours(state, going))}
+    gone = {one["id"] for one in removal.deleted}
     # A base connection outlives what uses it, and a dataflow what it is made of: the last made goes first.
     for kind in ("dataflow", "target connection", "source connection", "base connection"):
         for entity_id in going[kind]:
@@ -79,30 +107,13 @@ def delete_export(
                 why = "base connections are removed only when asked"
             if why:
                 if not leftovers_only:  # of leftovers, what is in use is none
-                    removal.kept.append({**one, "why": why})
+                    kept[entity_id] = {**one, "why": why}
                 continue
             yield from delete_unused(kind, entity_id)
             gone.add(entity_id)
             removal.deleted.append(one)
-    yield from _see_gone(removal)
-    return removal
-
-
-def _see_gone(removal: Removal) -> Exchange[None]:
-    """Wait until nothing that was deleted is listed: the next ensure would take it for what it needs.
-
-    :raises AepUnseenError: it still is.
-    """
-    for kind in COLLECTIONS:
-        ids = [one["id"] for one in removal.deleted if one["kind"] == kind]
-        seen = (yield from see(kind, deleted=ids)) if ids else None
-        if seen and seen.ghosts:
-            named = ", ".join(sorted(seen.ghosts))
-            raise AepUnseenError(
-                f"{kind} {named} of export {removal.name!r} was deleted, and the service still lists it. Do "
-                "not ensure the export again before it is gone.",
-                sorted(seen.ghosts),
-            )
+    removal.kept = [one for one in kept.values() if one["id"] not in gone]
+    return [one for one in removal.deleted if state.shows(one["kind"], one["id"])]
 
 
 def delete_unused(kind: str, entity_id: str) -> Exchange[bool]:
@@ -123,7 +134,6 @@ def _going(state: State, *, name: str, owner: str, leftovers_only: bool) -> dict
     key = export_key(owner, name)
     going = {kind: [str(one["id"]) for one in state.marked(kind, key)] for kind in COLLECTIONS}
     if not leftovers_only:
-        _check_ours(state, going, name=name, owner=owner)
         return going
     flows = state.marked("dataflow", key)
     if len(flows) > 1:
@@ -136,9 +146,10 @@ def _going(state: State, *, name: str, owner: str, leftovers_only: bool) -> dict
     return {**going, "dataflow": []}
 
 
-def _check_ours(state: State, going: dict[str, list[str]], *, name: str, owner: str) -> None:
+def _check_ours(state: State, *, name: str, owner: str) -> None:
+    ours = any(state.marked(kind, export_key(owner, name)) for kind in COLLECTIONS)
     named = [str(flow["id"]) for flow in state.entities["dataflow"] if flow.get("name") == name]
-    if named and not any(going.values()):
+    if named and not ours:
         raise AepConflictError(
             f"no entity carries the mark of export {name!r} of {owner}; of that name there is only what "
             f"somebody else owns, or nobody: {', '.join(named)}",

@@ -17,7 +17,8 @@ from typing import Any
 # Blanks and hyphens only: commas and comparisons have a meaning of their own in the service's filters.
 # In whatever letter case: a service may store texts in another one.
 _MARK = re.compile(
-    r"aep-export of ([a-z0-9_.@-]{1,64}) ([0-9a-f]{16})-([0-9a-f]{12})-([0-9a-f]{6})", re.IGNORECASE
+    r"aep-export of ([a-z0-9_.@-]{1,64}) ([0-9a-f]{16})-([0-9a-f]{12})-([0-9a-f]{6})(?:-([0-9a-f]{6}))?",
+    re.IGNORECASE,
 )
 
 
@@ -28,15 +29,18 @@ class Mark:
     :param export: which export it belongs to; the same for all of its entities.
     :param content: what was last asked of it; on the dataflow, of the whole export.
     :param login: where the login came from that was last sent.
+    :param told: how the service tells what it was sent, where that is in other words; see ``spelling``.
     """
 
     owner: str = field(compare=False)  # a part of ``export``, and its letter case may not survive
     export: str
     content: str
     login: str
+    told: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return f"aep-export of {self.owner} {self.export}-{self.content}-{self.login}"
+        digests = "-".join(filter(None, (self.export, self.content, self.login, self.told)))
+        return f"aep-export of {self.owner} {digests}"
 
 
 def make_mark(*, owner: str, name: str, content: object, login: object) -> Mark:
@@ -64,8 +68,8 @@ def read_mark(entity: Mapping[str, Any]) -> Mark | None:
     if not found:
         return None
     owner, *digests = found[-1]  # ours is the last: what stands before it is free text
-    export, content, login = map(str.lower, digests)
-    return Mark(owner=owner, export=export, content=content, login=login)
+    export, content, login, told = map(str.lower, digests)
+    return Mark(owner=owner, export=export, content=content, login=login, told=told)
 
 
 def described(text: str | None, mark: Mark) -> str:
@@ -80,8 +84,16 @@ def text_of(entity: Mapping[str, Any]) -> str:
     if mark is None:
         return description.strip()
     # All of them: where somebody has written behind one, the next would be put behind that text.
-    own = re.compile(rf"\s*\(?aep-export of \S+ {mark.export}-[0-9a-f]{{12}}-[0-9a-f]{{6}}\)?", re.IGNORECASE)
+    own = re.compile(
+        rf"\s*\(?aep-export of \S+ {mark.export}-[0-9a-f]{{12}}-[0-9a-f]{{6}}(-[0-9a-f]{{6}})?\)?",
+        re.IGNORECASE,
+    )
     return own.sub("", description).strip()
+
+
+def digest_of(content: object) -> str:
+    """A short digest of plain JSON."""
+    return _digest(content)[:6]
 
 
 def _digest(content: object) -> str:

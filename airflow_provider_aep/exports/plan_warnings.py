@@ -45,7 +45,10 @@ def plan_warnings(
             f"the login of base connection {base.id} was sent from another connection than "
             f"{spec.credentials_conn_id}: set rotate_credentials once to send it again"
         )
-    if state_of(flow) != "enabled":
+    if state_of(flow) == "unknown":
+        instead = "; the one in its place will be switched on" if dataflow.action == "replace" else ""
+        yield f"whether dataflow {flow['id']} is switched on is not told{instead}"
+    elif state_of(flow) != "enabled":
         yield f"dataflow {flow['id']} is {state_of(flow)}: it exports nothing until it is enabled"
     if dataflow.action == "replace":
         return

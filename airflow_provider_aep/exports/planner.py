@@ -19,7 +19,7 @@ from airflow_provider_aep.errors import (
     AepValidationError,
     Problem,
 )
-from airflow_provider_aep.exports.marks import Mark, export_key, make_mark, read_mark, text_of
+from airflow_provider_aep.exports.marks import Mark, digest_of, export_key, make_mark, read_mark, text_of
 from airflow_provider_aep.exports.plan import Action, Change, Plan, Step
 from airflow_provider_aep.exports.plan_warnings import plan_warnings
 from airflow_provider_aep.exports.spec import MOST_IN_A_SANDBOX, ExportSpec
@@ -56,11 +56,23 @@ def plan_export(
         spec=spec,
         sandbox=sandbox,
         steps=steps,
-        warnings=tuple(plan_warnings(spec, flow, steps, left, now=now)),
+        warnings=tuple(_warnings(spec, flow, steps, left, now)),
         left_behind=left,
         datasets=datasets,
         disabled=flow is not None and state_of(flow) == "disabled",
     )
+
+
+def _warnings(
+    spec: ExportSpec,
+    flow: Document | None,
+    steps: Sequence[Step],
+    left: Sequence[Mapping[str, str]],
+    now: datetime,
+) -> Iterator[str]:
+    yield from plan_warnings(spec, flow, steps, left, now=now)
+    for one in spelled_otherwise(flow, spec, steps[-1].mark, now) if flow else ():
+        yield f"dataflow: the service keeps {one.field} as {one.old!r}, where {one.new!r} was sent"
 
 
 def check_room(new: int, state: State) -> None:
@@ -208,7 +220,7 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
         return base.id is not None and one.get("baseConnectionId") == base.id
 
     if current is not None and fits(current):
-        changes = tuple(param_changes(current, wanted))
+        changes = tuple(param_changes(current, wanted, mark=mark))
         alone = len(state.users(str(current["id"]))) == 1
         # One that also serves a dataflow of somebody else's is not ours to change.
         if not changes or alone or _export(current) == mark.export:
@@ -216,7 +228,7 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
             own = _export(current) == mark.export
             return Step(action=action, kind=kind, id=served, changes=changes, mark=mark, ours=own)
     ours = [one for one in state.marked(kind, mark.export) if fits(one)]
-    same = [one for one in ours if not any(param_changes(one, wanted))]
+    same = [one for one in ours if not any(param_changes(one, wanted, mark=mark))]
     found = str(same[0]["id"]) if same else None
     changes = tuple(param_changes(current or {}, wanted))
     if flow is not None:
@@ -228,7 +240,7 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
     if found:
         return Step(action="keep", kind=kind, id=found, mark=mark)
     if ours:
-        changes = tuple(param_changes(ours[0], wanted))
+        changes = tuple(param_changes(ours[0], wanted, mark=mark))
         one = str(ours[0]["id"])
         return Step(action="update", kind=kind, id=one, changes=changes, mark=mark, ours=True)
     return Step(action="create", kind=kind, changes=changes, mark=mark)
@@ -275,18 +287,46 @@ def flow_changes(
     :param mark: the mark that it should carry.
     :param source_id: the source connection that it should have; ``None`` for one yet to be created.
     """
+    spelled = _is_as_told("dataflow", flow, mark)
     found = read_mark(flow)
     if found is None:
         yield Change(field="owner", old=None, new=mark.owner)
     elif found != mark:
         yield Change(field="mark", old=f"{found.content}-{found.login}", new=f"{mark.content}-{mark.login}")
+    old_ids = [str(one) for one in sequence(flow.get("sourceConnectionIds"))]
+    if old_ids != [source_id]:
+        yield Change(field="source connection", old=", ".join(old_ids), new=source_id or "new")
+    if not spelled:
+        yield from _value_changes(flow, spec, now)
+
+
+def spelled_otherwise(flow: Document, spec: ExportSpec, mark: Mark | None, now: datetime) -> list[Change]:
+    """What differs from the spec, and is left so, as it is only the service's own spelling of it."""
+    if mark is None or not _is_as_told("dataflow", flow, mark):
+        return []
+    return list(_value_changes(flow, spec, now))
+
+
+def as_told(kind: str, entity: Document) -> object:
+    """The words of an entity that are compared with a spec."""
+    if kind == "target connection":
+        return mapping(entity.get("params"))
+    return [entity.get("name"), text_of(entity), mapping(entity.get("scheduleParams"))]
+
+
+def _is_as_told(kind: str, entity: Document, mark: Mark) -> bool:
+    """Whether nothing has changed since the service was seen to tell what it was sent in other words."""
+    found = read_mark(entity)
+    if found is None or not found.told or found.content != mark.content:
+        return False
+    return found.told == digest_of(as_told(kind, entity))
+
+
+def _value_changes(flow: Document, spec: ExportSpec, now: datetime) -> Iterator[Change]:
     if not same_text(flow.get("name"), spec.name):
         yield Change(field="name", old=flow.get("name"), new=spec.name)
     if spec.description is not None and not same_text(text_of(flow), spec.description):
         yield Change(field="description", old=text_of(flow), new=spec.description)
-    old_ids = [str(one) for one in sequence(flow.get("sourceConnectionIds"))]
-    if old_ids != [source_id]:
-        yield Change(field="source connection", old=", ".join(old_ids), new=source_id or "new")
     wire = mapping(flow.get("scheduleParams"))
     wanted = spec.wanted_schedule(wire, now=now)
     mode = wire.get("exportMode")
@@ -301,8 +341,15 @@ def flow_changes(
             yield Change(field=f"schedule.{key}", old=old[key], new=new_value)
 
 
-def param_changes(target: Document, wanted: Mapping[str, Any]) -> Iterator[Change]:
-    """Where a target connection differs from what is wanted."""
+def param_changes(
+    target: Document, wanted: Mapping[str, Any], *, mark: Mark | None = None
+) -> Iterator[Change]:
+    """Where a target connection differs from what is wanted.
+
+    :param mark: the mark that it should carry, to know the service's own spelling by.
+    """
+    if mark is not None and _is_as_told("target connection", target, mark):
+        return
     found = mapping(target.get("params"))
     for key, value in wanted.items():
         if not same_value(value, found.get(key), key=key):

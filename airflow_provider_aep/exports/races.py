@@ -27,8 +27,11 @@ from airflow_provider_aep.flowservice.exchange import Exchange, Pause
 PATIENCE = (5.0, 10.0, 20.0)
 
 
-def settle(outcomes: Sequence[Outcome], kind: str) -> Exchange[list[Outcome]]:
-    """Look whether somebody else made the same, and give way to who was earlier."""
+def settle(outcomes: Sequence[Outcome], kind: str) -> Exchange[tuple[list[Outcome], Sequence[Document]]]:
+    """Look whether somebody else made the same, and give way to who was earlier.
+
+    :return: those that another writer has overtaken, and what was listed.
+    """
     replaced = {each["id"] for one in outcomes for each in one.deleted if each["kind"] == kind}
     seen = yield from see(kind, created=[one.ids[kind] for one in outcomes], deleted=replaced)
     there = seen.there
@@ -61,7 +64,7 @@ def settle(outcomes: Sequence[Outcome], kind: str) -> Exchange[list[Outcome]]:
         yield from _give_way(one, kind, others[0])
         if not one.error:
             overtaken.append(one)  # to be planned anew in any case, should that one have gone as well
-    return overtaken
+    return overtaken, there
 
 
 def _unseen(outcome: Outcome, kind: str, *, listed: bool) -> AepUnseenError:
@@ -106,9 +109,11 @@ def _is_twin(outcome: Outcome, kind: str, entity: Document) -> bool:
     if mark is None or own is None or mark.export != own.export:
         return False
     if kind == "target connection":
-        return entity.get("baseConnectionId") == outcome.ids["base connection"] and not any(
+        # One mark for one content: the service may tell the parameters in other words than it was sent.
+        same = mark.content == own.content or not any(
             param_changes(entity, full_params(outcome.spec.target_params))
         )
+        return same and entity.get("baseConnectionId") == outcome.ids["base connection"]
     if kind == "base connection":
         return (mark.content, mark.login) == (own.content, own.login)
     return kind == "dataflow" or mark.content == own.content

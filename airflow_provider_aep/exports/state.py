@@ -25,7 +25,7 @@ from airflow_provider_aep.flowservice.entities import (
     only,
     sequence,
 )
-from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, recall, together
 from airflow_provider_aep.flowservice.spelling import same_text
 from airflow_provider_aep.flowservice.validation import nearest
 
@@ -51,14 +51,20 @@ class State:
 
     :param datasets: those that can be exported; empty where nobody asked for names.
     :param destination_flows: how many dataflows to destinations there are, those of audiences included.
+    :param ghosts: kind and id of what is listed although this process has deleted it; it is no entity here.
     """
 
     entities: Mapping[str, Sequence[Document]] = field(repr=False)
     datasets: Sequence[Dataset] = field(default=(), repr=False)
     destination_flows: int = 0
+    ghosts: Collection[tuple[str, str]] = field(default=(), repr=False)
 
     def find(self, kind: str, entity_id: object) -> Document | None:
         return self._by_id.get((kind, entity_id))
+
+    def shows(self, kind: str, entity_id: str) -> bool:
+        """Whether it is listed, deleted or not."""
+        return self.find(kind, entity_id) is not None or (kind, entity_id) in self.ghosts
 
     def marked(self, kind: str, export: str) -> list[Document]:
         """The entities of one export, by the mark that they carry."""
@@ -133,10 +139,15 @@ def read_state(*, datasets: bool, names: Collection[str] = (), whole: bool = Fal
         if not whole and _referred(kind, entities) - {str(one["id"]) for one in found}:
             found = yield from read_kind(kind, whole=True)
         entities[kind] = found
+    habits = yield from recall()
+    ghosts = {
+        (kind, str(one["id"])) for kind in entities for one in entities[kind] if one["id"] in habits.deleted
+    }
     for kind, some in entities.items():
-        entities[kind] = yield from described(kind, some, names=names)
+        left = [one for one in some if one["id"] not in habits.deleted]
+        entities[kind] = yield from described(kind, left, names=names)
     listed = (yield from list_datasets()) if datasets else ()
-    return State(entities=entities, datasets=listed, destination_flows=len(flows))
+    return State(entities=entities, datasets=listed, destination_flows=len(flows), ghosts=ghosts)
 
 
 def read_kind(kind: str, *, whole: bool = False) -> Exchange[list[Document]]:

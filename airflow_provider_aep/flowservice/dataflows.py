@@ -308,7 +308,9 @@ def read_dataflows(dataflow_ids: Sequence[str]) -> Exchange[list[Dataflow]]:
 def set_dataflow_state(dataflow_id: str, wanted: State) -> Exchange[bool]:
     """Enable or disable a dataflow; ``False`` when it was so already.
 
-    Safe to repeat: the state is read first, and again after an answer that leaves it unknown.
+    Safe to repeat: the state is read first, and again after an answer, be it a good one.
+
+    :raises AepUnseenError: the service has accepted it, and shows another state all the same.
     """
     op = "enable" if wanted == "enabled" else "disable"
     check_id("dataflow_id", dataflow_id)
@@ -324,8 +326,29 @@ def set_dataflow_state(dataflow_id: str, wanted: State) -> Exchange[bool]:
                 raise
             yield Pause(CHANGE_PAUSE)
         else:
+            yield from _see_state(dataflow_id, wanted)
             return True
     raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _see_state(dataflow_id: str, wanted: State) -> Exchange[None]:
+    """Wait until a dataflow is in the state that an action has put it in.
+
+    A read that tells another one may be late; an action that was accepted may also have done nothing.
+    """
+    other = "disabled" if wanted == "enabled" else "enabled"
+    habits = yield from recall()
+    for pause in (0.0, *habits.pauses()):
+        if pause:
+            yield Pause(pause)
+        flow = yield from get_dataflow(dataflow_id)
+        if flow.state != other:  # on its way there, or not told
+            return
+    raise AepUnseenError(
+        f"dataflow {dataflow_id} was to be {wanted}, and is still {other} although the service has accepted "
+        "that. Look at it in Adobe.",
+        [dataflow_id],
+    )
 
 
 def update_schedule(

@@ -239,6 +239,8 @@ def delete_entity(collection: str, entity_id: str, *, field: str) -> Exchange[bo
                 raise
             yield Pause(CHANGE_PAUSE)
         else:
+            habits = yield from recall()
+            habits.deleted.add(entity_id)
             return True
     raise AssertionError("unreachable: the last try returns or raises")
 

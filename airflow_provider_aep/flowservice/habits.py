@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 
 
 class Habits:
-    """What one process has seen of the service in one sandbox.
+    """What one process has seen of the service, and done, in one sandbox.
+
+    ``deleted`` holds the ids of what it has deleted, which may be listed for a while.
 
     :param now: the clock, in epoch seconds.
     """
@@ -32,6 +34,7 @@ class Habits:
         self._until: dict[str, float] = {}
         self._lag = 0.0
         self._turn = 0
+        self.deleted: set[str] = set()
         self._lock = threading.Lock()
 
     def note(self, habit: str, *, warn: bool = True) -> None:
