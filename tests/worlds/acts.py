@@ -25,8 +25,9 @@ from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring import shared_poll
 from airflow_provider_aep.monitoring.audit import audit_exports
+from airflow_provider_aep.monitoring.poll import look_for_runs
 from airflow_provider_aep.monitoring.shared_poll import SharedPoll
-from airflow_provider_aep.monitoring.waits import Wait
+from airflow_provider_aep.monitoring.waits import Sighting, Wait
 from tests.worlds.driving import InALoop, carry_out, take_turns
 from tests.worlds.sandbox import (
     CRM,
@@ -260,11 +261,13 @@ def replace_switched_off(stage: Stage) -> None:
 
 
 def export_ad_hoc(stage: Stage) -> None:
-    """An ad hoc export whose answer is lost."""
+    """An ad hoc export whose answer is lost; then its run is waited for."""
     stage.enter()
     flow = stage.flow(OLD)["id"]
     stage.emulator.tick()
     before = _runs_of(stage, flow)
+    # Nothing is new, so the run is over at once, and no refusal keeps a repeat from starting another.
+    stage.emulator.script_runs(flow, ["zero", "zero", "zero"])
     stage.emulator.lose_next(match="adhocrun")
     exchange = run_export(flow, [LOYALTY], ready_within=0.0)
     told = stage.attempt(lambda: carry_out(stage.session.conduct(exchange, sandbox="prod"), stage.emulator))
@@ -273,6 +276,9 @@ def export_ad_hoc(stage: Stage) -> None:
         stage.score.add("silent twins", f"{len(started)} runs of one ad hoc export")
     if told is not None and not {run.run_id for run in told} <= started:
         stage.score.add("false greens", "an ad hoc export names a run that it did not start")
+    ids = tuple(run.run_id for run in told or ())
+    if ids and set(ids) <= started:
+        _wait(stage, [Wait(dataflow_id=flow, started_after=stage.now - timedelta(minutes=10), run_ids=ids)])
 
 
 def delete_at_once(stage: Stage) -> None:
@@ -318,14 +324,23 @@ def _check_removed(stage: Stage, spec: ExportSpec, removal: Removal | None) -> N
 def wait_alone(stage: Stage) -> None:
     """A sensor waits for the next run of an export that has had many."""
     _next_tick(stage, OLD)
-    _wait(stage, [stage.flow(OLD)["id"]])
+    _wait(stage, [_next_run(stage, stage.flow(OLD)["id"])])
+
+
+def wait_on_a_worker(stage: Stage) -> None:
+    """The same in poke mode, where each poll asks for one dataflow."""
+    _next_tick(stage, OLD)
+    wait, began = _next_run(stage, stage.flow(OLD)["id"]), stage.now
+    end = stage.attempt(lambda: _poke(stage, wait))
+    if end is not None:
+        _judge(stage, [wait], [end], began)
 
 
 def wait_with_others(stage: Stage) -> None:
     """Thirty others wait in the same process, for exports of which some run and some do not."""
     _next_tick(stage, OLD)
     flows = [each["id"] for each in stage.emulator._world.entities.all("flows", "prod")]
-    _wait(stage, flows)
+    _wait(stage, [_next_run(stage, flow) for flow in flows])
 
 
 def audit(stage: Stage) -> None:
@@ -358,23 +373,45 @@ def _runs_of(stage: Stage, flow: str) -> set[str]:
     return {run["id"] for run in runs if run["flowId"] == flow}
 
 
-def _wait(stage: Stage, flows: Sequence[str]) -> None:
+def _next_run(stage: Stage, flow: str) -> Wait:
     # A window begins some time before the tick: the clocks of the service need not agree with ours.
+    return Wait(dataflow_id=flow, started_after=stage.now - timedelta(minutes=10))
+
+
+def _wait(stage: Stage, waits: Sequence[Wait]) -> None:
     began = stage.now
-    ends = stage.attempt(lambda: asyncio.run(_all_wait(stage, flows, began - timedelta(minutes=10))))
-    if ends is None:
-        return
+    ends = stage.attempt(lambda: asyncio.run(_all_wait(stage, waits)))
+    if ends is not None:
+        _judge(stage, waits, ends, began)
+
+
+def _poke(stage: Stage, wait: Wait) -> dict[str, Any]:
+    """How a wait ends that polls by itself, in the words of a shared poll."""
+    stuck_at: dict[str, datetime] = {}
+    deadline, seen = stage.clock() + PATIENCE, Sighting(told="nothing yet")
+    while stage.clock() <= deadline and not seen.finished:
+        stage.clock.advance(POLL)
+        exchange = look_for_runs(wait, now=stage.now, ask_why=stage.clock() > deadline, stuck_at=stuck_at)
+        seen = carry_out(stage.session.conduct(exchange, sandbox="prod"), stage.emulator)
+    if seen.finished:
+        return {"status": "finished", "runs": [dict(run.raw) for run in seen.runs]}
+    return {"status": "timeout", "last_seen": seen.told}
+
+
+def _judge(stage: Stage, waits: Sequence[Wait], ends: Sequence[dict[str, Any]], began: datetime) -> None:
+    """Hold how waits ended against the runs that there really were."""
     for told in stage.score.told:
         if re.search(r"the poll failed and goes on: (?!Aep)", told):
             stage.score.add("broken", told[:200])
     truth = {run["id"]: run for run in stage.emulator._world.entities.all("runs", "prod")}
     warned = bool(stage.score.told)
-    for flow, end in zip(flows, ends, strict=True):
+    for wait, end in zip(waits, ends, strict=True):
+        flow = wait.dataflow_id
         ended = [
             run
             for run in truth.values()
             if run["flowId"] == flow
-            and run["createdAt"] >= began.timestamp() * 1000
+            and (run["id"] in wait.run_ids or run["createdAt"] >= began.timestamp() * 1000)
             and run["metrics"]["durationSummary"].get("completedAtUTC", 9e15)
             < (stage.clock() - PATIENCE / 2) * 1000
         ]
@@ -391,7 +428,7 @@ def _wait(stage: Stage, flows: Sequence[str]) -> None:
                     stage.score.add("false greens", f"{flow}: waited for {run.id}, which is not over")
 
 
-async def _all_wait(stage: Stage, flows: Sequence[str], window: datetime) -> list[dict[str, Any]]:
+async def _all_wait(stage: Stage, waits: Sequence[Wait]) -> list[dict[str, Any]]:
     """Everybody waits in one shared poll, whose pauses pass on the emulator's clock."""
 
     async def converse(exchange: Any) -> Any:
@@ -411,14 +448,8 @@ async def _all_wait(stage: Stage, flows: Sequence[str], window: datetime) -> lis
     ):
         poll = SharedPoll(converse)
         waiting = [
-            asyncio.ensure_future(
-                poll.wait(
-                    Wait(dataflow_id=flow, started_after=window),
-                    deadline=stage.clock() + PATIENCE,
-                    interval=POLL,
-                )
-            )
-            for flow in flows
+            asyncio.ensure_future(poll.wait(wait, deadline=stage.clock() + PATIENCE, interval=POLL))
+            for wait in waits
         ]
         await asyncio.sleep(0)
         running = asyncio.ensure_future(poll.run())
@@ -439,6 +470,7 @@ ACTS: tuple[Callable[[Stage], None], ...] = (
     delete_at_once,
     delete_old,
     wait_alone,
+    wait_on_a_worker,
     wait_with_others,
     audit,
 )

@@ -20,6 +20,8 @@ NOT_YET: frozenset[str] = frozenset(
         "created-listed-after-10m",
         "created-filtered-after-30s",
         "created-listed-every-other-time",
+        "runs-listed-after-30s",
+        "runs-listed-after-10m",
         "deleted-listed-for-30s",
         "deleted-listed-for-90s",
         "deleted-shown-for-30s",
@@ -46,4 +48,4 @@ NOT_YET: frozenset[str] = frozenset(
     }
 )
 # Pairs of worlds neither of which does harm alone.
-NOT_YET_PAIRS: frozenset[tuple[str, ...]] = frozenset({("adhoc-runs-twice", "runs-listed-after-30s")})
+NOT_YET_PAIRS: frozenset[tuple[str, ...]] = frozenset()

@@ -134,6 +134,15 @@ def _as_objects(item: Document) -> Document:
     return member("inheritedAttributes", first)(item)
 
 
+def _logins_shown(scene: Scene, answer: Answer) -> None:
+    def shown_login(item: Document) -> Document:
+        kept = scene.entities.find("connections", scene.call.sandbox, item["id"])
+        return {**item, "auth": kept["auth"]} if kept and kept.get("auth") else item
+
+    if scene.kind == "connections" and (scene.lists or scene.reads):
+        answer.rewrite_items(shown_login)
+
+
 def _ids_of_entities(change: Callable[[str], str]) -> Change:
     """Change the ids by which a run names its datasets."""
 
@@ -368,6 +377,12 @@ SPELLING = (
         answers=shown(without("auth"), "connections"),
     ),
     Deviation(
+        name="logins-shown",
+        says="Base connections come back with their logins in plain text.",
+        source="documented nowhere: whether a read shows logins",
+        answers=_logins_shown,
+    ),
+    Deviation(
         name="audit-fields-not-shown",
         says="Entities come back without createdAt and updatedAt.",
         source=MEMBERS,
@@ -396,6 +411,14 @@ SPELLING = (
         says="The clock of the service is five minutes behind.",
         source=NOWHERE,
         answers=shown(_moments(lambda moment: moment - SKEW), *ENTITIES, "runs"),
+    ),
+    Deviation(
+        name="run-times-in-seconds",
+        says="The start and the end of a run come back in seconds.",
+        source="source notifications: seconds in places where others have milliseconds",
+        answers=shown(
+            _durations(lambda times: {name: value // 1000 for name, value in times.items()}), "runs"
+        ),
     ),
     Deviation(
         name="run-counts-as-texts",
