@@ -134,6 +134,41 @@ def _as_objects(item: Document) -> Document:
     return member("inheritedAttributes", first)(item)
 
 
+def _logins_shown(scene: Scene, answer: Answer) -> None:
+    def shown_login(item: Document) -> Document:
+        kept = scene.entities.find("connections", scene.call.sandbox, item["id"])
+        return {**item, "auth": kept["auth"]} if kept and kept.get("auth") else item
+
+    if scene.kind == "connections" and (scene.lists or scene.reads):
+        answer.rewrite_items(shown_login)
+
+
+def _ids_of_entities(change: Callable[[str], str]) -> Change:
+    """Change the ids by which a run names its datasets."""
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, list):
+            return [walk(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: [{**each, "id": change(each["id"])} for each in inner]
+            if name == "entitySummaries"
+            else walk(inner)
+            for name, inner in value.items()
+        }
+
+    return member("metrics", walk)
+
+
+def _as_ids(item: Document) -> Document:
+    def renamed(params: dict[str, Any]) -> dict[str, Any]:
+        datasets = [_renamed({"dataSetId": "id"})(each) for each in params["datasets"]]
+        return {**params, "datasets": datasets}
+
+    return member("params", renamed)(item)
+
+
 SPELLING = (
     Deviation(
         name="descriptions-not-listed",
@@ -318,6 +353,12 @@ SPELLING = (
         answers=shown(without("params"), read=False),
     ),
     Deviation(
+        name="source-datasets-as-id",
+        says="The datasets of a source connection come back with id in the place of dataSetId.",
+        source="tutorial: dataSetId in the body, id in the listing of datasets",
+        answers=shown(_as_ids, "sourceConnections"),
+    ),
+    Deviation(
         name="inherited-not-shown",
         says="Entities come back without inheritedAttributes.",
         source=MEMBERS,
@@ -334,6 +375,12 @@ SPELLING = (
         says="Base connections come back without auth.",
         source="documented nowhere: whether a read shows logins",
         answers=shown(without("auth"), "connections"),
+    ),
+    Deviation(
+        name="logins-shown",
+        says="Base connections come back with their logins in plain text.",
+        source="documented nowhere: whether a read shows logins",
+        answers=_logins_shown,
     ),
     Deviation(
         name="audit-fields-not-shown",
@@ -364,6 +411,14 @@ SPELLING = (
         says="The clock of the service is five minutes behind.",
         source=NOWHERE,
         answers=shown(_moments(lambda moment: moment - SKEW), *ENTITIES, "runs"),
+    ),
+    Deviation(
+        name="run-times-in-seconds",
+        says="The start and the end of a run come back in seconds.",
+        source="source notifications: seconds in places where others have milliseconds",
+        answers=shown(
+            _durations(lambda times: {name: value // 1000 for name, value in times.items()}), "runs"
+        ),
     ),
     Deviation(
         name="run-counts-as-texts",
@@ -406,6 +461,12 @@ SPELLING = (
         says="A run comes back without its start.",
         source="samples: members of summaries are missing",
         answers=shown(_durations(without("startedAtUTC")), "runs"),
+    ),
+    Deviation(
+        name="run-datasets-by-bare-id",
+        says="A run names its datasets by the id alone, without dataset: before it.",
+        source="tutorial: its sample is cut off before; samples for audiences say segment:<id>",
+        answers=shown(_ids_of_entities(lambda name: name.removeprefix("dataset:")), "runs"),
     ),
     Deviation(
         name="run-datasets-not-shown",
