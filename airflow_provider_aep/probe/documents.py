@@ -310,9 +310,7 @@ def look_at_hidden_datasets(sample: Sample) -> Exchange[Seen]:
         return untold("a source connection of an export")
     hidden = len(exported - listed)
     if hidden:
-        return differs(
-            f"{hidden} of {len(exported)} datasets are not listed: deleted, or hidden by a label"
-        )
+        return differs(f"{hidden} of {len(exported)} datasets are not listed: deleted, or hidden by a label")
     return assumed(f"all {len(exported)} datasets that are exported are listed")
 
 
