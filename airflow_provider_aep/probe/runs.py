@@ -146,7 +146,7 @@ def judge_runs_per_tick(sample: Sample) -> Seen:
     if not seen:
         return untold("an export dataflow of several datasets that has run")
     held, each = max(seen, key=lambda pair: pair[1])
-    told = f"up to {each} runs of a dataflow of {held} datasets"
+    told = f"{count(each, 'run')} a tick, of a dataflow of {held} datasets"
     return assumed(told) if each == 1 else differs(told)
 
 

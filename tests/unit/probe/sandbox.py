@@ -140,7 +140,11 @@ def _export(place: Place, name: str, destination: Any, base_id: str, datasets: l
             source_connection_id=source.id,
             target_connection_id=target.id,
             schedule=parse_schedule(
-                {"every": "3h", "start": place.now() + timedelta(minutes=5)}, now=place.now()
+                {
+                    "every": "3h" if name.endswith(("00", "01", "02")) else "12h",
+                    "start": place.now() + timedelta(minutes=5),
+                },
+                now=place.now(),
             ),
             now=place.now(),
         )

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_aep.emulator import Clock
-from airflow_provider_aep.errors import AepConfigError, AepError, AepTransportError, AepWriteRefusedError
+from airflow_provider_aep.errors import AepConfigError, AepTransportError, AepWriteRefusedError
 from airflow_provider_aep.flowservice.exchange import drive
 from airflow_provider_aep.flowservice.session import AepSession
 from airflow_provider_aep.probe.carrying_out import carry_out, check_may_write
@@ -95,13 +95,13 @@ def test_an_interruption_at_any_write_leaves_nothing(place, at, after):
     said = []
     wire = Interrupting(place.emulator, at, after=after)
     ending = carry_out(through(place, wire), place.export(), say=said.append)
-    assert isinstance(ending.trouble, KeyboardInterrupt) or at == WRITES[-1] or after
+    assert isinstance(ending.trouble, KeyboardInterrupt)
     assert remains(place) == []
     # Where it was interrupted in a POST nobody can know for sure, and it says so.
     assert all(one.id is None for one in ending.left)
 
 
-@pytest.mark.parametrize("at", sorted({*range(5, 200, 13)} - {*WRITES}))
+@pytest.mark.parametrize("at", sorted({*range(5, 110, 7)} - {*WRITES}))
 def test_an_interruption_while_it_looks_leaves_nothing(place, at):
     ending = carry_out(
         through(place, Interrupting(place.emulator, at)), place.export(), say=lambda text: None
@@ -111,7 +111,7 @@ def test_an_interruption_while_it_looks_leaves_nothing(place, at):
     assert remains(place) == []
 
 
-@pytest.mark.parametrize("error", [RuntimeError, MemoryError, AepError("odd")])
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, OSError])
 def test_an_error_in_between_leaves_nothing(place, error):
     wire = Interrupting(place.emulator, WRITES[-12], error=error)
     ending = carry_out(through(place, wire), place.export(), say=lambda text: None)
