@@ -95,7 +95,7 @@ def tour_of(api, usual=()) -> list[object]:
         flow = api.flow_body(
             source,
             target,
-            startTime=int(api.clock.now),
+            startTime=int(api.clock.now) - number * 100,
             endTime=int(api.clock.now) + 20 * 86_400,
             foldernameTemplate="%DATASET_ID%",
         )
@@ -168,6 +168,7 @@ def change(tour, made):
         )
         tour.ask("GET", path)
         tour.list("/flows")
+    tour.ask("PATCH", path, [{"op": "replace", "path": "/name", "value": "other"}], if_match="none")
     for word in ("disable", "disable", "enable"):
         tour.ask("POST", f"{path}/action", params=[("op", word)])
 

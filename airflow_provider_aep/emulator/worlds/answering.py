@@ -236,6 +236,37 @@ def _six_months(scene: Scene, call: Call) -> Call:
     return call
 
 
+def _past_refused(scene: Scene, call: Call) -> Call:
+    if scene.creates and scene.kind == "flows" and isinstance(call.body, dict):
+        start = (call.body.get("scheduleParams") or {}).get("startTime")
+        if isinstance(start, int) and start < scene.now - 60:
+            raise undocumented("scheduleParams.startTime must not lie in the past")
+    return call
+
+
+def _upper_actions(scene: Scene, call: Call) -> Call:
+    word = dict(call.query).get("op", "")
+    if scene.places[2:] == ["action"] and not word.isupper():
+        raise flow_error(1407, 400, f"The action {word} is not valid")
+    return call
+
+
+def _upper_operations(scene: Scene, call: Call) -> Call:
+    if call.method == "PATCH" and isinstance(call.body, list):
+        for each in call.body:
+            if isinstance(each, dict) and not str(each.get("op")).isupper():
+                raise flow_error(
+                    1434, 400, "The patch operation is not supported: use ADD, REPLACE or REMOVE"
+                )
+    return call
+
+
+def _old_shape(scene: Scene, answer: Answer) -> None:
+    if isinstance(answer.body, dict) and "errorMessage" in answer.body:
+        words = answer.body["errorMessage"]
+        answer.body = {"errorMessage": words, "errorDetails": words}
+
+
 def _spec(scene: Scene, answer: Answer, change: Callable[[Document], Document]) -> None:
     if scene.reads and scene.kind == "connectionSpecs":
         answer.rewrite_items(change)
@@ -461,6 +492,12 @@ ANSWERING = (
         asks=_six_months,
     ),
     Deviation(
+        name="past-start-refused",
+        says="A dataflow whose schedule starts in the past is refused with 400.",
+        source="documented nowhere: whether a start may lie in the past",
+        asks=_past_refused,
+    ),
+    Deviation(
         name="etags-unquoted",
         says="Etags come without their quotes, and If-Match takes them so.",
         source="documented nowhere: that only quoted ones are taken; users report both",
@@ -511,6 +548,18 @@ ANSWERING = (
         answers=_patched_items,
     ),
     Deviation(
+        name="patch-wants-upper-case",
+        says="Operations of a PATCH are REPLACE, ADD and REMOVE; others are refused with 400.",
+        source="Sources reference: upper case; Destinations reference: lower case",
+        asks=_upper_operations,
+    ),
+    Deviation(
+        name="actions-want-upper-case",
+        says="Actions are ENABLE and DISABLE; others are refused with 400.",
+        source="Sources reference: upper case; guides: lower case",
+        asks=_upper_actions,
+    ),
+    Deviation(
         name="action-answers-204",
         says="Enabling and disabling answer 204 without a body.",
         source=NOWHERE,
@@ -552,6 +601,12 @@ ANSWERING = (
         source="documented nowhere: whether a delete cascades",
         asks=_cascade,
         answers=_cascaded,
+    ),
+    Deviation(
+        name="errors-without-codes",
+        says="Errors come in the older shape, which has no code.",
+        source="Destinations reference: this shape; labels guide: the one with a code",
+        answers=_old_shape,
     ),
     Deviation(
         name="missing-answers-410",

@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_provider_aep.emulator.entities import Document
 from airflow_provider_aep.emulator.listing import FIELDS
+from airflow_provider_aep.emulator.replies import reply
 from airflow_provider_aep.emulator.world import Call, World
 from airflow_provider_aep.emulator.worlds.remembering import RememberingEntities
 
@@ -85,7 +86,7 @@ class Instead(Exception):
 
     def __init__(self, status: int, body: Any = None) -> None:
         super().__init__(status)
-        self.answer = Answer(status, {}, body)
+        self.response = reply(status, body)
 
 
 def _as_asked(scene: Scene, call: Call) -> Call:
@@ -100,7 +101,7 @@ def _as_found(scene: Scene, found: Document | None) -> Document | None:
     return found
 
 
-def _as_answered(scene: Scene, answer: Answer) -> None:
+def as_answered(scene: Scene, answer: Answer) -> None:
     pass
 
 
@@ -125,4 +126,4 @@ class Deviation:
     asks: Callable[[Scene, Call], Call] = _as_asked
     lists: Callable[[Scene, list[Document]], list[Document]] = _as_kept
     finds: Callable[[Scene, Document | None], Document | None] = _as_found
-    answers: Callable[[Scene, Answer], None] = _as_answered
+    answers: Callable[[Scene, Answer], None] = as_answered

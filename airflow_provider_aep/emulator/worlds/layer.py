@@ -11,7 +11,7 @@ from airflow_provider_aep.emulator.entities import Document, Entities
 from airflow_provider_aep.emulator.replies import Refusal, not_found, reply
 from airflow_provider_aep.emulator.routes import routed
 from airflow_provider_aep.emulator.world import Call, World
-from airflow_provider_aep.emulator.worlds.deviation import Answer, Deviation, Instead, Scene
+from airflow_provider_aep.emulator.worlds.deviation import Answer, Deviation, Instead, Scene, as_answered
 from airflow_provider_aep.emulator.worlds.remembering import RememberingEntities
 from airflow_provider_aep.flowservice.exchange import Response
 
@@ -51,31 +51,32 @@ class Layer:
             (each, Scene(world=world, call=call, entities=self._entities, memory=self._memory(each.name)))
             for each in self._held.values()
         ]
-        answer = self._answer(world, call, request_id, scenes)
-        for deviation, scene in reversed(scenes):
+        response = self._respond(world, call, request_id, scenes)
+        rewriting = [(each, scene) for each, scene in reversed(scenes) if each.answers is not as_answered]
+        if not rewriting:
+            return response
+        answer = _answer_of(response)
+        for deviation, scene in rewriting:
             deviation.answers(scene, answer)
         return reply(answer.status, answer.body, answer.headers)
 
     def _memory(self, name: str) -> dict[str, Any]:
         return self._memories.setdefault(name, {})
 
-    def _answer(
+    def _respond(
         self, world: World, call: Call, request_id: str, scenes: Sequence[tuple[Deviation, Scene]]
-    ) -> Answer:
+    ) -> Response:
         try:
             for deviation, scene in scenes:
                 call = deviation.asks(scene, call)
         except Refusal as refusal:
-            response = refusal.response(request_id)
+            return refusal.response(request_id)
         except Instead as instead:
-            return instead.answer
-        else:
-            if call.method == "GET":
-                # What was asked for decides what is shown; writes meet the entities as they really are.
-                world = replace(world, entities=_Shown(self._entities, scenes))
-            response = _routed(world, call, request_id)
-        headers = {name: value for name, value in response.headers.items() if name != "content-type"}
-        return Answer(response.status, headers, json.loads(response.body) if response.body else None)
+            return instead.response
+        if call.method == "GET":
+            # What was asked for decides what is shown; writes meet the entities as they really are.
+            world = replace(world, entities=_Shown(self._entities, scenes))
+        return _routed(world, call, request_id)
 
 
 class _Shown(Entities):
@@ -100,6 +101,11 @@ class _Shown(Entities):
 
     def find(self, kind: str, sandbox: str, entity_id: object) -> Document | None:
         return self._entities.find(kind, sandbox, entity_id)
+
+
+def _answer_of(response: Response) -> Answer:
+    headers = {name: value for name, value in response.headers.items() if name != "content-type"}
+    return Answer(response.status, headers, json.loads(response.body) if response.body else None)
 
 
 def _routed(world: World, call: Call, request_id: str) -> Response:

@@ -134,6 +134,32 @@ def _as_objects(item: Document) -> Document:
     return member("inheritedAttributes", first)(item)
 
 
+def _ids_of_entities(change: Callable[[str], str]) -> Change:
+    """Change the ids by which a run names its datasets."""
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, list):
+            return [walk(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: [{**each, "id": change(each["id"])} for each in inner]
+            if name == "entitySummaries"
+            else walk(inner)
+            for name, inner in value.items()
+        }
+
+    return member("metrics", walk)
+
+
+def _as_ids(item: Document) -> Document:
+    def renamed(params: dict[str, Any]) -> dict[str, Any]:
+        datasets = [_renamed({"dataSetId": "id"})(each) for each in params["datasets"]]
+        return {**params, "datasets": datasets}
+
+    return member("params", renamed)(item)
+
+
 SPELLING = (
     Deviation(
         name="descriptions-not-listed",
@@ -318,6 +344,12 @@ SPELLING = (
         answers=shown(without("params"), read=False),
     ),
     Deviation(
+        name="source-datasets-as-id",
+        says="The datasets of a source connection come back with id in the place of dataSetId.",
+        source="tutorial: dataSetId in the body, id in the listing of datasets",
+        answers=shown(_as_ids, "sourceConnections"),
+    ),
+    Deviation(
         name="inherited-not-shown",
         says="Entities come back without inheritedAttributes.",
         source=MEMBERS,
@@ -406,6 +438,12 @@ SPELLING = (
         says="A run comes back without its start.",
         source="samples: members of summaries are missing",
         answers=shown(_durations(without("startedAtUTC")), "runs"),
+    ),
+    Deviation(
+        name="run-datasets-by-bare-id",
+        says="A run names its datasets by the id alone, without dataset: before it.",
+        source="tutorial: its sample is cut off before; samples for audiences say segment:<id>",
+        answers=shown(_ids_of_entities(lambda name: name.removeprefix("dataset:")), "runs"),
     ),
     Deviation(
         name="run-datasets-not-shown",
