@@ -9,7 +9,7 @@ from airflow_provider_aep.probe.patience import (
     Clock,
     ask,
     etag_of,
-    is_bad_request,
+    may_pass,
     pauses,
     read_one,
     since,
@@ -39,7 +39,7 @@ def change(flow_id: str, description: str, narrow: tuple[str, str], clock: Clock
             done.status, done.body, done.refused = reply.status, mapping(reply.json), None
             break
         done.refused = reply
-        if not is_bad_request(reply) or pause is None:
+        if not may_pass(reply) or pause is None:
             return done
         yield Pause(pause)
 
@@ -61,7 +61,7 @@ def switch(written: Written, flow_id: str) -> Exchange[None]:
     for op in ("disable", "disable", "enable"):
         for pause in pauses():
             reply = yield from ask(f"/flows/{flow_id}/action", [("op", op)], method="POST")
-            if not is_bad_request(reply) or _is_so_already(reply) or pause is None:
+            if not may_pass(reply) or _is_so_already(reply) or pause is None:
                 written.actions.append(reply if isinstance(reply, AepError) else reply.status)
                 break
             yield Pause(pause)

@@ -15,7 +15,7 @@ from airflow_provider_aep.errors import (
     AepTransportError,
     AepWriteRefusedError,
 )
-from airflow_provider_aep.flowservice.entities import Document
+from airflow_provider_aep.flowservice.entities import Document, is_transitional
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Response
 from airflow_provider_aep.probe import asking
 from airflow_provider_aep.probe.asking import Filters, Listing, values_at
@@ -119,6 +119,13 @@ def _is_deaf(filtered: Listing, plain: Listing, entity_id: str, narrow: tuple[st
 def is_bad_request(error: object) -> bool:
     """Refused in a way that may pass: what it concerns is not ready."""
     return isinstance(error, AepApiError) and error.status in (400, 404, 409, 412, 422)
+
+
+def may_pass(error: object) -> bool:
+    """Refused as not possible at the moment; an error without a code may be that too."""
+    if not is_bad_request(error) or not isinstance(error, AepApiError):
+        return False
+    return error.status != 400 or not error.code or is_transitional(error)
 
 
 def says_gone(error: object) -> bool:

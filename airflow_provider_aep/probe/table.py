@@ -223,7 +223,7 @@ READING = (
     _row(
         "read of what is not there",
         documents.look_at_missing,
-        "404, or 400 with 1439",
+        "404, or 400, with the code 1439",
         "labels guide; error table",
         "takes any of them for an absence",
     ),

@@ -20,6 +20,7 @@ CANNOT_BE_SEEN = {
     "adhoc-answers-nothing": "a probe exports nothing",
     "adhoc-runs-twice": "a probe exports nothing",
     "adhoc-not-enabled": "a probe exports nothing",
+    "past-start-refused": "an export that started in the past would run",
 }
 READ_ONLY = {
     "several-values-find-nothing": "several values in a filter",
@@ -114,6 +115,9 @@ READ_ONLY = {
     "labels-hide-a-dataset": "datasets that are exported are listed",
     "labels-refuse-runs": "rights to read",
     "sandbox-api-refused": "type of the sandbox",
+    "errors-without-codes": "read of what is not there",
+    "run-datasets-by-bare-id": "datasets of runs",
+    "source-datasets-as-id": "datasets of source connections",
 }
 BY_WRITING = {
     "created-listed-after-30s": "created, in a listing",
@@ -165,6 +169,8 @@ BY_WRITING = {
     "patch-answers-items": "PATCH",
     "action-answers-204": "disable",
     "state-twice-is-fine": "disable twice",
+    "actions-want-upper-case": "disable",
+    "patch-wants-upper-case": "PATCH",
     "delete-answers-200": "delete",
     "delete-answers-204": "delete",
     "delete-wants-disabled": "delete",
