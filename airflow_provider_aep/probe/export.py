@@ -182,7 +182,7 @@ class ProbeExport:
         asked = self.clock()
         made.when = yield from until_shown(kind, made.id, lambda one: True, self._narrow(kind), self.clock)
         made.read = yield from self._read(kind, made.id)
-        listing = yield from read_whole(kind)
+        listing = yield from read_whole(kind, until=made.id)
         made.listed = next((one for one in listing.items if one["id"] == made.id), {})
         created = epoch_moment(_as_number(made.read.get("createdAt")))
         if created and written.clock_ahead is None:

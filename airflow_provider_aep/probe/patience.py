@@ -61,11 +61,11 @@ def read_listing(kind: str, filters: Filters = (), **given: Any) -> Exchange[Lis
     return listing
 
 
-def read_whole(kind: str) -> Exchange[Listing]:
-    """A plain listing, however large the pages may be."""
+def read_whole(kind: str, *, until: str | None = None) -> Exchange[Listing]:
+    """A plain listing, however large the pages may be; with an id, up to that entity."""
     listing = Listing()
     for limit in (LARGEST_PAGE, 20, None):
-        listing = yield from read_listing(kind, limit=limit)
+        listing = yield from read_listing(kind, limit=limit, until=until)
         if listing.pages:
             break
     return listing
@@ -88,8 +88,8 @@ def until_shown(
     began, shown, streak = clock(), Shown(), 0
     for pause in pauses():
         found = yield from read_one(kind, entity_id)
-        plain = yield from read_whole(kind)
-        filtered = yield from read_listing(kind, [narrow], orderby="-createdAt", limit=20)
+        plain = yield from read_whole(kind, until=entity_id)
+        filtered = yield from read_listing(kind, [narrow], orderby="-createdAt", limit=20, until=entity_id)
         there = not isinstance(found, AepError) and is_so(found[0])
         listed = any(one["id"] == entity_id and is_so(one) for one in plain.items)
         narrowed = any(one["id"] == entity_id and is_so(one) for one in filtered.items)

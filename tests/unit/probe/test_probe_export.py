@@ -158,6 +158,7 @@ def test_a_create_whose_answer_is_lost_is_found_and_removed(place, kind):
     place.emulator.lose_next(match=f"POST /{kind}")
     ending = carry_out(place.run, place.export(), say=lambda text: None)
     assert ending.trouble is None
+    assert ending.written.made[kind].id
     assert ending.left == []
     assert remains(place) == []
 
