@@ -296,6 +296,15 @@ def doctor_command(arguments: Namespace, output: Output) -> int:
     return 1 if any(one.level == "fail" for one in findings) else 0
 
 
+def probe_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.probe import probe, tell_failure
+
+    try:
+        return probe(arguments, _hook(arguments), output)
+    except Exception as error:  # of this command, 1 means something else
+        return tell_failure(error, output)
+
+
 def import_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.exports.importing import import_exports, to_yaml
 

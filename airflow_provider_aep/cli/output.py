@@ -24,6 +24,8 @@ COLOURS = {
     "zero_records": "yellow",
     "partial": "yellow",
     "unknown": "red",
+    "as assumed": "green",
+    "differs": "yellow",
 }
 
 

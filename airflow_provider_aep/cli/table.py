@@ -178,6 +178,36 @@ COMMANDS = (
         TALKS,
     ),
     Command(
+        "probe",
+        "look up in your own sandbox what Adobe's documents leave open",
+        "0: all as assumed, or harmless. 1: something ends in an error, or cannot be noticed. 2: it could "
+        "not run, or left something behind.",
+        (
+            _flag("--write", "also make an export that never runs, and remove it again"),
+            Option(
+                ("--confirm-sandbox",),
+                "with --write: the name of the sandbox, typed out; needed where it is no development sandbox",
+                {"metavar": "NAME"},
+            ),
+            Option(
+                ("--destination",),
+                "with --write: where to (default: data_landing_zone, which needs no login)",
+                {"default": "data_landing_zone", "metavar": "DESTINATION"},
+            ),
+            Option(
+                ("--credentials-conn-id",),
+                "with --write: the Airflow connection with the login of that destination",
+                {"metavar": "ID"},
+            ),
+            Option(
+                ("--target-param",),
+                "with --write: what that destination needs, such as bucketName=acme; may be repeated",
+                {"action": "append", "metavar": "NAME=VALUE"},
+            ),
+            *TALKS,
+        ),
+    ),
+    Command(
         "import",
         "write the spec of an export that exists",
         "0: written. 1: an error, or some that cannot be told as a spec.",

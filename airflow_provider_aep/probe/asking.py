@@ -79,12 +79,19 @@ def ask(
 
 
 def read_listing(
-    kind: str, filters: Filters = (), *, orderby: str | None = None, limit: int | None, most: int = 3
+    kind: str,
+    filters: Filters = (),
+    *,
+    orderby: str | None = None,
+    limit: int | None,
+    most: int = 3,
+    until: str | None = None,
 ) -> Exchange[Listing]:
     """A listing, page by page, in whatever way the service links them.
 
     :param filters: pairs of a path and a value, or of values joined by commas.
     :param most: how many pages are read at most.
+    :param until: the id of an entity; with it, reading ends.
     """
     params: list[tuple[str, str | int]] = [("property", f"{path}=={value}") for path, value in filters]
     if orderby:
@@ -103,6 +110,8 @@ def read_listing(
             return listing
         page = page_of(reply)
         listing.pages.append(page)
+        if until is not None and until in {str(item["id"]) for item in page.items}:
+            return listing
         if page.token is None:
             listing.complete = True
             return listing

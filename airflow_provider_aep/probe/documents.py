@@ -70,7 +70,10 @@ def look_at_missing(sample: Sample) -> Exchange[Seen]:
     reply = yield from ask(f"/flows/{uuid.uuid4()}")
     if isinstance(reply, AepError):
         status = reply.status if isinstance(reply, AepApiError) else None
-        return assumed("404") if status == 404 else differs(words_of(reply))
+        if status != 404:
+            return differs(words_of(reply))
+        code = reply.code if isinstance(reply, AepApiError) else None
+        return assumed("404 with a code") if code else differs("404 without a code")
     return differs(
         f"{reply.status} with nothing in it" if not sequence(reply.json.get("items")) else "another entity"
     )

@@ -5,12 +5,14 @@ Source: Destinations API reference, the listings; Flow Service error table; read
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID
-from airflow_provider_aep.flowservice.entities import mapping, sequence
-from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.exchange import Exchange, Response
 from airflow_provider_aep.probe.asking import Listing, address_of, ask, page_of, read_listing, values_at
 from airflow_provider_aep.probe.sample import KINDS, LARGEST_PAGE, Sample
 from airflow_provider_aep.probe.words import Seen, assumed, count, differs, fails, untold, words_of
@@ -22,8 +24,13 @@ def judge_limit(sample: Sample) -> Seen:
     if sample.limit != LARGEST_PAGE:
         size = "no limit at all" if sample.limit is None else f"a limit of {sample.limit}"
         return differs(f"a limit of {LARGEST_PAGE} is {sample.limit_refused}; {size} is accepted")
-    pages = [page for each in (*sample.kinds.values(), sample.runs) for page in each.pages]
-    cut = [len(page.items) for page in pages if page.token and 0 < len(page.items) < LARGEST_PAGE]
+    listings = (*sample.kinds.values(), sample.runs)
+    pages = [page for each in listings for page in each.pages]
+    # A full page is followed by one that holds more.
+    followed = [
+        page for each in listings for page, after in pairwise(each.pages) if page.items and after.items
+    ]
+    cut = [len(page.items) for page in followed if len(page.items) < LARGEST_PAGE]
     if cut:
         return differs(f"accepted, and pages hold {max(cut)} at most all the same")
     largest = max((len(page.items) for page in pages), default=0)
@@ -100,7 +107,7 @@ def look_at_token(sample: Sample) -> Exchange[Seen]:
         reply = yield from ask(f"/{kind}", [("continuationToken", token)])
     if isinstance(reply, AepError):
         return differs(f"a token alone is {words_of(reply)}")
-    ids = [item["id"] for item in page_of(reply).items]
+    ids = [item["id"] for item in (yield from _first_items(kind, reply))]
     return (
         assumed("a token alone goes on with filter and order")
         if ids[:1] == [expected]
@@ -116,12 +123,21 @@ def look_at_token_and_filters(sample: Sample) -> Exchange[Seen]:
     reply = yield from ask(f"/{kind}", [*params, ("continuationToken", token)])
     if isinstance(reply, AepError):
         return differs(f"filters beside a token are {words_of(reply)}")
-    ids = [item["id"] for item in page_of(reply).items]
+    ids = [item["id"] for item in (yield from _first_items(kind, reply))]
     return (
         assumed("the same filters may go with the token")
         if expected in ids[:2]
         else differs("filters beside a token lead to another page")
     )
+
+
+def _first_items(kind: str, reply: Response) -> Exchange[Sequence[Document]]:
+    """The entities of a page; of the next one where it is empty."""
+    page = page_of(reply)
+    if page.items or page.token is None:
+        return page.items
+    following = yield from ask(f"/{kind}", [("continuationToken", page.token)])
+    return () if isinstance(following, AepError) else page_of(following).items
 
 
 def _second_page(sample: Sample) -> Exchange[tuple[str, list[tuple[str, str | int]], str, str] | Seen]:
@@ -158,11 +174,12 @@ def _second_page(sample: Sample) -> Exchange[tuple[str, list[tuple[str, str | in
 
 def look_at_long_listing(sample: Sample) -> Exchange[Seen]:
     """Whether a listing goes on after a hundred entities."""
-    listings = [*_listings(sample)]
-    kind, longest = max(listings, key=lambda pair: len(pair[1].items))
-    if len(longest.items) > LARGEST_PAGE:
-        return assumed(f"a listing went on to {len(longest.items)} entities")
+    longest = max(len(listing.items) for _, listing in _listings(sample))
+    if longest > LARGEST_PAGE:
+        return assumed("a listing went on")
     for kind in ("runs", *KINDS):
+        if not (sample.runs if kind == "runs" else sample.kinds[kind]).complete:
+            continue
         counted = yield from ask(f"/{kind}", [("count", "true")])
         if isinstance(counted, AepError):
             continue
@@ -208,12 +225,18 @@ def look_at_datasets(sample: Sample) -> Exchange[Seen]:
             return fails(f"a page of one is {words_of(reply)}")
         pages.append(reply.json)
     ids = [[str(mapping(one).get("id")) for one in sequence(page.get("items"))] for page in pages]
+    if not ids[0] or not ids[1]:
+        return differs("a page has less than was asked for, although there is more")
     if ids[0] == ids[1]:
         return fails("start is ignored: each page is the first one")
     if [each for page in ids for each in page] != [str(one["id"]) for one in items[:2]]:
         return differs("pages of one come in another order, or another size")
     if mapping(pages[0].get("pageInfo")).get("hasNext") is not True:
         return fails("hasNext is not true although there are more")
+    if len(items) < LARGEST_PAGE and info["hasNext"]:
+        behind = yield from ask(path, [*asked, ("start", len(items)), ("limit", LARGEST_PAGE)])
+        more = not isinstance(behind, AepError) and sequence(behind.json.get("items"))
+        return differs("pages hold less than the limit" if more else "hasNext is true on the last page too")
     return assumed(f"{count(len(items), 'dataset')} with id and name, pages by start, hasNext tells more")
 
 

@@ -61,6 +61,17 @@ def to_json(results: Sequence[Result], *, version: str, wrote: bool) -> dict[str
     }
 
 
+def lines_of(result: Result) -> list[str]:
+    """A result for people: what was seen, what the documents say, what the provider does."""
+    one = result.assumption
+    source = "" if one.source == "none" else f" ({one.source})"
+    return [
+        f"{result.seen.level:<10}  {one.name}: {result.seen.words}",
+        f"{'':<10}    documents: {one.documents}{source}",
+        f"{'':<10}    provider: {one.provider}",
+    ]
+
+
 def summary(results: Sequence[Result]) -> dict[str, int]:
     told = Counter(one.seen.level for one in results)
     return {level: told[level] for level in LEVELS}

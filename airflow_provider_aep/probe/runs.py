@@ -7,8 +7,9 @@ Source: Destinations API reference, "Dataflow runs"; "Monitor dataflows using th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
+from statistics import median_low
 from typing import Any
 
 from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
@@ -17,12 +18,13 @@ from airflow_provider_aep.flowservice.runs import STATUS_WORDS, DataflowRun
 from airflow_provider_aep.probe.asking import read_listing, values_at
 from airflow_provider_aep.probe.documents import MILLISECONDS_FROM
 from airflow_provider_aep.probe.sample import Sample, datasets_of
-from airflow_provider_aep.probe.words import Seen, assumed, count, differs, fails, untold, word
+from airflow_provider_aep.probe.words import Seen, assumed, count, differs, fails, untold, word, words_of
 
 RUNS = "an export dataflow that has run"
 SAMPLES_SAY = frozenset(("success", "failed", "partialSuccess", "processing"))
 # Runs that start so close together belong to one tick.
 TOGETHER = timedelta(minutes=20)
+LAST_TICKS = 3
 LONG_AGO = timedelta(days=2)
 
 
@@ -129,6 +131,7 @@ def judge_dataset_ids(sample: Sample) -> Seen:
 
 def judge_runs_per_tick(sample: Sample) -> Seen:
     """One run for a tick, or one for each dataset: what a dataflow of several datasets shows."""
+    seen = []
     sources = {str(one["id"]): len(datasets_of(one)) for one in sample.of("sourceConnections")}
     for flow in sample.exports:
         held = sum(sources.get(str(each), 0) for each in sequence(flow.get("sourceConnectionIds")))
@@ -139,11 +142,22 @@ def judge_runs_per_tick(sample: Sample) -> Seen:
         )
         if held < 2 or not starts:
             continue
-        ticks = 1 + sum(later - earlier > TOGETHER for earlier, later in pairwise(starts))
-        each = len(starts) / ticks
-        told = f"{held} datasets, {each:.1f} runs a tick"
-        return assumed(told) if each < 1.5 else differs(told)
-    return untold("an export dataflow of several datasets that has run")
+        seen.append((held, _runs_of_last_ticks(starts)))
+    if not seen:
+        return untold("an export dataflow of several datasets that has run")
+    held, each = max(seen, key=lambda pair: pair[1])
+    told = f"{count(each, 'run')} a tick, of a dataflow of {held} datasets"
+    return assumed(told) if each == 1 else differs(told)
+
+
+def _runs_of_last_ticks(starts: list[datetime]) -> int:
+    """How many runs the last ticks had, by what most of them had."""
+    ticks = [[starts[0]]]
+    for earlier, later in pairwise(starts):
+        if later - earlier > TOGETHER:
+            ticks.append([])
+        ticks[-1].append(later)
+    return int(median_low([len(tick) for tick in ticks[-LAST_TICKS:]]))
 
 
 def look_at_strangers(sample: Sample) -> Exchange[Seen]:
@@ -151,10 +165,10 @@ def look_at_strangers(sample: Sample) -> Exchange[Seen]:
     for flow_id in [*sample.runs_of][:2]:
         listing = yield from read_listing("runs", [("flowId", flow_id)], limit=sample.limit, most=1)
         if listing.error:
-            return fails(f"the filter on flowId is {listing.error.__class__.__name__}")
+            return differs(words_of(listing.error))
         others = [run for run in listing.items if run.get("flowId") != flow_id]
         if not listing.items:
-            return fails("a filter on flowId finds nothing")
+            return differs("finds nothing of what is there")
         if others:
             return differs(f"{count(len(others), 'run')} of other dataflows too")
     return assumed("runs of that dataflow, and no others") if sample.runs_of else untold(RUNS)
@@ -164,7 +178,7 @@ def judge_retention(sample: Sample) -> Seen:
     oldest = None
     for flow in sample.exports:
         runs = sample.runs_of.get(str(flow["id"]), [])
-        if len(runs) >= 100 or not runs:  # then more may be listed
+        if str(flow["id"]) not in sample.whole_runs or not runs:
             continue
         start = next((value for value in values_at(flow, "scheduleParams.startTime")), None)
         began = (
@@ -175,7 +189,9 @@ def judge_retention(sample: Sample) -> Seen:
         if began < LONG_AGO.total_seconds():
             continue
         created = [run.created_at for run in map(DataflowRun.from_api, runs) if run.created_at]
-        age = max(((sample.now - moment).total_seconds() for moment in created), default=0.0)
+        if not created:
+            continue
+        age = (sample.now - min(created)).total_seconds()
         oldest = max(oldest or 0.0, age)
     if oldest is None:
         return untold("an export dataflow that has run for two days and more")

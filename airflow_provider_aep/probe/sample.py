@@ -32,6 +32,8 @@ class Sample:
     :param kinds: the listings, by collection.
     :param runs: the newest runs of whatever dataflow.
     :param runs_of: runs by dataflow, of a few exports.
+    :param whole_runs: the dataflows of which all runs were read.
+    :param walk: a kind, a small limit, and its listing in pages of that size.
     :param written: what became of the export that was made for the looks; ``None`` where none was.
     """
 
@@ -42,6 +44,7 @@ class Sample:
     kinds: dict[str, Listing] = field(default_factory=dict)
     runs: Listing = field(default_factory=Listing)
     runs_of: dict[str, list[Document]] = field(default_factory=dict)
+    whole_runs: set[str] = field(default_factory=set)
     walk: tuple[str, int, Listing] | None = None
     written: Written | None = None
 
@@ -56,7 +59,11 @@ class Sample:
 
     @property
     def export_runs(self) -> list[Document]:
-        return [run for runs in self.runs_of.values() for run in runs]
+        """Their runs, of those that were asked for and of those that were listed anyhow."""
+        asked = [run for runs in self.runs_of.values() for run in runs]
+        exports = ids_in(self.exports)
+        listed = [run for run in self.of("runs") if str(run.get("flowId")) in exports]
+        return list({str(run["id"]): run for run in (*asked, *listed)}.values())
 
 
 def is_export(flow: Document) -> bool:
@@ -101,7 +108,9 @@ def _read_runs(sample: Sample) -> Exchange[None]:
     flows = sorted(sample.exports, key=lambda flow: flow["id"] not in recent)[:MOST_FLOWS]
     for flow in flows:
         flow_id = str(flow["id"])
-        listing = yield from read_listing("runs", [("flowId", flow_id)], limit=sample.limit, most=1)
+        listing = yield from read_listing("runs", [("flowId", flow_id)], limit=sample.limit, most=MOST_PAGES)
+        if listing.complete:
+            sample.whole_runs.add(flow_id)
         found = {
             run["id"]: run for run in (*listing.items, *sample.runs.items) if run.get("flowId") == flow_id
         }

@@ -206,8 +206,8 @@ ASKING = (
     _row(
         "count on a page",
         seen_in(paging.judge_count),
-        "alone (filter guide), or beside items (Sources reference)",
-        "filter guide, Sources reference",
+        "alone, or beside items",
+        "filter guide; Sources reference",
         "does not read it",
     ),
 )
@@ -216,15 +216,15 @@ READING = (
     _row(
         "read by id",
         documents.look_at_wrapping,
-        "in items (Destinations reference), or bare (newest tutorial)",
-        "Destinations reference, tutorial",
+        "in items, or bare",
+        "Destinations reference; tutorial",
         "reads both",
     ),
     _row(
         "read of what is not there",
         documents.look_at_missing,
-        "404 (labels guide), 400 with 1439 (error table)",
-        "labels guide, error table",
+        "404, or 400, with the code 1439",
+        "labels guide; error table",
         "takes any of them for an absence",
     ),
     _row(
@@ -572,8 +572,8 @@ REMOVING = (
     _made(
         "delete",
         made.judge_deleted,
-        "202 (Destinations reference) or 204 (Sources reference)",
-        "references",
+        "202, or 204",
+        "Destinations reference; Sources reference",
         "takes any good answer; repeats what is refused for a while",
     ),
     _made("delete twice", made.judge_deleted_twice, "404", "labels guide", "takes it for done"),

@@ -12,20 +12,28 @@ from typing import Any
 from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.entities import Document
 
+# What people call an entity, by its collection.
+CALLED = {
+    "flows": "dataflow",
+    "targetConnections": "target connection",
+    "sourceConnections": "source connection",
+    "connections": "base connection",
+}
+
 
 @dataclass(slots=True, kw_only=True)
 class Shown:
-    """After how many seconds something showed, by where it was looked for; ``None``: not while we looked."""
+    """After how many seconds something showed, by where it was looked for; ``None``: not while we looked.
+
+    :param steady: no listing that had shown it left it out again.
+    :param filterable: the filter finds what has long been there.
+    """
 
     by_id: float | None = None
     listed: float | None = None
     filtered: float | None = None
     steady: bool = True
-
-    @property
-    def slowest(self) -> float | None:
-        times = (self.by_id, self.listed, self.filtered)
-        return None if None in times else max(each for each in times if each is not None)
+    filterable: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,8 +64,6 @@ class Change:
     """One PATCH, and what came before and after it."""
 
     etag: object = None
-    header_etag: str | None = None
-    moved_by_reading: bool = False
     status: int | None = None
     body: Document = field(default_factory=dict, repr=False)
     needed_quotes: bool = False
@@ -87,6 +93,8 @@ class Written:
     made: dict[str, Made] = field(default_factory=dict)
     twin: Made | None = None
     uncompressed: Made | None = None
+    slashed: Made | None = None
+    manifest: Made | None = None
     change: Change | None = None
     states: list[object] = field(default_factory=list)
     actions: list[int | AepError] = field(default_factory=list)
@@ -94,3 +102,6 @@ class Written:
     removals: dict[str, Removal] = field(default_factory=dict)
     took_along: bool | None = None
     clock_ahead: float | None = None
+
+    def id_of(self, kind: str) -> str | None:
+        return self.made[kind].id if kind in self.made else None

@@ -18,9 +18,9 @@ import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_aep.emulator import Clock
-from airflow_provider_aep.emulator.pytest_plugin import aep_emulator, aep_server
+from airflow_provider_aep.emulator.pytest_plugin import aep_emulator, aep_server, aep_worlds
 
-__all__ = ["aep_emulator", "aep_server"]
+__all__ = ["aep_emulator", "aep_server", "aep_worlds"]
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLES = sorted((CHECKOUT / "dags_examples").glob("*.py"))

@@ -133,3 +133,46 @@ def test_ctrl_c_ends_it_with_130(typed, aep_server, tmp_path):
     finally:
         process.kill()
     assert (process.returncode, out, err) == (130, "", "aep: interrupted\n")
+
+
+def test_a_probe_over_http_leaves_nothing(typed, aep_server):
+    done = typed(OWN, "probe", "--write", "--sandbox", "dev", "--json")
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["summary"]["differs"] == 0
+    assert aep_server.emulator.requests("POST", "/flows")
+    assert probes_of(aep_server.emulator) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_probe_that_is_stopped_removes_what_it_made(typed, aep_server, tmp_path, number):
+    emulator = aep_server.emulator
+    emulator.stall_next(2, match="PATCH /flows/")
+    process = subprocess.Popen(
+        [sys.executable, *OWN, "probe", "--write", "--sandbox", "dev"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        waited = time.monotonic() + 60
+        while not emulator.entities("flows", "dev"):
+            assert time.monotonic() < waited
+            time.sleep(0.02)
+        assert probes_of(emulator)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[0].startswith("aep: removing what the probe has made")
+    assert err.splitlines()[-1] == "aep: interrupted"
+    assert "left behind" not in err
+    assert probes_of(emulator) == []
+
+
+def probes_of(emulator):
+    kinds = ("flows", "connections", "sourceConnections", "targetConnections")
+    return [one for kind in kinds for one in emulator.entities(kind, "dev") if "aep-probe-" in str(one)]

@@ -24,7 +24,10 @@ from airflow_provider_aep.probe.report import examine
 T = TypeVar("T")
 SECRET = "Recognizable0Secret0Recognizable0Secret0"
 NAME, DESCRIPTION = "Zanzibar", "Orders of Zanzibar for the CRM team"
-S3_LOGIN = {"specName": "Access Key", "params": {"s3AccessKey": "AKIAZANZIBARZANZIBAR", "s3SecretKey": SECRET}}
+S3_LOGIN = {
+    "specName": "Access Key",
+    "params": {"s3AccessKey": "AKIAZANZIBARZANZIBAR", "s3SecretKey": SECRET},
+}
 EXPORTS = 22
 
 
@@ -51,7 +54,11 @@ class Place:
 
     def export(self, **given: Any) -> ProbeExport:
         dataset = self.emulator.datasets(self.sandbox)[0]
-        given = {"destination": DATA_LANDING_ZONE, "dataset": {"id": dataset.id, "name": dataset.name}, **given}
+        given = {
+            "destination": DATA_LANDING_ZONE,
+            "dataset": {"id": dataset.id, "name": dataset.name},
+            **given,
+        }
         return ProbeExport(clock=self.now, **given)
 
     def look(self, *, write: bool = False, **given: Any) -> dict[str, Result]:
@@ -80,14 +87,30 @@ def fill(place: Place) -> None:
     quiet = place.emulator.add_dataset(f"{NAME} archive", hourly=0, sandbox=place.sandbox).id
     run, clock = place.run, place.clock
     bases = {
-        DATA_LANDING_ZONE.slug: run(create_base_connection(name=f"{NAME} zone", destination=DATA_LANDING_ZONE, login=None, description=DESCRIPTION)),
-        S3.slug: run(create_base_connection(name=f"{NAME} bucket", destination=S3, login=S3_LOGIN, description=DESCRIPTION)),
+        DATA_LANDING_ZONE.slug: run(
+            create_base_connection(
+                name=f"{NAME} zone", destination=DATA_LANDING_ZONE, login=None, description=DESCRIPTION
+            )
+        ),
+        S3.slug: run(
+            create_base_connection(
+                name=f"{NAME} bucket", destination=S3, login=S3_LOGIN, description=DESCRIPTION
+            )
+        ),
     }
     flows = []
     for index in range(EXPORTS):
         clock.advance(60)
         destination = S3 if index % 5 == 4 else DATA_LANDING_ZONE
-        flows.append(_export(place, f"{NAME} {index:02}", destination, bases[destination.slug].id, datasets[: 1 + index % 3]))
+        flows.append(
+            _export(
+                place,
+                f"{NAME} {index:02}",
+                destination,
+                bases[destination.slug].id,
+                datasets[: 1 + index % 3],
+            )
+        )
     flows.append(_export(place, f"{NAME} archive", DATA_LANDING_ZONE, bases["data_landing_zone"].id, [quiet]))
     place.emulator.script_runs(f"{NAME} 02", ["success", "failed", "partial", "success_with_errors"])
     clock.advance(timedelta(days=2, hours=12).total_seconds())
@@ -99,16 +122,30 @@ def fill(place: Place) -> None:
 def _export(place: Place, name: str, destination: Any, base_id: str, datasets: list[str]) -> str:
     run = place.run
     told = {"name": name, "description": DESCRIPTION}
-    source = run(create_source_connection(**told, datasets=[{"id": each, "name": f"{NAME} rows"} for each in datasets]))
-    params = {"path": f"exports/{NAME}", "datasetFileType": "JSON"} | ({"bucketName": "zanzibar"} if destination is S3 else {})
-    target = run(create_target_connection(**told, destination=destination, base_connection_id=base_id, target_params=params))
+    source = run(
+        create_source_connection(**told, datasets=[{"id": each, "name": f"{NAME} rows"} for each in datasets])
+    )
+    params = {"path": f"exports/{NAME}", "datasetFileType": "JSON"} | (
+        {"bucketName": "zanzibar"} if destination is S3 else {}
+    )
+    target = run(
+        create_target_connection(
+            **told, destination=destination, base_connection_id=base_id, target_params=params
+        )
+    )
     made = run(
         create_dataflow(
             **told,
             destination=destination,
             source_connection_id=source.id,
             target_connection_id=target.id,
-            schedule=parse_schedule({"every": "3h", "start": place.now() + timedelta(minutes=5)}, now=place.now()),
+            schedule=parse_schedule(
+                {
+                    "every": "3h" if name.endswith(("00", "01", "02")) else "12h",
+                    "start": place.now() + timedelta(minutes=5),
+                },
+                now=place.now(),
+            ),
             now=place.now(),
         )
     )

@@ -1,0 +1,113 @@
+"""``aep probe``: the assumptions about the service against a real sandbox."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep import __version__
+from airflow_provider_aep.cli.output import Output, one_line
+from airflow_provider_aep.errors import AepConfigError, AepError
+from airflow_provider_aep.flowservice.datasets import list_datasets
+from airflow_provider_aep.flowservice.destinations import get_destination
+from airflow_provider_aep.probe.carrying_out import Ending, carry_out, check_may_write
+from airflow_provider_aep.probe.export import ProbeExport
+from airflow_provider_aep.probe.report import COULD_NOT_RUN, examine, exit_code, lines_of, summary, to_json
+from airflow_provider_aep.probe.words import words_of
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.hooks import AepHook
+
+
+def probe(arguments: Namespace, hook: AepHook, output: Output) -> int:
+    """:raises AepError: it could not begin."""
+    if arguments.confirm_sandbox is not None and not arguments.write:
+        raise AepConfigError("--confirm-sandbox goes with --write; without it nothing is written")
+    ending = _write(arguments, hook) if arguments.write else Ending()
+    if ending.trouble is not None:
+        raise ending.trouble
+    results = hook.run(examine(hook.sandbox, clock=_now, written=ending.written))
+    output.document(to_json(results, version=__version__, wrote=arguments.write))
+    for one in results:
+        for line in lines_of(one):
+            output.line(line, word=one.seen.level)
+    told = summary(results)
+    output.line()
+    output.line(
+        f"{told['as assumed']} as assumed, {told['differs']} harmless, {told['error']} end in an error "
+        f"or cannot be noticed, {told['not told']} could not be told"
+    )
+    return COULD_NOT_RUN if ending.left else exit_code(results)
+
+
+def _write(arguments: Namespace, hook: AepHook) -> Ending:
+    hook.run(check_may_write(hook.sandbox, arguments.confirm_sandbox))
+    destination = get_destination(arguments.destination)
+    login = hook.destination_login(destination, arguments.credentials_conn_id)
+    datasets = hook.run(list_datasets())
+    if not datasets:
+        raise AepConfigError("--write needs a dataset that can be exported, and the sandbox has none")
+    export = ProbeExport(
+        destination=destination,
+        dataset={"id": datasets[0].id, "name": datasets[0].name},
+        clock=_now,
+        login=login,
+        target_params=dict(map(_param, arguments.target_param or ())),
+    )
+    with _terminable():
+        ending = carry_out(hook.run, export, say=_say)
+    if ending.earlier:
+        _say(f"removed {ending.earlier} entities that an earlier probe had left")
+    for one in ending.left:
+        _say(f"left behind: {one}")
+    if ending.left:
+        _say("or remove them by running aep probe --write once more")
+    return ending
+
+
+def tell_failure(error: Exception, output: Output) -> int:
+    _say(one_line(error))
+    # On standard output is only what may be shown to others.
+    told = words_of(error) if isinstance(error, AepError) else f"ended with {type(error).__name__}"
+    output.document({"error": told})
+    return COULD_NOT_RUN
+
+
+def _say(text: str) -> None:
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"aep: {text}\n")
+        sys.stderr.flush()
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+def _param(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise AepConfigError("--target-param takes NAME=VALUE, as in bucketName=acme-exports")
+    return name.strip(), value
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end it as Ctrl-C does: what was made is removed first."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before: Any = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread, to which signals come
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

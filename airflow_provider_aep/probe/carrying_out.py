@@ -1,0 +1,83 @@
+"""Making an export for the looks, and removing it whatever happens in between.
+
+Source: the same as for ``export``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.write_guard import read_sandbox_type
+from airflow_provider_aep.probe.export import Left, ProbeExport
+from airflow_provider_aep.probe.written import Written
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """What carries out an exchange, such as ``AepHook.run``."""
+
+    def __call__(self, exchange: Exchange[T], /) -> T: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Ending:
+    """How it went.
+
+    :param written: what was seen; ``None`` where it was broken off.
+    :param earlier: how many entities of earlier probes were removed.
+    :param trouble: what broke it off: an error, or an interruption.
+    :param left: what could not be removed.
+    """
+
+    written: Written | None = None
+    earlier: int = 0
+    trouble: BaseException | None = None
+    left: list[Left] = field(default_factory=list)
+
+
+def check_may_write(sandbox: str, typed: str | None) -> Exchange[None]:
+    """Whether an export may be made in a sandbox: in a development sandbox, or where its name was typed out.
+
+    :raises AepConfigError: it may not.
+    """
+    if typed is not None:
+        if typed != sandbox:
+            raise AepConfigError(
+                f"--confirm-sandbox names another sandbox than {sandbox!r}, which is talked to. Nothing was "
+                "written"
+            )
+        return
+    kind, doubt = yield from read_sandbox_type(sandbox)
+    if kind == "development" and doubt is None:
+        return
+    why = f"the Sandbox API calls it {kind!r}" if doubt is None else "the Sandbox API does not tell its type"
+    raise AepConfigError(
+        f"sandbox {sandbox!r} is not known as a development sandbox: {why}. Nothing was written. To make an "
+        f"export there that never runs, type its name: --confirm-sandbox {sandbox}"
+    )
+
+
+def carry_out(run: Run, export: ProbeExport, *, say: Callable[[str], Any]) -> Ending:
+    """Remove what earlier probes have left, make the export, and remove it, also after Ctrl-C or an error.
+
+    :param say: told what happens to what was made, where something went wrong.
+    """
+    ending = Ending()
+    try:
+        ending.earlier = run(export.remove_earlier())
+        ending.written = run(export.live())
+    except BaseException as trouble:
+        ending.trouble = trouble
+    if export.remains():
+        say("removing what the probe has made; interrupt once more to leave it and be told what it is")
+        try:
+            run(export.remove_all())
+        except BaseException as trouble:
+            ending.trouble = ending.trouble or trouble
+    ending.left = export.remains()
+    return ending

@@ -1,0 +1,87 @@
+"""Changing the dataflow that a probe has made: its description, and whether it is enabled."""
+
+from __future__ import annotations
+
+from airflow_provider_aep.errors import AepApiError, AepError, AepPreconditionError
+from airflow_provider_aep.flowservice.entities import Document, mapping
+from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Response
+from airflow_provider_aep.probe.patience import (
+    Clock,
+    ask,
+    etag_of,
+    may_pass,
+    pauses,
+    read_one,
+    since,
+    until_shown,
+)
+from airflow_provider_aep.probe.written import Change, Written
+
+
+def change(flow_id: str, description: str, narrow: tuple[str, str], clock: Clock) -> Exchange[Change]:
+    """Give a dataflow another description, first with the etag that is read, then with that one again."""
+    done = Change()
+    operations = [{"op": "replace", "path": "/description", "value": description}]
+    began = clock()
+    for pause in pauses():
+        found = yield from read_one("flows", flow_id)
+        if isinstance(found, AepError):
+            done.refused = found
+            return done
+        done.etag = etag_of(found[0], found[2])
+        reply = yield from _patch(flow_id, done.etag, operations)
+        if isinstance(reply, AepPreconditionError) and '"' not in str(done.etag):
+            quoted = yield from _patch(flow_id, f'"{done.etag}"', operations)
+            done.needed_quotes = not isinstance(quoted, AepError)
+            reply = quoted if done.needed_quotes else reply
+        done.waited = since(began, clock)
+        if not isinstance(reply, AepError):
+            done.status, done.body, done.refused = reply.status, mapping(reply.json), None
+            break
+        done.refused = reply
+        if not may_pass(reply) or pause is None:
+            return done
+        yield Pause(pause)
+
+    def is_changed(one: Document) -> bool:
+        # A listing may leave descriptions out, and letter case may not survive.
+        return "description" not in one or str(one["description"]).lower() == description
+
+    done.when = yield from until_shown("flows", flow_id, is_changed, narrow, clock)
+    after = yield from read_one("flows", flow_id)
+    done.etag_after = None if isinstance(after, AepError) else etag_of(after[0], after[2])
+    stale = yield from _patch(flow_id, done.etag, operations)
+    done.stale_taken, done.stale = not isinstance(stale, AepError), _error(stale)
+    return done
+
+
+def switch(written: Written, flow_id: str) -> Exchange[None]:
+    """Disable twice, and enable again: whether only a disabled dataflow can be deleted is seen later."""
+    yield from _note_state(written, flow_id)
+    for op in ("disable", "disable", "enable"):
+        for pause in pauses():
+            reply = yield from ask(f"/flows/{flow_id}/action", [("op", op)], method="POST")
+            if not may_pass(reply) or _is_so_already(reply) or pause is None:
+                written.actions.append(reply if isinstance(reply, AepError) else reply.status)
+                break
+            yield Pause(pause)
+        yield from _note_state(written, flow_id)
+
+
+def _note_state(written: Written, flow_id: str) -> Exchange[None]:
+    found = yield from read_one("flows", flow_id)
+    written.states.append(None if isinstance(found, AepError) else found[0].get("state"))
+
+
+def _patch(flow_id: str, etag: object, operations: object) -> Exchange[Response | AepError]:
+    return (
+        yield from ask(f"/flows/{flow_id}", method="PATCH", headers={"If-Match": str(etag)}, json=operations)
+    )
+
+
+def _error(reply: Response | AepError) -> AepError | None:
+    return reply if isinstance(reply, AepError) else None
+
+
+def _is_so_already(reply: object) -> bool:
+    return isinstance(reply, AepApiError) and str(reply.code).startswith("FLOW-1422")
