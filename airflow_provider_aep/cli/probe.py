@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aep import __version__
 from airflow_provider_aep.cli.output import Output, one_line
 from airflow_provider_aep.errors import AepConfigError, AepError
+from airflow_provider_aep.flowservice.connections import live_login
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import get_destination
 from airflow_provider_aep.probe.carrying_out import Ending, carry_out, check_may_write
@@ -48,7 +49,8 @@ def probe(arguments: Namespace, hook: AepHook, output: Output) -> int:
 def _write(arguments: Namespace, hook: AepHook) -> Ending:
     hook.run(check_may_write(hook.sandbox, arguments.confirm_sandbox))
     destination = get_destination(arguments.destination)
-    login = hook.destination_login(destination, arguments.credentials_conn_id)
+    held = hook.destination_login(destination, arguments.credentials_conn_id)
+    login = hook.run(live_login(destination, held)) if held is not None else None
     datasets = hook.run(list_datasets())
     if not datasets:
         raise AepConfigError("--write needs a dataset that can be exported, and the sandbox has none")

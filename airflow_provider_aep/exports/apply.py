@@ -332,14 +332,17 @@ class _Attempt:
 
     def _replace_dataflow(self, outcome: Outcome, step: Step) -> Exchange[Created | None]:
         """Put a dataflow in the place of another one; they must not both export, not for a second."""
-        old = str(step.replaces)
-        created = None
-        if outcome.plan and outcome.plan.disabled:
+        old, disabled = str(step.replaces), outcome.plan and outcome.plan.disabled
+        if disabled is None:
+            raise AepConflictError(
+                f"whether dataflow {old} is switched off is not told, so it is not replaced: the one in its "
+                "place would be switched on. Delete the export, and ensure it again.",
+                [old],
+            )
+        if disabled:
             # That it is switched off is remembered by the old one alone, so that one goes last.
-            if step.id is None:
-                created = yield from self._add(outcome, step)
-            # A new one starts enabled, and nobody has asked for that.
-            yield from set_dataflow_state(outcome.ids["dataflow"], "disabled")
+            created = (yield from self._add(outcome, step)) if step.id is None else None
+            yield from self._switch_off(outcome)
             yield from self._delete(outcome, old)
             return created
         yield from self._delete(outcome, old)
@@ -351,6 +354,17 @@ class _Attempt:
                 f"Dataflow {old} was deleted to make room for the new one, so export {outcome.spec.name!r} "
                 "exports nothing until an ensure succeeds.",
             ) from error
+
+    def _switch_off(self, outcome: Outcome) -> Exchange[None]:
+        """A new dataflow starts enabled, and nobody has asked for that: if it stays so, it goes."""
+        new = {"kind": "dataflow", "id": outcome.ids["dataflow"]}
+        try:
+            yield from set_dataflow_state(new["id"], "disabled")
+        except AepError:
+            yield from delete_unused("dataflow", new["id"])
+            if new in outcome.created:
+                outcome.created.remove(new)
+            raise
 
     def _switch_on(self, outcomes: Sequence[Outcome], there: Sequence[Document]) -> Exchange[None]:
         """See to it that what was created exports; that it starts switched on is nowhere said."""

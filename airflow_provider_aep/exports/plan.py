@@ -73,7 +73,8 @@ class Plan:
     """What happens for one spec, in the order in which it happens.
 
     :param datasets: the ids of the datasets to export, each with its name where it is known.
-    :param disabled: the dataflow is switched off, and so will be one that takes its place.
+    :param disabled: the dataflow is switched off, and so will be one that takes its place; ``None`` where the
+        service does not tell.
     :param left_behind: entities with this export's mark that serve it no longer.
     """
 
@@ -83,7 +84,7 @@ class Plan:
     warnings: tuple[str, ...]
     left_behind: tuple[Mapping[str, str], ...]
     datasets: Mapping[str, str | None] = field(repr=False)
-    disabled: bool = False
+    disabled: bool | None = False
 
     @property
     def changes(self) -> bool:

@@ -46,8 +46,7 @@ def plan_warnings(
             f"{spec.credentials_conn_id}: set rotate_credentials once to send it again"
         )
     if state_of(flow) == "unknown":
-        instead = "; the one in its place will be switched on" if dataflow.action == "replace" else ""
-        yield f"whether dataflow {flow['id']} is switched on is not told{instead}"
+        yield f"whether dataflow {flow['id']} is switched on is not told"
     elif state_of(flow) != "enabled":
         yield f"dataflow {flow['id']} is {state_of(flow)}: it exports nothing until it is enabled"
     if dataflow.action == "replace":

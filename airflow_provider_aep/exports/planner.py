@@ -59,8 +59,13 @@ def plan_export(
         warnings=tuple(_warnings(spec, flow, steps, left, now)),
         left_behind=left,
         datasets=datasets,
-        disabled=flow is not None and state_of(flow) == "disabled",
+        disabled=_is_disabled(flow),
     )
+
+
+def _is_disabled(flow: Document | None) -> bool | None:
+    state = state_of(flow) if flow is not None else ""
+    return None if state == "unknown" else state == "disabled"
 
 
 def _warnings(

@@ -18,6 +18,7 @@ from airflow_provider_aep.errors import (
     AepApiError,
     AepServerError,
     AepTransportError,
+    AepUnseenError,
     AepValidationError,
     Problem,
 )
@@ -151,7 +152,10 @@ def _start(dataflow_id: str, wanted: Sequence[str], patience: _Patience) -> Exch
         if not unanswered:
             known = yield from _newest_runs(dataflow_id)
         try:
-            return _started(request, (yield request).json, wanted)
+            started = _started(request, (yield request).json, wanted)
+            if unanswered:
+                yield from _check_alone(dataflow_id, known, started)
+            return started
         except (AepApiError, AepTransportError) as error:
             if isinstance(error, AepApiError) and _NOT_READY.search(error.message):
                 if (seconds := patience.pause()) is None:
@@ -213,6 +217,32 @@ def _appeared(dataflow_id: str, known: Collection[str], expected: int) -> Exchan
             return seen
         found = seen
     return found
+
+
+def _check_alone(dataflow_id: str, known: Collection[str], started: Sequence[AdhocRun]) -> Exchange[None]:
+    """After a request that was sent again, as no run of the first one was listed: whether that one had none.
+
+    :raises AepUnseenError: it had, or that cannot be told.
+    """
+    ours = [run.run_id for run in started]
+    habits = yield from recall()
+    for pause in habits.pauses():
+        now = yield from _newest_runs(dataflow_id)
+        if others := [run_id for run_id in now if run_id not in known and run_id not in ours]:
+            raise AepUnseenError(
+                f"dataflow {dataflow_id} was started twice, as the run of a first request was listed late: "
+                f"{', '.join([*others, *ours])}. Its data is exported twice.",
+                [*others, *ours],
+            )
+        if all(run_id in now for run_id in ours):
+            return
+        yield Pause(pause)
+    raise AepUnseenError(
+        f"dataflow {dataflow_id} was started a second time, as the answer to a first request was lost: "
+        f"{', '.join(ours)}. No listing shows that yet, so whether the first one has started a run as well "
+        "cannot be told: look in Adobe.",
+        ours,
+    )
 
 
 def _newest_runs(dataflow_id: str) -> Exchange[list[str]]:

@@ -322,6 +322,10 @@ def set_dataflow_state(dataflow_id: str, wanted: State) -> Exchange[bool]:
             yield Request("POST", f"/flows/{dataflow_id}/action", params={"op": op})
         except (AepApiError, AepTransportError) as error:
             unknown = isinstance(error, AepServerError | AepTransportError)
+            refused = isinstance(error, AepApiError) and error.status == 400 and not is_transitional(error)
+            if refused and op.islower():
+                op = op.upper()  # one reference writes it so
+                continue
             if attempt == CHANGE_TRIES or not (unknown or is_transitional(error)):
                 raise
             yield Pause(CHANGE_PAUSE)

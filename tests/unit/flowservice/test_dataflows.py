@@ -251,7 +251,7 @@ def test_four_tries_are_enough(run, emulator, make_dataflow, order, error):
 
 def test_any_other_refusal_rises_at_once(run, emulator, make_dataflow):
     dataflow_id = make_dataflow()
-    emulator.fail_next(400, match="/action")
+    emulator.fail_next(409, match="/action")
     with pytest.raises(AepApiError):
         run(set_dataflow_state(dataflow_id, "disabled"))
     assert run.pauses == []
