@@ -13,13 +13,11 @@ from airflow_provider_aep.exports.apply import ensure_exports
 from tests.worlds.__main__ import pairs
 from tests.worlds.acts import ACTS, Stage, replace_datasets, replace_switched_off, tell, two_writers
 from tests.worlds.driving import take_turns
-from tests.worlds.known import NOT_YET, NOT_YET_ACTS, NOT_YET_PAIRS
 from tests.worlds.sandbox import LOGINS, UNCHANGED, export, sandbox, send, session_of
 
-MENDED = [act for act in ACTS if act.__name__ not in NOT_YET_ACTS]
 # What they tell is right: that another writer was faster, what is left behind, that a POST was refused.
 TALKATIVE = {two_writers, replace_datasets, replace_switched_off}
-PAIRS = pairs(15, seed=1, among=[name for name in WORLDS if name not in NOT_YET])
+PAIRS = pairs(15, seed=1)
 
 
 @pytest.mark.parametrize("act", [act for act in ACTS if act not in TALKATIVE], ids=lambda act: act.__name__)
@@ -30,11 +28,7 @@ def test_in_the_usual_world_nothing_is_told(act):
 
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
 def test_the_usual_world_is_not_harmed(act):
-    score = tell([], [act])
-    if act.__name__ in NOT_YET_ACTS:
-        assert score.harms, f"{act.__name__} does no harm any more: take it out of NOT_YET_ACTS"
-    else:
-        assert score.harms == []
+    assert tell([], [act]).harms == []
 
 
 @pytest.fixture(scope="module")
@@ -44,33 +38,20 @@ def scores(request):
     places = list(dict.fromkeys(params["names"] for params in chosen if "names" in params))
     fork = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(min(2, len(places)), mp_context=fork) as processes:
-        told = processes.map(partial(tell, acts=MENDED), places, chunksize=4)
+        told = processes.map(partial(tell, acts=ACTS), places, chunksize=4)
         return dict(zip(places, told, strict=True))
 
 
 @pytest.mark.parametrize("names", [(name,) for name in WORLDS], ids=" + ".join)
 def test_no_world_is_harmed_in_silence(names, scores, figures):
-    (name,) = names
-    figures.count("worlds", scores[names], expected=name in NOT_YET)
-    if name in NOT_YET:
-        assert scores[names].harms, f"{name} does no harm any more: take it out of NOT_YET"
-    else:
-        assert scores[names].harms == []
+    figures.count("worlds", scores[names])
+    assert scores[names].harms == []
 
 
 @pytest.mark.parametrize("names", PAIRS, ids=" + ".join)
 def test_no_pair_of_worlds_is_harmed_in_silence(names, scores, figures):
-    figures.count("pairs", scores[names], expected=names in NOT_YET_PAIRS)
-    if names in NOT_YET_PAIRS:
-        assert scores[names].harms, f"{names} do no harm any more: take them out of NOT_YET_PAIRS"
-    else:
-        assert scores[names].harms == []
-
-
-def test_every_world_that_does_harm_is_one_that_there_is():
-    assert set(WORLDS) >= NOT_YET
-    assert {act.__name__ for act in ACTS} >= NOT_YET_ACTS
-    assert set(PAIRS) >= NOT_YET_PAIRS
+    figures.count("pairs", scores[names])
+    assert scores[names].harms == []
 
 
 # The harness itself: a harm that was done must be seen
