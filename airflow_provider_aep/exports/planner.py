@@ -225,7 +225,7 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
         return base.id is not None and one.get("baseConnectionId") == base.id
 
     if current is not None and fits(current):
-        changes = tuple(param_changes(current, wanted, mark=mark))
+        changes = tuple(param_changes(current, wanted))
         alone = len(state.users(str(current["id"]))) == 1
         # One that also serves a dataflow of somebody else's is not ours to change.
         if not changes or alone or _export(current) == mark.export:
@@ -233,7 +233,7 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
             own = _export(current) == mark.export
             return Step(action=action, kind=kind, id=served, changes=changes, mark=mark, ours=own)
     ours = [one for one in state.marked(kind, mark.export) if fits(one)]
-    same = [one for one in ours if not any(param_changes(one, wanted, mark=mark))]
+    same = [one for one in ours if not any(param_changes(one, wanted))]
     found = str(same[0]["id"]) if same else None
     changes = tuple(param_changes(current or {}, wanted))
     if flow is not None:
@@ -245,7 +245,7 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
     if found:
         return Step(action="keep", kind=kind, id=found, mark=mark)
     if ours:
-        changes = tuple(param_changes(ours[0], wanted, mark=mark))
+        changes = tuple(param_changes(ours[0], wanted))
         one = str(ours[0]["id"])
         return Step(action="update", kind=kind, id=one, changes=changes, mark=mark, ours=True)
     return Step(action="create", kind=kind, changes=changes, mark=mark)
@@ -292,7 +292,7 @@ def flow_changes(
     :param mark: the mark that it should carry.
     :param source_id: the source connection that it should have; ``None`` for one yet to be created.
     """
-    spelled = _is_as_told("dataflow", flow, mark)
+    spelled = _is_as_told(flow, as_told("dataflow", flow, mark.content))
     found = read_mark(flow)
     if found is None:
         yield Change(field="owner", old=None, new=mark.owner)
@@ -307,24 +307,25 @@ def flow_changes(
 
 def spelled_otherwise(flow: Document, spec: ExportSpec, mark: Mark | None, now: datetime) -> list[Change]:
     """What differs from the spec, and is left so, as it is only the service's own spelling of it."""
-    if mark is None or not _is_as_told("dataflow", flow, mark):
+    if mark is None or not _is_as_told(flow, as_told("dataflow", flow, mark.content)):
         return []
     return list(_value_changes(flow, spec, now))
 
 
-def as_told(kind: str, entity: Document) -> object:
-    """The words of an entity that are compared with a spec."""
+def as_told(kind: str, entity: Document, wanted: object) -> str:
+    """A digest of what an entity should be, and of the words in which the service tells what it is.
+
+    :param wanted: plain JSON that is another one as soon as the spec asks for anything else.
+    """
     if kind == "target connection":
-        return mapping(entity.get("params"))
-    return [entity.get("name"), text_of(entity), mapping(entity.get("scheduleParams"))]
+        return digest_of([wanted, mapping(entity.get("params"))])
+    return digest_of([wanted, entity.get("name"), text_of(entity), mapping(entity.get("scheduleParams"))])
 
 
-def _is_as_told(kind: str, entity: Document, mark: Mark) -> bool:
+def _is_as_told(entity: Document, told: str) -> bool:
     """Whether nothing has changed since the service was seen to tell what it was sent in other words."""
     found = read_mark(entity)
-    if found is None or not found.told or found.content != mark.content:
-        return False
-    return found.told == digest_of(as_told(kind, entity))
+    return found is not None and found.told == told
 
 
 def _value_changes(flow: Document, spec: ExportSpec, now: datetime) -> Iterator[Change]:
@@ -346,14 +347,9 @@ def _value_changes(flow: Document, spec: ExportSpec, now: datetime) -> Iterator[
             yield Change(field=f"schedule.{key}", old=old[key], new=new_value)
 
 
-def param_changes(
-    target: Document, wanted: Mapping[str, Any], *, mark: Mark | None = None
-) -> Iterator[Change]:
-    """Where a target connection differs from what is wanted.
-
-    :param mark: the mark that it should carry, to know the service's own spelling by.
-    """
-    if mark is not None and _is_as_told("target connection", target, mark):
+def param_changes(target: Document, wanted: Mapping[str, Any]) -> Iterator[Change]:
+    """Where a target connection differs from what is wanted."""
+    if _is_as_told(target, as_told("target connection", target, wanted)):
         return
     found = mapping(target.get("params"))
     for key, value in wanted.items():

@@ -17,8 +17,8 @@ from airflow_provider_aep.exports.delete import delete_unused
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.planner import param_changes
-from airflow_provider_aep.exports.sightings import see
-from airflow_provider_aep.exports.state import age, read_kind
+from airflow_provider_aep.exports.sightings import read_present, see
+from airflow_provider_aep.exports.state import age
 from airflow_provider_aep.flowservice.connections import full_params
 from airflow_provider_aep.flowservice.entities import Document
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause
@@ -55,7 +55,7 @@ def settle(outcomes: Sequence[Outcome], kind: str) -> Exchange[tuple[list[Outcom
         # died before looking, does not, and then we do. Not soon: it may only be slow.
         for patience in PATIENCE:
             yield Pause(patience)
-            there = yield from read_kind(kind)
+            there = yield from read_present(kind)
             older = [one for one in older if len(_twins(one, kind, there)) > 1]
             if not older:
                 break

@@ -73,7 +73,7 @@ def check_alone(outcome: Outcome) -> Exchange[None]:
 
 def revise_params(outcome: Outcome, found: Document) -> Operations:
     wanted = full_params(outcome.spec.target_params)
-    if not any(param_changes(found, wanted, mark=outcome.step("target connection").mark)):
+    if not any(param_changes(found, wanted)):
         return []
     # Whole, with what is there: a part would replace the rest by nothing.
     merged = {**mapping(found.get("params")), **wanted}

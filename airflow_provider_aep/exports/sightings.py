@@ -21,6 +21,7 @@ from airflow_provider_aep.flowservice.exchange import Exchange, Pause, recall
 class Sighting:
     """What the listings of one kind showed in the end.
 
+    :param there: what there is of that kind, without what this process has deleted.
     :param unseen: what was created and is not shown.
     :param unmarked: what was created and is shown without the mark that it was sent with.
     :param ghosts: what was deleted and is still shown.
@@ -43,14 +44,22 @@ def see(kind: str, *, created: Collection[str] = (), deleted: Collection[str] = 
         for whole in (False, True):
             there = yield from read_kind(kind, whole=whole)
             listed = {str(one["id"]) for one in there}
+            present = [one for one in there if one["id"] not in habits.deleted]
             unseen, ghosts = frozenset(created) - listed, frozenset(deleted) & listed
             if not unseen and not ghosts:
                 if waited:
                     habits.note_lag(waited)
                 if whole and not waited:
                     habits.note(f"a filter does not find every {kind} that there is, so all are read")
-                return (yield from _with_marks(kind, there, created))
-    return Sighting(there=there, unseen=unseen, ghosts=ghosts)
+                return (yield from _with_marks(kind, present, created))
+    return Sighting(there=present, unseen=unseen, ghosts=ghosts)
+
+
+def read_present(kind: str) -> Exchange[list[Document]]:
+    """The entities of one kind, without those that this process has deleted and that are listed still."""
+    habits = yield from recall()
+    there = yield from read_kind(kind)
+    return [one for one in there if one["id"] not in habits.deleted]
 
 
 def _with_marks(kind: str, there: Sequence[Document], created: Collection[str]) -> Exchange[Sighting]:

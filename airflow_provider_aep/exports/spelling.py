@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from airflow_provider_aep.exports.marks import described, digest_of, read_mark, text_of
+from airflow_provider_aep.exports.marks import described, read_mark, text_of
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Change
 from airflow_provider_aep.exports.planner import as_told, flow_changes, param_changes
@@ -69,7 +69,8 @@ def _write_down(outcome: Outcome, kind: str, entity: Document, now: datetime) ->
     changes = _differing(outcome, kind, entity, now)
     if not changes:
         return
-    told = replace(mark, told=digest_of(as_told(kind, entity)))
+    wanted = full_params(outcome.spec.target_params) if kind == "target connection" else mark.content
+    told = replace(mark, told=as_told(kind, entity, wanted))
 
     def revise(found: Document) -> Operations:
         return [{"op": "replace", "path": "/description", "value": described(text_of(found), told)}]
