@@ -175,11 +175,13 @@ def _without_twin(collection: str, wanted: Document, marker: str, created: Creat
     longer, the older one shows up at the latest along with the newer.
     """
     habits = yield from recall()
+    waited = sum(habits.pauses())  # before it was sent again
     for pause in (0.0, *habits.pauses()):
         if pause:
             yield Pause(pause)
-        ours = yield from _look_for(collection, wanted, marker)
-        if any(str(item["id"]) == created.id for item in ours):
+            waited += pause
+        # As soon as the newer one is listed, an older one would be as well.
+        if ours := (yield from _look_for(collection, wanted, marker)):
             break
     else:
         raise AepUnseenError(
@@ -190,6 +192,7 @@ def _without_twin(collection: str, wanted: Document, marker: str, created: Creat
     others = [item for item in ours if str(item["id"]) != created.id]
     if not others:
         return created
+    habits.note_lag(waited)
     yield from delete_entity(collection, created.id, field=f"{collection} id")
     return Created(id=str(others[0]["id"]), etag=others[0].get("etag"), adopted=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_aep.errors import AepAmbiguousNameError, AepServerError, AepUnseenError
+from airflow_provider_aep.exports.state import COLLECTIONS, read_state
 from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
 
 KINDS = ("connections", "sourceConnections", "targetConnections", "flows")
@@ -65,6 +66,31 @@ def test_an_export_that_a_listing_hides_is_not_made_again(desk, world):
     desk.emulator.enter(world)
     assert [(one.error, one.changed) for one in desk.ensure_all(*specs)] == [(None, False)] * 2
     assert kept(desk) == before
+
+
+@pytest.mark.parametrize("world", ["several-values-find-nothing", "nested-filter-finds-nothing"])
+def test_what_a_broken_off_attempt_has_left_is_used_though_a_filter_hides_it(desk, world):
+    desk.emulator.fail_next(503, times=99, match="POST /sourceConnections")
+    desk.ensure_all(desk.spec())
+    desk.emulator.clear_faults()
+    desk.emulator.enter(world)
+    desk.ensure(desk.spec())
+    assert "POST connections" not in desk.writes()
+    assert set(kept(desk).values()) == {1}
+
+
+def test_an_import_finds_the_connections_of_a_dataflow_though_a_filter_hides_them(desk):
+    desk.ensure(desk.spec())
+    desk.emulator.enter("several-values-find-nothing")
+    state = desk.carry_out(read_state(datasets=False))
+    assert [len(state.entities[kind]) for kind in COLLECTIONS] == [1, 1, 1, 1]
+
+
+def test_a_listing_that_shows_a_thing_every_other_time_hides_nothing_from_a_delete(desk):
+    desk.emulator.enter("created-listed-every-other-time")
+    desk.ensure(desk.spec())
+    desk.delete(with_base=True)
+    assert {len(desk.emulator._world.entities.all(kind, "prod")) for kind in KINDS} == {0}
 
 
 def test_what_was_deleted_is_waited_for_until_it_is_gone(desk):

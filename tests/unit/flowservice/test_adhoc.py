@@ -11,6 +11,7 @@ from airflow_provider_aep.errors import (
     AepApiError,
     AepServerError,
     AepTransportError,
+    AepUnseenError,
     AepValidationError,
 )
 from airflow_provider_aep.flowservice.adhoc import run_export
@@ -237,6 +238,20 @@ def test_a_request_that_started_nothing_is_sent_again(run, emulator, ready, runs
     found = run(run_export(ready, ready_within=0))
     assert told(found) == [(CRM, runs()[0], False), (LOYALTY, runs()[1], False)]
     assert run.pauses == [5.0, 10.0, 20.0, 30.0]  # no run was listed for as long as a listing may lag
+
+
+@pytest.mark.parametrize(
+    ("world", "words"),
+    [("created-listed-after-90s", "was started twice"), ("runs-listed-after-10m", "cannot be told")],
+)
+def test_an_export_that_may_have_been_started_twice_is_told(run, emulator, ready, runs, world, words):
+    emulator.enter(world)
+    emulator.script_runs(None, ["zero"])  # over at once, so that a second request is not refused
+    emulator.lose_next(match=ADHOC)
+    with pytest.raises(AepUnseenError, match=words) as told:
+        run(run_export(ready, [CRM], ready_within=0))
+    assert set(told.value.ids) <= {each["id"] for each in emulator._world.entities.all("runs", "prod")}
+    assert len(emulator.requests("POST", ADHOC)) == 2
 
 
 @pytest.mark.parametrize(

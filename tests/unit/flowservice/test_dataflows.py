@@ -11,6 +11,7 @@ from airflow_provider_aep.errors import (
     AepNotFoundError,
     AepServerError,
     AepTransportError,
+    AepUnseenError,
     AepValidationError,
 )
 from airflow_provider_aep.flowservice.dataflows import (
@@ -23,6 +24,7 @@ from airflow_provider_aep.flowservice.dataflows import (
     update_schedule,
 )
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
+from airflow_provider_aep.flowservice.exchange import Response
 from airflow_provider_aep.flowservice.schedule import (
     Schedule,
     ScheduleChange,
@@ -421,6 +423,40 @@ def test_a_schedule_that_never_starts_has_no_ticks(now, start):
 def test_an_endless_interval_has_no_ticks(now):
     wire = {"timeUnit": "hour", "interval": float("inf"), "startTime": now.timestamp()}
     assert Dataflow.from_api({"id": "a", "scheduleParams": wire}).ticks(now, now + timedelta(days=1)) == []
+
+
+class Deaf:
+    """A service that accepts an action and does nothing."""
+
+    def __init__(self, emulator):
+        self.emulator, self.clock = emulator, emulator.clock
+
+    def send(self, request):
+        if request.path.endswith("/action"):
+            return Response(200, body=b'{"id": "x", "etag": "y"}')
+        return self.emulator.send(request)
+
+
+def test_an_action_that_shows_no_effect_is_an_error(run, emulator, make_dataflow):
+    dataflow_id = make_dataflow()
+    run.emulator = Deaf(emulator)
+    with pytest.raises(AepUnseenError, match="still enabled although") as told:
+        run(set_dataflow_state(dataflow_id, "disabled"))
+    assert told.value.ids == (dataflow_id,)
+
+
+def test_an_action_is_sent_in_upper_case_where_lower_case_is_refused(run, emulator, make_dataflow):
+    dataflow_id = make_dataflow()
+    emulator.enter("actions-want-upper-case")
+    assert run(set_dataflow_state(dataflow_id, "disabled"))
+    assert run(get_dataflow(dataflow_id)).state == "disabled"
+
+
+def test_a_dataflow_that_stays_listed_after_its_delete_is_an_error(run, emulator, make_dataflow):
+    dataflow_id = make_dataflow()
+    emulator.enter("deleted-listed-for-90s")
+    with pytest.raises(AepUnseenError, match="still lists it"):
+        run(delete_dataflow(dataflow_id))
 
 
 # Destinations of no table

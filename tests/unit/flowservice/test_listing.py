@@ -78,14 +78,14 @@ def test_a_path_leads_through_arrays():
 
 @pytest.mark.parametrize("world", ["orderby-ignored", "listings-unordered"])
 def test_runs_that_do_not_come_newest_first_are_read_to_the_end(run, emulator, clock, now, three, world):
-    clock.advance(8 * 3600)
+    clock.advance(30 * 3600)
     flow = three[0]
-    expected = [each.id for each in run(list_runs(flow, page_size=3))]
+    expected = [each.id for each in run(list_runs(flow, page_size=6))]
     emulator.enter(world)
     recently = now.fromtimestamp(clock() - 4 * 3600, tz=now.tzinfo)
-    found = run(list_runs(flow, started_after=recently, page_size=3))
+    found = run(list_runs(flow, started_after=recently, page_size=6))
     assert [each.id for each in found] == expected[: len(found)]
-    assert len(found) >= 1
+    assert len(found) in (1, 2)
 
 
 def test_runs_that_come_newest_first_are_read_no_further_than_needed(run, emulator, clock, now, three):
