@@ -365,11 +365,13 @@ def _fields(conn: Any) -> dict[str, Any]:
         fields |= {f"{name}.{inner}": held for inner, held in mapping(value).items()}
     if conn.port and conn.port != 22 and conn.conn_type in ("sftp", "ssh"):
         raise AepConfigError(
-            f"Airflow connection {conn.conn_id!r}: Adobe's SFTP destination knows no port but 22"
+            f"Airflow connection {conn.conn_id!r}: port must be 22 or left out: Adobe's SFTP destination "
+            "knows no other"
         )
     if fields.get("extra.private_key_passphrase"):
         raise AepConfigError(
-            f"Airflow connection {conn.conn_id!r}: Adobe cannot use a private key with a passphrase"
+            f"Airflow connection {conn.conn_id!r}: extra.private_key_passphrase: Adobe cannot use a private "
+            "key with a passphrase: give a key without one"
         )
     key_file = fields.get("extra.key_file")
     if key_file and not fields.get("extra.private_key"):
@@ -377,6 +379,7 @@ def _fields(conn: Any) -> dict[str, Any]:
             fields["extra.private_key"] = Path(key_file).read_text()
         except (OSError, TypeError, ValueError) as error:  # no text, or a text that can be no path
             raise AepConfigError(
-                f"Airflow connection {conn.conn_id!r}: extra.key_file cannot be read ({type(error).__name__})"
+                f"Airflow connection {conn.conn_id!r}: extra.key_file cannot be read "
+                f"({type(error).__name__}): the file must exist on each machine that uses the connection"
             ) from None
     return fields

@@ -40,8 +40,8 @@ def probe(arguments: Namespace, hook: AepHook, output: Output) -> int:
     told = summary(results)
     output.line()
     output.line(
-        f"{told['as assumed']} as assumed, {told['differs']} harmless, {told['error']} end in an error "
-        f"or cannot be noticed, {told['not told']} could not be told"
+        f"{told['as assumed']} as assumed, {told['differs']} differ and are harmless, {told['error']} error, "
+        f"{told['not told']} not told"
     )
     return COULD_NOT_RUN if ending.left else exit_code(results)
 

@@ -451,7 +451,7 @@ def _check_live(outcomes: Sequence[Outcome], logins: Logins | None) -> Exchange[
         destination = one.spec.destination
         if one.step("dataflow").sets("schedule.every"):
             told = yield from cadence_warnings(destination.flow_spec_id, one.spec.schedule.every)
-            one.warnings += [warning for warning in told if warning not in one.warnings]
+            _warn(one, told)
         base, target = one.step("base connection"), one.step("target connection")
         if base.action == target.action == "keep":
             continue
@@ -470,6 +470,14 @@ def _check_live(outcomes: Sequence[Outcome], logins: Logins | None) -> Exchange[
                     resolve_encryption(key, spec, title=destination.title)
         except AepError as error:
             one.error = error
+
+
+def _warn(outcome: Outcome, told: Sequence[str]) -> None:
+    """Add warnings to an outcome, and to its plan, which is what people read before they ensure."""
+    new = [warning for warning in told if warning not in outcome.warnings]
+    outcome.warnings += new
+    if outcome.plan is not None:
+        outcome.plan = replace(outcome.plan, warnings=(*outcome.plan.warnings, *new))
 
 
 def _login_of(spec: ExportSpec, logins: Logins) -> Held | Document | None:

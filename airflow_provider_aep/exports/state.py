@@ -15,7 +15,7 @@ from airflow_provider_aep.errors import AepAmbiguousNameError, AepValidationErro
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.exports.spec import DatasetRef
 from airflow_provider_aep.flowservice.dataflows import Dataflow, exports_datasets, flows_to_destinations
-from airflow_provider_aep.flowservice.datasets import Dataset, list_datasets
+from airflow_provider_aep.flowservice.datasets import UNLISTED, Dataset, list_datasets
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS
 from airflow_provider_aep.flowservice.entities import (
     Document,
@@ -112,7 +112,8 @@ class State:
                     )
                 if not ids:
                     close = nearest(ref.name, [one.name for one in self.datasets])
-                    problems.append(Problem(place, f"names no dataset that can be exported{close}"))
+                    rule = f"names no dataset that can be exported{close}: {UNLISTED}"
+                    problems.append(Problem(place, rule))
                     continue
                 dataset_id = ids[0]
             if dataset_id in found:

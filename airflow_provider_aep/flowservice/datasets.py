@@ -111,10 +111,13 @@ def names_of(wanted: Mapping[str, str], datasets: Sequence[Dataset]) -> dict[str
     return {dataset_id: names[dataset_id] for dataset_id in wanted.values()}
 
 
+# Why a dataset that a spec speaks of may not be listed, by its id or by its name.
+UNLISTED = (
+    "it is misspelt, or Adobe does not export that dataset, or an access label hides it from the credential"
+)
+
+
 def _unknown(dataset_id: str, names: Mapping[str, str]) -> str:
     if dataset_id in names.values():
         return "is the name of a dataset, where its id is expected"
-    return (
-        f"is the id of no dataset that can be exported{nearest(dataset_id, names)}: it is misspelt, or Adobe "
-        "does not export that dataset, or an access label hides it from the credential"
-    )
+    return f"is the id of no dataset that can be exported{nearest(dataset_id, names)}: {UNLISTED}"

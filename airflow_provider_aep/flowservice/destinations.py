@@ -39,6 +39,7 @@ class Login:
     :param spare: parameters that a live spec may ask for or not; without them the login is complete.
     :param unless: places that make the same fields another login.
     :param barred: places that make this login useless to Adobe, and why.
+    :param not_taken: what people mistake for this login, told where a part of it is missing.
     :param rules: parameter -> the pattern that it has to match from its start, and what to say otherwise.
     """
 
@@ -49,6 +50,7 @@ class Login:
     spare: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     barred: Mapping[str, str] = field(default_factory=dict)
+    not_taken: str = ""
     rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -192,9 +194,15 @@ GCS = Destination(
             kind="HMAC keys",
             spec_name="Google Cloud Storage authentication credentials",
             params={
-                # HMAC interoperability keys: a service account's JSON key file is of no use to Adobe
                 "accessKeyId": ("login", "extra.access_key_id"),
                 "secretAccessKey": ("password", "extra.secret_access_key"),
+            },
+            not_taken="HMAC keys are meant: a service account's key file is of no use to Adobe",
+            rules={
+                "secretAccessKey": (
+                    r"(?!\s*\{)",
+                    "must be the secret of an HMAC key: a service account's key file is of no use to Adobe",
+                )
             },
         ),
     ),

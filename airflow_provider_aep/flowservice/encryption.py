@@ -82,8 +82,9 @@ def resolve_encryption(key: PublicKey, spec: Document, *, title: str) -> Documen
     names = [str(each["name"]) for each in offered if isinstance(each.get("name"), str)]
     what, advice = f"{_WHAT} of {title}", f"Check Airflow connection {key.conn_id!r}."
     if FILE_ENCRYPTION not in names and len(names) != 1:
-        told = f"offers {', '.join(names) or 'none'}, and not {FILE_ENCRYPTION!r}"
-        raise AepValidationError(what, [Problem("encryptionSpecs of Adobe's live spec", told)], advice)
+        told = f"offers {', '.join(names)}" if names else "offers none"
+        rule = f"{told}, and {FILE_ENCRYPTION!r} is needed: leave encryption_conn_id out"
+        raise AepValidationError(what, [Problem("encryptionSpecs of Adobe's live spec", rule)])
     name = FILE_ENCRYPTION if FILE_ENCRYPTION in names else names[0]
     schema = mapping(next(each for each in offered if each.get("name") == name).get("spec"))
     algorithms = [
@@ -94,7 +95,11 @@ def resolve_encryption(key: PublicKey, spec: Document, *, title: str) -> Documen
     rsa = [each for each in algorithms if "RSA" in each.upper()]
     algorithm = key.algorithm or (rsa[0] if len(rsa) == 1 else None)
     if algorithm is None:
-        told = f": {', '.join(algorithms)}" if algorithms else ""
+        told = (
+            f": {', '.join(algorithms)}"
+            if algorithms
+            else " (the live spec lists none; a PGP key needs none)"
+        )
         rule = f"is missing: it must be Adobe's word for the algorithm of an RSA key{told}"
         raise AepValidationError(what, [Problem("extra.encryption_algo", rule)], advice)
     params = {"encryptionAlgo": algorithm, "publicKey": key.encoded}

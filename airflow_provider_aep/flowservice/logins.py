@@ -123,9 +123,13 @@ def hold_login(destination: Destination, fields: Mapping[str, Any], *, conn_id: 
         raise AepConfigError(
             f"{destination.title} takes no credentials_conn_id: Adobe owns the storage. Leave it out."
         )
-    if free := fields.get("extra.aep_auth"):
-        if not isinstance(free, Mapping):
-            raise AepConfigError(f"Airflow connection {conn_id!r}: extra.aep_auth must be a JSON object")
+    free = fields.get("extra.aep_auth")
+    if free is not None:
+        # An empty one would leave it to other fields which login is sent.
+        if not isinstance(free, Mapping) or not free:
+            raise AepConfigError(
+                f"Airflow connection {conn_id!r}: extra.aep_auth must be a JSON object that is not empty"
+            )
         return Held(conn_id=conn_id, destination=destination, free=dict(free))
     wanted = fields.get("extra.aep_login") or None
     if wanted is not None and not isinstance(wanted, str):
@@ -275,7 +279,8 @@ def _whence(destination: Destination, name: str) -> str:
     if not places:
         return f"give it as extra.{name}, or the whole login as extra.aep_auth"
     shown = [place for place in places if not place.startswith("extra.session_kwargs")]
-    return f"it is taken from {' or '.join(map(_place, shown))}"
+    not_taken = [f"; {login.not_taken}" for login in destination.logins if login.not_taken]
+    return f"it is taken from {' or '.join(map(_place, shown))}{''.join(not_taken)}"
 
 
 def _offers(offered: Sequence[Document]) -> str:

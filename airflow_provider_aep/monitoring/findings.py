@@ -189,7 +189,7 @@ def of_dataflow(timeline: Timeline, policy: AuditPolicy) -> Iterator[Finding]:
             key=f"unreadable:{changed.isoformat() if changed else flow.id}",
             kind="unreadable",
             outcome=policy.on_unreadable,
-            told="its schedule cannot be read, so a run that is missing would not be noticed",
+            told="its schedule tells no ticks that can be reckoned, so a missing run would not be noticed",
             known_at=changed,
         )
     soon = timedelta(days=policy.ends_soon_days)

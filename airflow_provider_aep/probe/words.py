@@ -42,7 +42,7 @@ def fails(words: str) -> Seen:
 
 
 def untold(needs: str) -> Seen:
-    return Seen("not told", f"could not be told: needs {needs}")
+    return Seen("not told", f"needs {needs}")
 
 
 def words_of(error: AepError) -> str:

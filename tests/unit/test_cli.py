@@ -172,6 +172,24 @@ def test_a_plan_of_what_is_there_already_ends_with_zero(aep_cli, specs):
     assert out.endswith("0 to create, 0 to update, 0 to replace, 1 unchanged\n")
 
 
+def test_a_plan_warns_of_a_cadence_that_no_document_names(aep_cli, specs):
+    code, out, _ = aep_cli("plan", specs("often", every="2h"))
+    assert code == 2
+    assert "\n  warn     schedule: the flow spec does not say whether every: 2h is allowed" in out
+
+
+def test_a_name_that_is_not_listed_may_be_one_that_a_label_hides(aep_cli, specs, aep):
+    aep.enter("labels-hide-a-dataset")
+    path = specs()
+    Path(path, "one.yaml").write_text(
+        SPEC.format(name="one", every="3h").replace("Loyalty Profiles", "CRM Profiles")
+    )
+    code, out, _ = aep_cli("plan", path)
+    assert code == 1
+    assert "/datasets/0 names no dataset that can be exported" in out
+    assert "or an access label hides it from the credential" in out
+
+
 def test_a_spec_that_cannot_be_planned_is_told_among_the_others(aep_cli, specs):
     path = specs("good")
     bad = SPEC.format(name="bad", every="3h").replace("Loyalty Profiles", "No such dataset")

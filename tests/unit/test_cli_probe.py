@@ -50,7 +50,9 @@ def test_it_only_reads_unless_it_is_told_otherwise(aep_probe, aep, make_dataflow
     assert written(aep) == []
     assert "as assumed  filter on id: finds 1 entity, and no other\n" in out
     assert "nightly" not in out
-    assert out.splitlines()[-1].endswith(" could not be told")
+    assert "not told    other members" not in out
+    assert "\nnot told    several values in a filter: needs two entities of a kind\n" in out
+    assert out.splitlines()[-1].endswith(" not told")
 
 
 def test_each_row_tells_what_was_seen_what_the_documents_say_and_what_the_provider_does(aep_probe):

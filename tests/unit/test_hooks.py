@@ -428,8 +428,11 @@ def test_a_key_file_that_is_not_there_is_told_without_its_path(storage, tmp_path
 @pytest.mark.parametrize(
     ("fields", "rule"),
     [
-        ({"extra": {"private_key": KEY, "private_key_passphrase": SECRET}}, "passphrase"),
-        ({"extra": {"private_key": KEY}, "port": 2222}, "no port but 22"),
+        (
+            {"extra": {"private_key": KEY, "private_key_passphrase": SECRET}},
+            "extra.private_key_passphrase: .* give a key without one",
+        ),
+        ({"extra": {"private_key": KEY}, "port": 2222}, "port must be 22 or left out: .* no other"),
         ({"extra": {"private_key": KEY}, "password": SECRET}, "holds 2 logins"),
     ],
 )

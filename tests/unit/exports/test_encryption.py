@@ -93,4 +93,5 @@ def test_a_destination_that_offers_no_encryption_is_told_before_anything_is_crea
     landing = {"type": "data_landing_zone", "params": {"path": "x", "datasetFileType": "JSON"}}
     (outcome,) = desk.ensure_all(desk.spec(destination={**landing, "encryption_conn_id": "pgp"}))
     assert "offers none" in str(outcome.error)
+    assert str(outcome.error).endswith("leave encryption_conn_id out.")  # nothing is wrong with the key
     assert {one.method for one in desk.emulator.requests() if "/ims/" not in one.path} == {"GET"}

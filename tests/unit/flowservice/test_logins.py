@@ -102,6 +102,16 @@ def test_such_a_login_satisfies_the_live_spec(run, login_of, case):
         (ADLS_GEN2, {"host": "x", "login": "x", "password": "x"}, "/tenant is missing"),
         (ADLS_GEN2, {**AZURE_SP}, "/url is missing (it is taken from its extra.url"),
         (GCS, {"login": "x"}, "/secretAccessKey is missing"),
+        (
+            GCS,
+            {"extra.keyfile_dict": '{"type": "service_account"}'},
+            "a service account's key file is of no use",
+        ),
+        (
+            GCS,
+            {"login": "x", "password": ' {"private_key": "x"}'},
+            "/secretAccessKey must be the secret of an HMAC",
+        ),
         (SFTP, {"login": "x", "password": "x"}, "/domain is missing (it is taken from its host)"),
         (SFTP, {"host": "x", "extra.private_key": KEY}, "/username is missing (it is taken from its login)"),
         (SFTP, {"host": "x", "login": "x"}, "is missing"),
@@ -530,10 +540,10 @@ def test_what_is_passed_on_has_to_fit_the_live_spec(refusal):
     assert told.endswith("Check Airflow connection 'storage'.")
 
 
-@pytest.mark.parametrize("free", ["s3cret", ["s3cret"], 7])
-def test_such_a_way_must_be_an_object(free):
+@pytest.mark.parametrize("free", ["s3cret", ["s3cret"], 7, "", {}, [], 0, False])
+def test_such_a_way_must_be_an_object_and_an_empty_one_is_not_passed_over(free):
     with pytest.raises(AepConfigError, match=r"'storage': extra\.aep_auth must be a JSON object") as caught:
-        hold_login(S3, {"extra.aep_auth": free}, conn_id="storage")
+        hold_login(S3, {**KEYS, "extra.aep_auth": free}, conn_id="storage")
     assert "s3cret" not in str(caught.value)
 
 
