@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_aep.errors import AepApiError, AepError
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS
-from airflow_provider_aep.flowservice.entities import mapping, sequence
+from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.write_guard import read_sandbox_type
 from airflow_provider_aep.probe.asking import ask, read_one, values_at
@@ -174,25 +174,24 @@ def judge_inherited(sample: Sample) -> Seen:
 
 
 def judge_logins(sample: Sample) -> Seen:
-    bases = [one for one in sample.of("connections") if "connectionSpec" in one]
+    bases = sample.of("connections")
     with_login = [one for one in bases if set(values_at(one, "connectionSpec.id")) & _LOGIN_SPECS]
     if not with_login:
         return untold("a base connection to a storage that takes a login")
-    shown = [one for one in with_login if mapping(mapping(one.get("auth")).get("params"))]
     if not all(one.get("auth") for one in with_login):
         return differs("base connections are listed without auth")
-    masked = all(_is_masked(mapping(one["auth"])["params"]) for one in shown)
-    return assumed(
-        "auth is listed, its values masked" if masked else "auth is listed, its values perhaps legible"
-    )
+    if not all(_is_masked(mapping(mapping(one["auth"]).get("params"))) for one in with_login):
+        return differs("auth is listed, and not all of its values are masked")
+    return assumed("auth is listed, its values masked")
 
 
 _LOGIN_SPECS = {one.connection_spec_id for one in DESTINATIONS.values() if one.logins}
 
 
-def _is_masked(params: Mapping[str, Any]) -> bool:
-    values = [value for key, value in params.items() if key != "authorizedDate"]
-    return len({str(value) for value in values}) <= 1
+def _is_masked(params: Document) -> bool:
+    """Whether all values are one placeholder; that of a single value has no letters and no digits."""
+    values = [str(value) for key, value in params.items() if key != "authorizedDate"]
+    return len(set(values)) < min(len(values), 2) or not any(map(str.isalnum, "".join(values)))
 
 
 def judge_schedules(sample: Sample) -> Seen:

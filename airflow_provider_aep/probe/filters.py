@@ -116,10 +116,6 @@ def look_at_several_flows(sample: Sample) -> Exchange[Seen]:
         return untold("two export dataflows that have run")
     wanted = [("flowId", ",".join(ids))]
     listing = yield from read_listing("runs", wanted, orderby="-createdAt", limit=sample.limit, most=20)
-    if getattr(listing.error, "status", None) == 408:
-        again = yield from read_listing("runs", wanted, orderby="-createdAt", limit=sample.limit, most=20)
-        if not again.error:
-            return differs(f"{words_of(listing.error)} once, and right when asked again")  # type: ignore[arg-type]
     if listing.error and not listing.pages:
         return differs(words_of(listing.error))
     told = {str(run.get("flowId")) for run in listing.items}
