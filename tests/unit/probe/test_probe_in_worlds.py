@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from airflow_provider_aep.emulator import Clock
 from airflow_provider_aep.emulator.worlds import WORLDS
 from airflow_provider_aep.flowservice.destinations import S3
 from tests.unit.probe.sandbox import S3_LOGIN, make_place
@@ -187,13 +184,12 @@ HOURS_IN_A_WORLD = 13
 def place(request):
     """A sandbox with a past from before its world, and half a day in it."""
     world = request.param
-    clock = Clock(float(int(time.time())))
     # How many runs a tick makes has to have been so before.
     given = {"run_per_dataset": True} if world == "run-per-dataset" else {}
-    place = make_place(clock, **given)
+    place = make_place(**given)
     if world:
         place.emulator.enter(world)
-    clock.advance(HOURS_IN_A_WORLD * 3600)
+    place.clock.advance(HOURS_IN_A_WORLD * 3600)
     return place
 
 
