@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 
 from airflow_provider_aep.errors import AepApiError, AepError
-from airflow_provider_aep.flowservice.cadences import CADENCES, allowed_cadences, word_of
+from airflow_provider_aep.flowservice.cadences import CADENCES, allowed, word_of
 from airflow_provider_aep.flowservice.catalogue import offered_logins, params_of
 from airflow_provider_aep.flowservice.dataflows import Dataflow
 from airflow_provider_aep.flowservice.datasets import list_datasets
@@ -310,7 +310,7 @@ def look_at_flow_specs(sample: Sample) -> Exchange[Seen]:
             return differs(f"{slug}: {words_of(found)}")
         if not params_of(mapping(found[0].get("scheduleSpec")))[0]:
             return differs(f"{slug}: no scheduleSpec")
-        telling += bool(allowed_cadences(found[0]))
+        telling += allowed(found[0], "3h") != "not told"
     return assumed(
         f"all {len(DESTINATIONS)} can be read, with a scheduleSpec; {telling} tell which cadences there are"
     )
