@@ -154,7 +154,7 @@ def _export(place: Place, name: str, destination: Any, base_id: str, datasets: l
             target_connection_id=target.id,
             schedule=parse_schedule(
                 {
-                    "every": "3h" if name.endswith(("00", "01", "02")) else "12h",
+                    "every": "3h" if name.endswith(("00", "01", "02")) else "1d",
                     "start": place.now() + timedelta(minutes=5),
                 },
                 now=place.now(),
