@@ -83,7 +83,7 @@ class Only:
 
     def fits(self, document: Document) -> bool:
         """Whether it is one of those, as far as it tells; letter case is the service's affair."""
-        told = [str(value).casefold().strip() for value in _values_at(document, self.path.split("."))]
+        told = [str(value).casefold().strip() for value in values_at(document, self.path)]
         return not told or any(value.casefold() in told for value in self.values)
 
 
@@ -162,7 +162,7 @@ def _read_pages(
         page = entities_of(request, reply)
         ordered = ordered and (not newest_first or _is_descending([*found[-1:], *page]))
         found += page
-        token = _next_token(reply.json)
+        token = next_token(reply.json)
         if token is None or (ordered and enough(found)):
             return found, ordered
         barren = 0 if any(each["id"] not in known for each in page) else barren + 1
@@ -198,13 +198,17 @@ def _part_to_drop(refusal: AepApiError, parts: Sequence[str]) -> str | None:
     return next(iter([*named, *parts]), None)
 
 
-def _values_at(document: object, path: Sequence[str]) -> Iterator[object]:
-    """What stands at a place of a document: several things where it leads through arrays, or none."""
-    name, array, _ = path[0].partition("[]")
+def values_at(document: object, path: str) -> Iterator[Any]:
+    """What stands at a place of a document: several things where it leads through arrays, or none.
+
+    :param path: as in ``Only``.
+    """
+    head, _, rest = path.partition(".")
+    name, array, _ = head.partition("[]")
     found = mapping(document).get(name)
     for each in sequence(found) if array else (found,):
-        if path[1:]:
-            yield from _values_at(each, path[1:])
+        if rest:
+            yield from values_at(each, rest)
         elif each is not None:
             yield each
 
@@ -343,7 +347,7 @@ def epoch_moment(epoch: object) -> datetime | None:
         return None
 
 
-def _next_token(body: Document) -> str | None:
+def next_token(body: Document) -> str | None:
     """The continuation token of a page; tokens may hold ``=`` and ``+`` and must survive both."""
     following = mapping(body.get("_links")).get("next")
     address = mapping(following).get("href", following)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
 
-from airflow_provider_aep.errors import AepError, AepNotFoundError, AepTransportError
-from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.errors import AepError, AepNotFoundError
+from airflow_provider_aep.flowservice.entities import Document, mapping, next_token, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
 
-T = TypeVar("T")
 Filters = Sequence[tuple[str, str]]
+Params = Sequence[tuple[str, str | int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +57,14 @@ class Listing:
         return {str(item["id"]) for item in self.items}
 
 
-def tried(exchange: Exchange[T]) -> Exchange[T | AepError]:
-    """What an exchange returns, or its error."""
+def ask(
+    path: str, params: Params = (), *, method: str = "GET", **given: Any
+) -> Exchange[Response | AepError]:
+    """What is answered, or the error that the client makes of it."""
     try:
-        return (yield from exchange)
+        return (yield Request(method, path, params=params, **given))
     except AepError as error:
         return error
-
-
-def ask(
-    path: str, params: Sequence[tuple[str, str | int]] = (), *, method: str = "GET", **given: Any
-) -> Exchange[Response | AepError]:
-    def once() -> Exchange[Response]:
-        reply = yield Request(method, path, params=params, **given)
-        if not isinstance(reply.json, Mapping):
-            raise AepTransportError(f"{method} {path}: the answer is not a JSON document", sent=True)
-        return reply
-
-    return (yield from tried(once()))
 
 
 def read_listing(
@@ -126,18 +115,12 @@ def page_of(reply: Response) -> Page:
     body = mapping(reply.json)
     link = mapping(body.get("_links")).get("next")
     items = [item for item in sequence(body.get("items")) if mapping(item).get("id")]
-    return Page(body=body, items=items, link=link, token=_token(link))
+    return Page(body=body, items=items, link=link, token=next_token(body))
 
 
 def address_of(link: object) -> str:
     address = mapping(link).get("href", link)
     return address if isinstance(address, str) else ""
-
-
-def _token(link: object) -> str | None:
-    query = urlsplit(address_of(link)).query
-    # a "+" stands for itself: tokens may hold one
-    return dict(parse_qsl(query.replace("+", "%2B"))).get("continuationToken")
 
 
 def read_one(kind: str, entity_id: str) -> Exchange[tuple[Document, bool, Response] | AepError]:
@@ -150,16 +133,3 @@ def read_one(kind: str, entity_id: str) -> Exchange[tuple[Document, bool, Respon
     if not found.get("id"):
         return AepNotFoundError(doing=f"GET /{kind}", status=reply.status, message="no such entity")
     return found, wrapped, reply
-
-
-def values_at(document: object, path: str) -> Iterator[Any]:
-    """Every value at a dotted path; ``name[]`` goes through an array."""
-    head, _, rest = path.partition(".")
-    name, array, _ = head.partition("[]")
-    if not isinstance(document, Mapping) or name not in document:
-        return
-    for value in sequence(document[name]) if array else (document[name],):
-        if rest:
-            yield from values_at(value, rest)
-        else:
-            yield value

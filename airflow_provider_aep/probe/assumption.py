@@ -9,6 +9,8 @@ from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.probe.sample import Sample
 from airflow_provider_aep.probe.words import Seen
 
+Look = Callable[[Sample], Exchange[Seen]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumption:
@@ -25,7 +27,7 @@ class Assumption:
     documents: str
     source: str
     provider: str
-    look: Callable[[Sample], Exchange[Seen]]
+    look: Look
     writes: bool = False
 
 
@@ -48,7 +50,7 @@ class Result:
         }
 
 
-def seen_in(judge: Callable[[Sample], Seen]) -> Callable[[Sample], Exchange[Seen]]:
+def seen_in(judge: Callable[[Sample], Seen]) -> Look:
     """A look that sends no further request."""
 
     def look(sample: Sample) -> Exchange[Seen]:

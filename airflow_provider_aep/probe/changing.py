@@ -51,7 +51,7 @@ def change(flow_id: str, description: str, narrow: tuple[str, str], clock: Clock
     after = yield from read_one("flows", flow_id)
     done.etag_after = None if isinstance(after, AepError) else etag_of(after[0], after[2])
     stale = yield from _patch(flow_id, done.etag, operations)
-    done.stale_taken, done.stale = not isinstance(stale, AepError), _error(stale)
+    done.stale = stale if isinstance(stale, AepError) else None
     return done
 
 
@@ -60,12 +60,20 @@ def switch(written: Written, flow_id: str) -> Exchange[None]:
     yield from _note_state(written, flow_id)
     for op in ("disable", "disable", "enable"):
         for pause in pauses():
-            reply = yield from ask(f"/flows/{flow_id}/action", [("op", op)], method="POST")
+            reply = yield from _act(flow_id, op)
+            if getattr(reply, "status", None) == 400 and not _is_so_already(reply):
+                capitals = yield from _act(flow_id, op.upper())
+                written.in_capitals = not isinstance(capitals, AepError)
+                reply = capitals if written.in_capitals else reply
             if not may_pass(reply) or _is_so_already(reply) or pause is None:
                 written.actions.append(reply if isinstance(reply, AepError) else reply.status)
                 break
             yield Pause(pause)
         yield from _note_state(written, flow_id)
+
+
+def _act(flow_id: str, op: str) -> Exchange[Response | AepError]:
+    return (yield from ask(f"/flows/{flow_id}/action", [("op", op)], method="POST"))
 
 
 def _note_state(written: Written, flow_id: str) -> Exchange[None]:
@@ -77,10 +85,6 @@ def _patch(flow_id: str, etag: object, operations: object) -> Exchange[Response 
     return (
         yield from ask(f"/flows/{flow_id}", method="PATCH", headers={"If-Match": str(etag)}, json=operations)
     )
-
-
-def _error(reply: Response | AepError) -> AepError | None:
-    return reply if isinstance(reply, AepError) else None
 
 
 def _is_so_already(reply: object) -> bool:

@@ -6,27 +6,38 @@ Source: Destinations API reference; "Export datasets by using the Flow Service A
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from airflow_provider_aep.errors import AepApiError, AepError
+from airflow_provider_aep.flowservice.cadences import CADENCES, allowed, word_of
+from airflow_provider_aep.flowservice.catalogue import offered_logins, params_of
+from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS
-from airflow_provider_aep.flowservice.entities import mapping, sequence
+from airflow_provider_aep.flowservice.entities import (
+    LEAST_MILLISECONDS,
+    Document,
+    mapping,
+    sequence,
+    values_at,
+)
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.write_guard import read_sandbox_type
-from airflow_provider_aep.probe.asking import ask, read_one, values_at
-from airflow_provider_aep.probe.sample import (
-    FLOW_SPECS,
-    KINDS,
-    LARGEST_PAGE,
-    OUTPUT_TYPE,
-    Sample,
-    datasets_of,
+from airflow_provider_aep.probe.asking import ask, read_one
+from airflow_provider_aep.probe.assumption import Look
+from airflow_provider_aep.probe.sample import KINDS, Sample, datasets_of
+from airflow_provider_aep.probe.words import (
+    Seen,
+    assumed,
+    count,
+    differs,
+    either,
+    fails,
+    untold,
+    word,
+    words_of,
 )
-from airflow_provider_aep.probe.words import Seen, assumed, count, differs, fails, untold, word, words_of
 
-Look = Callable[[Sample], Exchange[Seen]]
-SECONDS_FROM, MILLISECONDS_FROM = 1e8, 1e11
+SCHEDULE = "an export dataflow with a schedule"
 
 
 def judge_rights(sample: Sample) -> Seen:
@@ -44,11 +55,7 @@ def look_at_sandbox(sample: Sample) -> Exchange[Seen]:
     kind, doubt = yield from read_sandbox_type(sample.sandbox)
     if doubt is not None:
         return differs("the type of the sandbox cannot be read")
-    return (
-        assumed("it can be read")
-        if kind in ("development", "production")
-        else differs(f"its type is {word(kind)}")
-    )
+    return either(kind in ("development", "production"), "it can be read", f"its type is {word(kind)}")
 
 
 def look_at_wrapping(sample: Sample) -> Exchange[Seen]:
@@ -62,21 +69,18 @@ def look_at_wrapping(sample: Sample) -> Exchange[Seen]:
             seen[found[1]].append(kind)
     if not any(seen.values()):
         return untold("an entity")
-    return differs(f"bare: {', '.join(seen[False])}") if seen[False] else assumed("wrapped in items")
+    return either(not seen[False], "wrapped in items", f"bare: {', '.join(seen[False])}")
 
 
 def look_at_missing(sample: Sample) -> Exchange[Seen]:
     """How the service says that there is no such entity."""
     reply = yield from ask(f"/flows/{uuid.uuid4()}")
-    if isinstance(reply, AepError):
-        status = reply.status if isinstance(reply, AepApiError) else None
-        if status != 404:
-            return differs(words_of(reply))
-        code = reply.code if isinstance(reply, AepApiError) else None
-        return assumed("404 with a code") if code else differs("404 without a code")
-    return differs(
-        f"{reply.status} with nothing in it" if not sequence(reply.json.get("items")) else "another entity"
-    )
+    if not isinstance(reply, AepError):
+        empty = not sequence(reply.json.get("items"))
+        return differs(f"{reply.status} with nothing in it" if empty else "another entity")
+    if not isinstance(reply, AepApiError) or reply.status != 404:
+        return fails(words_of(reply))
+    return either(bool(reply.code), "404 with a code", "404 without a code")
 
 
 def look_at_listed(*keys: str) -> Look:
@@ -95,11 +99,9 @@ def look_at_listed(*keys: str) -> Look:
                         return differs(f"{kind} are listed without {key}")
                     if listed[key] != found[0][key]:
                         return differs(f"{kind} are listed with another {key} than a read by id shows")
-        return (
-            assumed(f"{compared} compared, all alike")
-            if compared
-            else untold(f"an entity with {' or '.join(keys)}")
-        )
+        if not compared:
+            return untold(f"an entity with {' or '.join(keys)}")
+        return assumed(f"{compared} compared, all alike")
 
     return look
 
@@ -137,7 +139,7 @@ def judge_moments(sample: Sample) -> Seen:
             return differs(f"{key} is not told")
         if any(isinstance(value, str) for value in values):
             return differs(f"{key} is a text")
-        if any(isinstance(value, int | float) and value < MILLISECONDS_FROM for value in values):
+        if any(isinstance(value, int | float) and value < LEAST_MILLISECONDS for value in values):
             return differs(f"{key} is in seconds")
     return assumed("numbers, in epoch milliseconds")
 
@@ -146,19 +148,15 @@ def judge_absent(sample: Sample) -> Seen:
     nulls = {
         word(key) for kind in KINDS for one in sample.of(kind) for key, value in one.items() if value is None
     }
-    return differs(f"some are null: {', '.join(sorted(nulls))}") if nulls else assumed("it is left out")
+    return either(not nulls, "it is left out", f"some are null: {', '.join(sorted(nulls))}")
 
 
 def judge_states(sample: Sample) -> Seen:
     states = {word(flow.get("state")) for flow in sample.of("flows")}
     if not states:
         return untold("a dataflow")
-    strange = states - {"enabled", "disabled", "initializing", "draft"}
-    return (
-        differs(f"words seen: {', '.join(sorted(states))}")
-        if strange
-        else assumed(f"words seen: {', '.join(sorted(states))}")
-    )
+    told = f"words seen: {', '.join(sorted(states))}"
+    return either(states <= {"enabled", "disabled", "initializing", "draft"}, told, told)
 
 
 def judge_inherited(sample: Sample) -> Seen:
@@ -174,34 +172,33 @@ def judge_inherited(sample: Sample) -> Seen:
 
 
 def judge_logins(sample: Sample) -> Seen:
-    bases = [one for one in sample.of("connections") if "connectionSpec" in one]
+    bases = sample.of("connections")
     with_login = [one for one in bases if set(values_at(one, "connectionSpec.id")) & _LOGIN_SPECS]
     if not with_login:
         return untold("a base connection to a storage that takes a login")
-    shown = [one for one in with_login if mapping(mapping(one.get("auth")).get("params"))]
     if not all(one.get("auth") for one in with_login):
         return differs("base connections are listed without auth")
-    masked = all(_is_masked(mapping(one["auth"])["params"]) for one in shown)
-    return assumed(
-        "auth is listed, its values masked" if masked else "auth is listed, its values perhaps legible"
-    )
+    if not all(_is_masked(mapping(mapping(one["auth"]).get("params"))) for one in with_login):
+        return differs("auth is listed, and not all of its values are masked")
+    return assumed("auth is listed, its values masked")
 
 
 _LOGIN_SPECS = {one.connection_spec_id for one in DESTINATIONS.values() if one.logins}
 
 
-def _is_masked(params: Mapping[str, Any]) -> bool:
-    values = [value for key, value in params.items() if key != "authorizedDate"]
-    return len({str(value) for value in values}) <= 1
+def _is_masked(params: Document) -> bool:
+    """Whether all values are one placeholder; that of a single value has no letters and no digits."""
+    values = [str(value) for key, value in params.items() if key != "authorizedDate"]
+    return len(set(values)) < min(len(values), 2) or not any(map(str.isalnum, "".join(values)))
+
+
+def _schedules(sample: Sample) -> list[Document]:
+    return [flow.schedule for flow in map(Dataflow.from_api, sample.exports) if flow.schedule]
 
 
 def judge_schedules(sample: Sample) -> Seen:
     """How schedules of exports are spelt."""
-    schedules = [mapping(flow.get("scheduleParams")) for flow in sample.exports]
-    schedules = [one for one in schedules if one]
-    if not schedules:
-        return untold("an export dataflow with a schedule")
-    for one in schedules:
+    for one in _schedules(sample):
         if "timeUnit" not in one:
             return differs("frequency in the place of timeUnit" if "frequency" in one else "no timeUnit")
         if one["timeUnit"] not in ("hour", "day", "week", "month"):
@@ -212,36 +209,29 @@ def judge_schedules(sample: Sample) -> Seen:
             return differs("folderNameTemplate in the place of foldernameTemplate")
         if one.get("endTime") is None:
             return differs("no endTime")
-    return assumed(f"{count(len(schedules), 'schedule')} with timeUnit, exportMode and endTime")
+    if not _schedules(sample):
+        return untold(SCHEDULE)
+    return assumed(f"{count(len(_schedules(sample)), 'schedule')} with timeUnit, exportMode and endTime")
 
 
 def judge_schedule_numbers(sample: Sample) -> Seen:
-    schedules = [mapping(flow.get("scheduleParams")) for flow in sample.exports]
-    numbers = [
-        one.get(key) for one in schedules for key in ("interval", "startTime", "endTime") if key in one
-    ]
-    times = [one.get(key) for one in schedules for key in ("startTime", "endTime") if key in one]
+    times = [one[key] for one in _schedules(sample) for key in ("startTime", "endTime") if key in one]
+    numbers = [*times, *(one["interval"] for one in _schedules(sample) if "interval" in one)]
     if not numbers:
-        return untold("an export dataflow with a schedule")
+        return untold(SCHEDULE)
     if any(isinstance(value, str) for value in numbers):
         return differs("texts")
-    if any(isinstance(value, int | float) and value >= MILLISECONDS_FROM for value in times):
+    if any(isinstance(value, int | float) and value >= LEAST_MILLISECONDS for value in times):
         return differs("times are in milliseconds")
     return assumed("numbers, times in epoch seconds")
 
 
 def judge_cadences(sample: Sample) -> Seen:
-    seen = set()
-    for flow in sample.exports:
-        schedule = mapping(flow.get("scheduleParams"))
-        unit, interval = schedule.get("timeUnit"), schedule.get("interval")
-        if isinstance(unit, str) and str(interval).isdigit():
-            seen.add(f"{word(unit)}/{int(str(interval))}")
+    seen = {word_of(one) or "(another)" for one in _schedules(sample)}
     if not seen:
-        return untold("an export dataflow with a schedule")
-    known = {"hour/1", "hour/3", "hour/6", "hour/8", "hour/9", "hour/12", "hour/24", "day/0", "day/1"}
-    told = ", ".join(sorted(seen))
-    return differs(f"seen: {told}") if {one.lower() for one in seen} - known else assumed(f"seen: {told}")
+        return untold(SCHEDULE)
+    told = f"seen: {', '.join(sorted(seen))}"
+    return either(seen <= {*CADENCES}, told, told)
 
 
 def judge_params(sample: Sample) -> Seen:
@@ -263,58 +253,34 @@ def judge_params(sample: Sample) -> Seen:
     return assumed(f"{count(len(params), 'target connection')} with words in upper case, and mode")
 
 
+def _lake_sources(sample: Sample) -> list[Document]:
+    sources = sample.of("sourceConnections")
+    return [one for one in sources if DATA_LAKE_SPEC_ID in values_at(one, "connectionSpec.id")]
+
+
 def judge_sources(sample: Sample) -> Seen:
     """What source connections tell of their datasets."""
-    lake = [
-        one
-        for one in sample.of("sourceConnections")
-        if DATA_LAKE_SPEC_ID in list(values_at(one, "connectionSpec.id"))
-    ]
-    items = [item for one in lake for item in datasets_of(one)]
-    if not lake:
+    items = [item for one in _lake_sources(sample) for item in datasets_of(one)]
+    if not _lake_sources(sample):
         return untold("a source connection of an export")
     if not items or not all(item.get("dataSetId") for item in items):
         return fails("datasets are not told by dataSetId")
-    return assumed(
-        f"{count(len(items), 'dataset')} by dataSetId"
-        + ("" if all(item.get("name") for item in items) else ", some without a name")
-    )
+    named = "" if all(item.get("name") for item in items) else ", some without a name"
+    return assumed(f"{count(len(items), 'dataset')} by dataSetId{named}")
 
 
 def look_at_hidden_datasets(sample: Sample) -> Exchange[Seen]:
     """Whether what is exported is in the listing of what can be exported."""
-    path = f"/connectionSpecs/{DATA_LAKE_SPEC_ID}/configs"
-    listed: set[str] = set()
-    start = 0
-    for _ in range(20):
-        reply = yield from ask(
-            path,
-            [
-                ("outputType", "activationDatasets"),
-                ("outputField", "datasets"),
-                ("start", start),
-                ("limit", LARGEST_PAGE),
-            ],
-        )
-        if isinstance(reply, AepError):
-            return fails(f"the listing of datasets is {words_of(reply)}")
-        found = {str(mapping(one).get("id")) for one in sequence(reply.json.get("items"))}
-        if not found - listed:
-            break
-        listed |= found
-        start += len(found)
-    lake = [
-        one
-        for one in sample.of("sourceConnections")
-        if DATA_LAKE_SPEC_ID in list(values_at(one, "connectionSpec.id"))
-    ]
-    exported = {str(item.get("dataSetId")) for one in lake for item in datasets_of(one)}
+    exported = {str(item.get("dataSetId")) for one in _lake_sources(sample) for item in datasets_of(one)}
     if not exported:
         return untold("a source connection of an export")
-    hidden = len(exported - listed)
-    if hidden:
-        return differs(f"{hidden} of {len(exported)} datasets are not listed: deleted, or hidden by a label")
-    return assumed(f"all {len(exported)} datasets that are exported are listed")
+    listed = yield from list_datasets()
+    hidden = len(exported - {one.id for one in listed})
+    return either(
+        not hidden,
+        f"all {len(exported)} datasets that are exported are listed",
+        f"{hidden} of {len(exported)} datasets are not listed: deleted, or hidden by a label",
+    )
 
 
 def look_at_connection_specs(sample: Sample) -> Exchange[Seen]:
@@ -324,14 +290,12 @@ def look_at_connection_specs(sample: Sample) -> Exchange[Seen]:
         if isinstance(found, AepError):
             return fails(f"{slug}: {words_of(found)}")
         spec, wrapped, _ = found
-        auths = [mapping(one) for one in sequence(spec.get("authSpec"))]
-        if destination.logins and not auths:
+        known = {one.spec_name for one in destination.logins}
+        if known and not spec.get("authSpec"):
             return fails(f"{slug}: no authSpec")
-        if destination.logins and not {one.spec_name for one in destination.logins} & {
-            str(one.get("name")) for one in auths
-        }:
-            return differs(f"{slug}: none of the logins that are known")
-        if not mapping(mapping(mapping(spec.get("targetSpec")).get("spec")).get("properties")):
+        if known and not known & {each["name"] for each in offered_logins(spec)}:
+            return fails(f"{slug}: none of the logins that are known")
+        if not params_of(mapping(spec.get("targetSpec")))[0]:
             return fails(f"{slug}: no targetSpec")
         if not wrapped:
             return differs("they can be read, and are not wrapped in items")
@@ -339,34 +303,27 @@ def look_at_connection_specs(sample: Sample) -> Exchange[Seen]:
 
 
 def look_at_flow_specs(sample: Sample) -> Exchange[Seen]:
-    cadences = 0
+    telling = 0
     for slug, destination in DESTINATIONS.items():
         found = yield from read_one("flowSpecs", destination.flow_spec_id)
         if isinstance(found, AepError):
             return differs(f"{slug}: {words_of(found)}")
-        schema = mapping(mapping(found[0].get("scheduleSpec")).get("spec"))
-        if not mapping(schema.get("properties")):
+        if not params_of(mapping(found[0].get("scheduleSpec")))[0]:
             return differs(f"{slug}: no scheduleSpec")
-        cadences += any(
-            "enum" in mapping(one) for key, one in mapping(schema["properties"]).items() if key == "interval"
-        )
+        telling += allowed(found[0], "3h") != "not told"
     return assumed(
-        f"all {len(DESTINATIONS)} can be read, with a scheduleSpec; {cadences} list their intervals"
+        f"all {len(DESTINATIONS)} can be read, with a scheduleSpec; {telling} tell which cadences there are"
     )
 
 
 def judge_other_destinations(sample: Sample) -> Seen:
-    others = [
-        flow
-        for flow in sample.exports
-        if "DATASET_EXPORT" in list(values_at(flow, OUTPUT_TYPE))
-        and not FLOW_SPECS & set(values_at(flow, "flowSpec.id"))
-    ]
-    if not sample.exports:
+    flows = [Dataflow.from_api(flow) for flow in sample.exports]
+    if not flows:
         return untold("an export dataflow")
-    specs = {value for flow in others for value in values_at(flow, "flowSpec.id")}
-    return (
-        differs(f"{count(len(others), 'export')} by {len(specs)} other flow specs")
-        if others
-        else assumed("all exports go by one of six flow specs")
+    others = [flow for flow in flows if flow.destination is None]
+    specs = {str(mapping(flow.raw.get("flowSpec")).get("id")) for flow in others}
+    return either(
+        not others,
+        "all exports go by one of six flow specs",
+        f"{count(len(others), 'export')} by {len(specs)} other flow specs",
     )

@@ -8,21 +8,19 @@ from __future__ import annotations
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.flowservice.entities import Document
+from airflow_provider_aep.flowservice.entities import Document, values_at
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.probe.asking import Listing, ask, read_listing, values_at
+from airflow_provider_aep.probe.asking import Listing, ask, read_listing
+from airflow_provider_aep.probe.assumption import Look
 from airflow_provider_aep.probe.sample import KINDS, Sample
-from airflow_provider_aep.probe.words import Seen, assumed, count, differs, untold, words_of
-
-Look = Callable[[Sample], Exchange[Seen]]
+from airflow_provider_aep.probe.words import Seen, assumed, count, differs, either, fails, untold, words_of
 
 # What can stand in a filter without a meaning of its own.
 PLAIN = re.compile(r"\w[\w .-]*")
-MANY = 100
 
 
 def look_at_filter(path: str, *kinds: str) -> Look:
@@ -40,7 +38,7 @@ def look_at_filter(path: str, *kinds: str) -> Look:
 
 def rarest(documents: Sequence[Document], path: str) -> tuple[Document, str] | None:
     """An entity, and its value at a path, that as few others as possible have."""
-    values = [(document, str(value)) for document in documents for value in values_at(document, path)]
+    values = [(document, _text(value)) for document in documents for value in values_at(document, path)]
     usable = [(document, value) for document, value in values if PLAIN.fullmatch(value)]
     if not usable:
         return None
@@ -52,12 +50,16 @@ def judge_filter(listing: Listing, path: str, entity: Document, value: str) -> S
     if listing.error and not listing.pages:
         return differs(words_of(listing.error))
     found = listing.items
-    strangers = [one for one in found if value not in map(str, values_at(one, path))]
+    strangers = [one for one in found if value not in map(_text, values_at(one, path))]
     if entity["id"] not in listing.ids:
         return differs("finds nothing of what is there" if not found else "finds others instead")
     if strangers:
         return differs(f"finds {count(len(strangers), 'other')} too")
-    return assumed(f"finds {count(len(found), 'entity').replace('entitys', 'entities')}, and no other")
+    return assumed(f"finds {len(found)} {'entity' if len(found) == 1 else 'entities'}, and no other")
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def look_at_name(sample: Sample) -> Exchange[Seen]:
@@ -84,29 +86,22 @@ def look_at_name(sample: Sample) -> Exchange[Seen]:
     return untold("an entity with a name of letters and digits")
 
 
-def look_at_several(sample: Sample) -> Exchange[Seen]:
-    """Two values in one filter."""
-    for kind in KINDS:
-        chosen = sample.of(kind)[:2]
-        if len(chosen) < 2:
-            continue
-        ids = [str(one["id"]) for one in chosen]
-        listing = yield from read_listing(kind, [("id", ",".join(ids))], limit=sample.limit)
-        return _judge_several(listing, ids)
-    return untold("two entities of a kind")
+def look_at_values(number: int) -> Look:
+    """So many values in one filter; those that exist stand at its ends and in its middle."""
 
+    def look(sample: Sample) -> Exchange[Seen]:
+        for kind in KINDS:
+            there = [str(one["id"]) for one in sample.of(kind)[: min(number, 3)]]
+            if len(there) < 2:
+                continue
+            nobody = [str(uuid.uuid4()) for _ in range(number - len(there))]
+            half = len(nobody) // 2
+            ids = [there[0], *nobody[:half], *there[2:], *nobody[half:], there[1]]
+            listing = yield from read_listing(kind, [("id", ",".join(ids))], limit=sample.limit)
+            return _judge_several(listing, there)
+        return untold("two entities of a kind")
 
-def look_at_many(sample: Sample) -> Exchange[Seen]:
-    """As many values in one filter as the provider sends, those that exist at its ends and in its middle."""
-    for kind in KINDS:
-        chosen = [str(one["id"]) for one in sample.of(kind)[:3]]
-        if len(chosen) < 2:
-            continue
-        nobody = [str(uuid.uuid4()) for _ in range(MANY - len(chosen))]
-        ids = [chosen[0], *nobody[:50], *chosen[2:], *nobody[50:], chosen[1]]
-        listing = yield from read_listing(kind, [("id", ",".join(ids))], limit=sample.limit)
-        return _judge_several(listing, chosen)
-    return untold("two entities of a kind")
+    return look
 
 
 def look_at_several_flows(sample: Sample) -> Exchange[Seen]:
@@ -116,20 +111,14 @@ def look_at_several_flows(sample: Sample) -> Exchange[Seen]:
         return untold("two export dataflows that have run")
     wanted = [("flowId", ",".join(ids))]
     listing = yield from read_listing("runs", wanted, orderby="-createdAt", limit=sample.limit, most=20)
-    if getattr(listing.error, "status", None) == 408:
-        again = yield from read_listing("runs", wanted, orderby="-createdAt", limit=sample.limit, most=20)
-        if not again.error:
-            return differs(f"{words_of(listing.error)} once, and right when asked again")  # type: ignore[arg-type]
     if listing.error and not listing.pages:
         return differs(words_of(listing.error))
     told = {str(run.get("flowId")) for run in listing.items}
     if told - set(ids):
         return differs("finds runs of other dataflows too")
     missing = len(set(ids) - told)
-    return (
-        differs(f"finds no run of {missing} of 2 dataflows that have run")
-        if missing
-        else assumed("finds the runs of both")
+    return either(
+        not missing, "finds the runs of both", f"finds no run of {missing} of 2 dataflows that have run"
     )
 
 
@@ -159,11 +148,9 @@ def look_at_order(sample: Sample) -> Exchange[Seen]:
         if (what := _judge_order(listing.items)) is not None:
             return differs(f"{kind}: {what}")
         seen.append(kind)
-    return (
-        assumed(f"newest first: {', '.join(seen)}")
-        if seen
-        else untold("three entities of a kind that were created at different times")
-    )
+    if not seen:
+        return untold("three entities of a kind that were created at different times")
+    return assumed(f"newest first: {', '.join(seen)}")
 
 
 def look_at_order_of_changed(sample: Sample) -> Exchange[Seen]:
@@ -200,9 +187,8 @@ def _by_creation(documents: Sequence[Document]) -> list[Document]:
 
 
 def _overtaken(older: Document, newer: Document) -> bool:
-    return _number(older, "updatedAt") > _number(newer, "updatedAt") and _number(
-        older, "createdAt"
-    ) < _number(newer, "createdAt")
+    created = _number(older, "createdAt") < _number(newer, "createdAt")
+    return created and _number(older, "updatedAt") > _number(newer, "updatedAt")
 
 
 def _judge_order(documents: Sequence[Document]) -> str | None:
@@ -230,7 +216,7 @@ def look_at_nothing_found(sample: Sample) -> Exchange[Seen]:
     items = reply.json.get("items")
     if items:
         return untold("a filter on id that counts")
-    return assumed("items is an empty list") if items == [] else differs("there are no items at all")
+    return assumed("items is an empty list") if items == [] else fails("there are no items at all")
 
 
 def sized(sample: Sample) -> list[tuple[str, str | int]]:

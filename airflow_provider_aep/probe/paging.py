@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID
-from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, Document, mapping, sequence, values_at
 from airflow_provider_aep.flowservice.exchange import Exchange, Response
-from airflow_provider_aep.probe.asking import Listing, address_of, ask, page_of, read_listing, values_at
-from airflow_provider_aep.probe.sample import KINDS, LARGEST_PAGE, Sample
-from airflow_provider_aep.probe.words import Seen, assumed, count, differs, fails, untold, words_of
+from airflow_provider_aep.probe.asking import Listing, Params, address_of, ask, page_of, read_listing
+from airflow_provider_aep.probe.sample import KINDS, Sample
+from airflow_provider_aep.probe.words import Seen, assumed, count, differs, either, fails, untold, words_of
 
 SMALL_PAGES = "a kind of entity of which there are at least three"
 
@@ -108,10 +108,10 @@ def look_at_token(sample: Sample) -> Exchange[Seen]:
     if isinstance(reply, AepError):
         return differs(f"a token alone is {words_of(reply)}")
     ids = [item["id"] for item in (yield from _first_items(kind, reply))]
-    return (
-        assumed("a token alone goes on with filter and order")
-        if ids[:1] == [expected]
-        else differs("a token alone forgets filter or order")
+    return either(
+        ids[:1] == [expected],
+        "a token alone goes on with filter and order",
+        "a token alone forgets filter or order",
     )
 
 
@@ -124,10 +124,10 @@ def look_at_token_and_filters(sample: Sample) -> Exchange[Seen]:
     if isinstance(reply, AepError):
         return differs(f"filters beside a token are {words_of(reply)}")
     ids = [item["id"] for item in (yield from _first_items(kind, reply))]
-    return (
-        assumed("the same filters may go with the token")
-        if expected in ids[:2]
-        else differs("filters beside a token lead to another page")
+    return either(
+        expected in ids[:2],
+        "the same filters may go with the token",
+        "filters beside a token lead to another page",
     )
 
 
@@ -191,15 +191,14 @@ def look_at_long_listing(sample: Sample) -> Exchange[Seen]:
 
 def judge_count(sample: Sample) -> Seen:
     pages = [page for _, listing in _listings(sample) for page in listing.pages]
-    if any("count" in page.body for page in pages):
-        return differs("a page also tells a count")
-    return assumed("a page has items and links, and no count")
+    counted = any("count" in page.body for page in pages)
+    return either(not counted, "a page has items and links, and no count", "a page also tells a count")
 
 
 def look_at_datasets(sample: Sample) -> Exchange[Seen]:
     """The listing of exportable datasets, which pages in its own way."""
     path = f"/connectionSpecs/{DATA_LAKE_SPEC_ID}/configs"
-    asked: list[tuple[str, str | int]] = [("outputType", "activationDatasets"), ("outputField", "datasets")]
+    asked: Params = [("outputType", "activationDatasets"), ("outputField", "datasets")]
     first = yield from ask(path, [*asked, ("start", 0), ("limit", LARGEST_PAGE)])
     if isinstance(first, AepError):
         smaller = yield from ask(path, [*asked, ("start", 0), ("limit", 20)])

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import cached_property
 
-from airflow_provider_aep.flowservice.destinations import DESTINATIONS
-from airflow_provider_aep.flowservice.entities import Document, sequence
+from airflow_provider_aep.flowservice.dataflows import exports_datasets
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, Document, values_at
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.probe.asking import Listing, read_listing, values_at
+from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.probe.asking import Listing, read_listing
 from airflow_provider_aep.probe.words import words_of
 from airflow_provider_aep.probe.written import Written
 
 KINDS = ("flows", "connections", "sourceConnections", "targetConnections")
-LARGEST_PAGE = 100
 # Enough to compare with; a sandbox may have thousands of dataflows that are no exports.
 MOST_PAGES = 5
 # Of so many dataflows the runs are read.
 MOST_FLOWS = 6
-FLOW_SPECS = frozenset(one.flow_spec_id for one in DESTINATIONS.values())
-OUTPUT_TYPE = "inheritedAttributes.targetConnections[].data.outputType"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Sample:
     """What was read of a sandbox.
 
@@ -52,24 +50,18 @@ class Sample:
         listing = self.runs if kind == "runs" else self.kinds.get(kind)
         return listing.items if listing else []
 
-    @property
+    @cached_property
     def exports(self) -> list[Document]:
         """The dataflows that export datasets, to whatever destination."""
-        return [flow for flow in self.of("flows") if is_export(flow)]
+        return list(filter(exports_datasets, self.of("flows")))
 
-    @property
-    def export_runs(self) -> list[Document]:
+    @cached_property
+    def export_runs(self) -> list[DataflowRun]:
         """Their runs, of those that were asked for and of those that were listed anyhow."""
         asked = [run for runs in self.runs_of.values() for run in runs]
-        exports = ids_in(self.exports)
+        exports = {str(flow["id"]) for flow in self.exports}
         listed = [run for run in self.of("runs") if str(run.get("flowId")) in exports]
-        return list({str(run["id"]): run for run in (*asked, *listed)}.values())
-
-
-def is_export(flow: Document) -> bool:
-    return any(value in FLOW_SPECS for value in values_at(flow, "flowSpec.id")) or "DATASET_EXPORT" in list(
-        values_at(flow, OUTPUT_TYPE)
-    )
+        return list(map(DataflowRun.from_api, {str(run["id"]): run for run in (*asked, *listed)}.values()))
 
 
 def take_sample(sandbox: str, now: datetime) -> Exchange[Sample]:
@@ -120,11 +112,7 @@ def _read_runs(sample: Sample) -> Exchange[None]:
 
 def _walk(sample: Sample) -> Exchange[tuple[str, int, Listing] | None]:
     """A whole listing in small pages, to see how they follow each other."""
-    sizes = {
-        kind: len(listing.items)
-        for kind, listing in sample.kinds.items()
-        if listing.complete or listing.items
-    }
+    sizes = {kind: len(listing.items) for kind, listing in sample.kinds.items()}
     long_enough = {kind: size for kind, size in sizes.items() if size >= 3}
     if not long_enough:
         return None
@@ -134,13 +122,5 @@ def _walk(sample: Sample) -> Exchange[tuple[str, int, Listing] | None]:
     return kind, limit, listing
 
 
-def ids_in(documents: Sequence[Mapping[str, Any]]) -> set[str]:
-    return {str(document["id"]) for document in documents}
-
-
 def datasets_of(source: Document) -> list[Document]:
-    return [
-        each
-        for each in sequence(dict(source.get("params") or {}).get("datasets"))
-        if isinstance(each, Mapping)
-    ]
+    return [each for each in values_at(source, "params.datasets[]") if isinstance(each, Mapping)]

@@ -41,6 +41,11 @@ def fails(words: str) -> Seen:
     return Seen("error", words)
 
 
+def either(as_assumed: bool, words: str, otherwise: str) -> Seen:
+    """As assumed, or otherwise without harm."""
+    return assumed(words) if as_assumed else differs(otherwise)
+
+
 def untold(needs: str) -> Seen:
     return Seen("not told", f"needs {needs}")
 

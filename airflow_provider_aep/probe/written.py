@@ -61,7 +61,10 @@ class Made:
 
 @dataclass(slots=True, kw_only=True)
 class Change:
-    """One PATCH, and what came before and after it."""
+    """One PATCH, and what came before and after it.
+
+    :param stale: how an etag was refused that was no longer right; ``None`` where it was taken.
+    """
 
     etag: object = None
     status: int | None = None
@@ -72,7 +75,6 @@ class Change:
     when: Shown = field(default_factory=Shown)
     etag_after: object = None
     stale: AepError | None = None
-    stale_taken: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,7 +90,10 @@ class Removal:
 
 @dataclass(slots=True, kw_only=True)
 class Written:
-    """An export that never ran, from its creation to the proof that it is gone."""
+    """An export that never ran, from its creation to the proof that it is gone.
+
+    :param in_capitals: its state could be changed with words in upper case alone.
+    """
 
     made: dict[str, Made] = field(default_factory=dict)
     twin: Made | None = None
@@ -98,6 +103,7 @@ class Written:
     change: Change | None = None
     states: list[object] = field(default_factory=list)
     actions: list[int | AepError] = field(default_factory=list)
+    in_capitals: bool = False
     found_by: dict[str, bool | AepError] = field(default_factory=dict)
     removals: dict[str, Removal] = field(default_factory=dict)
     took_along: bool | None = None

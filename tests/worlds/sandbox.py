@@ -65,7 +65,11 @@ def send(
 
 def sandbox() -> Emulator:
     """A copy of the sandbox, with a clock of its own."""
-    built = _built()
+    return copied(_built())
+
+
+def copied(built: Emulator) -> Emulator:
+    """An emulator like another one, with a clock of its own."""
     entities, lifecycle = built._world.entities, built._world.lifecycle
     # Locks cannot be copied; what is plain JSON can be copied faster, and a finished run never changes again.
     memo: dict[int, Any] = {id(built._lock): threading.RLock()}

@@ -389,6 +389,15 @@ def test_a_dataflow_that_is_just_being_changed_is_deleted_a_little_later(
     assert run.pauses == [5.0, 5.0]
 
 
+def test_deleting_is_no_error_where_the_service_refuses_the_filter_by_which_it_is_looked_for(
+    run, emulator, make_dataflow
+):
+    dataflow_id = make_dataflow()
+    emulator.enter("filters-refused")
+    assert run(delete_dataflow(dataflow_id)) is True
+    assert emulator.entities("flows") == []
+
+
 def test_deleting_removes_the_dataflow_and_leaves_its_connections(run, emulator, make_dataflow):
     dataflow_id = make_dataflow()
     assert run(delete_dataflow(dataflow_id)) is True

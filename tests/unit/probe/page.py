@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from airflow_provider_aep.emulator import Clock
 from tests.unit.probe.sandbox import make_place
 
 PAGE = Path(__file__).parents[3] / "docs" / "probe.md"
@@ -15,7 +14,7 @@ TABLE = re.compile(re.escape(HEAD) + r"(?:\|.*\n)*")
 
 def table_of_a_run() -> str:
     """What ``aep probe --write`` tells of the emulator in its usual world."""
-    place = make_place(Clock(1_800_000_000.0))
+    place = make_place()
     rows = [
         (
             one.assumption.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 from airflow_provider_aep.emulator import Clock, Emulator
@@ -20,8 +21,10 @@ from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.probe.assumption import Result
 from airflow_provider_aep.probe.export import Left, ProbeExport
 from airflow_provider_aep.probe.report import examine
+from tests.worlds.sandbox import copied
 
 T = TypeVar("T")
+NOW = 1_800_000_000.0
 SECRET = "Recognizable0Secret0Recognizable0Secret0"
 NAME, DESCRIPTION = "Zanzibar", "Orders of Zanzibar for the CRM team"
 S3_LOGIN = {
@@ -71,15 +74,25 @@ class Place:
         return {one.assumption.name: one for one in results}
 
 
-def make_place(clock: Clock, *, filled: bool = True, **given: Any) -> Place:
-    emulator = Emulator(clock=clock, **given)
+def make_place(*, filled: bool = True, **given: Any) -> Place:
+    """A place of its own. What is in it is made once, and copied."""
+    return _placed(copied(_made(filled, tuple(given.items()))))
+
+
+@cache
+def _made(filled: bool, given: tuple[tuple[str, Any], ...]) -> Emulator:
+    place = _placed(Emulator(clock=Clock(NOW), **dict(given)))
+    if filled:
+        fill(place)
+    return place.emulator
+
+
+def _placed(emulator: Emulator) -> Place:
     credentials = AepCredentials(
         client_id=emulator.client_id, client_secret=emulator.client_secret, org_id=emulator.org_id
     )
-    place = Place(emulator, clock, AepSession(credentials, now=clock, jitter=lambda: 0.0))
-    if filled:
-        fill(place)
-    return place
+    session = AepSession(credentials, now=emulator.clock, jitter=lambda: 0.0)
+    return Place(emulator, emulator.clock, session)
 
 
 def fill(place: Place) -> None:
@@ -141,7 +154,7 @@ def _export(place: Place, name: str, destination: Any, base_id: str, datasets: l
             target_connection_id=target.id,
             schedule=parse_schedule(
                 {
-                    "every": "3h" if name.endswith(("00", "01", "02")) else "12h",
+                    "every": "3h" if name.endswith(("00", "01", "02")) else "1d",
                     "start": place.now() + timedelta(minutes=5),
                 },
                 now=place.now(),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
-from airflow_provider_aep.emulator import Clock
 from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.exchange import Response, drive
 from airflow_provider_aep.probe.assumption import Assumption, Result
@@ -22,7 +20,7 @@ KINDS = ("flows", "connections", "sourceConnections", "targetConnections", "runs
 
 @pytest.fixture
 def place():
-    return make_place(Clock(float(int(time.time()))), sandboxes=("prod", "dev", "zanzibarbox"))
+    return make_place(sandboxes=("prod", "dev", "zanzibarbox"))
 
 
 def told(results):
