@@ -40,7 +40,8 @@ RULE = (
 
 # What is longer than a year is a wrong number.
 LONGEST_STEP = 366 * 86400
-_SECONDS = {"h": 3600, "d": 86400, "hour": 3600, "day": 86400}
+# Weeks are for sources; made by hand on an export they would mean what they say.
+_SECONDS = {"h": 3600, "d": 86400, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _WORD = re.compile(r"([1-9][0-9]{0,3})([hd])")
 # No list of cadences holds it by chance, and no range that means something.
 _ABSURD = 999_983
@@ -67,12 +68,12 @@ def members_of(every: str) -> dict[str, Any]:
 
 def step_of(wire: Mapping[str, Any]) -> int | None:
     """Seconds from tick to tick, 0 for a schedule that exports once, ``None`` where it cannot be read."""
-    unit, interval = wire.get("timeUnit"), wire.get("interval")
+    unit, interval = str(wire.get("timeUnit")).lower(), wire.get("interval")
     if isinstance(interval, float) and interval.is_integer():
         interval = int(interval)
     if isinstance(interval, str) and re.fullmatch(r"[0-9]{1,9}", interval):
         interval = int(interval)
-    if isinstance(interval, bool) or not isinstance(interval, int) or unit not in ("hour", "day"):
+    if isinstance(interval, bool) or not isinstance(interval, int) or unit not in ("hour", "day", "week"):
         return None
     step = interval * _SECONDS[unit]
     return step if 0 <= step <= LONGEST_STEP else None

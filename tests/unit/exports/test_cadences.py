@@ -41,7 +41,7 @@ def made_by_hand(desk):
         ("hour", "8", {}, "8h"),
         ("hour", 24, {}, "1d"),
         ("day", 7, {}, "7d"),
-        ("week", 1, {}, "as-is"),
+        ("week", 1, {}, "7d"),
         ("minute", 15, {}, "as-is"),
         ("day", 1, {"exportMode": "DAILY_FULL_EXPORT"}, "as-is"),
     ],
@@ -72,9 +72,9 @@ def test_what_our_own_operator_made_at_24_hours_is_a_day_and_a_comment_says_so(d
 
 
 def test_a_cadence_without_a_word_is_explained_in_a_comment(desk, made_by_hand):
-    dataflow_id = made_by_hand("week", 1)
+    dataflow_id = made_by_hand("minute", 15)
     (imported,) = desk.carry_out(import_exports(dataflow_id))
-    assert f"It exports every 1 week with export mode {INCREMENTAL}" in " ".join(imported.notes)
+    assert f"It exports every 15 minute with export mode {INCREMENTAL}" in " ".join(imported.notes)
     (flow,) = (one for one in desk.all("dataflow") if one["id"] == dataflow_id)
     assert Dataflow.from_api(flow).step == timedelta(0)  # watched all the same, and not by its ticks
 
@@ -86,7 +86,7 @@ def test_as_is_makes_no_new_dataflow_and_nothing_is_sent(desk):
 
 
 def test_as_is_does_not_survive_a_replacement_and_nothing_is_deleted(desk, made_by_hand):
-    dataflow_id = made_by_hand("week", 1)
+    dataflow_id = made_by_hand("minute", 15)
     (imported,) = desk.carry_out(import_exports(dataflow_id))
     desk.ensure(parse_spec(imported.document))
     destination = {**imported.document["destination"], "credentials_conn_id": "other"}
@@ -95,11 +95,11 @@ def test_as_is_does_not_survive_a_replacement_and_nothing_is_deleted(desk, made_
     with pytest.raises(AepValidationError, match="schedule/every as-is keeps"):
         desk.ensure(moved, allow_replace=True)
     assert desk.writes() == []
-    assert desk.get("dataflow", dataflow_id)["scheduleParams"]["timeUnit"] == "week"
+    assert desk.get("dataflow", dataflow_id)["scheduleParams"]["timeUnit"] == "minute"
 
 
 def test_no_end_is_chosen_for_a_cadence_without_a_word(desk):
-    there = {"timeUnit": "week", "interval": 1}
+    there = {"timeUnit": "minute", "interval": 15}
     assert desk.spec(schedule="as-is").wanted_schedule(there, now=desk.now) == there
     assert "endTime" in desk.spec(schedule="3h").wanted_schedule(there, now=desk.now)
 

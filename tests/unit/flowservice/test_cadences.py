@@ -54,7 +54,8 @@ def test_anything_else_is_none(every):
         ("hour", 24, "1d"),
         ("day", 7, "7d"),
         ("day", 0, "once"),
-        ("week", 1, None),
+        ("week", 1, "7d"),
+        ("HOUR", 3, "3h"),
         ("minute", 15, None),
         ("hour", 1.5, None),
         ("hour", True, None),
@@ -79,7 +80,7 @@ def test_what_a_dataflow_has_is_told_in_a_word_where_it_can_be_read(unit, interv
         (wire("day", 1, None), "1d", True),
         (wire("day", 1, FULL), "1d", False),
         (wire("hour", 3), "1h", False),
-        (wire("week", 1), "7d", False),
+        (wire("week", 1), "7d", True),
     ],
 )
 def test_the_same_step_in_the_same_mode_is_the_same_cadence(there, every, same):

@@ -155,7 +155,7 @@ def test_adobes_own_members_are_judged_by_name(unit, interval, told):
 
 def test_as_is_keeps_the_cadence_of_a_dataflow_and_makes_no_new_one():
     schedule = parsed("as-is")
-    there = {"timeUnit": "week", "interval": 1, "startTime": 1_800_000_000}
+    there = {"timeUnit": "minute", "interval": 15, "startTime": 1_800_000_000}
     assert merge_schedule(there, schedule) == there
     assert schedule.warnings() == []
     with pytest.raises(AepValidationError, match="schedule/every as-is keeps the cadence of a dataflow that"):
@@ -365,7 +365,7 @@ def test_ticks_are_counted_from_the_start_within_a_window(schedule, after, befor
     [
         {},
         {"startTime": 1},
-        wire("week", 1),
+        wire("minute", 15),
         wire(interval=None),
         {**wire(), "startTime": "soon"},
         {**wire(), "startTime": None},
