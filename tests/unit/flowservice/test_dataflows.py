@@ -370,7 +370,7 @@ def test_a_start_and_an_end_are_judged_together():
 def test_a_schedule_can_be_told_to_people():
     told = "every 3h from 2027-01-15T08:00:00Z to 2027-05-11T01:46:40Z into %DATASET_ID%"
     assert describe_schedule({**WIRE, "folderNameTemplate": "%DATASET_ID%"}) == told
-    assert describe_schedule({"timeUnit": "week", "interval": 2}) == "every 2 week"
+    assert describe_schedule({"timeUnit": "minute", "interval": 20}) == "every 20 minute"
     once = {"timeUnit": "day", "interval": 0, "startTime": "1800000000", "endTime": None}
     assert describe_schedule(once) == "once from 2027-01-15T08:00:00Z"
 
