@@ -403,7 +403,7 @@ def delete_dataflow(dataflow_id: str) -> Exchange[bool]:
     for pause in (0.0, *habits.pauses()):
         if pause:
             yield Pause(pause)
-        listed = yield from list_entities("/flows", only("id", dataflow_id), or_all=False)
+        listed = yield from list_entities("/flows", only("id", dataflow_id))
         if all(each["id"] != dataflow_id for each in listed):
             return True
     raise AepUnseenError(
