@@ -75,8 +75,8 @@ def _differing(outcome: Outcome, kind: str, entity: Document, now: datetime) -> 
 def _unmoved(outcome: Outcome, kind: str, whole: Document, now: datetime) -> list[Change]:
     """What was to be changed, where the service has accepted that and tells everything as it did before.
 
-    That is no spelling of what was sent, unless the service was seen to spell before, or the old words hold
-    the new ones.
+    That is no spelling of what was sent, unless the service was seen to spell before, or an attempt that was
+    broken off has not looked: then a connection has no dataflow yet, and the words of a dataflow are alike.
     """
     step = outcome.step(kind)
     before = {one.field: one.old for one in step.changes}
@@ -85,7 +85,11 @@ def _unmoved(outcome: Outcome, kind: str, whole: Document, now: datetime) -> lis
     if step.action != "update" or step.spelled or {one.field for one in changes} != asked:
         return []
     old = [one for one in changes if one.old is not None and one.old == before[one.field]]
-    return old if len(old) == len(changes) and not any(map(_is_alike, changes)) else []
+    if kind == "dataflow":
+        spelled = any(map(_is_alike, changes))
+    else:
+        spelled = outcome.step("dataflow").action == "create"
+    return [] if spelled or len(old) < len(changes) else old
 
 
 def _is_alike(change: Change) -> bool:

@@ -62,7 +62,8 @@ def spelled(request, answer):
 # What is accepted, and not done
 
 
-def test_a_change_that_is_accepted_and_not_made_is_an_error_however_often_it_is_ensured(desk):
+@pytest.mark.parametrize("path", ["elsewhere", "AEP/crm", "aep/crm/more", "aep"])
+def test_a_change_that_is_accepted_and_not_made_is_an_error_however_often_it_is_ensured(desk, path):
     desk.ensure(desk.spec())
 
     def ignored(request):
@@ -72,7 +73,7 @@ def test_a_change_that_is_accepted_and_not_made_is_an_error_however_often_it_is_
 
     desk.transport = Between(desk.emulator, instead=ignored)
     for _ in range(2):
-        (outcome,) = desk.ensure_all(desk.spec(destination__params__path="elsewhere"))
+        (outcome,) = desk.ensure_all(desk.spec(destination__params__path=path))
         assert isinstance(outcome.error, AepUnseenError)
         assert "was to get another path" in str(outcome.error)
         assert outcome.error.ids == (outcome.ids["target connection"],)
@@ -224,3 +225,16 @@ def test_a_next_page_in_other_words_is_read_too(desk, word):
     desk.transport = Between(desk.emulator, instead=pages_of_four)
     assert not any(one.changed or one.error for one in desk.ensure_all(*specs))
     assert desk.counts()["dataflow"] == 6
+
+
+def test_an_attempt_that_died_before_it_saw_the_spelling_is_finished(desk):
+    def dies(request):
+        if request.method == "POST" and request.path == "/flows":
+            return said({"status": 403, "title": "no"}, 403)
+        return None
+
+    desk.transport = Between(desk.emulator, instead=dies)
+    desk.ensure_all(desk.spec())
+    desk.transport = Between(desk.emulator, change=spelled)
+    desk.ensure(desk.spec())
+    assert not desk.ensure(desk.spec()).changed
