@@ -70,10 +70,10 @@ class Response:
 
     @property
     def json(self) -> Any:
-        """The body as JSON; ``{}`` when it is empty, ``None`` when it is a proxy's page or cut short."""
+        """The body as JSON; ``{}`` when it is empty, ``None`` when it is a proxy's page, cut short or absurd."""
         try:
             return json.loads(self.body or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
