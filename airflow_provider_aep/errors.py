@@ -9,7 +9,7 @@
      ├─ AepTransportError         no readable answer; .sent says whether the request may have been received
      ├─ AepApiError               an answer >= 300, or of unexpected shape; .status .message .code .request_id
      │   ├─ AepAuthError          401, 403, and a refused token request
-     │   ├─ AepNotFoundError      404
+     │   ├─ AepNotFoundError      404, 410, or 400 with the code 1439
      │   ├─ AepPreconditionError  412
      │   ├─ AepRateLimitError     429; .retry_after
      │   └─ AepServerError        5xx, 408, 425
@@ -152,7 +152,7 @@ class AepAuthError(AepApiError):
 
 
 class AepNotFoundError(AepApiError):
-    """404: the sandbox has no such entity, or the credential may not see it."""
+    """404, 410, or 400 with the code 1439: the sandbox has no such entity, or the credential may not see it."""
 
 
 class AepPreconditionError(AepApiError):

@@ -371,7 +371,10 @@ class _Attempt:
         off = {str(one["id"]) for one in there if state_of(one) == "disabled"}
         for one in outcomes:
             if one.ids["dataflow"] in off and not (one.plan and one.plan.disabled):
-                yield from set_dataflow_state(one.ids["dataflow"], "enabled")
+                try:
+                    yield from set_dataflow_state(one.ids["dataflow"], "enabled")
+                except AepError as error:
+                    one.error = error
 
     def _delete(self, outcome: Outcome, dataflow_id: str) -> Exchange[None]:
         yield from delete_unused("dataflow", dataflow_id)

@@ -102,6 +102,8 @@ def _delete_all(
     for kind in ("dataflow", "target connection", "source connection", "base connection"):
         for entity_id in going[kind]:
             one = {"kind": kind, "id": entity_id}
+            if entity_id in gone:  # listed late, also where somebody else was faster to delete it
+                continue
             why = needed(state, kind, entity_id, gone)
             if kind == "base connection" and not with_base and not leftovers_only:
                 why = "base connections are removed only when asked"

@@ -43,6 +43,7 @@ class Step:
     :param replaces: the entity that served until then.
     :param mark: the mark that it will carry; ``None`` for one that is not ours.
     :param ours: it carries the mark of this export already.
+    :param spelled: the service was seen to tell it in other words than it was sent.
     """
 
     action: Action
@@ -52,6 +53,7 @@ class Step:
     changes: tuple[Change, ...] = ()
     mark: Mark | None = field(default=None, repr=False)
     ours: bool = field(default=False, repr=False)
+    spelled: bool = field(default=False, repr=False)
 
     def sets(self, field: str) -> bool:
         """Whether that field gets another value than it had; of a new entity, every field does."""

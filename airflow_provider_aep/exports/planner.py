@@ -217,7 +217,7 @@ def _plan_source(
 
 def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: Step) -> Step:
     kind, wanted = "target connection", full_params(spec.target_params)
-    mark = _mark(spec, [spec.destination.slug, wanted, base.id])
+    mark = _mark(spec, [spec.destination.slug, wanted])
     served = first_id(flow, "targetConnectionIds")
     current = state.find(kind, served)
 
@@ -231,7 +231,15 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
         if not changes or alone or _export(current) == mark.export:
             action: Action = "update" if changes else "keep"
             own = _export(current) == mark.export
-            return Step(action=action, kind=kind, id=served, changes=changes, mark=mark, ours=own)
+            return Step(
+                action=action,
+                kind=kind,
+                id=served,
+                changes=changes,
+                mark=mark,
+                ours=own,
+                spelled=_is_spelled(current),
+            )
     ours = [one for one in state.marked(kind, mark.export) if fits(one)]
     same = [one for one in ours if not any(param_changes(one, wanted))]
     found = str(same[0]["id"]) if same else None
@@ -246,8 +254,10 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
         return Step(action="keep", kind=kind, id=found, mark=mark)
     if ours:
         changes = tuple(param_changes(ours[0], wanted))
-        one = str(ours[0]["id"])
-        return Step(action="update", kind=kind, id=one, changes=changes, mark=mark, ours=True)
+        one, spelled = str(ours[0]["id"]), _is_spelled(ours[0])
+        return Step(
+            action="update", kind=kind, id=one, changes=changes, mark=mark, ours=True, spelled=spelled
+        )
     return Step(action="create", kind=kind, changes=changes, mark=mark)
 
 
@@ -281,7 +291,8 @@ def _plan_flow(
         return Step(action="replace", kind=kind, replaces=str(flow["id"]), changes=(moved,), mark=mark)
     changes = tuple(flow_changes(flow, spec, mark=mark, source_id=source.id, now=now))
     action: Action = "update" if changes else "keep"
-    return Step(action=action, kind=kind, id=str(flow["id"]), changes=changes, mark=mark)
+    spelled = _is_spelled(flow)
+    return Step(action=action, kind=kind, id=str(flow["id"]), changes=changes, mark=mark, spelled=spelled)
 
 
 def flow_changes(
@@ -326,6 +337,11 @@ def _is_as_told(entity: Document, told: str) -> bool:
     """Whether nothing has changed since the service was seen to tell what it was sent in other words."""
     found = read_mark(entity)
     return found is not None and found.told == told
+
+
+def _is_spelled(entity: Document) -> bool:
+    mark = read_mark(entity)
+    return mark is not None and bool(mark.told)
 
 
 def _value_changes(flow: Document, spec: ExportSpec, now: datetime) -> Iterator[Change]:

@@ -10,10 +10,11 @@ Assumed: no document says in which words values come back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
+from airflow_provider_aep.errors import AepError, AepUnseenError
 from airflow_provider_aep.exports.marks import described, read_mark, text_of
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Change
@@ -36,12 +37,28 @@ def accept_spelling(
     """
     if kind not in KINDS or not outcomes:
         return
-    found = there if there is not None else (yield from read_kind(kind))
-    listed = {str(one["id"]): one for one in found}
+    if there is None:
+        there = yield from _listing(kind, {outcome.ids[kind] for outcome in outcomes})
+    listed = {str(one["id"]): one for one in there}
     for outcome in outcomes:
         entity = listed.get(outcome.ids.get(kind, ""))
-        if entity is not None and _differing(outcome, kind, entity, now):
+        if entity is None or not _differing(outcome, kind, entity, now):
+            continue
+        try:
             yield from _write_down(outcome, kind, entity, now)
+        except AepError as error:
+            outcome.warnings.append(
+                f"{kind} {entity['id']}: the service tells in other words than it was sent, and that could "
+                f"not be written down, so the next ensure sends it again: {error}"
+            )
+
+
+def _listing(kind: str, ids: Set[str]) -> Exchange[Sequence[Document]]:
+    """A listing that shows these entities, if any does."""
+    there = yield from read_kind(kind)
+    if not ids <= {str(one["id"]) for one in there}:
+        there = yield from read_kind(kind, whole=True)
+    return there
 
 
 def _differing(outcome: Outcome, kind: str, entity: Document, now: datetime) -> list[Change]:
@@ -55,17 +72,62 @@ def _differing(outcome: Outcome, kind: str, entity: Document, now: datetime) -> 
     return [one for one in changes if one.field not in ("owner", "mark", "source connection")]
 
 
+def _unmoved(outcome: Outcome, kind: str, whole: Document, now: datetime) -> list[Change]:
+    """What was to be changed, where the service has accepted that and tells everything as it did before.
+
+    That is no spelling of what was sent, unless the service was seen to spell before, or an attempt that was
+    broken off has not looked: then a connection has no dataflow yet, and the words of a dataflow are alike.
+    """
+    step = outcome.step(kind)
+    before = {one.field: one.old for one in step.changes}
+    changes = _differing(outcome, kind, whole, now)
+    asked = set(before) - {"owner", "mark"}
+    if step.action != "update" or step.spelled or {one.field for one in changes} != asked:
+        return []
+    old = [one for one in changes if one.old is not None and one.old == before[one.field]]
+    if kind == "dataflow":
+        spelled = any(map(_is_alike, changes))
+    else:
+        spelled = outcome.step("dataflow").action == "create"
+    return [] if spelled or len(old) < len(changes) else old
+
+
+def _is_alike(change: Change) -> bool:
+    one, other = ("".join(filter(str.isalnum, str(each).casefold())) for each in (change.old, change.new))
+    return one in other or other in one
+
+
+def _not_taken(outcome: Outcome, kind: str, entity_id: str, changes: Sequence[Change]) -> AepUnseenError:
+    fields = ", ".join(one.field for one in changes)
+    return AepUnseenError(
+        f"export {outcome.spec.name!r}: {kind} {entity_id} was to get another {fields}, and the service has "
+        "accepted that and goes on telling the old. Look at it in Adobe. If it is right there, delete the "
+        "export and ensure it again.",
+        [entity_id],
+    )
+
+
+def _is_as_new(kind: str, listed: Document, whole: Document) -> bool:
+    """Whether a listing is no older than what was read by id after it; some listings have no etags."""
+    alike = as_told(kind, listed, None) == as_told(kind, whole, None)
+    return alike or listed.get("etag") == whole.get("etag")
+
+
 def _write_down(outcome: Outcome, kind: str, entity: Document, now: datetime) -> Exchange[None]:
     entity_id, mark = str(entity["id"]), outcome.step(kind).mark
     assert mark is not None  # or nothing would have been found to differ
     habits = yield from recall()
     for pause in (*habits.pauses(), 0.0):
         whole = yield from get_entity(COLLECTIONS[kind], entity_id, field=f"{kind} id")
-        if whole.get("etag") == entity.get("etag"):
-            break  # the listing is no older than the write
+        unmoved = _unmoved(outcome, kind, whole, now)
+        if not unmoved and _is_as_new(kind, entity, whole):
+            break
         yield Pause(pause)
-        again = yield from read_kind(kind)
+        again = yield from _listing(kind, {entity_id})
         entity = next((one for one in again if one["id"] == entity_id), entity)
+    if unmoved:
+        outcome.error = _not_taken(outcome, kind, entity_id, unmoved)
+        return
     changes = _differing(outcome, kind, entity, now)
     if not changes:
         return

@@ -10,6 +10,7 @@ Source: Destinations API reference; "Sort and filter responses in the Flow Servi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,8 @@ from airflow_provider_aep.flowservice.spelling import same_text, same_value
 CREATE_TRIES = 3
 # Never compared on adoption: the description is how it was found, and secrets are not read back.
 _NOT_COMPARED = frozenset({"/description", "/auth"})
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,9 @@ def _find_marked(
     waited = 0.0
     for pause in (*((0.0,) if at_once else ()), *habits.pauses()):
         if pause:
+            if not waited:
+                most = sum(habits.pauses())
+                log.info("AEP: looking for up to %.0f s for what an earlier try may have created", most)
             yield Pause(pause)
             waited += pause
         if ours := (yield from _look_for(collection, wanted, marker)):

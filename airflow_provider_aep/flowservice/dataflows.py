@@ -201,7 +201,7 @@ def cadence_warnings(flow_spec_id: str | None, every: str | None) -> Exchange[li
     if every is None or every in (*CADENCES, OUTDATED, AS_IS):
         return []
     documented = ", ".join(CADENCES)
-    sent = f"it is sent as asked: watch its first runs. The API tutorial and the release notes name {documented}"
+    sent = f"it is sent as asked: watch its first runs. Adobe's documents on the API name {documented}"
     if flow_spec_id is None:
         return [f"schedule: which flow spec would have to allow every: {every} cannot be told; {sent}"]
     try:

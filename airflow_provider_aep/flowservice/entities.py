@@ -38,6 +38,7 @@ LEAST_MILLISECONDS = 1e11
 LARGEST_PAGE = 100
 # So many pages in a row may bring nothing new: a store that filters what it has read gives empty pages too.
 MOST_BARREN = 50
+_OUR_QUERY = ("property", "orderby", "limit", "count")
 # Who sorts by whole seconds, or on several machines, may put neighbours in the wrong order.
 ORDER_TOLERANCE = 60.0
 
@@ -152,26 +153,25 @@ def _read_pages(
     """What a listing holds, and whether it came in order."""
     found: list[Document] = []
     known: set[object] = set()
-    tokens: list[str] = []
+    links: list[list[tuple[str, str]]] = []
     ordered, barren = True, 0
     while True:
         # The same filters go with every page: the token alone is not documented to carry them.
-        following = [("continuationToken", tokens[-1])] if tokens else []
-        request = Request("GET", path, params=[*params, *following])
+        request = Request("GET", path, params=[*params, *(links[-1] if links else ())])
         reply = yield request
         page = entities_of(request, reply)
         ordered = ordered and (not newest_first or _is_descending([*found[-1:], *page]))
         found += page
-        token = next_token(reply.json)
-        if token is None or (ordered and enough(found)):
+        link = next_page(reply.json)
+        if not link or (ordered and enough(found)):
             return found, ordered
         barren = 0 if any(each["id"] not in known for each in page) else barren + 1
         known.update(each["id"] for each in page)
-        if token in tokens:
+        if link in links:
             raise AepError(f"GET {path}: the service gives the same continuation token again")
         if barren > MOST_BARREN:
             raise AepError(f"GET {path}: {barren} pages in a row brought nothing new, and there are more")
-        tokens.append(token)
+        links.append(link)
 
 
 def _is_descending(page: Sequence[Document]) -> bool:
@@ -347,12 +347,17 @@ def epoch_moment(epoch: object) -> datetime | None:
         return None
 
 
-def next_token(body: Document) -> str | None:
-    """The continuation token of a page; tokens may hold ``=`` and ``+`` and must survive both."""
+def next_page(body: Document) -> list[tuple[str, str]]:
+    """What the query for the next page has beyond our own; nothing where there is no such page.
+
+    That is the continuation token, or whatever the link has in its place: a link that is not understood must
+    not pass for the end. Tokens may hold ``=`` and ``+`` and must survive both.
+    """
     following = mapping(body.get("_links")).get("next")
     address = mapping(following).get("href", following)
-    for pair in urlsplit(address if isinstance(address, str) else "").query.split("&"):
-        name, _, value = pair.partition("=")
-        if name == "continuationToken" and value:
-            return unquote(value)
-    return None
+    query = urlsplit(address if isinstance(address, str) else "").query
+    pairs = [
+        (unquote(name), unquote(value)) for name, _, value in (one.partition("=") for one in query.split("&"))
+    ]
+    link = [(name, value) for name, value in pairs if value and name not in _OUR_QUERY]
+    return [one for one in link if one[0] == "continuationToken"] or link

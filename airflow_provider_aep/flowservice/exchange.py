@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Generic, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -60,7 +60,7 @@ class Request:
         return f"{self.method} {urlsplit(self.path).path}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Response:
     """One HTTP answer; header names are lower case."""
 
@@ -68,12 +68,12 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
-    @property
+    @cached_property
     def json(self) -> Any:
-        """The body as JSON; ``{}`` when it is empty, ``None`` when it is a proxy's page or cut short."""
+        """The body as JSON; ``{}`` when it is empty, ``None`` for a proxy's page, or what is cut short or absurd."""
         try:
             return json.loads(self.body or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

@@ -56,6 +56,7 @@ _KINDS: dict[int, type[AepApiError]] = {
     401: AepAuthError,
     403: AepAuthError,
     404: AepNotFoundError,
+    410: AepNotFoundError,
     # The request did not arrive in time, or too early for it: asked again, it may be answered.
     408: AepServerError,
     425: AepServerError,
@@ -85,6 +86,8 @@ def failure_of(
     if request.form is not None and answer.status == 400:
         kind = AepAuthError  # the token endpoint refuses a wrong secret with 400
     number = code.split("-")[1] if code and code.startswith("FLOW-") else code
+    if number == "1439" and kind is AepApiError:
+        kind = AepNotFoundError  # the error table says 400 for it, the printed answers say 404
     return kind(
         doing=str(request),
         status=answer.status,
@@ -101,7 +104,6 @@ def _hint(request: Request, status: int, number: str | None) -> str | None:
     if status == 403:
         return PERMISSIONS
     asked = _ONE_DATAFLOW.search(request.path)
-    # The error table says 400 for 1439, the printed answers say 404.
     if asked and (status == 404 or number == "1439") and looks_like_a_name(asked[1]):
         return NOT_A_NAME
     return None

@@ -283,8 +283,8 @@ class AepSession:
         """What a refusal could quote back to us and no message may repeat."""
         secrets = [self.credentials.client_secret, request.headers.get("Authorization", "").split(" ")[-1]]
         if isinstance(request.json, dict):
-            params = (request.json.get("auth") or {}).get("params", {})
-            return [*secrets, *map(str, params.values())]
+            auth = {**(request.json.get("auth") or {}), "specName": None}
+            return [*secrets, *_texts_in(auth)]
         for operation in request.json or ():  # a PATCH
             if operation["path"].startswith("/auth"):
                 secrets += _texts_in(operation.get("value"))
@@ -294,6 +294,9 @@ class AepSession:
 def _texts_in(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
         for each in value.values():
+            yield from _texts_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
             yield from _texts_in(each)
     elif value is not None:
         yield str(value)

@@ -7,7 +7,7 @@ a list shows several dataflows is remembered too, and then it is doubted less of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from airflow_provider_aep.errors import AepApiError, AepAuthError, AepError
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, recall, together
@@ -17,6 +17,7 @@ from airflow_provider_aep.flowservice.runs import DataflowRun
 AT_MOST = 8
 ALONE = "the service takes no list of dataflows in GET /runs, so each is asked for alone"
 HIDES = "the service leaves dataflows out of a list in GET /runs, so each is asked for alone"
+REFUSED = "the service refuses the runs of dataflow {}, so it is asked for alone"
 SHOWS = "the service lists the runs of several dataflows"
 # At so many looks, one of the dataflows that a list does not show is asked for alone.
 DOUBTED_EACH = 5
@@ -45,6 +46,8 @@ def read_many(
     habits = yield from recall()
     if habits.holds(ALONE) or habits.holds(HIDES):
         batches = [[each] for batch in batches for each in batch]
+    else:
+        batches = list(_apart(batches, habits))
     found: Found = {}
     refused: list[str] = []
     refusals: list[AepError] = []
@@ -59,11 +62,24 @@ def read_many(
         else:
             found |= dict.fromkeys(batch, end)
     alone = yield from _alone(refused, read)
-    if any(isinstance(one, list) for one in alone.values()) and any(map(_is_too_much, refusals)):
-        habits.note(ALONE)
+    if any(isinstance(one, list) for one in alone.values()):
+        if any(map(_is_too_much, refusals)):
+            habits.note(ALONE)
+        for each in alone:  # or it would spoil the list of the others at each look
+            if concerns_the_request(alone[each]):
+                habits.note(REFUSED.format(each), warn=False)
     found |= alone
     found |= yield from _left_out(lists, found, read, doubt, habits)
     return found
+
+
+def _apart(batches: Sequence[Sequence[str]], habits: Habits) -> Iterator[Sequence[str]]:
+    """The same batches, without those that were refused: each of them is one of its own."""
+    for batch in batches:
+        refused = [each for each in batch if habits.holds(REFUSED.format(each))]
+        if good := [each for each in batch if each not in refused]:
+            yield good
+        yield from ([each] for each in refused)
 
 
 def concerns_the_request(end: object) -> bool:

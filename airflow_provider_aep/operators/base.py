@@ -6,14 +6,18 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+from airflow_provider_aep.errors import AepUnseenError
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.creation import Created
+    from airflow_provider_aep.flowservice.exchange import Exchange
     from airflow_provider_aep.hooks import AepHook
 
+T = TypeVar("T")
 
 # What an upstream task returns may stand for an argument until the task runs: `create.output`, an XComArg.
 Upstream = Any
@@ -61,6 +65,16 @@ class AepOperator(BaseOperator):
         identity = "\n".join(map(str, (ti.dag_id, ti.run_id, ti.task_id, ti.map_index)))
         digest = hashlib.sha256(identity.encode()).hexdigest()[:20]
         return {"marker": f"airflow {digest}", "look_first": ti.try_number > 1}
+
+    def _make(self, exchange: Exchange[T]) -> T:
+        """Run an exchange that makes something; what it has made and cannot see, a retry would make again.
+
+        :raises AirflowFailException: from an ``AepUnseenError``.
+        """
+        try:
+            return self.hook.run(exchange)
+        except AepUnseenError as unseen:
+            raise AirflowFailException(str(unseen)) from unseen
 
     def _finish(self, context: Any, what: str, name: str, created: Created) -> str:
         """Log a created entity, keep its etag, return its id."""

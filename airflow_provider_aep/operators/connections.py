@@ -79,7 +79,7 @@ class AepCreateSourceConnectionOperator(AepOperator):
     def execute(self, context: Any) -> str:
         from airflow_provider_aep.flowservice.connections import create_source_connection
 
-        created = self.hook.run(
+        created = self._make(
             create_source_connection(
                 name=self.name,
                 datasets=self.datasets,
@@ -138,7 +138,7 @@ class AepCreateBaseConnectionOperator(AepOperator):
 
         destination = self.hook.run(find_destination(self.destination))
         key_conn_id = self.encryption_conn_id
-        created = self.hook.run(
+        created = self._make(
             create_base_connection(
                 name=self.name,
                 destination=destination,
@@ -205,7 +205,7 @@ class AepCreateTargetConnectionOperator(AepOperator):
 
         for warning in target_warnings(self.target_params):
             self.log.warning("%s", warning)
-        created = self.hook.run(
+        created = self._make(
             create_target_connection(
                 name=self.name,
                 destination=self.hook.run(find_destination(self.destination)),

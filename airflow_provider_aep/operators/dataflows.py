@@ -71,7 +71,7 @@ class AepCreateDataflowOperator(AepOperator):
         told = self.hook.run(cadence_warnings(destination.flow_spec_id, schedule.every))
         for warning in (*schedule.warnings(), *told):
             self.log.warning("%s", warning)
-        created = self.hook.run(
+        created = self._make(
             create_dataflow(
                 name=self.name,
                 destination=destination,
@@ -271,7 +271,7 @@ class AepRunExportOperator(AepDataflowOperator):
         from airflow_provider_aep.flowservice.adhoc import run_export
 
         self._link(context)
-        found = self.hook.run(
+        found = self._make(
             run_export(self.dataflow_id, self.datasets, ready_within=float(self.ready_timeout))
         )
         for run in found:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
+from airflow_provider_aep.errors import (
+    AepConfigError,
+    AepError,
+    AepUnseenError,
+    AepValidationError,
+    Problem,
+)
 from airflow_provider_aep.given_specs import GivenSpecs
 from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.operators.base import AepOperator, Upstream
@@ -195,7 +201,13 @@ class AepEnsureExportOperator(AepExportOperator):
         results = [outcome.to_json() for outcome in outcomes]
         context["ti"].xcom_push(key=EXPORTS_KEY, value=results)
         self._link(context, outcomes[0])
-        check_outcomes(outcomes)
+        try:
+            check_outcomes(outcomes)
+        except AepError as error:
+            if any(isinstance(one.error, AepUnseenError) for one in outcomes):
+                # What was made and is not seen, a retry would make again.
+                raise AirflowFailException(str(error)) from error
+            raise
         return self._result(results)
 
 

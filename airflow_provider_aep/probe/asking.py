@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.errors import AepError, AepNotFoundError
-from airflow_provider_aep.flowservice.entities import Document, mapping, next_token, sequence
+from airflow_provider_aep.flowservice.entities import Document, mapping, next_page, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
 
 Filters = Sequence[tuple[str, str]]
@@ -115,7 +115,7 @@ def page_of(reply: Response) -> Page:
     body = mapping(reply.json)
     link = mapping(body.get("_links")).get("next")
     items = [item for item in sequence(body.get("items")) if mapping(item).get("id")]
-    return Page(body=body, items=items, link=link, token=next_token(body))
+    return Page(body=body, items=items, link=link, token=dict(next_page(body)).get("continuationToken"))
 
 
 def address_of(link: object) -> str:

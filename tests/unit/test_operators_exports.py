@@ -619,3 +619,11 @@ def test_the_owner_of_the_tasks_is_not_the_owner_of_the_export(aep, perform):
     with DAG("exports", schedule=None, default_args={"owner": "data-team"}):
         operator = delete(name="nightly")
     assert (operator.owner, operator.export_owner) == ("data-team", None)
+
+
+def test_what_was_made_and_is_not_seen_is_not_made_again_by_a_retry(aep, perform):
+    aep.enter("descriptions-not-kept")
+    operator = AepEnsureExportOperator(task_id="ensure", specs=[spec("a"), spec("b")])
+    with pytest.raises(AirflowFailException, match="does not hold the mark") as caught:
+        perform(operator)
+    assert isinstance(caught.value.__cause__, AepExportsError)

@@ -268,3 +268,7 @@ def test_a_mistake_of_the_transport_is_not_blamed_on_the_service(ask):
 
     with pytest.raises(TypeError, match="no JSON"):
         drive(conduct(two_greetings(), ask, Habits()), Mistaken())
+
+
+def test_a_body_that_is_nested_absurdly_deep_is_no_json():
+    assert Response(200, {}, b"[" * 200_000 + b"]" * 200_000).json is None

@@ -433,6 +433,19 @@ def test_secrets_that_a_refusal_quotes_are_blotted_out(run, emulator, credential
     assert [secret for secret in secrets if secret in repr(caught.value.__reduce__())] == []
 
 
+def test_a_secret_deep_inside_a_login_or_beside_its_params_is_blotted_out(run, emulator):
+    auth = {"specName": "Key", "params": {"key": {"inner": ["deep-secret-1"]}}, "other": "deep-secret-2"}
+
+    def sent():
+        yield Request("POST", "/connections", json={"name": "x", "auth": auth})
+
+    emulator.fail_next(400, match="POST /connections", body={"message": "Key: deep-secret-1, deep-secret-2"})
+    with pytest.raises(AepApiError) as caught:
+        run(sent())
+    assert "deep-secret" not in repr(caught.value.__reduce__())
+    assert "Key" in str(caught.value)
+
+
 def test_no_part_of_a_secret_survives_where_a_long_message_is_cut(run, emulator):
     secret = "abcdefghij" * 4
     login = {"specName": "Access Key", "params": {**S3_LOGIN["params"], "s3SecretKey": secret}}

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_aep.errors import AepAuthError, AepNotFoundError
 from airflow_provider_aep.flowservice.dataflows import delete_dataflow, get_dataflow, set_dataflow_state
+from airflow_provider_aep.flowservice.exchange import Response
 from airflow_provider_aep.monitoring.waits import TickWait, Wait
 from airflow_provider_aep.monitoring.watch import look_for_many
 
@@ -47,6 +48,27 @@ def test_one_request_asks_for_all(look, emulator, clock, flows):
     assert asked(emulator) == ["GET /runs"]
     assert all(each.finished for each in seen)
     assert [each.runs[0].dataflow_id for each in seen] == flows
+
+
+def test_a_dataflow_that_is_forbidden_spoils_the_list_of_the_others_once(
+    look, emulator, make_dataflow, monkeypatch
+):
+    flows = [make_dataflow(f"export {number}") for number in range(30)]
+    send, asking = emulator.send, []
+
+    def forbids_one(request):
+        if request.path == "/runs":
+            asking.append(request)
+            if any(flows[3] in value for _, value in request.query):
+                return Response(403, {}, b'{"title": "no", "status": 403}')
+        return send(request)
+
+    monkeypatch.setattr(emulator, "send", forbids_one)
+    for at_most in (31, 3, 3):  # now and then one that has no run is doubted
+        asking.clear()
+        seen = look(flows)
+        assert [at for at, one in enumerate(seen) if isinstance(one, AepAuthError)] == [3]
+        assert len(asking) <= at_most
 
 
 def test_two_that_wait_for_one_dataflow_each_get_their_window(run, now, clock, flows):
