@@ -96,7 +96,8 @@ def look_at_listed(*keys: str) -> Look:
                 for key in (key for key in keys if found[0].get(key) not in (None, "", {}, [])):
                     compared += 1
                     if key not in listed:
-                        return differs(f"{kind} are listed without {key}")
+                        told = f"{kind} are listed without {key}"
+                        return fails(told) if key == "state" else differs(told)
                     if listed[key] != found[0][key]:
                         return differs(f"{kind} are listed with another {key} than a read by id shows")
         if not compared:
@@ -296,7 +297,7 @@ def look_at_connection_specs(sample: Sample) -> Exchange[Seen]:
         if known and not known & {each["name"] for each in offered_logins(spec)}:
             return fails(f"{slug}: none of the logins that are known")
         if not params_of(mapping(spec.get("targetSpec")))[0]:
-            return fails(f"{slug}: no targetSpec")
+            return differs(f"{slug}: no targetSpec")
         if not wrapped:
             return differs("they can be read, and are not wrapped in items")
     return assumed(f"all {len(DESTINATIONS)} can be read, with authSpec and targetSpec")

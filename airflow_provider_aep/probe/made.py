@@ -7,6 +7,7 @@ Source: Destinations API reference; Flow Service error table; the guides about u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import Any
 
 from airflow_provider_aep.errors import AepApiError, AepError
@@ -50,14 +51,11 @@ def _after(seconds: Iterable[float | None], *, most: float = LOOKS_FOR) -> Seen 
 
     :param most: what shows later ends in an error.
     """
-    slowest = 0.0
-    for each in (times := list(seconds)):
-        if each is None:
-            return fails(f"not within {patience.PATIENCE:.0f} s")
-        slowest = max(slowest, each)
+    times = [inf if each is None else each for each in seconds]
+    slowest = max(times, default=0.0)
     if slowest < AT_ONCE:
         return assumed("at once") if times else None
-    told = f"after up to {slowest:.0f} s"
+    told = f"after up to {slowest:.0f} s" if slowest < inf else f"not within {patience.PATIENCE:.0f} s"
     return differs(told) if slowest <= most else fails(told)
 
 
@@ -131,7 +129,9 @@ def judge_state(written: Written) -> Seen | None:
     if flow is None or not flow.read:
         return None
     state = flow.read.get("state")
-    return either(state == "enabled", "enabled", word(state))
+    if state not in ("enabled", "disabled"):
+        return fails(word(state))
+    return either(state == "enabled", "enabled", "disabled")
 
 
 def judge_text(key: str, *, listed: bool) -> Judge:
@@ -288,7 +288,8 @@ def in_change(judge: Callable[[Change], Seen | None]) -> Judge:
 
 def judge_change_shown(place: str) -> Judge:
     """After how long a change shows, ``by_id`` or ``listed``."""
-    return in_change(lambda change: _after([getattr(change.when, place)]))
+    most = inf if place == "listed" else LOOKS_FOR
+    return in_change(lambda change: _after([getattr(change.when, place)], most=most))
 
 
 def judge_etag_moved(change: Change) -> Seen:

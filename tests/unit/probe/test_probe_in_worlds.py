@@ -176,6 +176,40 @@ BY_WRITING = {
     "delete-twice-is-fine": "delete twice",
     "delete-takes-connections-along": "connections of a deleted dataflow",
 }
+# Where something ends in an error, as the story in tests/worlds shows; all others are harmless.
+ENDS_IN_AN_ERROR = {
+    "connection-specs-refused",
+    "created-listed-after-10m",
+    "created-listed-after-90s",
+    "created-readable-after-10s",
+    "datasets-never-have-next",
+    "delete-wants-disabled",
+    "deleted-listed-for-90s",
+    "descriptions-cut-at-255",
+    "descriptions-cut-at-64",
+    "descriptions-not-kept",
+    "duplicate-names-refused",
+    "empty-listing-without-items",
+    "etag-in-header-only",
+    "etags-unquoted-but-matched-quoted",
+    "labels-refuse-runs",
+    "labels-refuse-sources",
+    "last-page-repeats-its-token",
+    "logins-tried",
+    "missing-answers-400",
+    "missing-answers-410",
+    "new-entities-not-referable",
+    "new-flows-initialize",
+    "patch-wants-upper-case",
+    "reject-uncompressed-json",
+    "run-status-not-shown",
+    "run-status-other-words",
+    "source-datasets-as-id",
+    "spec-without-auth",
+    "states-not-shown",
+}
+# Where something is lost that nobody can notice.
+CANNOT_BE_NOTICED = {"listings-end-after-100", "if-match-ignored"}
 KINDS = ("flows", "connections", "sourceConnections", "targetConnections")
 HOURS_IN_A_WORLD = 13
 
@@ -216,7 +250,8 @@ def test_a_world_is_recognized_and_nothing_is_left_in_it(place, request):
     results = place.look(write=True, **(given if world == "logins-tried" else {}))
     row = {**READ_ONLY, **BY_WRITING}.get(world)
     if row:
-        assert results[row].seen.level in ("differs", "error")
+        bad = world in ENDS_IN_AN_ERROR | CANNOT_BE_NOTICED
+        assert results[row].seen.level == ("error" if bad else "differs")
         assert results[row].assumption.writes == (world in BY_WRITING)
     place.emulator.leave()
     assert not place.left

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.flowservice.destinations import S3
 from airflow_provider_aep.flowservice.exchange import Response, drive
+from airflow_provider_aep.probe.asking import Listing, Page
 from airflow_provider_aep.probe.assumption import Assumption, Result
+from airflow_provider_aep.probe.documents import judge_logins
 from airflow_provider_aep.probe.report import examine, exit_code, lines_of, to_json
+from airflow_provider_aep.probe.sample import Sample
 from airflow_provider_aep.probe.table import ASSUMPTIONS
 from airflow_provider_aep.probe.words import Seen, words_of
 from tests.unit.probe.page import PAGE, table_of_a_run
@@ -173,3 +178,24 @@ def test_an_error_without_a_code_of_adobes_form_is_told_by_its_status():
 
 def test_the_table_in_the_docs_is_what_a_run_against_the_emulator_tells():
     assert table_of_a_run() in PAGE.read_text()
+
+
+@pytest.mark.parametrize(
+    ("params", "level"),
+    [
+        ({"connectionString": "****"}, "as assumed"),
+        ({"connectionString": "AccountName=acme;AccountKey=made up"}, "differs"),
+        (
+            {"s3AccessKey": "<hidden>", "s3SecretKey": "<hidden>", "authorizedDate": "2026-11-29"},
+            "as assumed",
+        ),
+        ({"s3AccessKey": "AKIA2345ABCDEFGH2345", "s3SecretKey": "****"}, "differs"),
+        ({}, "as assumed"),
+    ],
+)
+def test_a_login_is_masked_where_its_values_are_one_placeholder(params, level):
+    spec = {"id": S3.connection_spec_id, "version": "1.0"}
+    base = {"id": "a", "connectionSpec": spec, "auth": {"specName": "any", "params": params}}
+    page = Page(body={}, items=[base], link=None, token=None)
+    sample = Sample(sandbox="dev", now=datetime.now(UTC), kinds={"connections": Listing(pages=[page])})
+    assert judge_logins(sample).level == level
