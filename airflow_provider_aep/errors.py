@@ -152,7 +152,7 @@ class AepAuthError(AepApiError):
 
 
 class AepNotFoundError(AepApiError):
-    """404, 410, or 400 with the code 1439: the sandbox has no such entity, or the credential may not see it."""
+    """404, 410, or 400 with the code 1439: there is no such entity, or the credential may not see it."""
 
 
 class AepPreconditionError(AepApiError):

@@ -42,6 +42,8 @@ RULE = (
 LONGEST_STEP = 366 * 86400
 # Weeks are for sources; made by hand on an export they would mean what they say.
 _SECONDS = {"h": 3600, "d": 86400, "hour": 3600, "day": 86400, "week": 7 * 86400}
+# Those that lead to each other take exponential time.
+MOST_REFERENCES = 4
 _WORD = re.compile(r"([1-9][0-9]{0,3})([hd])")
 # No list of cadences holds it by chance, and no range that means something.
 _ABSURD = 999_983
@@ -111,7 +113,7 @@ def allowed(flow_spec: Mapping[str, Any], every: str) -> Told:
     if not isinstance(schema, Mapping):
         return "not told"
     try:
-        if _leads_elsewhere(schema):
+        if _leads_elsewhere(schema) or _references(schema) > MOST_REFERENCES:
             return "not told"
         for as_text in (False, True):
             wanted = members_of(every)
@@ -152,6 +154,12 @@ def _leads_elsewhere(schema: object) -> bool:
         local = isinstance(reference, str) and reference.startswith("#")
         return not local or any(map(_leads_elsewhere, schema.values()))
     return isinstance(schema, list) and any(map(_leads_elsewhere, schema))
+
+
+def _references(schema: object) -> int:
+    if isinstance(schema, Mapping):
+        return ("$ref" in schema) + sum(map(_references, schema.values()))
+    return sum(map(_references, schema)) if isinstance(schema, list) else 0
 
 
 def _step_of_word(every: str) -> int | None:

@@ -70,7 +70,7 @@ class Response:
 
     @cached_property
     def json(self) -> Any:
-        """The body as JSON; ``{}`` when it is empty, ``None`` for a proxy's page, or what is cut short or absurd."""
+        """The body as JSON; ``{}`` when it is empty, ``None`` for a proxy's page, and what is cut short."""
         try:
             return json.loads(self.body or b"{}")
         except (ValueError, RecursionError):

@@ -175,3 +175,11 @@ def test_a_schema_that_refers_to_another_document_is_not_followed(monkeypatch):
 def test_the_documented_cadences_are_cadences(every):
     assert is_cadence(every)
     assert word_of(members_of(every)) == every
+
+
+def test_references_that_branch_and_branch_take_no_time():
+    definitions = {
+        f"d{at}": {"anyOf": [{"$ref": f"#/definitions/d{at + 1}"}] * 2, "required": ["x"]} for at in range(20)
+    }
+    schema = {"$ref": "#/definitions/d0", "definitions": {**definitions, "d20": {"type": "string"}}}
+    assert allowed({"scheduleSpec": {"spec": schema}}, "2h") == "not told"

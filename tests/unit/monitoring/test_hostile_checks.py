@@ -83,7 +83,7 @@ def test_an_odd_dataflow_hides_no_bad_run_of_another(odd):
 @pytest.mark.parametrize(
     "schedule",
     [
-        {"timeUnit": "week", "interval": 1, "startTime": 1764547200},
+        {"timeUnit": "minute", "interval": 15, "startTime": 1764547200},
         {"timeUnit": "hour", "interval": -1, "startTime": 1764547200},
         {"timeUnit": "hour", "interval": 3, "startTime": "2026-12-01"},
         {"timeUnit": "hour", "interval": 3, "startTime": 1764547200, "endTime": "2027-12-01"},
