@@ -14,12 +14,11 @@ from typing import Any, TypeVar
 from airflow_provider_aep.errors import AepConfigError, AepError, AepExportsError
 from airflow_provider_aep.exports.apply import (
     DEFAULTS,
-    ENCRYPTION,
     EnsureOptions,
-    Logins,
     ensure_exports,
     plan_exports,
 )
+from airflow_provider_aep.exports.credentials import ENCRYPTION, Logins
 from airflow_provider_aep.exports.delete import Removal, delete_export
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.spec import ExportSpec

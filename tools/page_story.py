@@ -15,7 +15,8 @@ from typing import Any
 
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.service import Emulator
-from airflow_provider_aep.exports.apply import Logins, ensure_exports
+from airflow_provider_aep.exports.apply import ensure_exports
+from airflow_provider_aep.exports.credentials import Logins
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.flowservice.dataflows import create_dataflow, get_dataflow, set_dataflow_state
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from airflow_provider_aep.exports.differences import spelled_otherwise
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.exports.plan import Step
 from airflow_provider_aep.exports.spec import ExportSpec
@@ -52,6 +53,8 @@ def plan_warnings(
     if dataflow.action == "replace":
         return
     yield from _end_warnings(spec, flow, now)
+    for one in spelled_otherwise(flow, spec, dataflow.mark, now):
+        yield f"dataflow: the service keeps {one.field} as {one.old!r}, where {one.new!r} was sent"
     if mark and dataflow.mark and mark.content == dataflow.mark.content:
         for step in steps[1:]:
             fields = [one.field for one in step.changes if one.field not in ("mark", "source connection")]

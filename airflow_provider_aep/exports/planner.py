@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from airflow_provider_aep.errors import (
     AepAmbiguousNameError,
@@ -19,7 +18,8 @@ from airflow_provider_aep.errors import (
     AepValidationError,
     Problem,
 )
-from airflow_provider_aep.exports.marks import Mark, digest_of, export_key, make_mark, read_mark, text_of
+from airflow_provider_aep.exports.differences import flow_changes, is_spelled, param_changes
+from airflow_provider_aep.exports.marks import Mark, export_key, make_mark, read_mark
 from airflow_provider_aep.exports.plan import Action, Change, Plan, Step
 from airflow_provider_aep.exports.plan_warnings import plan_warnings
 from airflow_provider_aep.exports.spec import MOST_IN_A_SANDBOX, ExportSpec
@@ -27,8 +27,7 @@ from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, spe
 from airflow_provider_aep.flowservice.connections import full_params
 from airflow_provider_aep.flowservice.dataflows import state_of
 from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
-from airflow_provider_aep.flowservice.schedule import DEFAULT_LIFE, check_new, schedule_words
-from airflow_provider_aep.flowservice.spelling import same_text, same_value
+from airflow_provider_aep.flowservice.schedule import check_new
 
 
 def plan_export(
@@ -56,7 +55,7 @@ def plan_export(
         spec=spec,
         sandbox=sandbox,
         steps=steps,
-        warnings=tuple(_warnings(spec, flow, steps, left, now)),
+        warnings=tuple(plan_warnings(spec, flow, steps, left, now=now)),
         left_behind=left,
         datasets=datasets,
         disabled=_is_disabled(flow),
@@ -66,18 +65,6 @@ def plan_export(
 def _is_disabled(flow: Document | None) -> bool | None:
     state = state_of(flow) if flow is not None else ""
     return None if state == "unknown" else state == "disabled"
-
-
-def _warnings(
-    spec: ExportSpec,
-    flow: Document | None,
-    steps: Sequence[Step],
-    left: Sequence[Mapping[str, str]],
-    now: datetime,
-) -> Iterator[str]:
-    yield from plan_warnings(spec, flow, steps, left, now=now)
-    for one in spelled_otherwise(flow, spec, steps[-1].mark, now) if flow else ():
-        yield f"dataflow: the service keeps {one.field} as {one.old!r}, where {one.new!r} was sent"
 
 
 def check_room(new: int, state: State) -> None:
@@ -238,7 +225,7 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
                 changes=changes,
                 mark=mark,
                 ours=own,
-                spelled=_is_spelled(current),
+                spelled=is_spelled(current),
             )
     ours = [one for one in state.marked(kind, mark.export) if fits(one)]
     same = [one for one in ours if not any(param_changes(one, wanted))]
@@ -254,7 +241,7 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
         return Step(action="keep", kind=kind, id=found, mark=mark)
     if ours:
         changes = tuple(param_changes(ours[0], wanted))
-        one, spelled = str(ours[0]["id"]), _is_spelled(ours[0])
+        one, spelled = str(ours[0]["id"]), is_spelled(ours[0])
         return Step(
             action="update", kind=kind, id=one, changes=changes, mark=mark, ours=True, spelled=spelled
         )
@@ -291,86 +278,8 @@ def _plan_flow(
         return Step(action="replace", kind=kind, replaces=str(flow["id"]), changes=(moved,), mark=mark)
     changes = tuple(flow_changes(flow, spec, mark=mark, source_id=source.id, now=now))
     action: Action = "update" if changes else "keep"
-    spelled = _is_spelled(flow)
+    spelled = is_spelled(flow)
     return Step(action=action, kind=kind, id=str(flow["id"]), changes=changes, mark=mark, spelled=spelled)
-
-
-def flow_changes(
-    flow: Document, spec: ExportSpec, *, mark: Mark, source_id: str | None, now: datetime
-) -> Iterator[Change]:
-    """Where a dataflow differs from its spec.
-
-    :param mark: the mark that it should carry.
-    :param source_id: the source connection that it should have; ``None`` for one yet to be created.
-    """
-    spelled = _is_as_told(flow, as_told("dataflow", flow, mark.content))
-    found = read_mark(flow)
-    if found is None:
-        yield Change(field="owner", old=None, new=mark.owner)
-    elif found != mark:
-        yield Change(field="mark", old=f"{found.content}-{found.login}", new=f"{mark.content}-{mark.login}")
-    old_ids = [str(one) for one in sequence(flow.get("sourceConnectionIds"))]
-    if old_ids != [source_id]:
-        yield Change(field="source connection", old=", ".join(old_ids), new=source_id or "new")
-    if not spelled:
-        yield from _value_changes(flow, spec, now)
-
-
-def spelled_otherwise(flow: Document, spec: ExportSpec, mark: Mark | None, now: datetime) -> list[Change]:
-    """What differs from the spec, and is left so, as it is only the service's own spelling of it."""
-    if mark is None or not _is_as_told(flow, as_told("dataflow", flow, mark.content)):
-        return []
-    return list(_value_changes(flow, spec, now))
-
-
-def as_told(kind: str, entity: Document, wanted: object) -> str:
-    """A digest of what an entity should be, and of the words in which the service tells what it is.
-
-    :param wanted: plain JSON that is another one as soon as the spec asks for anything else.
-    """
-    if kind == "target connection":
-        return digest_of([wanted, mapping(entity.get("params"))])
-    return digest_of([wanted, entity.get("name"), text_of(entity), mapping(entity.get("scheduleParams"))])
-
-
-def _is_as_told(entity: Document, told: str) -> bool:
-    """Whether nothing has changed since the service was seen to tell what it was sent in other words."""
-    found = read_mark(entity)
-    return found is not None and found.told == told
-
-
-def _is_spelled(entity: Document) -> bool:
-    mark = read_mark(entity)
-    return mark is not None and bool(mark.told)
-
-
-def _value_changes(flow: Document, spec: ExportSpec, now: datetime) -> Iterator[Change]:
-    if not same_text(flow.get("name"), spec.name):
-        yield Change(field="name", old=flow.get("name"), new=spec.name)
-    if spec.description is not None and not same_text(text_of(flow), spec.description):
-        yield Change(field="description", old=text_of(flow), new=spec.description)
-    wire = mapping(flow.get("scheduleParams"))
-    wanted = spec.wanted_schedule(wire, now=now)
-    mode = wire.get("exportMode")
-    if mode is not None and not same_value(wanted.get("exportMode"), mode, key="exportMode"):
-        yield Change(field="schedule.exportMode", old=wire["exportMode"], new=wanted.get("exportMode"))
-    old, new = schedule_words(wire), schedule_words(wanted)
-    for key, value in new.items():
-        if old[key] != value:
-            # An end that is computed moves with the clock, and two plans of one day should be equal.
-            computed = key == "end" and spec.schedule.end is None
-            new_value = f"{DEFAULT_LIFE.days} days from now" if computed else value
-            yield Change(field=f"schedule.{key}", old=old[key], new=new_value)
-
-
-def param_changes(target: Document, wanted: Mapping[str, Any]) -> Iterator[Change]:
-    """Where a target connection differs from what is wanted."""
-    if _is_as_told(target, as_told("target connection", target, wanted)):
-        return
-    found = mapping(target.get("params"))
-    for key, value in wanted.items():
-        if not same_value(value, found.get(key), key=key):
-            yield Change(field=key, old=found.get(key), new=value)
 
 
 def _left_behind(spec: ExportSpec, state: State, steps: Sequence[Step]) -> Iterator[Mapping[str, str]]:

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 from airflow_provider_aep.errors import AepError, AepUnseenError
 from airflow_provider_aep.exports.delete import delete_unused
+from airflow_provider_aep.exports.differences import param_changes
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.exports.outcome import Outcome
-from airflow_provider_aep.exports.planner import param_changes
 from airflow_provider_aep.exports.sightings import read_present, see
 from airflow_provider_aep.exports.state import age
 from airflow_provider_aep.flowservice.connections import full_params

@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from airflow_provider_aep.errors import AepConflictError
+from airflow_provider_aep.exports.differences import flow_changes, param_changes
 from airflow_provider_aep.exports.marks import described, read_mark, text_of
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Step
-from airflow_provider_aep.exports.planner import flow_changes, param_changes
 from airflow_provider_aep.flowservice.connections import full_params
 from airflow_provider_aep.flowservice.entities import (
     Document,

@@ -15,10 +15,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from airflow_provider_aep.errors import AepError, AepUnseenError
+from airflow_provider_aep.exports.differences import as_told, flow_changes, param_changes
 from airflow_provider_aep.exports.marks import described, read_mark, text_of
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Change
-from airflow_provider_aep.exports.planner import as_told, flow_changes, param_changes
 from airflow_provider_aep.exports.state import COLLECTIONS, read_kind
 from airflow_provider_aep.flowservice.connections import full_params
 from airflow_provider_aep.flowservice.entities import Document, Operations, get_entity, patch_entity

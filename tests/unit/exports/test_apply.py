@@ -20,7 +20,7 @@ from airflow_provider_aep.errors import (
     AepUnsafePlanError,
     AepValidationError,
 )
-from airflow_provider_aep.exports import apply
+from airflow_provider_aep.exports import apply, attempt
 from airflow_provider_aep.exports.marks import described, make_mark
 from airflow_provider_aep.exports.state import read_state
 from airflow_provider_aep.flowservice.exchange import Done, Pause, Request, Response, Together
@@ -657,7 +657,7 @@ def test_a_busy_service_slows_all_of_them_down_and_none_is_lost(desk):
     for moment in watched.refused:
         assert not [sent for sent in watched.sent if moment < sent < moment + 5]
         # Those that were under way already may still arrive.
-        assert sum(sent == moment for sent in watched.sent[150:]) <= apply.AT_MOST
+        assert sum(sent == moment for sent in watched.sent[150:]) <= attempt.AT_MOST
 
 
 def test_many_exports_share_what_they_can_when_one_of_them_moves(desk):

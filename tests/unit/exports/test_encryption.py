@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_aep.errors import AepConfigError, AepUnsafePlanError, AepValidationError
-from airflow_provider_aep.exports.apply import ENCRYPTION
+from airflow_provider_aep.exports.credentials import ENCRYPTION
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.flowservice.encryption import hold_public_key
 from tests.unit.exports.conftest import EveryLogin
