@@ -229,9 +229,12 @@ def get_dataflow(dataflow_id: str) -> Exchange[Dataflow]:
     return Dataflow.from_api(found)
 
 
-def list_dataflows() -> Exchange[list[Dataflow]]:
-    """The dataset export dataflows of the sandbox, to whatever destination, newest first."""
-    found = yield from flows_to_destinations()
+def list_dataflows(*, whole: bool = False) -> Exchange[list[Dataflow]]:
+    """The dataset export dataflows of the sandbox, to whatever destination, newest first.
+
+    :param whole: read all dataflows of the sandbox, and pick.
+    """
+    found = yield from flows_to_destinations(whole=whole)
     unknown = {str(spec_id_of(item)) for item in found if _must_be_asked(item)}
     specs: dict[str, FlowSpec] = {}
     for flow_spec_id in sorted(unknown):

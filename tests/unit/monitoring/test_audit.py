@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.dataflows import delete_dataflow, set_dataflow_state
+from airflow_provider_aep.flowservice.exchange import Response
 from airflow_provider_aep.monitoring.audit import audit_exports
 from airflow_provider_aep.monitoring.audit_table import TABLE, rows_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy
@@ -192,6 +193,28 @@ def test_a_selection_narrows_it(audit, clock, now, make_dataflow):
     assert len(audit(selection=Selection(destinations=["data_landing_zone"])).exports) == 2
     assert audit(selection=Selection(destinations=["s3"])).exports == ()
     assert audit(selection=Selection(owner="airflow")).exports == ()
+
+
+def test_an_export_that_a_filter_no_longer_finds_is_not_forgotten(run, emulator, clock, audit, make_dataflow):
+    hidden, _ = make_dataflow("crm"), make_dataflow("web")
+    clock.advance(HOUR)
+    before = audit().handover
+
+    class Hiding:
+        clock = emulator.clock
+
+        def send(self, request):
+            answer = emulator.send(request)
+            if request.path != "/flows" or not any(name == "property" for name, _ in request.query):
+                return answer
+            items = [each for each in answer.json["items"] if each["id"] != hidden]
+            return Response(200, body=json.dumps({"items": items}).encode())
+
+    run.emulator = Hiding()
+    emulator.script_runs("crm", ["failed"])
+    clock.advance(4 * HOUR)
+    found = audit(before=before)
+    assert {export.dataflow.name: export.outcome for export in found.exports}["crm"] == "fail"
 
 
 def test_an_export_to_a_destination_of_no_table_is_checked_like_any_other(emulator, clock, audit):

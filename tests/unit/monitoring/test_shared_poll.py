@@ -85,9 +85,10 @@ def test_each_is_looked_after_as_often_as_it_asked(together, emulator, clock, ma
         for request in emulator.log
         if request.path == "/runs"
     ]
-    assert 58 <= sum(often in each for each in asked) <= 70
-    assert 6 <= sum(rarely in each for each in asked) <= 24
-    assert len(asked) <= 75  # whoever asks rarely comes along with the other
+    # At most 67 looks, as jitter may have it; at every fifth, one of the two is asked for alone.
+    assert 58 <= sum(often in each for each in asked) <= 82
+    assert 6 <= sum(rarely in each for each in asked) <= 34
+    assert len(asked) <= 82  # whoever asks rarely comes along with the other
 
 
 def test_who_joined_at_another_moment_soon_shares_the_same_requests(together, emulator, clock, make_dataflow):
