@@ -18,6 +18,7 @@ import pytest
 from airflow_provider_aep.emulator.pytest_plugin import (  # noqa: F401 - fixtures
     aep_emulator,
     aep_server,
+    aep_worlds,
 )
 
 ROOT = Path(__file__).parents[2]

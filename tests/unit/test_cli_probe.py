@@ -161,6 +161,15 @@ def test_what_is_left_is_told_on_standard_error_and_ends_with_two(aep_probe, aep
     assert "removed 1 entities that an earlier probe had left" in err
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """A program that was started in the background of a shell ignores SIGINT, and these tests may be in one."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_removes_what_was_made(aep_probe, aep, monkeypatch, number):
     send, reads = aep.handle, []
