@@ -163,7 +163,7 @@ def test_what_is_left_is_told_on_standard_error_and_ends_with_two(aep_probe, aep
 
 @pytest.fixture
 def heeds_ctrl_c():
-    """A program that was started in the background of a shell ignores SIGINT, and these tests may be in one."""
+    """What a shell starts in its background ignores SIGINT, and these tests may be started so."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
