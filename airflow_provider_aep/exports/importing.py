@@ -21,6 +21,7 @@ from airflow_provider_aep.errors import (
     Problem,
 )
 from airflow_provider_aep.exports.marks import Mark, export_key, read_mark, text_of
+from airflow_provider_aep.exports.plain import is_template
 from airflow_provider_aep.exports.spec import DEFAULT_OWNER, parse_spec
 from airflow_provider_aep.exports.state import State, first_id, read_state, spec_id_of
 from airflow_provider_aep.flowservice.cadences import AS_IS, is_cadence, is_same
@@ -128,7 +129,7 @@ def spec_of(
         "name": _name(flow, mark, (source, target), problems),
         "owner": mark.owner if mark else owner,
     }
-    if (text := text_of(flow).strip()) and len(text) <= LONGEST_DESCRIPTION:
+    if (text := text_of(flow).strip()) and _can_be_told(text):
         document["description"] = text
     if sandbox:
         document["sandbox"] = sandbox
@@ -180,6 +181,11 @@ def to_yaml(documents: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> str
         )
         parts.append("\n".join([*lines, text]))
     return f"{SCHEMA_COMMENT}\n" + "---\n".join(parts)
+
+
+def _can_be_told(description: str) -> bool:
+    """Whether a spec in a file can hold it: what looks like a template is refused there."""
+    return len(description) <= LONGEST_DESCRIPTION and not is_template(description)
 
 
 def _connection(
@@ -288,8 +294,8 @@ def _notes(flow: Document, state: State) -> Iterator[str]:
     if state_of(flow) != "enabled":
         yield f"The dataflow is {flow.get('state')}: it exports nothing until it is enabled."
     yield from _notes_on_schedule(mapping(flow.get("scheduleParams")))
-    if len(text_of(flow).strip()) > LONGEST_DESCRIPTION:
-        yield "Its description is too long for a spec, and is left alone."
+    if not _can_be_told(text_of(flow).strip()):
+        yield "Its description is too long for a spec, or looks like a template, and is left alone."
     params = mapping(
         (state.find("target connection", first_id(flow, "targetConnectionIds")) or {}).get("params")
     )

@@ -13,6 +13,7 @@ from airflow_provider_aep.exports.apply import ensure_exports, plan_exports
 from airflow_provider_aep.exports.files import load_specs
 from airflow_provider_aep.exports.importing import import_exports, spec_of, to_yaml
 from airflow_provider_aep.exports.marks import read_mark, text_of
+from airflow_provider_aep.exports.plain import is_template
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.exports.state import State, read_state
 from airflow_provider_aep.flowservice.exchange import Request
@@ -162,7 +163,12 @@ names = st.one_of(
 )
 
 
-@given(name=names.filter(str.strip), description=st.one_of(st.text(max_size=300), names).filter(str.strip))
+def is_plain(text):
+    """Not what a file refuses as a template: importing leaves that out."""
+    return text.strip() and not is_template(text)
+
+
+@given(name=names.filter(is_plain), description=st.one_of(st.text(max_size=300), names).filter(is_plain))
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_name_survives_the_file(tmp_path, name, description):
     document = {
@@ -180,6 +186,18 @@ def test_every_name_survives_the_file(tmp_path, name, description):
     file = tmp_path / "imported.yaml"
     file.write_text(to_yaml([(document, [])]), encoding="utf-8", newline="")
     assert load_specs(file) == [document]
+
+
+def test_a_description_that_looks_like_a_template_is_left_alone_and_said(
+    run, make_dataflow, change, tmp_path
+):
+    flow = make_dataflow("crm")
+    change("flows", flow, "/description", "for {{ people }}")
+    (imported,) = run(import_exports("crm"))
+    file = tmp_path / "crm.yaml"
+    file.write_text(to_yaml([(imported.document, imported.notes)]), encoding="utf-8")
+    assert "description" not in load_specs(file)[0]
+    assert "looks like a template" in " ".join(imported.notes)
 
 
 def test_harmless_texts_stand_without_quotes():
