@@ -85,7 +85,9 @@ def look_for_finished(dataflow_ids: Collection[str], *, since: datetime) -> Exch
     ids = sorted(dataflow_ids)
     batches = [ids[start : start + LARGEST_PAGE] for start in range(0, len(ids), LARGEST_PAGE)]
     first = since - CREATED_EARLIER
-    found = yield from read_many(batches, lambda some: list_runs_of(some, started_after=first))
+    found = yield from read_many(
+        batches, lambda some: list_runs_of(some, started_after=first), since=dict.fromkeys(ids, since)
+    )
     # A dataflow that was deleted has no runs to wait for.
     unread = {
         each: one

@@ -8,6 +8,7 @@ a list shows several dataflows is remembered too, and then it is doubted less of
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from airflow_provider_aep.errors import AepApiError, AepAuthError, AepError
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, recall, together
@@ -34,12 +35,14 @@ def read_many(
     batches: Sequence[Sequence[str]],
     read: Reading,
     *,
+    since: Mapping[str, datetime],
     doubt: Collection[str] = (),
 ) -> Exchange[Found]:
     """The runs of each dataflow, or the error of whoever asked for it.
 
     :param batches: the ids of dataflows that may be asked for together.
     :param read: reads the runs of some dataflows in one listing.
+    :param since: from when on a listing shows every run of each dataflow.
     :param doubt: dataflows of which it matters that they have no run: where a list shows none, they are asked
         for alone.
     """
@@ -69,7 +72,7 @@ def read_many(
             if concerns_the_request(alone[each]):
                 habits.note(REFUSED.format(each), warn=False)
     found |= alone
-    found |= yield from _left_out(lists, found, read, doubt, habits)
+    found |= yield from _left_out(lists, found, read, since, doubt, habits)
     return found
 
 
@@ -97,6 +100,7 @@ def _left_out(
     lists: Sequence[Sequence[str]],
     found: Mapping[str, list[DataflowRun] | AepError],
     read: Reading,
+    since: Mapping[str, datetime],
     doubt: Collection[str],
     habits: Habits,
 ) -> Exchange[Found]:
@@ -109,10 +113,28 @@ def _left_out(
     if left_out and not asked and turn % (TRUSTED_EACH if habits.holds(SHOWS) else DOUBTED_EACH) == 0:
         asked = [left_out[turn % len(left_out)]]
     missed = yield from _alone(asked, read)
-    if any(isinstance(one, list) and one for one in missed.values()):
+    hidden = [each for each, one in missed.items() if _has_run(one, since[each])]
+    if hidden and not (yield from _shows(lists, hidden, since, read)):
         habits.note(HIDES)
         missed |= yield from _alone([each for each in left_out if each not in missed], read)
     return {each: one for each, one in missed.items() if not isinstance(one, AepError)}
+
+
+def _shows(
+    lists: Sequence[Sequence[str]], hidden: Sequence[str], since: Mapping[str, datetime], read: Reading
+) -> Exchange[bool]:
+    """Whether the lists show these dataflows by now: a run may have come between two requests."""
+    batches = [batch for batch in lists if any(each in hidden for each in batch)]
+    for batch, end in zip(batches, (yield from _each(batches, read)), strict=True):
+        runs = _by_dataflow(batch, end.value) if isinstance(end, Done) else {}
+        if any(not _has_run(runs.get(each), since[each]) for each in batch if each in hidden):
+            return False
+    return True
+
+
+def _has_run(runs: object, since: datetime) -> bool:
+    """Whether there is a run that a list must show as well; what is older may lie beyond its last page."""
+    return isinstance(runs, list) and any(run.created_at and run.created_at >= since for run in runs)
 
 
 def _alone(ids: Sequence[str], read: Reading) -> Exchange[Found]:

@@ -74,7 +74,8 @@ def _look_at(
     def read(ids: Sequence[str]) -> Exchange[list[DataflowRun]]:
         return _runs_of([wait for each in ids for wait in of_flow[each]])
 
-    found = yield from read_many(_batches(of_flow), read, doubt=doubted)
+    since = {each: min(wait.started_after for wait in some) for each, some in of_flow.items()}
+    found = yield from read_many(_batches(of_flow), read, since=since, doubt=doubted)
     errors = [one for one in found.values() if isinstance(one, AepError)]
     # A permission that is missing for all is mended without those who wait.
     excused = len(found) > 1 and sum(isinstance(one, AepAuthError) for one in errors) == len(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -164,6 +165,47 @@ def test_a_last_look_is_never_blind(look, run, emulator, clock, flows, none):
     clock.advance(3600 + 1800)
     run.emulator = FirstOnly(emulator, none=none)
     assert all(each.finished for each in look(flows, doubt=range(len(flows))))
+
+
+class LateFor:
+    """A service whose first list comes just before a dataflow begins to run."""
+
+    def __init__(self, emulator, flow):
+        self.emulator, self.clock, self.flow, self.lists = emulator, emulator.clock, flow, 0
+
+    def send(self, request):
+        answer = self.emulator.send(request)
+        if request.path != "/runs" or not any("," in value for _, value in request.query):
+            return answer
+        self.lists += 1
+        if self.lists > 1:
+            return answer
+        items = [each for each in answer.json["items"] if each["flowId"] != self.flow]
+        return Response(200, body=json.dumps({"items": items}).encode())
+
+
+def test_a_run_that_comes_between_two_requests_is_not_a_hidden_one(look, run, emulator, clock, flows, caplog):
+    clock.advance(3600 + 1800)
+    run.emulator = LateFor(emulator, flows[2])
+    with caplog.at_level(logging.WARNING):
+        seen = look(flows, doubt=range(5))
+    assert all(each.finished for each in seen)
+    assert not caplog.records
+
+
+def test_runs_of_long_ago_that_a_list_need_not_show_are_no_hidden_ones(
+    look, emulator, clock, make_dataflow, monkeypatch, caplog
+):
+    daily = make_dataflow("daily", every="1d")
+    clock.advance(12 * 3600)
+    hourly = [make_dataflow(f"hourly {number}", every="1h") for number in range(3)]
+    clock.advance(6 * 3600 + 1800)
+    monkeypatch.setattr("airflow_provider_aep.flowservice.runs.LARGEST_PAGE", 3)
+    moment = datetime.fromtimestamp(clock() - 3600, tz=UTC)
+    with caplog.at_level(logging.WARNING):
+        seen = look([daily, *hourly], doubt=range(4), started_after=moment)
+    assert [each.finished for each in seen] == [False, True, True, True]
+    assert not caplog.records
 
 
 def test_a_service_that_keeps_to_lists_is_not_doubted(look, emulator, clock, flows):
