@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airflow_provider_aep.errors import (
@@ -30,7 +31,7 @@ from airflow_provider_aep.flowservice.entities import (
     list_entities,
     only,
 )
-from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, recall
+from airflow_provider_aep.flowservice.exchange import Exchange, Request, look_until, recall
 from airflow_provider_aep.flowservice.spelling import same_text, same_value
 
 CREATE_TRIES = 3
@@ -110,17 +111,14 @@ def _find_marked(
     :param at_once: look before the first pause.
     """
     habits = yield from recall()
-    ours: list[Document] = []
+    ours = (yield from _look_for(collection, wanted, marker)) if at_once else []
     waited = 0.0
-    for pause in (*((0.0,) if at_once else ()), *habits.pauses()):
-        if pause:
-            if not waited:
-                most = sum(habits.pauses())
-                log.info("AEP: looking for up to %.0f s for what an earlier try may have created", most)
-            yield Pause(pause)
-            waited += pause
-        if ours := (yield from _look_for(collection, wanted, marker)):
-            break
+    if not ours:
+        most = sum(habits.pauses())
+        log.info("AEP: looking for up to %.0f s for what an earlier try may have created", most)
+        look = partial(_look_for, collection, wanted, marker)
+        late, waited = yield from look_until(look, at_once=False)
+        ours = late or []
     if not ours:
         return None
     if waited > habits.pauses()[0]:
@@ -181,15 +179,10 @@ def _without_twin(collection: str, wanted: Document, marker: str, created: Creat
     longer, the older one shows up at the latest along with the newer.
     """
     habits = yield from recall()
-    waited = sum(habits.pauses())  # before it was sent again
-    for pause in (0.0, *habits.pauses()):
-        if pause:
-            yield Pause(pause)
-            waited += pause
-        # As soon as the newer one is listed, an older one would be as well.
-        if ours := (yield from _look_for(collection, wanted, marker)):
-            break
-    else:
+    before = sum(habits.pauses())  # that the first one was looked for
+    # As soon as the newer one is listed, an older one would be as well.
+    ours, waited = yield from look_until(partial(_look_for, collection, wanted, marker))
+    if not ours:
         raise AepUnseenError(
             f"{collection} {created.id} was created, and no listing shows it. Look for it in Adobe before "
             "you create it again.",
@@ -198,7 +191,7 @@ def _without_twin(collection: str, wanted: Document, marker: str, created: Creat
     others = [item for item in ours if str(item["id"]) != created.id]
     if not others:
         return created
-    habits.note_lag(waited)
+    habits.note_lag(before + waited)
     yield from delete_entity(collection, created.id, field=f"{collection} id")
     return Created(id=str(others[0]["id"]), etag=others[0].get("etag"), adopted=True)
 

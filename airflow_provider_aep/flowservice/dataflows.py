@@ -43,7 +43,7 @@ from airflow_provider_aep.flowservice.entities import (
     patch_entity,
     sequence,
 )
-from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, recall
+from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, look_until
 from airflow_provider_aep.flowservice.schedule import (
     Schedule,
     merge_schedule,
@@ -344,18 +344,18 @@ def _see_state(dataflow_id: str, wanted: State) -> Exchange[None]:
     A read that tells another one may be late; an action that was accepted may also have done nothing.
     """
     other = "disabled" if wanted == "enabled" else "enabled"
-    habits = yield from recall()
-    for pause in (0.0, *habits.pauses()):
-        if pause:
-            yield Pause(pause)
+
+    def has_moved() -> Exchange[bool | None]:
         flow = yield from get_dataflow(dataflow_id)
-        if flow.state != other:  # on its way there, or not told
-            return
-    raise AepUnseenError(
-        f"dataflow {dataflow_id} was to be {wanted}, and is still {other} although the service has accepted "
-        "that. Look at it in Adobe.",
-        [dataflow_id],
-    )
+        return flow.state != other  # on its way there, or not told
+
+    moved, _ = yield from look_until(has_moved)
+    if not moved:
+        raise AepUnseenError(
+            f"dataflow {dataflow_id} was to be {wanted}, and is still {other} although the service has "
+            "accepted that. Look at it in Adobe.",
+            [dataflow_id],
+        )
 
 
 def update_schedule(
@@ -402,13 +402,14 @@ def delete_dataflow(dataflow_id: str) -> Exchange[bool]:
     deleted = yield from delete_entity("flows", dataflow_id, field="dataflow_id")
     if not deleted:
         return False
-    habits = yield from recall()
-    for pause in (0.0, *habits.pauses()):
-        if pause:
-            yield Pause(pause)
+
+    def is_gone() -> Exchange[bool | None]:
         listed = yield from list_entities("/flows", only("id", dataflow_id))
-        if all(each["id"] != dataflow_id for each in listed):
-            return True
+        return all(each["id"] != dataflow_id for each in listed)
+
+    gone, _ = yield from look_until(is_gone)
+    if gone:
+        return True
     raise AepUnseenError(
         f"dataflow {dataflow_id} was deleted, and the service still lists it. Do not ensure its export again "
         "before it is gone.",

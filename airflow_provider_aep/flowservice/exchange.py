@@ -116,6 +116,25 @@ def recall() -> Exchange[Habits]:
     return cast("Habits", habits)
 
 
+def look_until(
+    look: Callable[[], Exchange[T | None]], *, at_once: bool = True
+) -> Exchange[tuple[T | None, float]]:
+    """Look, with growing pauses, until there is what was looked for, or for as long as a listing may lag.
+
+    :param at_once: look before the first pause too.
+    :return: what was found, ``None`` if nothing was, and how many seconds were waited.
+    """
+    habits = yield from recall()
+    waited = 0.0
+    for pause in (*((0.0,) if at_once else ()), *habits.pauses()):
+        if pause:
+            yield Pause(pause)
+            waited += pause
+        if found := (yield from look()):
+            return found, waited
+    return None, waited
+
+
 class Transport(Protocol):
     """What carries a request. Raises ``AepTransportError`` when no answer came."""
 
