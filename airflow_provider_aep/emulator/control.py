@@ -46,6 +46,19 @@ def _add_rows(emulator: Emulator, body: Body) -> Any:
     return {"rows": emulator.count_rows(body["dataset"])}
 
 
+def _add_batch(emulator: Emulator, body: Body) -> Any:
+    given = {name: value for name, value in body.items() if name != "dataset"}
+    return {"batch": emulator.add_batch(body["dataset"], **given)}
+
+
+def _delete_dataset(emulator: Emulator, body: Body) -> Any:
+    emulator.delete_dataset(body["dataset"])
+
+
+def _label_dataset(emulator: Emulator, body: Body) -> Any:
+    emulator.label_dataset(body["dataset"])
+
+
 def _expire_tokens(emulator: Emulator, body: Body) -> Any:
     emulator.expire_tokens()
 
@@ -103,6 +116,9 @@ LEVERS: dict[tuple[str, str], Callable[[Emulator, Body], Any]] = {
     ("POST", "/emulator/finish_run"): _finish_run,
     ("POST", "/emulator/run_now"): _run_now,
     ("POST", "/emulator/add_rows"): _add_rows,
+    ("POST", "/emulator/add_batch"): _add_batch,
+    ("POST", "/emulator/delete_dataset"): _delete_dataset,
+    ("POST", "/emulator/label_dataset"): _label_dataset,
     ("POST", "/emulator/expire_tokens"): _expire_tokens,
     ("POST", "/emulator/faults"): _order_fault,
     ("DELETE", "/emulator/faults"): _clear_faults,

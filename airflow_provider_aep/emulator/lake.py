@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ class Dataset:
     :param rows: how many rows it begins with, and those that were added by hand.
     :param hourly: how many it gains in an hour of the schedule, on average; 0 for one that never grows.
     :param kind: what a row looks like: ``profile``, ``event``, ``order``, ``loyalty`` or ``product``.
+    :param schema: the id of its schema; by default one of its kind.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Dataset:
     rows: int
     hourly: int
     description: str = ""
+    schema: str = ""
 
     def to_api(self) -> dict[str, Any]:
         # Source: export datasets tutorial, the answer to "retrieve a list of available datasets".
@@ -47,6 +49,27 @@ class Dataset:
             "aspect": "production",
             "state": "DRAFT",
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows that were ingested together. Times are seconds of the clock.
+
+    :param completed: when it ended; ``None`` where that is told nowhere.
+    :param members: what its document says beside, or in place of, the usual.
+    """
+
+    id: str
+    opened: float
+    completed: float | None
+    rows: int = 0
+    status: str = "success"
+    members: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def counts_from(self) -> float | None:
+        """From when on its rows are in the dataset."""
+        return self.completed if self.status in ("success", "active") else None
 
 
 CATALOGUE = (
@@ -67,6 +90,8 @@ class Lake:
 
     def __init__(self, *, seed: int, origin: float, hour: float, sandboxes: tuple[str, ...]) -> None:
         self._seed, self._origin, self._hour = seed, origin, hour
+        self._added: dict[str, list[Batch]] = {}
+        self._hidden: set[str] = set()
         self._grown: dict[str, list[int]] = {}
         self._datasets: dict[str, dict[str, Dataset]] = {name: {} for name in sandboxes}
         for position, sandbox in enumerate(sandboxes):
@@ -94,6 +119,54 @@ class Lake:
                 return datasets[dataset_id]
         raise KeyError(f"No dataset {dataset_id} in any sandbox.")
 
+    @property
+    def origin(self) -> float:
+        return self._origin
+
+    def shown(self, sandbox: str) -> list[Dataset]:
+        """The datasets that the credential may see."""
+        return [each for each in self.datasets(sandbox) if each.id not in self._hidden]
+
+    def hide(self, dataset_id: str) -> None:
+        """Keep a dataset from the Catalog, as an access label does."""
+        self._hidden.add(self.anywhere(dataset_id).id)
+
+    def remove(self, dataset_id: str) -> None:
+        self.anywhere(dataset_id)
+        for datasets in self._datasets.values():
+            datasets.pop(dataset_id, None)
+
+    def add_batch(self, dataset_id: str, batch: Batch) -> None:
+        self._added.setdefault(self.anywhere(dataset_id).id, []).append(batch)
+
+    def batch_id(self, dataset_id: str) -> str:
+        return _hex(f"{dataset_id}:added:{len(self._added.get(dataset_id, ()))}")
+
+    def batches(
+        self, dataset: Dataset, after: float | None = None, before: float | None = None
+    ) -> Iterator[Batch]:
+        """Those that were opened between two moments, both exclusive: one with the rows that a dataset begins
+        with, one for each hour in which it grew, and those that were added by hand.
+        """
+        # Assumed: a batch takes the tenth part of an hour.
+        lead = self._hour / 10
+        begun = Batch(
+            id=_hex(f"{dataset.id}:begun"),
+            opened=self._origin - 30 * 24 * self._hour,
+            completed=self._origin - 30 * 24 * self._hour + lead,
+            rows=dataset.rows,
+        )
+        first = 1 if after is None else max(1, int((after - self._origin) / self._hour))
+        last = HOURS_DRAWN if before is None else int((before - self._origin) / self._hour) + 2
+        grown = [
+            Batch(id=_hex(f"{dataset.id}:h{hour}"), opened=ends - lead, completed=ends, rows=gain)
+            for hour in range(first, min(last, HOURS_DRAWN) if dataset.hourly else first)
+            if (gain := self._gain(dataset, hour)) and (ends := self._origin + hour * self._hour)
+        ]
+        for batch in (begun, *grown, *self._added.get(dataset.id, ())):
+            if (after is None or batch.opened > after) and (before is None or batch.opened < before):
+                yield batch
+
     def count(self, dataset: Dataset, at: float) -> int:
         """How many rows a dataset has at a moment of the clock."""
         # A tick falls on whole hours; the small number keeps a float's last digit from losing one.
@@ -102,7 +175,12 @@ class Lake:
         drawn = min(hours, HOURS_DRAWN)
         while len(grown) <= drawn:
             grown.append(grown[-1] + self._gain(dataset, len(grown)))
-        return dataset.rows + grown[drawn] + (hours - drawn) * dataset.hourly
+        added = sum(
+            batch.rows
+            for batch in self._added.get(dataset.id, ())
+            if batch.counts_from is not None and batch.counts_from <= at
+        )
+        return dataset.rows + grown[drawn] + (hours - drawn) * dataset.hourly + added
 
     def row(self, dataset: Dataset, number: int) -> Row:
         return ROWS[dataset.kind](number, random.Random(f"{self._seed}:{dataset.id}:{number}"))

@@ -204,7 +204,7 @@ class Lifecycle:
             run = Underway(self._entities.new_id(), course, kind, stops, minute * 60, created, created)
             if kind == "in_progress":
                 run.ends = math.inf
-            elif kind == "zero" or not any(self._numbers(run, each) for each in group):
+            elif kind in ("zero", "withheld") or not any(self._numbers(run, each) for each in group):
                 run.ends += min(ZERO_SECONDS, self.settings.run_seconds)
             else:
                 run.ends += self.settings.run_seconds
@@ -267,7 +267,10 @@ class Lifecycle:
     def _export(self, run: Underway, kind: str, dataset_id: str) -> Exported:
         numbers = self._numbers(run, dataset_id)
         dataset = self._dataset(run.course.flow, dataset_id)
-        if kind in ("failed", "zero") or not numbers or dataset is None:
+        if kind == "withheld":
+            # The rows count as exported, and no later run delivers them.
+            run.course.exported[dataset_id] = numbers.stop
+        if kind in ("failed", "zero", "withheld") or not numbers or dataset is None:
             return Exported(dataset_id, 0, 0, 0, 0)
         bad = math.ceil(len(numbers) / ROWS_PER_BAD_ROW) if kind == "partial" else 0
         landed = self._land(run, dataset, numbers[: len(numbers) - bad])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_provider_aep.emulator import neighbours, reads, writes
+from airflow_provider_aep.emulator import catalog, neighbours, reads, writes
 from airflow_provider_aep.emulator.replies import gateway_error
 from airflow_provider_aep.emulator.world import Call, World
 from airflow_provider_aep.flowservice.exchange import Response
@@ -61,6 +61,11 @@ ROUTES = (
     Route("POST", neighbours.ADHOC_PATH, neighbours.run_adhoc),
     Route("GET", "/data/foundation/connectors/landingzone/credentials", neighbours.landing_zone_credentials),
     Route("POST", "/data/foundation/connectors/landingzone/credentials", neighbours.landing_zone_credentials),
+    Route("GET", f"{catalog.CATALOG_PATH}/batches", catalog.list_batches),
+    Route("GET", f"{catalog.CATALOG_PATH}/batches/{{batch_ids}}", catalog.get_batches),
+    Route("GET", f"{catalog.CATALOG_PATH}/lastBatches", catalog.list_last_batches),
+    Route("GET", f"{catalog.CATALOG_PATH}/dataSets", catalog.list_datasets),
+    Route("GET", f"{catalog.CATALOG_PATH}/dataSets/{{dataset_ids}}", catalog.get_datasets),
     Route("GET", f"{neighbours.SANDBOXES_PATH}/{{name}}", neighbours.get_sandbox),
 )
 

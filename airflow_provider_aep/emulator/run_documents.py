@@ -32,6 +32,7 @@ KINDS = (
     "partial",
     "late",
     "never",
+    "withheld",
     "in_progress",
     "success_with_errors",
     "null_metrics",

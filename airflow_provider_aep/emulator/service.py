@@ -12,7 +12,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -28,7 +28,7 @@ from airflow_provider_aep.emulator.exporter import Exporter
 from airflow_provider_aep.emulator.faults import Fault, Faults
 from airflow_provider_aep.emulator.gateway import Gateway
 from airflow_provider_aep.emulator.journal import Record, record
-from airflow_provider_aep.emulator.lake import Dataset, Lake
+from airflow_provider_aep.emulator.lake import Batch, Dataset, Lake
 from airflow_provider_aep.emulator.lifecycle import Lifecycle
 from airflow_provider_aep.emulator.replies import Refusal, bad_request
 from airflow_provider_aep.emulator.settings import Settings
@@ -43,6 +43,8 @@ from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Respon
 PUBLIC_BASE = "https://platform.adobe.io"
 LOGIN_PATH = "/ims/token/v3"
 RECORDS_KEPT = 10_000
+# A batch of any other status is under way.
+ENDS = ("success", "active", "failed", "failure", "aborted", "abandoned", "inactive", "deleted")
 SANDBOX_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*")
 
 
@@ -203,9 +205,66 @@ class Emulator:
             return self._world.lifecycle.run_now(flow_id, self.clock())
 
     def add_rows(self, dataset_id: str, rows: int) -> None:
+        """Ingest rows now, in a batch of their own."""
         ROWS.check("rows", rows)
         with self._now():
-            self._lake.anywhere(dataset_id).rows += rows
+            self._add_batch(dataset_id, rows=rows)
+
+    def add_batch(
+        self,
+        dataset_id: str,
+        *,
+        rows: int = 0,
+        status: str = "success",
+        opened: float | None = None,
+        completed: float | None = None,
+        **members: Any,
+    ) -> str:
+        """The id of a batch of any kind; its rows are there from its end on, if it is a success.
+
+        :param opened: in seconds of the clock, by default now; with no ``completed`` it is over at once, and
+            with a ``status`` that is no end it is never over.
+        :param members: what its document says beside the usual, or in its place, such as ``metrics``.
+        """
+        ROWS.check("rows", rows)
+        with self._now():
+            return self._add_batch(
+                dataset_id, rows=rows, status=status, opened=opened, completed=completed, members=members
+            )
+
+    def _add_batch(
+        self,
+        dataset_id: str,
+        *,
+        rows: int,
+        status: str = "success",
+        opened: float | None = None,
+        completed: float | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> str:
+        opened = opened if opened is not None else self.clock() if completed is None else completed
+        if completed is None and status in ENDS:
+            completed = opened
+        batch_id = self._lake.batch_id(dataset_id)
+        batch = Batch(
+            id=batch_id,
+            opened=opened,
+            completed=completed,
+            rows=rows,
+            status=status,
+            members=members or {},
+        )
+        self._lake.add_batch(dataset_id, batch)
+        return batch_id
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        with self._now():
+            self._lake.remove(dataset_id)
+
+    def label_dataset(self, dataset_id: str) -> None:
+        """Keep a dataset from the credential, in the Catalog, by an access label."""
+        with self._now():
+            self._lake.hide(dataset_id)
 
     def add_dataset(
         self, name: str, *, kind: str = "profile", rows: int = 100, hourly: int = 10, sandbox: str = "prod"

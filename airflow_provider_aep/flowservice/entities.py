@@ -9,6 +9,7 @@ Source: Destinations API reference; "Sort and filter responses in the Flow Servi
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -345,6 +346,17 @@ def epoch_moment(epoch: object) -> datetime | None:
         return datetime.fromtimestamp(epoch if epoch < LEAST_MILLISECONDS else epoch / 1000, tz=UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def count_of(value: object) -> int | None:
+    """A count, also as text, or ``None`` for what is missing, not a number, or the service's -1."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        return None
+    if isinstance(value, float) and not math.isfinite(value):  # 1e999 and NaN pass as JSON
+        return None
+    return int(value)
 
 
 def next_page(body: Document) -> list[tuple[str, str]]:

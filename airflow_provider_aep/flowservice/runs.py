@@ -11,8 +11,6 @@ export tutorial; read 2026-11.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +20,7 @@ from typing import Any
 from airflow_provider_aep.flowservice.entities import (
     LARGEST_PAGE,
     ORDER_TOLERANCE,
+    count_of,
     epoch_moment,
     get_entity,
     list_entities,
@@ -146,12 +145,12 @@ class DataflowRun:
             status_word=str(word or "(none)"),
             started_at=started_at,
             completed_at=completed_at,
-            records_in=_count(records.get("inputRecordCount")),
+            records_in=count_of(records.get("inputRecordCount")),
             records_out=_exported(records),
-            records_skipped=_count(records.get("skippedRecordCount")),
-            records_failed=_count(records.get("failedRecordCount")),
-            bytes_out=_count(mapping(metrics.get("sizeSummary")).get("outputBytes")),
-            files_out=_count(mapping(metrics.get("fileSummary")).get("outputFileCount")),
+            records_skipped=count_of(records.get("skippedRecordCount")),
+            records_failed=count_of(records.get("failedRecordCount")),
+            bytes_out=count_of(mapping(metrics.get("sizeSummary")).get("outputBytes")),
+            files_out=count_of(mapping(metrics.get("fileSummary")).get("outputFileCount")),
             errors=tuple(dict.fromkeys(_errors(wire))),
             dataset_ids=tuple(dict.fromkeys(_datasets(records))),
             created_at=created_at,
@@ -306,14 +305,14 @@ def _ended(
 
 def _exported(records: Mapping[str, Any]) -> int | None:
     for key in ("outputRecordCount", "createdRecordCount"):
-        if (count := _count(records.get(key))) is not None:
+        if (count := count_of(records.get(key))) is not None:
             return count
     targets = [mapping(target) for target in sequence(records.get("targetSummaries"))]
-    counts = [_count(target.get("outputRecordCount")) for target in targets]
+    counts = [count_of(target.get("outputRecordCount")) for target in targets]
     if counts and None not in counts:
         return sum(filter(None, counts))
     # A zero-record run names no output at all.
-    return 0 if _count(records.get("inputRecordCount")) == 0 else None
+    return 0 if count_of(records.get("inputRecordCount")) == 0 else None
 
 
 def _datasets(records: Mapping[str, Any]) -> Iterator[str]:
@@ -338,18 +337,7 @@ def _errors(wire: Mapping[str, Any]) -> Iterator[RunError]:
         for error in sequence(errors):
             told = mapping(error)
             if told and str(told.get("type") or "Error").lower() == "error":
-                concerned = _count(told.get("count")) or _count(told.get("recordCount"))
+                concerned = count_of(told.get("count")) or count_of(told.get("recordCount"))
                 yield RunError(
                     str(told.get("code") or "(no code)"), str(told.get("message") or ""), concerned
                 )
-
-
-def _count(value: object) -> int | None:
-    """A count, also as text, or ``None`` for what is missing, not a number, or the service's -1."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        return None
-    if isinstance(value, float) and not math.isfinite(value):  # 1e999 and NaN pass as JSON
-        return None
-    return int(value)

@@ -26,7 +26,14 @@ def as_line(message: Message) -> str:
     if len(message.alerts) > 1:
         return as_text(message)
     (alert,) = message.alerts
-    parts = [alert.text, alert.dataflow_url or "no link", alert.numbers, *_explained(message), alert.task_url]
+    parts = [
+        alert.text,
+        alert.dataflow_url or "no link",
+        alert.numbers,
+        _why(alert),
+        *_explained(message),
+        alert.task_url,
+    ]
     return " | ".join(filter(None, parts))
 
 
@@ -35,7 +42,8 @@ def as_text(message: Message) -> str:
     lines = [] if len(message.alerts) == 1 else [message.title, ""]
     for alert in message.alerts[:SHOWN]:
         lines.append(f"- {_cut(alert.text)}")
-        lines += [f"  {fact}" for fact in (alert.numbers, *(f"{name}: {url}" for name, url in _links(alert)))]
+        links = (f"{name}: {url}" for name, url in _links(alert))
+        lines += [f"  {fact}" for fact in (alert.numbers, _why(alert), *links)]
     lines += _more(message)
     lines += [f"* {each}" for each in _explained(message)]
     if message.airflow_url:
@@ -49,7 +57,8 @@ def as_html(message: Message) -> str:
     for alert in message.alerts[:SHOWN]:
         words = f"<b>{escape(_cut(alert.text))}</b>" if len(message.alerts) > 1 else ""
         links = " &middot; ".join(f'<a href="{escape(url)}">{name}</a>' for name, url in _links(alert))
-        parts.append(f"<p>{'<br>'.join(filter(None, (words, escape(alert.numbers), links)))}</p>")
+        facts = (words, escape(alert.numbers), escape(_why(alert)), links)
+        parts.append(f"<p>{'<br>'.join(filter(None, facts))}</p>")
     parts += [f"<p>{each}</p>" for each in _more(message)]
     if explained := "".join(f"<li>{escape(each)}</li>" for each in _explained(message)):
         parts.append(f"<ul>{explained}</ul>")
@@ -79,7 +88,7 @@ def _slack_sections(message: Message) -> Iterator[str]:
     for alert in message.alerts[:SHOWN]:
         words = slack_text(_cut(alert.text)) if len(message.alerts) > 1 else ""
         links = "  ".join(f"<{_slack_url(url)}|{name}>" for name, url in _links(alert))
-        section = "\n".join(filter(None, (words, alert.numbers, links)))
+        section = "\n".join(filter(None, (words, alert.numbers, slack_text(_why(alert)), links)))
         # Never cut within a link: then it goes without.
         if section := section if len(section) <= LONGEST_SECTION else words:
             yield section
@@ -88,6 +97,10 @@ def _slack_sections(message: Message) -> Iterator[str]:
         yield slack_text(_cut(each))
     if _is_web(message.airflow_url):
         yield f"<{_slack_url(str(message.airflow_url))}|DAG run in Airflow>"
+
+
+def _why(alert: Alert) -> str:
+    return f"Why: {_cut(alert.cause)}" if alert.cause else ""
 
 
 def _slack_url(url: str) -> str:

@@ -42,6 +42,7 @@ class Alert:
     :param status: one of ``STATUSES``.
     :param text: the sentence that people read first.
     :param reason: the verdict's own sentence, with the numbers.
+    :param cause: why there is little or nothing to export, where the Catalog was asked.
     :param outcome: what the run policy made of it: ``fail``, ``warn``, ``skip`` or ``ok``.
     :param sandbox: its name; ``None`` where it is not known.
     :param usual_records: the median of ``usual_runs`` earlier runs.
@@ -54,6 +55,7 @@ class Alert:
     status: str
     text: str
     reason: str = ""
+    cause: str = ""
     outcome: str = "fail"
     sandbox: str | None = None
     dataflow_id: str | None = None
@@ -77,6 +79,7 @@ class Alert:
             status=status,
             text=_one_line(text),
             reason=_one_line(verdict.get("reason") or ""),
+            cause=_one_line((verdict.get("cause") or {}).get("told") or ""),
             outcome=str(verdict.get("outcome") or "fail"),
             sandbox=verdict.get("sandbox"),
             dataflow_id=verdict.get("dataflow_id"),

@@ -17,8 +17,11 @@ from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.monitoring.attribution import Served
+from airflow_provider_aep.monitoring.causes import Cause
+from airflow_provider_aep.monitoring.explaining import case_of, read_causes
 from airflow_provider_aep.monitoring.findings import (
     Finding,
+    cause_of_run,
     findings_of,
     history_of,
     listed_late,
@@ -160,6 +163,7 @@ def audit_exports(
         else Known(),
     )
     audited = [_audited(one, _Window(begins[one.flow.id], until), policy, before) for one in read]
+    audited = yield from _explained(read, audited, begins, until, policy, before, now)
     audited.sort(key=lambda export: (_ORDER.index(export.outcome), export.dataflow.name, export.dataflow.id))
     return Audit(
         since=since,
@@ -170,6 +174,35 @@ def audit_exports(
         selection=selection,
         handover=_handover(read, audited, begins, since, until, before, datasets),
     )
+
+
+def _explained(
+    read: Sequence[Read],
+    audited: list[AuditedExport],
+    begins: Mapping[str, datetime],
+    until: datetime,
+    policy: AuditPolicy,
+    before: Handover | None,
+    now: datetime,
+) -> Exchange[list[AuditedExport]]:
+    """The same, judged anew where what was ingested explains what looks wrong."""
+    cases = {
+        (one.flow.id, finding.key): case
+        for one, export in zip(read, audited, strict=True)
+        if one.timeline
+        for finding in export.findings
+        if (case := case_of(finding, one.timeline))
+    }
+    causes = yield from read_causes(cases, margin=policy.runs.margin, now=now)
+    by_flow: dict[str, dict[str, Cause]] = {}
+    for (flow_id, key), cause in causes.items():
+        by_flow.setdefault(flow_id, {})[key] = cause
+    return [
+        _audited(one, _Window(begins[one.flow.id], until), policy, before, by_flow[one.flow.id])
+        if one.flow.id in by_flow
+        else export
+        for one, export in zip(read, audited, strict=True)
+    ]
 
 
 _ORDER: Sequence[Choice] = ("fail", "warn", "ok", "skip")
@@ -188,22 +221,34 @@ def _begins(flow: Dataflow, since: datetime, before: Handover | None) -> datetim
     return min(since, before.unread_since.get(flow.id, since)) if before else since
 
 
-def _audited(read: Read, window: _Window, policy: AuditPolicy, before: Handover | None) -> AuditedExport:
+def _audited(
+    read: Read,
+    window: _Window,
+    policy: AuditPolicy,
+    before: Handover | None,
+    causes: Mapping[str, Cause] | None = None,
+) -> AuditedExport:
     try:
-        return _judged(read, window, policy, before)
+        return _judged(read, window, policy, before, causes or {})
     except Exception as error:
         # One dataflow that nobody has foreseen must not hide the others.
         why = f"it could not be judged: {without_words(error)}"
-        return _judged(replace(read, timeline=None, why=why), window, policy, before)
+        return _judged(replace(read, timeline=None, why=why), window, policy, before, {})
 
 
-def _judged(read: Read, window: _Window, policy: AuditPolicy, before: Handover | None) -> AuditedExport:
+def _judged(
+    read: Read,
+    window: _Window,
+    policy: AuditPolicy,
+    before: Handover | None,
+    causes: Mapping[str, Cause],
+) -> AuditedExport:
     timeline = read.timeline
     if timeline is None:
         bare = Timeline(flow=read.flow, runs=(), now=window.until, known_from=window.until)
         found = [*of_dataflow(bare, policy), unread(read.why, policy)]
     else:
-        found = findings_of(timeline, policy)
+        found = findings_of(timeline, policy, causes=causes)
     new, earlier = window_of(found, window.since, window.until)
     told: Mapping[str, datetime] = {}
     if before is not None and before.knows(read.flow.id):
@@ -229,7 +274,14 @@ def _judged(read: Read, window: _Window, policy: AuditPolicy, before: Handover |
         if run.finished and run.ended_at and window.since <= run.ended_at < window.until
     ]
     verdicts = [
-        judge_runs([run], policy.runs, history_of(run, timeline, policy)) for run in ended if timeline
+        judge_runs(
+            [run],
+            policy.runs,
+            history_of(run, timeline, policy),
+            {run.id: cause} if (cause := cause_of_run(run, causes)) else None,
+        )
+        for run in ended
+        if timeline
     ]
     # The end of a run may have moved since it was told.
     verdicts = [each for each in verdicts if f"{each.status}:{each.run_ids[0]}" not in told]

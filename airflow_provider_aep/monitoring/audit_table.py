@@ -29,8 +29,8 @@ def rows_of(audit: Audit) -> list[tuple[str, ...]]:
 
 def found_in(export: AuditedExport) -> list[str]:
     """All that is not well with an export; of one that is well, the last that is known."""
-    told = [finding.told for finding in export.findings]
-    told += [f"still: {finding.told}" for finding in export.standing]
+    told = [finding.in_full for finding in export.findings]
+    told += [f"still: {finding.in_full}" for finding in export.standing]
     if told:
         return told
     if export.verdicts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from airflow_provider_aep.flowservice.expiry import expiry_of
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.flowservice.schedule import is_readable, parse_moment, schedule_words
 from airflow_provider_aep.monitoring.attribution import Event
+from airflow_provider_aep.monitoring.causes import Cause
 from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice
 from airflow_provider_aep.monitoring.ticks import DEADLINE, OFF, Tick
 from airflow_provider_aep.monitoring.timeline import Timeline
@@ -36,6 +37,7 @@ class Finding:
     :param told: the same in one sentence.
     :param known_at: when it became known; ``None`` where that cannot be said, and then every check tells it.
     :param tick: the tick that it is about.
+    :param cause: why there is little or nothing, where the Catalog was asked.
     """
 
     key: str
@@ -45,6 +47,12 @@ class Finding:
     known_at: datetime | None
     tick: datetime | None = None
     run_ids: tuple[str, ...] = ()
+    cause: Cause | None = None
+
+    @property
+    def in_full(self) -> str:
+        """What is told, with the cause."""
+        return f"{self.told}; {self.cause.told}" if self.cause else self.told
 
     def may_be_late(self, policy: AuditPolicy) -> bool:
         """Whether it holds although it could not be seen at its moment, as something was listed too late.
@@ -56,7 +64,7 @@ class Finding:
         return self.kind in alone or (self.kind == "zero_records" and policy.runs.zero_streak == 1)
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        told: dict[str, Any] = {
             "key": self.key,
             "kind": self.kind,
             "outcome": self.outcome,
@@ -65,16 +73,24 @@ class Finding:
             "tick": self.tick.isoformat() if self.tick else None,
             "run_ids": list(self.run_ids),
         }
+        return {**told, "cause": self.cause.to_json()} if self.cause else told
 
 
-def findings_of(timeline: Timeline, policy: AuditPolicy, since: datetime | None = None) -> list[Finding]:
+def findings_of(
+    timeline: Timeline,
+    policy: AuditPolicy,
+    since: datetime | None = None,
+    causes: Mapping[str, Cause] | None = None,
+) -> list[Finding]:
     """All that is known to be wrong with an export, in the order in which it became known.
 
     :param since: leave out what became known earlier.
+    :param causes: why runs look wrong, by the key of the finding, as far as the Catalog was asked.
     """
+    causes = causes or {}
     found = [
-        *_of_runs(timeline, policy, since),
-        *(_of_event(event, policy) for event in timeline.events),
+        *_of_runs(timeline, policy, since, causes),
+        *(_of_event(event, policy, causes) for event in timeline.events),
         *of_dataflow(timeline, policy),
     ]
     found = [each for each in found if each.known_at is None or each.known_at <= timeline.now]
@@ -83,7 +99,9 @@ def findings_of(timeline: Timeline, policy: AuditPolicy, since: datetime | None 
     return sorted(found, key=lambda each: (str(each.known_at), each.key))
 
 
-def _of_runs(timeline: Timeline, policy: AuditPolicy, since: datetime | None) -> Iterator[Finding]:
+def _of_runs(
+    timeline: Timeline, policy: AuditPolicy, since: datetime | None, causes: Mapping[str, Cause]
+) -> Iterator[Finding]:
     for run in timeline.runs:
         if (at := timeline.stuck_at(run, policy.runs)) is not None:
             yield _about(run, timeline, "stuck", policy.runs.on_stuck, at, told_stuck(run, at))
@@ -95,17 +113,26 @@ def _of_runs(timeline: Timeline, policy: AuditPolicy, since: datetime | None) ->
         ended = run.ended_at
         if since is not None and ended is not None and ended < since:
             continue
-        judged = judgement_of(run, timeline, policy)
+        judged = judgement_of(run, timeline, policy, cause_of_run(run, causes))
         if judged.status == "success":
             continue
         known_at = None if ended is None or ended > timeline.now + AHEAD else ended
         told = judged.told if known_at else f"{judged.told} (its times cannot be right)"
-        yield _about(run, timeline, judged.status, judged.choice, known_at, told)
+        found = _about(run, timeline, judged.status, judged.choice, known_at, told)
+        yield replace(found, cause=judged.cause) if judged.cause else found
 
 
-def judgement_of(run: DataflowRun, timeline: Timeline, policy: AuditPolicy) -> Judgement:
+def judgement_of(
+    run: DataflowRun, timeline: Timeline, policy: AuditPolicy, cause: Cause | None = None
+) -> Judgement:
     """What the policy makes of one finished run of a timeline."""
-    return judge_run(run, policy.runs, history_of(run, timeline, policy))
+    return judge_run(run, policy.runs, history_of(run, timeline, policy), cause)
+
+
+def cause_of_run(run: DataflowRun, causes: Mapping[str, Cause]) -> Cause | None:
+    """Why a run looks wrong, from causes by the key of the finding."""
+    kinds = ("zero_records", "low_records") if causes else ()
+    return next((causes[key] for kind in kinds if (key := f"{kind}:{run.id}") in causes), None)
 
 
 def history_of(run: DataflowRun, timeline: Timeline, policy: AuditPolicy) -> History | None:
@@ -137,16 +164,19 @@ def told_stuck(run: DataflowRun, at: datetime) -> str:
     return f"run {run.id} was still under way {span_words(span)} after it started{since}"
 
 
-def _of_event(event: Event, policy: AuditPolicy) -> Finding:
+def _of_event(event: Event, policy: AuditPolicy, causes: Mapping[str, Cause]) -> Finding:
     about = event.run.id if event.run else event.tick.at.isoformat()
+    key = f"{event.kind}:{about}"
+    cause = causes.get(key)
     return Finding(
-        key=f"{event.kind}:{about}",
+        key=key,
         kind=event.kind,
         outcome=policy.of_gap(event.kind),
         told=told_of(event),
         known_at=event.at,
         tick=event.tick.at,
         run_ids=(event.run.id,) if event.run else (),
+        cause=cause,
     )
 
 

@@ -18,6 +18,8 @@ CONCERN: Mapping[Choice, int] = {"fail": 2, "warn": 1, "ok": 0, "skip": 0}
 
 # No verdict looks further back than this.
 FURTHEST_BACK = timedelta(days=45)
+# A margin that is longer would leave nothing between two daily exports.
+LARGEST_MARGIN = 12 * 3600
 # With fewer runs than this, a median is meaningless.
 LEAST_HISTORY = 3
 
@@ -30,6 +32,9 @@ class RunPolicy:
     :param on_partial: a run succeeded and yet lost or skipped records, or carries errors.
     :param on_zero_records: a run succeeded and exported nothing. After the first, full export that can
         be legitimate: there was no new data.
+    :param on_zero_when_nothing_ingested: takes the place of ``on_zero_records`` and ``zero_streak`` where the
+        Catalog tells that nothing was ingested since the last good export: the run is rightly empty.
+    :param on_zero_when_ingested: the same where data were ingested in time, and not exported.
     :param on_low_records: a run exported fewer records than ``min_records`` or ``max_drop`` allow.
     :param on_slow: a run took longer than ``max_duration``.
     :param on_stuck: a run is still under way after ``max_duration``, or after 150 minutes when that is
@@ -47,11 +52,15 @@ class RunPolicy:
         lost records and nothing else: a run that also carries an error of another kind is partial.
     :param max_skipped_ratio: the same for skipped records.
     :param max_duration: seconds, or a ``timedelta``.
+    :param ingestion_margin: seconds, or a ``timedelta``. What was ingested so close to the start of a run may
+        or may not belong to it: when an export takes its snapshot is documented nowhere.
     """
 
     on_failed: Choice = "fail"
     on_partial: Choice = "warn"
     on_zero_records: Choice = "warn"
+    on_zero_when_nothing_ingested: Choice = "ok"
+    on_zero_when_ingested: Choice = "fail"
     on_low_records: Choice = "warn"
     on_slow: Choice = "warn"
     on_stuck: Choice = "fail"
@@ -64,10 +73,12 @@ class RunPolicy:
     max_failed_ratio: float = 0.0
     max_skipped_ratio: float = 0.0
     max_duration: float | timedelta | None = None
+    ingestion_margin: float | timedelta = 3600.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.max_duration, timedelta):
-            object.__setattr__(self, "max_duration", self.max_duration.total_seconds())
+        for name in ("max_duration", "ingestion_margin"):
+            if isinstance(span := getattr(self, name), timedelta):
+                object.__setattr__(self, name, span.total_seconds())
         problems = [
             Problem(each.name, rule)
             for each in fields(self)
@@ -80,6 +91,11 @@ class RunPolicy:
     def longest(self) -> timedelta | None:
         """``max_duration`` as a span."""
         return None if self.max_duration is None else timedelta(seconds=float(self.max_duration))  # type: ignore[arg-type]
+
+    @property
+    def margin(self) -> timedelta:
+        """``ingestion_margin`` as a span."""
+        return timedelta(seconds=float(self.ingestion_margin))  # type: ignore[arg-type]
 
     @property
     def needs_history(self) -> bool:
@@ -134,6 +150,9 @@ def _broken_rule(name: str, value: object) -> str | None:
         least = LEAST_HISTORY if name == "history" else 1
         good = number and isinstance(value, int) and least <= value <= LARGEST_PAGE
         return None if good else f"must be a whole number from {least} to {LARGEST_PAGE}"
+    if name == "ingestion_margin":
+        good = number and 0 <= value <= LARGEST_MARGIN  # type: ignore[operator]
+        return None if good else f"must be a number of seconds from 0 to {LARGEST_MARGIN}"
     if value is None and not name.endswith("_ratio"):
         return None
     if name == "min_records":

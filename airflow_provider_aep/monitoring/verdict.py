@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunError, RunStatus
+from airflow_provider_aep.monitoring.causes import Cause
 from airflow_provider_aep.monitoring.policy import CONCERN, Choice, RunPolicy
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records
 
@@ -30,6 +31,7 @@ class Verdict:
     :param duration_seconds: from the first start to the last end.
     :param usual_records: the median of ``usual_runs`` earlier runs, each alone; ``None`` where it was not
         asked for or there are too few.
+    :param cause: why there is little or nothing, where the Catalog was asked.
     """
 
     outcome: Choice
@@ -50,11 +52,14 @@ class Verdict:
     dataset_ids: tuple[str, ...] = ()
     usual_records: int | None = None
     usual_runs: int = 0
+    cause: Cause | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, as it crosses XCom."""
+        """Plain JSON, as it crosses XCom; ``cause`` only where it was asked for."""
         lists = {"run_ids": list(self.run_ids), "dataset_ids": list(self.dataset_ids)}
-        return {**asdict(self), **lists, "errors": [dict(one) for one in self.errors]}
+        told = {**asdict(self), **lists, "errors": [dict(one) for one in self.errors]}
+        del told["cause"]
+        return {**told, "cause": self.cause.to_json()} if self.cause else told
 
 
 def all_finished(runs: Sequence[DataflowRun], *, expected: int = 1) -> bool:
@@ -62,27 +67,38 @@ def all_finished(runs: Sequence[DataflowRun], *, expected: int = 1) -> bool:
     return len(runs) >= expected and all(run.finished for run in runs)
 
 
-def judge_runs(runs: Sequence[DataflowRun], policy: RunPolicy, history: History | None = None) -> Verdict:
+def judge_runs(
+    runs: Sequence[DataflowRun],
+    policy: RunPolicy,
+    history: History | None = None,
+    causes: Mapping[str, Cause] | None = None,
+) -> Verdict:
     """The verdict on finished runs of one dataflow: each is judged, and the worst decides.
 
     ``skip`` decides only when no run delivered anything that downstream could use. The status is that of
     the gravest run that matters to the policy, whatever the order of the runs.
 
     :param history: what came before the first of them, for a policy that ``needs_history``.
+    :param causes: why runs look wrong, by their ids, as far as the Catalog was asked.
     """
+    causes = causes or {}
     ordered = sorted(runs, key=lambda run: (str(run.started_at), run.id))
-    judged = [judge_run(run, policy, _before(run, ordered, history)) for run in runs]
+    judged = [judge_run(run, policy, _before(run, ordered, history), causes.get(run.id)) for run in runs]
     return _summed_up(runs, judged, *usual_records(alike(history, ordered[0]), policy))
 
 
 def incomplete(
-    runs: Sequence[DataflowRun], policy: RunPolicy, told: str, history: History | None = None
+    runs: Sequence[DataflowRun],
+    policy: RunPolicy,
+    told: str,
+    history: History | None = None,
+    causes: Mapping[str, Cause] | None = None,
 ) -> Verdict:
     """The verdict on finished runs of a tick that owes more of them.
 
     :param told: what is lacking, in one sentence.
     """
-    verdict = judge_runs(runs, policy, history)
+    verdict = judge_runs(runs, policy, history, causes)
     if CONCERN[verdict.outcome] > CONCERN[policy.on_incomplete]:
         return replace(verdict, reason=f"{verdict.reason}; {told}")
     return replace(
@@ -104,7 +120,9 @@ def _summed_up(
     runs: Sequence[DataflowRun], judged: Sequence[Judgement], usual: int | None, usual_runs: int
 ) -> Verdict:
     choices = [each.choice for each in judged]
-    choice, status, told = max(judged, key=lambda each: (CONCERN[each.choice], _GRAVITY.index(each.status)))
+    choice, status, told, cause = max(
+        judged, key=lambda each: (CONCERN[each.choice], _GRAVITY.index(each.status))
+    )
     if not CONCERN[choice]:
         choice = "ok" if "ok" in choices else "skip"
     alike = sum(1 for each in judged if each.status == status)
@@ -138,6 +156,7 @@ def _summed_up(
         dataset_ids=tuple(dict.fromkeys(each for run in runs for each in run.dataset_ids)),
         usual_records=usual,
         usual_runs=usual_runs,
+        cause=cause,
     )
 
 
@@ -176,6 +195,7 @@ class Judgement(NamedTuple):
     choice: Choice
     status: str
     told: str
+    cause: Cause | None = None
 
 
 # Adobe's codes for records that the mapping, the ingestion or a filter refused.
@@ -195,10 +215,13 @@ _GRAVITY = (
 )
 
 
-def judge_run(run: DataflowRun, policy: RunPolicy, before: History | None) -> Judgement:
+def judge_run(
+    run: DataflowRun, policy: RunPolicy, before: History | None, cause: Cause | None = None
+) -> Judgement:
     """What a policy makes of one finished run.
 
     :param before: what came before it, for a policy that ``needs_history``.
+    :param cause: why it looks wrong, where the Catalog was asked.
     """
     if _is_plainly_good(run, policy):
         return Judgement("ok", "success", f"run {run.id} exported {_records(run.records_out)}")
@@ -212,7 +235,7 @@ def judge_run(run: DataflowRun, policy: RunPolicy, before: History | None) -> Ju
     found = [
         each
         for each in (
-            _empty(run, policy, before),
+            _empty(run, policy, before, cause),
             _uncounted(run, policy),
             _few(run, policy, before),
             _slow(run, policy),
@@ -220,7 +243,7 @@ def judge_run(run: DataflowRun, policy: RunPolicy, before: History | None) -> Ju
         )
         if each
     ]
-    choice, status, _ = max(
+    choice, status, *_ = max(
         found,
         key=lambda each: (CONCERN[each.choice], _GRAVITY.index(each.status)),
         default=Judgement("ok", "success", ""),
@@ -232,7 +255,7 @@ def judge_run(run: DataflowRun, policy: RunPolicy, before: History | None) -> Ju
     )
     notes = [note for note in (lost, *(each.told for each in found)) if note]
     told = ", ".join([f"run {run.id} exported {_records(run.records_out)}", *notes])
-    return Judgement(choice, status, told + why)
+    return Judgement(choice, status, told + why, cause if status in ("zero_records", "low_records") else None)
 
 
 def _is_plainly_good(run: DataflowRun, policy: RunPolicy) -> bool:
@@ -247,9 +270,15 @@ def _is_plainly_good(run: DataflowRun, policy: RunPolicy) -> bool:
     )
 
 
-def _empty(run: DataflowRun, policy: RunPolicy, before: History | None) -> Judgement | None:
+def _empty(
+    run: DataflowRun, policy: RunPolicy, before: History | None, cause: Cause | None
+) -> Judgement | None:
     if run.records_out != 0:
         return None
+    if cause and cause.kind == "nothing_ingested":
+        return Judgement(policy.on_zero_when_nothing_ingested, "zero_records", "")
+    if cause and cause.kind == "not_exported":
+        return Judgement(policy.on_zero_when_ingested, "zero_records", "")
     if policy.zero_streak == 1 or before is None:
         return Judgement(policy.on_zero_records, "zero_records", "")
     earlier = before.delivered

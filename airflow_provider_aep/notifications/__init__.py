@@ -310,7 +310,9 @@ def _found_by_status(export: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[s
         # The numbers are those of the last run.
         numbers = verdicts.get(tuple(findings[-1].get("run_ids") or ()), {})
         outcome = "fail" if "fail" in outcomes else "warn"
-        yield status if status in MESSAGES else "unknown", {**numbers, "outcome": outcome, "reason": told}
+        cause = next((finding["cause"] for finding in reversed(findings) if finding.get("cause")), None)
+        minded = {**numbers, "outcome": outcome, "reason": told, "cause": cause}
+        yield status if status in MESSAGES else "unknown", minded
 
 
 def _text_of(message: Message) -> str:

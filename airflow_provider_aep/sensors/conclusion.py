@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.locations import Location
     from airflow_provider_aep.flowservice.runs import DataflowRun
     from airflow_provider_aep.hooks import AepHook
+    from airflow_provider_aep.monitoring.causes import Cause
     from airflow_provider_aep.monitoring.policy import RunPolicy
     from airflow_provider_aep.monitoring.usual import History
     from airflow_provider_aep.monitoring.verdict import Verdict
@@ -66,7 +67,8 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     stats.judged(told)
     for error in verdict.errors:
         sensor.log.error("Adobe's error %s: %s", error["code"], error["message"])
-    text = f"Dataflow {told['dataflow_name']!r}: {told['reason']}"
+    because = f"; {verdict.cause.told}" if verdict.cause else ""
+    text = f"Dataflow {told['dataflow_name']!r}: {told['reason']}{because}"
     if told["outcome"] == "fail":
         failed = AepRunFailedError(text, told)
         # Not retried: looking again at a finished run cannot change it.
@@ -91,9 +93,40 @@ def judge(sensor: Judging, sighting: Sighting) -> Verdict:
     if sighting.stuck:
         return stuck(sighting.runs, policy, sighting.stuck)
     history = _history(sensor, sighting.runs, policy)
-    if sighting.incomplete:
-        return incomplete(sighting.runs, policy, sighting.incomplete, history)
-    return judge_runs(sighting.runs, policy, history)
+
+    def verdict(causes: Mapping[str, Cause]) -> Verdict:
+        if sighting.incomplete:
+            return incomplete(sighting.runs, policy, sighting.incomplete, history, causes)
+        return judge_runs(sighting.runs, policy, history, causes)
+
+    found = verdict({})
+    causes = _causes(sensor, sighting.runs, policy, history) if found.status in _EXPLAINED else {}
+    return verdict(causes) if causes else found
+
+
+# A run that looks wrong in a way that ingestion may explain.
+_EXPLAINED = ("zero_records", "low_records", "incomplete")
+
+
+def _causes(
+    sensor: Judging, runs: Sequence[DataflowRun], policy: RunPolicy, history: History | None
+) -> dict[str, Cause]:
+    """Why runs exported nothing, or little; empty where that cannot be asked."""
+    from airflow_provider_aep.monitoring.explaining import explain_runs
+    from airflow_provider_aep.monitoring.verdict import judge_run
+
+    odd = {
+        run.id: status
+        for run in runs
+        if run.finished and (status := judge_run(run, policy, history).status) in _EXPLAINED
+    }
+    try:
+        return sensor.hook.run(
+            explain_runs(sensor.dataflow_id, runs, odd, margin=policy.margin, now=datetime.now(tz=UTC))
+        )
+    except AepError as error:
+        sensor.log.warning("Why dataflow %s exported nothing cannot be told: %s", sensor.dataflow_id, error)
+        return {}
 
 
 def _history(sensor: Judging, runs: Sequence[DataflowRun], policy: RunPolicy) -> History | None:

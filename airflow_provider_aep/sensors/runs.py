@@ -58,6 +58,9 @@ class AepDataflowRunSensor(BaseSensorOperator):
     :param on_failed: ``fail``, ``warn``, ``skip`` or ``ok`` for a run that failed.
     :param on_partial: the same for a run that lost or skipped records, or carries errors.
     :param on_zero_records: the same for a run that succeeded and exported nothing.
+    :param on_zero_when_nothing_ingested: takes its place where the Catalog tells that nothing was ingested
+        into the datasets since the last good export, so that the run is rightly empty.
+    :param on_zero_when_ingested: takes its place where data were ingested in time, and not exported.
     :param on_low_records: the same for one that exported fewer records than ``min_records`` or ``max_drop``
         allow.
     :param on_slow: the same for one that took longer than ``max_duration``.
@@ -77,6 +80,8 @@ class AepDataflowRunSensor(BaseSensorOperator):
         another kind are not tolerated.
     :param max_skipped_ratio: the same for skipped records.
     :param max_duration: seconds, or a ``timedelta``.
+    :param ingestion_margin: seconds, or a ``timedelta``: what was ingested so close to the start of a run may
+        or may not belong to it.
     :param storage_path: count the delivered files there too, as in ``s3://bucket/aep/crm``: the folder that
         the target connection names. Templated.
     :param storage_conn_id: the Airflow connection to the storage. Templated.
@@ -122,6 +127,8 @@ class AepDataflowRunSensor(BaseSensorOperator):
         on_failed: str = "fail",
         on_partial: str = "warn",
         on_zero_records: str = "warn",
+        on_zero_when_nothing_ingested: str = "ok",
+        on_zero_when_ingested: str = "fail",
         on_low_records: str = "warn",
         on_slow: str = "warn",
         on_stuck: str = "fail",
@@ -134,6 +141,7 @@ class AepDataflowRunSensor(BaseSensorOperator):
         max_failed_ratio: float = 0.0,
         max_skipped_ratio: float = 0.0,
         max_duration: float | timedelta | None = None,
+        ingestion_margin: float | timedelta = 3600.0,
         storage_path: str | None = None,
         storage_conn_id: str | None = None,
         on_missing_files: str = "fail",
@@ -157,6 +165,8 @@ class AepDataflowRunSensor(BaseSensorOperator):
             "on_failed": on_failed,
             "on_partial": on_partial,
             "on_zero_records": on_zero_records,
+            "on_zero_when_nothing_ingested": on_zero_when_nothing_ingested,
+            "on_zero_when_ingested": on_zero_when_ingested,
             "on_low_records": on_low_records,
             "on_slow": on_slow,
             "on_stuck": on_stuck,
@@ -169,6 +179,7 @@ class AepDataflowRunSensor(BaseSensorOperator):
             "max_failed_ratio": max_failed_ratio,
             "max_skipped_ratio": max_skipped_ratio,
             "max_duration": max_duration,
+            "ingestion_margin": ingestion_margin,
         }
         self.storage_path = storage_path
         self.storage_conn_id = storage_conn_id

@@ -38,6 +38,9 @@ class Service:
         self._lock = threading.Lock()
 
     def send(self, request: Request) -> Response:
+        if request.path.startswith("/data/foundation/catalog"):
+            # These histories tell nothing of ingestion: no verdict may depend on it.
+            return reply(403, {"error_code": "403000", "message": "no right to see it"})
         collection, _, entity_id = request.path.strip("/").partition("/")
         with self._lock:
             self.requests[f"/{collection}"] += 1

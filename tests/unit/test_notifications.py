@@ -198,7 +198,9 @@ def test_a_real_sensors_verdict_is_told_with_the_name_of_its_export(aep, make_da
     aep.script_runs(flow, ["zero"])
     clock.advance(2 * 3600)
     context = context_of(ti)
-    AepDataflowRunSensor(task_id="judge", dataflow_id=flow, started_after=now).execute(context)
+    AepDataflowRunSensor(
+        task_id="judge", dataflow_id=flow, started_after=now, on_zero_when_ingested="warn"
+    ).execute(context)
     calls: list[tuple[str, Any]] = []
     AepRunNotifier(send=lambda *told: calls.append(told))(context)
     ((text, about),) = calls

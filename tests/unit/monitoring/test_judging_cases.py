@@ -45,6 +45,8 @@ class Sandbox:
 
     def send(self, request: Request) -> Response:
         kind = request.path.strip("/")
+        if kind.startswith("data/foundation/catalog"):
+            return reply(403, {"error_code": "403000", "message": "no right to see it"})
         documents: dict[str, list[Any]] = {"flows": [self._flow], "sourceConnections": [self._source]}
         documents["runs"] = [self._shown(run) for run in self._runs if run.started_at <= self.now]
         return reply(200, listed(kind, documents[kind], request.query, page_size=100))

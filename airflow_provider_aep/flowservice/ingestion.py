@@ -1,0 +1,252 @@
+"""What was ingested into datasets: the batches and the datasets of Adobe's Catalog Service.
+
+The Catalog answers with an object keyed by id. Its clocks are epoch *milliseconds*; here they are
+``datetime`` in UTC. A number that is missing, negative or no number is unknown, never zero. Any simple filter
+takes several values; that is not shown for ``dataSet``, so an absence counts only where the dataset was asked
+for alone, or where an answer has shown that a list works.
+
+Sources: Catalog Service API reference, "Retrieve a list of batches"; "Filter Catalog data using query
+parameters"; "Look up multiple objects"; "Batch ingestion overview" (statuses); read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_aep.errors import AepApiError
+from airflow_provider_aep.flowservice.entities import count_of, epoch_moment, mapping, sequence
+from airflow_provider_aep.flowservice.exchange import Exchange, Request
+from airflow_provider_aep.flowservice.validation import check_id
+
+CATALOG_PATH = "/data/foundation/catalog"
+# Documented: at most 100 objects, and 20 where the limit is not heeded.
+LARGEST_PAGE = 100
+LEAST_PAGE = 20
+BATCH_PROPERTIES = (
+    "availableDates",
+    "completed",
+    "created",
+    "errors",
+    "failedRecordCount",
+    "metrics",
+    "recordCount",
+    "relatedObjects",
+    "replay",
+    "status",
+    "updated",
+)
+DATASET_PROPERTIES = ("extensions", "name", "schemaRef", "state", "tags")
+# The union schema, on which Profile Snapshot datasets are built. Source: "Profile export jobs endpoint".
+_SNAPSHOT_SCHEMA = "__union"
+
+
+class BatchStatus(StrEnum):
+    """How a batch stands, whatever word the Catalog used for it."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    UNDER_WAY = "under_way"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+STATUS_WORDS: Mapping[str, BatchStatus] = {
+    "success": BatchStatus.SUCCESS,
+    "active": BatchStatus.SUCCESS,
+    "failure": BatchStatus.FAILED,
+    "failed": BatchStatus.FAILED,
+    "aborted": BatchStatus.FAILED,
+    "abandoned": BatchStatus.FAILED,
+    **dict.fromkeys(
+        ("processing", "queued", "retrying", "stalled", "loading", "loaded", "staging", "staged"),
+        BatchStatus.UNDER_WAY,
+    ),
+    # It was ingested, and its data were taken back.
+    **dict.fromkeys(("inactive", "deleted", "archived"), BatchStatus.GONE),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One batch; ``None`` in a count means that the Catalog does not say.
+
+    :param dataset_ids: the datasets that it belongs to; none where it does not say.
+    :param created_at: when it was opened.
+    :param ended_at: when it was completed; of one that failed, when it was last changed.
+    :param records: how many records it brought into the dataset.
+    :param replaces: the ids of batches that it takes the place of, or whose data it deletes.
+    :param is_replay: it restates what was ingested before: a replacement, a deletion, a compaction.
+    :param data_until: the last moment that its data are about, where the batch tells.
+    """
+
+    id: str
+    status: BatchStatus
+    status_word: str
+    dataset_ids: tuple[str, ...]
+    created_at: datetime | None
+    ended_at: datetime | None
+    records: int | None
+    codes: tuple[str, ...]
+    replaces: tuple[str, ...]
+    is_replay: bool
+    data_until: datetime | None
+    raw: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def from_api(cls, batch_id: str, wire: Mapping[str, Any]) -> Batch:
+        word = str(wire.get("status") or "(none)")
+        status = STATUS_WORDS.get(word.strip().casefold(), BatchStatus.UNKNOWN)
+        completed = epoch_moment(wire.get("completed"))
+        if completed is None and status in (BatchStatus.FAILED, BatchStatus.GONE):
+            completed = epoch_moment(wire.get("updated"))
+        replay = wire.get("replay")
+        related = [mapping(each) for each in sequence(wire.get("relatedObjects"))]
+        return cls(
+            id=batch_id,
+            status=status,
+            status_word=word,
+            dataset_ids=tuple(
+                str(each["id"])
+                for each in related
+                if str(each.get("type")).casefold() == "dataset" and each.get("id")
+            ),
+            created_at=epoch_moment(wire.get("created")),
+            ended_at=completed,
+            records=_records(wire),
+            codes=tuple(
+                dict.fromkeys(
+                    str(code)
+                    for each in sequence(wire.get("errors"))
+                    if (code := mapping(each).get("code")) is not None
+                )
+            ),
+            replaces=tuple(map(str, sequence(mapping(replay).get("predecessors")))),
+            is_replay=bool(replay),
+            data_until=epoch_moment(mapping(wire.get("availableDates")).get("endDate")),
+            raw=wire,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogDataset:
+    """What the Catalog says of a dataset.
+
+    :param is_snapshot: it holds Profile Snapshots, which replace each other and are not ingested.
+    :param kept_for: the ISO 8601 duration after which its rows expire, where one is set.
+    """
+
+    id: str
+    name: str
+    is_snapshot: bool
+    kept_for: str | None
+
+    @classmethod
+    def from_api(cls, dataset_id: str, wire: Mapping[str, Any]) -> CatalogDataset:
+        name = wire.get("name")
+        schema = str(mapping(wire.get("schemaRef")).get("id") or "")
+        named = str(name or "").casefold().replace("-", " ").replace("_", " ")
+        expiry = mapping(mapping(mapping(wire.get("extensions")).get("adobe_lake")).get("rowExpiration"))
+        return cls(
+            id=dataset_id,
+            name=str(name) if isinstance(name, str) and name else dataset_id,
+            is_snapshot=schema.endswith(_SNAPSHOT_SCHEMA) or "profile snapshot" in named,
+            kept_for=str(expiry["ttlValue"]) if expiry.get("ttlValue") else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batches:
+    """Batches that were listed.
+
+    :param is_complete: none was left unread.
+    :param pages: how many requests it took.
+    """
+
+    found: tuple[Batch, ...]
+    is_complete: bool
+    pages: int
+
+
+def list_batches(
+    dataset_ids: Sequence[str],
+    *,
+    created_after: datetime,
+    created_before: datetime,
+    most_pages: int,
+    enough: Callable[[Sequence[Batch]], bool] = lambda found: False,
+) -> Exchange[Batches]:
+    """The batches of datasets that were opened between two moments, both exclusive; newest first if the
+    Catalog keeps to the order, on which nothing here relies.
+
+    :param most_pages: read no more pages than this, of at most 100 batches each.
+    :param enough: stop when this says so of what was read up to now.
+    :raises AepApiError: the credential may not see them, or the answer is no object of batches.
+    """
+    wanted = frozenset(check_id("dataset_id", each) for each in dataset_ids)
+    found: dict[str, Batch] = {}
+    start = 0
+    for page in range(1, most_pages + 1):
+        request = Request(
+            "GET",
+            f"{CATALOG_PATH}/batches",
+            params={
+                "dataSet": ",".join(sorted(wanted)),
+                "createdAfter": _milliseconds(created_after),
+                "createdBefore": _milliseconds(created_before),
+                "orderBy": "desc:created",
+                "limit": LARGEST_PAGE,
+                "start": start,
+                "properties": ",".join(BATCH_PROPERTIES),
+            },
+        )
+        listed = _objects(request, (yield request))
+        new = listed.keys() - found.keys()
+        for batch_id in new:
+            found[batch_id] = Batch.from_api(batch_id, listed[batch_id])
+        kept = tuple(
+            each for each in found.values() if not each.dataset_ids or wanted & set(each.dataset_ids)
+        )
+        # A page below the least that the Catalog gives is the last one, whatever it makes of the limit.
+        if len(listed) < LEAST_PAGE:
+            return Batches(found=kept, is_complete=True, pages=page)
+        if not new or enough(kept):
+            break
+        start += len(listed)
+    return Batches(found=kept, is_complete=False, pages=page)
+
+
+def read_catalog_datasets(dataset_ids: Sequence[str]) -> Exchange[dict[str, CatalogDataset]]:
+    """What the Catalog says of datasets, by their ids; those that it does not show are left out.
+
+    :raises AepApiError: the credential may not see them, or one of several is not there.
+    """
+    ids = ",".join(check_id("dataset_id", each) for each in dataset_ids)
+    request = Request(
+        "GET", f"{CATALOG_PATH}/dataSets/{ids}", params={"properties": ",".join(DATASET_PROPERTIES)}
+    )
+    listed = _objects(request, (yield request))
+    return {each: CatalogDataset.from_api(each, listed[each]) for each in dataset_ids if each in listed}
+
+
+def _objects(request: Request, reply: Any) -> dict[str, Mapping[str, Any]]:
+    """The objects of an answer, by their ids."""
+    told = reply.json
+    if not isinstance(told, Mapping) or not all(isinstance(each, Mapping) for each in told.values()):
+        raise AepApiError(
+            doing=str(request), status=reply.status, message="the answer is no object keyed by id"
+        )
+    return dict(told)
+
+
+def _records(wire: Mapping[str, Any]) -> int | None:
+    metrics = mapping(wire.get("metrics"))
+    told = (metrics.get("outputRecordCount"), wire.get("recordCount"), metrics.get("inputRecordCount"))
+    return next((count for each in told if (count := count_of(each)) is not None), None)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
