@@ -12,6 +12,11 @@ HOUR = 3600.0
 
 
 @pytest.fixture
+def clock(emulator):
+    return emulator.clock
+
+
+@pytest.fixture
 def orders(emulator):
     return emulator.add_dataset("Orders of a shop", kind="order", rows=50, hourly=0)
 
