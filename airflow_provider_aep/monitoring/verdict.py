@@ -275,15 +275,19 @@ def _empty(
 ) -> Judgement | None:
     if run.records_out != 0:
         return None
-    if cause and cause.kind == "nothing_ingested":
-        return Judgement(policy.on_zero_when_nothing_ingested, "zero_records", "")
-    if cause and cause.kind == "not_exported":
-        return Judgement(policy.on_zero_when_ingested, "zero_records", "")
+    by_cause: dict[str, Choice] = {
+        "nothing_ingested": policy.on_zero_when_nothing_ingested,
+        "not_exported": policy.on_zero_when_ingested,
+    }
+    choice = by_cause.get(cause.kind) if cause else None
     if policy.zero_streak == 1 or before is None:
-        return Judgement(policy.on_zero_records, "zero_records", "")
+        return Judgement(choice or policy.on_zero_records, "zero_records", "")
     earlier = before.delivered
     if not earlier and before.complete:
-        return Judgement(policy.on_zero_records, "zero_records", "though the first export is a full one")
+        told = "though the first export is a full one"
+        return Judgement(choice or policy.on_zero_records, "zero_records", told)
+    if choice:
+        return Judgement(choice, "zero_records", "")
     streak = 1
     for each in earlier:
         if each.records_out != 0:

@@ -57,7 +57,6 @@ def test_a_dataset_that_grows_has_a_batch_for_each_hour(emulator, get, clock):
 
 
 def test_both_ends_of_the_window_are_exclusive(emulator, orders, get, clock):
-    emulator.add_rows(orders.id, 7)
     at = int(clock()) * 1000
     emulator.add_batch(orders.id, opened=at / 1000)
     assert len(get("/batches", dataSet=orders.id, createdAfter=at - 1, createdBefore=at + 1)) == 1

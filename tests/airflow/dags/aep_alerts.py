@@ -31,5 +31,6 @@ with DAG(
         poke_interval=1,
         timeout=8,
         on_zero_records="warn",
+        on_zero_when_ingested="warn",
         deferrable=False,
     ).expand_kwargs(choose())

@@ -21,7 +21,7 @@ KINDS = {
     "low": {"min_records": 10**9, "on_low_records": "fail"},
     "tolerated": {"max_failed_ratio": 1.0, "max_skipped_ratio": 1.0},
     "slow": {"max_duration": 0.001},
-    "first_empty": {"zero_streak": 3, "on_zero_records": "fail"},
+    "first_empty": {"zero_streak": 3, "on_zero_records": "fail", "on_zero_when_ingested": "fail"},
     "never_ends": {"timeout": 2},
     "gone": {},
 }
@@ -60,7 +60,7 @@ with DAG(
                 on_failure_callback=alert,
                 on_success_callback=alert,
                 on_skipped_callback=alert,
-                **{"on_zero_records": "skip", "timeout": 60, **asked},
+                **{"on_zero_records": "skip", "on_zero_when_ingested": "skip", "timeout": 60, **asked},
                 **mode,
             )
 
