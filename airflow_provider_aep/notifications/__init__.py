@@ -16,10 +16,13 @@ from airflow_provider_aep.notifications.gathering import (
     Ended,
     airflow_url,
     by_task,
+    has_failed,
+    is_ours,
     task_instances,
     tasks_of_ours,
     without_verdict,
 )
+from airflow_provider_aep.notifications.templates import check_template
 from airflow_provider_aep.operators.monitoring import CHECK_KEY
 from airflow_provider_aep.sensors import VERDICT_KEY
 
@@ -49,6 +52,8 @@ _TOGETHER: Mapping[str, str] = {
     **dict.fromkeys(("missing", "late", "doubled"), "gaps"),
     **dict.fromkeys(("disabled", "ended", "ends_soon", "unreadable", "unread"), "warning"),
 }
+# What is longer is cut: channels have limits, and nobody reads it.
+LONGEST_TEXT = 3_000
 USUAL = tuple(status for status in MESSAGES if status != "success")
 
 
@@ -72,8 +77,8 @@ class AepRunNotifier(BaseNotifier):
     :param send: called with the text and a dict; for one task ``status``, ``verdict``, ``link``, ``dag_id``,
         ``run_id``, ``task_id`` and ``map_index``, for several exports ``title``, ``sandbox``, ``counts``,
         ``alerts`` and more. Without ``channels`` it takes the place of the log.
-    :raises AepConfigError: ``on`` or ``messages`` names a status that no verdict has, or the provider that a
-        channel goes through is not installed.
+    :raises AepConfigError: ``on`` or ``messages`` names a status that no verdict has, a message is no
+        template, or the provider that a channel goes through is not installed.
     :raises AepValidationError: a channel is not well described.
     """
 
@@ -90,6 +95,8 @@ class AepRunNotifier(BaseNotifier):
         if unknown := sorted({*on, *(messages or ())} - set(MESSAGES)):
             # Found out when the DAG is parsed, and not by an alert that never comes.
             raise AepConfigError(f"on and messages know {', '.join(MESSAGES)}, not {', '.join(unknown)}")
+        for status, text in (messages or {}).items():
+            check_template(status, text)
         self.on = tuple(on)
         self.messages = {**MESSAGES, **(messages or {})}
         self.channels = parse_channels(channels if channels is not None else [] if send else ["log"])
@@ -109,30 +116,52 @@ class AepRunNotifier(BaseNotifier):
 
     def notify(self, context: Any) -> None:
         """Tell what became of the task, or of all tasks of the DAG run, that ``context`` is about."""
-        if "deadline" in context:
-            self._tell_of_deadline(context)
-        elif "reason" in context:
-            self._tell_of_dag(context)
-        else:
-            self._tell_of_task(context)
+        try:
+            if "deadline" in context:
+                self._tell_of_deadline(context)
+            elif "reason" in context:
+                self._tell_of_dag(context)
+            else:
+                self._tell_of_task(context)
+        except Exception as error:
+            # An alert that says little is better than none.
+            text = f"An alert about AEP exports could not be put together: {without_words(error)}"
+            message = Message(sandbox=None, alerts=(Alert(status="error", text=text),))
+            self._deliver(message, message.to_json())
 
     def _tell_of_task(self, context: Any) -> None:
         ti = context["ti"]
+        task = context.get("task") or getattr(ti, "task", None)
+        if task is not None and not is_ours(task):
+            return  # it stands in default_args
         place = {"dag_id": ti.dag_id, "run_id": ti.run_id}
         about = {**place, "task_id": ti.task_id, "map_index": ti.map_index}
-        verdict = _own_xcom(ti, VERDICT_KEY)
-        check = None if verdict else _own_xcom(ti, CHECK_KEY)
+        verdict, check, link, unread = None, None, None, ""
+        try:
+            verdict = _own_xcom(ti, VERDICT_KEY)
+            check = None if verdict else _own_xcom(ti, CHECK_KEY)
+            link = _own_xcom(ti, AepDataflowLink.xcom_key)
+        except Exception as error:
+            unread = f"what it found cannot be read: {without_words(error)}"
         if isinstance(check, Mapping):
             where = airflow_url(**about)
             self._deliver_all(self._of_check(context, check, where, ti.task_id), airflow_url=where, **place)
             return
-        link = _own_xcom(ti, AepDataflowLink.xcom_key)
+        if not isinstance(verdict, Mapping):
+            verdict = None
         status = self._status(verdict or {})
-        if status == "error" and not context.get("exception"):
+        why = context.get("exception")
+        if not verdict and not why and has_failed(ti):
+            why = f"task {ti.task_id} failed without a verdict; its worker may have been lost"
+        if not verdict and unread:
+            why = f"{why or f'task {ti.task_id} has ended'}; {unread}"
+        if status == "error" and not why:
             return
         if status not in self.on:
             return
-        found = verdict or without_verdict(link, context.get("exception"))
+        found = verdict or without_verdict(link, why)
+        if not verdict:
+            context["exception"] = why
         alert = self._alert(context, status, found, link, airflow_url(**about), ti.task_id)
         told = {"status": status, "verdict": verdict or {}, "link": link, **about}
         self._deliver(Message(sandbox=alert.sandbox, alerts=(alert,), **place), told)
@@ -258,7 +287,16 @@ class AepRunNotifier(BaseNotifier):
         context["verdict"] = verdict
         dag = context.get("dag")
         environment = self.get_template_env(dag=dag if hasattr(dag, "get_template_env") else None)
-        text = str(self.render_template(self.messages[status], context, environment))
+        text = ""
+        try:
+            given = self.messages[status]
+            template = _usual(status, context) if given == MESSAGES[status] else given
+            text = str(self.render_template(template, context, environment)).strip()
+        except Exception as error:
+            self.log.error("The message for %s cannot be rendered: %s", status, without_words(error))
+        if not text:
+            text = str(self.render_template(_usual(status, context), context, self.get_template_env()))
+        text = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 3]}..."
         return Alert.from_verdict(
             verdict, status=status, text=text, dataflow_url=link, task_url=task_url, task=task
         )
@@ -286,6 +324,14 @@ class AepRunNotifier(BaseNotifier):
                 self.log.error("An alert could not go out by send: %s", without_words(error))
         if failed and LogChannel() not in self.channels:
             LogChannel().deliver(message, self.log)
+
+
+def _usual(status: str, context: Any) -> str:
+    """The usual text; of a task that waits for no run, in words that fit it."""
+    task = context.get("task")
+    if status == "error" and task is not None and not hasattr(task, "poke_interval"):
+        return "AEP task {{ ti.task_id }} failed: {{ exception }}"
+    return MESSAGES[status]
 
 
 def _own_xcom(ti: Any, key: str) -> Any:

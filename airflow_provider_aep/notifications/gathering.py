@@ -67,7 +67,25 @@ def task_instances(dag_id: str, run_id: str, task_ids: Collection[str] = ()) -> 
 
 def tasks_of_ours(dag: Any) -> set[str]:
     """The ids of a DAG's tasks that are of this provider, or of a class that derives from it."""
-    return {task_id for task_id, task in dag.task_dict.items() if any(_modules(task))}
+    return {task_id for task_id, task in dag.task_dict.items() if is_ours(task)}
+
+
+def is_ours(task: Any) -> bool:
+    """Whether a task is of this provider, or of a class that derives from it."""
+    return any(_modules(task))
+
+
+def has_failed(ti: Any) -> bool:
+    """Whether a task instance failed, as far as its callback can tell.
+
+    Where the worker was lost, Airflow calls back in the DAG processor, with no exception and often no state;
+    callbacks of a success come from the worker, which knows it.
+    """
+    return str(getattr(ti, "state", None) or "failed").rpartition(".")[2].lower() not in (
+        "success",
+        "skipped",
+        "running",
+    )
 
 
 def by_task(instances: Iterable[Ended]) -> Mapping[str, list[Ended]]:

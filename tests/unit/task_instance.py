@@ -22,6 +22,7 @@ class FakeTaskInstance:
     map_index: int = -1
     try_number: int = 1
     max_tries: int = 0
+    state: str | None = "success"
     xcoms: dict[tuple[str, int, str], Any] = field(default_factory=dict)
     earlier: dict[str, Any] = field(default_factory=dict)
     first_look: datetime | None = None
