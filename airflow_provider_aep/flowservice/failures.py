@@ -94,7 +94,7 @@ def failure_of(
         message=_message(answer, body, report, secrets),
         code=code,
         request_id=report.get("request-id") or answer.headers.get("x-request-id"),
-        retry_after=_retry_after(answer.headers.get("retry-after"), now),
+        retry_after=seconds_to_wait(answer.headers.get("retry-after"), now),
         hint=HINTS.get(number or "") or _hint(request, answer.status, number),
     )
 
@@ -155,7 +155,7 @@ def _forms(secret: str) -> Iterator[str]:
         yield from base64.b64decode(secret, validate=True).decode().split("\n")
 
 
-def _retry_after(header: str | None, now: float) -> float | None:
+def seconds_to_wait(header: str | None, now: float) -> float | None:
     """Seconds to wait, from either form of the header; ``None`` when it says nothing usable."""
     if not header:
         return None

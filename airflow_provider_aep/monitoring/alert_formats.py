@@ -75,6 +75,20 @@ def as_slack(message: Message) -> list[dict[str, Any]]:
     ]
 
 
+def as_teams(message: Message) -> dict[str, Any]:
+    """The body of a POST to a workflow of Microsoft Teams: an Adaptive Card."""
+    blocks = [{"type": "TextBlock", "text": _cut(message.title), "weight": "Bolder", "wrap": True}]
+    blocks.append({"type": "TextBlock", "text": as_text(message), "wrap": True})
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": blocks,
+    }
+    kind = "application/vnd.microsoft.card.adaptive"
+    return {"type": "message", "attachments": [{"contentType": kind, "content": card}]}
+
+
 def slack_text(text: str) -> str:
     """Words as Slack shows them: what Slack would read as markup is shown as it is."""
     # & < > as Slack asks for. It knows no escape for the marks of bold, italic, struck out and code, which

@@ -11,6 +11,7 @@ from airflow_provider_aep.errors import AepConfigError, without_words
 from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.monitoring.alerts import Alert, Message, digest
 from airflow_provider_aep.notifications.channels import LogChannel, parse_channels
+from airflow_provider_aep.notifications.delivery import deliver
 from airflow_provider_aep.notifications.gathering import (
     DONE,
     Ended,
@@ -127,7 +128,7 @@ class AepRunNotifier(BaseNotifier):
             # An alert that says little is better than none.
             text = f"An alert about AEP exports could not be put together: {without_words(error)}"
             message = Message(sandbox=None, alerts=(Alert(status="error", text=text),))
-            self._deliver(message, message.to_json())
+            self._deliver([(message, message.to_json())])
 
     def _tell_of_task(self, context: Any) -> None:
         ti = context["ti"]
@@ -164,7 +165,7 @@ class AepRunNotifier(BaseNotifier):
             context["exception"] = why
         alert = self._alert(context, status, found, link, airflow_url(**about), ti.task_id)
         told = {"status": status, "verdict": verdict or {}, "link": link, **about}
-        self._deliver(Message(sandbox=alert.sandbox, alerts=(alert,), **place), told)
+        self._deliver([(Message(sandbox=alert.sandbox, alerts=(alert,), **place), told)])
 
     def _tell_of_dag(self, context: Any) -> None:
         dag, run_id = context["dag"], context["run_id"]
@@ -302,28 +303,30 @@ class AepRunNotifier(BaseNotifier):
         )
 
     def _deliver_all(self, alerts: Iterator[Alert] | list[Alert], **about: Any) -> None:
-        for message in digest(alerts, **about):
-            self._deliver(message, message.to_json())
+        self._deliver([(message, message.to_json()) for message in digest(alerts, **about)])
 
-    def _deliver(self, message: Message, told: Mapping[str, Any]) -> None:
-        """To every channel; one that fails keeps the message from none of the others, nor from the log."""
-        failed = False
-        for channel in self.channels:
-            try:
-                channel.deliver(message, self.log)
-            except Exception as error:
-                failed = True
-                self.log.error(
-                    "An alert could not go out by %s: %s", type(channel).__name__, without_words(error)
-                )
-        if self.send is not None:
-            try:
-                self.send(_text_of(message), told)
-            except Exception as error:
-                failed = True
-                self.log.error("An alert could not go out by send: %s", without_words(error))
-        if failed and LogChannel() not in self.channels:
-            LogChannel().deliver(message, self.log)
+    def _deliver(self, messages: Sequence[tuple[Message, Mapping[str, Any]]]) -> None:
+        """To every channel; one that fails keeps the messages from none of the others, nor from the log."""
+        routes = [channel for channel in self.channels if not isinstance(channel, LogChannel)]
+        log = LogChannel()
+        logged = log in self.channels
+        if logged:
+            for message, _ in messages:
+                log.write(message, self.log)
+        outcomes = deliver(routes, [message for message, _ in messages]) if messages else []
+        for outcome in outcomes:
+            if outcome.error is not None:
+                self.log.error("An alert could not go out by %s", outcome)
+        failed = {id(outcome.message) for outcome in outcomes if outcome.error is not None}
+        for message, told in messages:
+            if self.send is not None:
+                try:
+                    self.send(_text_of(message), told)
+                except Exception as error:
+                    failed.add(id(message))
+                    self.log.error("An alert could not go out by send: %s", without_words(error))
+            if id(message) in failed and not logged:
+                log.write(message, self.log)
 
 
 def _usual(status: str, context: Any) -> str:

@@ -6,21 +6,15 @@ which Airflow stores. Addresses and tokens stay in Airflow connections.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_aep.errors import AepConfigError, AepError, AepValidationError, Problem
+from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.alerts import Message
-
-SILENT = logging.getLogger(f"{__name__}.silent")
-# Not `disabled`: Airflow configures logging more than once, and each time enables every logger there is.
-SILENT.addFilter(lambda record: False)
-SECONDS = 10.0  # for an answer; a DAG callback holds up the DAG processor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +23,15 @@ class LogChannel:
 
     provider: ClassVar[str | None] = None
 
-    def deliver(self, message: Message, log: Any) -> None:
+    @property
+    def target(self) -> tuple[object, ...]:
+        return ("log",)
+
+    @property
+    def label(self) -> str:
+        return "log"
+
+    def write(self, message: Message, log: Any) -> None:
         from airflow_provider_aep.monitoring.alert_formats import as_line
 
         good = all(alert.status == "success" for alert in message.alerts)
@@ -38,7 +40,7 @@ class LogChannel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailChannel:
-    """An e-mail, through the SMTP provider.
+    """An e-mail, as HTML and as plain text, through the SMTP provider.
 
     :param to: one address, or several.
     :param from_email: by default the one of the connection.
@@ -49,18 +51,19 @@ class EmailChannel:
     from_email: str | None = None
     smtp_conn_id: str = "smtp_default"
 
-    def deliver(self, message: Message, log: Any) -> None:
-        from airflow.providers.smtp.hooks.smtp import SmtpHook
+    @property
+    def target(self) -> tuple[object, ...]:
+        to = self.to.replace(";", ",").split(",") if isinstance(self.to, str) else self.to
+        return "email", self.smtp_conn_id, frozenset(address.strip().lower() for address in to)
 
-        from airflow_provider_aep.monitoring.alert_formats import as_html
+    @property
+    def label(self) -> str:
+        return f"email (connection {self.smtp_conn_id})"
 
-        with SmtpHook(smtp_conn_id=self.smtp_conn_id) as hook:
-            hook.send_email_smtp(
-                to=self.to if isinstance(self.to, str) else list(self.to),
-                subject=message.title[:200],
-                html_content=as_html(message),
-                from_email=self.from_email,
-            )
+    def deliver(self, message: Message, *, seconds: float) -> None:
+        from airflow_provider_aep.notifications.mailing import send_mail
+
+        send_mail(self, message, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,24 +79,20 @@ class SlackChannel:
     slack_conn_id: str = "slack_api_default"
     channel: str | None = None
 
-    def deliver(self, message: Message, log: Any) -> None:
-        from airflow_provider_aep.monitoring.alert_formats import as_slack, slack_text
+    @property
+    def target(self) -> tuple[object, ...]:
+        return "slack", self.slack_conn_id if self.channel else self.slack_webhook_conn_id, self.channel
 
-        text, blocks = slack_text(message.title), as_slack(message)
+    @property
+    def label(self) -> str:
         if self.channel:
-            from airflow.providers.slack.hooks.slack import (
-                SlackHook,
-            )
+            return f"slack (connection {self.slack_conn_id}, channel {self.channel})"
+        return f"slack (connection {self.slack_webhook_conn_id})"
 
-            bot = SlackHook(slack_conn_id=self.slack_conn_id, timeout=int(SECONDS))
-            bot.call("chat.postMessage", json={"channel": self.channel, "text": text, "blocks": blocks})
-            return
-        from airflow.providers.slack.hooks.slack_webhook import (
-            SlackWebhookHook,
-        )
+    def deliver(self, message: Message, *, seconds: float) -> None:
+        from airflow_provider_aep.notifications.posting import post_to_slack
 
-        hook = SlackWebhookHook(slack_webhook_conn_id=self.slack_webhook_conn_id, timeout=int(SECONDS))
-        hook.send(text=text, blocks=blocks)
+        post_to_slack(self, message, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,61 +107,84 @@ class WebhookChannel:
     http_conn_id: str
     endpoint: str | None = None
 
-    def deliver(self, message: Message, log: Any) -> None:
-        from airflow.providers.common.compat.sdk import mask_secret
-        from airflow.providers.http.hooks.http import HttpHook
+    @property
+    def target(self) -> tuple[object, ...]:
+        # To one address both kinds may go: a workflow of Teams is no reader of our JSON.
+        return type(self).__name__, self.http_conn_id, self.endpoint
 
-        class QuietHook(HttpHook):
-            """Its log would quote the address of a server out of reach; who knows a webhook's may post."""
+    @property
+    def label(self) -> str:
+        return f"webhook (connection {self.http_conn_id})"
 
-            log: Any = SILENT
+    def deliver(self, message: Message, *, seconds: float) -> None:
+        from airflow_provider_aep.notifications.posting import post
 
-        hook = QuietHook(method="POST", http_conn_id=self.http_conn_id)
-        path = hook.url_from_endpoint(self.endpoint).partition("://")[2].partition("/")[2]
-        if path:
-            mask_secret(path)
-        answer = hook.run(
-            self.endpoint,
-            json=message.to_json(),
-            extra_options={"timeout": SECONDS, "check_response": False},
-        )
-        if answer.status_code >= 400:
-            raise AepError(f"the webhook answered {answer.status_code}")
+        post(self.http_conn_id, self.endpoint, message.to_json(), seconds=seconds)
 
 
-Channel = LogChannel | EmailChannel | SlackChannel | WebhookChannel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamsChannel(WebhookChannel):
+    """An Adaptive Card in Microsoft Teams, through the HTTP provider: by the webhook of a workflow.
+
+    :param http_conn_id: the address of the workflow, which holds its signature.
+    """
+
+    @property
+    def label(self) -> str:
+        return f"teams (connection {self.http_conn_id})"
+
+    def deliver(self, message: Message, *, seconds: float) -> None:
+        from airflow_provider_aep.monitoring.alert_formats import as_teams
+        from airflow_provider_aep.notifications.posting import post
+
+        post(self.http_conn_id, self.endpoint, as_teams(message), seconds=seconds)
+
+
+Channel = LogChannel | EmailChannel | SlackChannel | WebhookChannel | TeamsChannel
 KINDS: Mapping[str, type[Channel]] = {
     "log": LogChannel,
     "email": EmailChannel,
     "slack": SlackChannel,
     "webhook": WebhookChannel,
+    "teams": TeamsChannel,
 }
 
 
 def parse_channels(given: Sequence[str | Mapping[str, Any]]) -> tuple[Channel, ...]:
     """Channels as a DAG file gives them: ``"log"``, or ``{"type": "email", "to": "team@example.com"}``.
 
-    :raises AepValidationError: a channel is of no known type, or one of its fields is missing or unknown.
+    :raises AepValidationError: a channel is of no known type, one of its fields is missing, unknown or no
+        text, or it goes where another one goes already.
     :raises AepConfigError: the provider that a channel goes through is not installed.
     """
     if isinstance(given, str | Mapping):
         given = [given]
     problems: list[Problem] = []
-    channels = []
+    channels: dict[int, Channel] = {}
     for place, one in enumerate(given):
-        fields_given = {"type": one} if isinstance(one, str) else dict(one)
-        kind = KINDS.get(str(fields_given.pop("type", None)))
-        if kind is None:
-            problems.append(Problem(f"/channels/{place}/type", f"must be one of {', '.join(KINDS)}"))
+        where = f"/channels/{place}"
+        if not isinstance(one, str | Mapping):
+            problems.append(Problem(where, "must be a word or a dict with type"))
             continue
-        broken = list(_problems(kind, fields_given, f"/channels/{place}"))
-        problems += broken
-        if not broken:
-            _need_provider(kind)
-            channels.append(kind(**fields_given))
+        fields_given = {"type": one} if isinstance(one, str) else dict(one)
+        name = str(fields_given.pop("type", None))
+        kind = KINDS.get(name)
+        if kind is None:
+            problems.append(Problem(f"{where}/type", f"must be one of {', '.join(KINDS)}"))
+            continue
+        if broken := list(_problems(kind, fields_given, where)):
+            problems += broken
+            continue
+        _need_provider(name, kind)
+        channel = kind(**fields_given)
+        for earlier, other in channels.items():
+            if other.target == channel.target:
+                told = f"goes where /channels/{earlier} goes already, so that each alert would arrive twice"
+                problems.append(Problem(where, told))
+        channels[place] = channel
     if problems:
         raise AepValidationError("the notifier", problems)
-    return tuple(channels)
+    return tuple(channels.values())
 
 
 def _problems(kind: type[Channel], given: Mapping[str, Any], where: str) -> list[Problem]:
@@ -174,13 +196,24 @@ def _problems(kind: type[Channel], given: Mapping[str, Any], where: str) -> list
             Problem(f"{where}/{name}", f"is not known; there are {', '.join(known) or 'no fields'}")
             for name in given.keys() - known.keys()
         ),
+        *(
+            Problem(f"{where}/{name}", f"must be text{' or a list of texts' if name == 'to' else ''}")
+            for name in given.keys() & known.keys() - set(missing)
+            if not _is_text(given[name], several=name == "to")
+        ),
     ]
 
 
-def _need_provider(kind: type[Channel]) -> None:
+def _is_text(value: object, *, several: bool) -> bool:
+    if several and isinstance(value, list | tuple):
+        return all(isinstance(one, str) and one.strip() for one in value)
+    return value is None or isinstance(value, str)
+
+
+def _need_provider(name: str, kind: type[Channel]) -> None:
     # Looked up, not imported: a DAG file is parsed every few seconds.
     if kind.provider and find_spec(f"airflow.providers.{kind.provider}") is None:
         raise AepConfigError(
-            f"a channel of type {next(name for name, one in KINDS.items() if one is kind)} goes through "
-            f"apache-airflow-providers-{kind.provider}, which is not installed"
+            f"a channel of type {name} goes through apache-airflow-providers-{kind.provider}, which is not "
+            f"installed: pip install 'airflow-provider-aep[{name if name == 'teams' else kind.provider}]'"
         )

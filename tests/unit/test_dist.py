@@ -141,8 +141,14 @@ def metadata(**changes: str | None) -> bytes:
         *(("Project-URL", f"{name}, {url}") for name, url in PROJECT["urls"].items()),
         *(("Classifier", name) for name in PROJECT["classifiers"]),
         *(("Requires-Dist", text) for text in PROJECT["dependencies"]),
-        ("Provides-Extra", "emulator"),
-        ("Requires-Dist", "pyarrow>=17; extra == 'emulator'"),
+        *(
+            (name, value)
+            for extra, texts in PROJECT["optional-dependencies"].items()
+            for name, value in (
+                ("Provides-Extra", extra),
+                *(("Requires-Dist", f"{text}; extra == '{extra}'") for text in texts),
+            )
+        ),
         ("Description-Content-Type", "text/markdown"),
     ]
     changed = {name.replace("_", "-"): value for name, value in changes.items()}

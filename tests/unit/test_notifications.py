@@ -245,8 +245,9 @@ def test_an_email_goes_through_airflows_smtp_connection(failed, box):
     assert mail["to"] == "team@acme.example, boss@acme.example"
     assert mail["from"] == "airflow@acme.example"
     assert mail["subject"] == "AEP export crm-nightly failed: <b>boom</b> & more"
-    (body,) = mail.iter_parts()
-    assert body.get_content_type() == "text/html"
+    plain, body = mail.iter_parts()
+    assert (plain.get_content_type(), body.get_content_type()) == ("text/plain", "text/html")
+    assert "crm-nightly failed: <b>boom</b> & more" in plain.get_content()
     told = body.get_content()
     assert "&lt;b&gt;boom&lt;/b&gt; &amp; more" in told
     assert f'<a href="{URL}">Dataflow</a>' in told
@@ -353,9 +354,9 @@ def test_a_webhook_that_fails_keeps_nothing_from_the_others_and_tells_no_address
     AepRunNotifier(channels=[{"type": "webhook", "http_conn_id": conn_id}, EMAIL])(failed)
     assert len(box.mails) == 1
     told = logged()
-    assert "An alert could not go out by WebhookChannel" in told
+    assert f"An alert could not go out by webhook (connection {conn_id}): " in told
     assert "AEP export crm-nightly failed" in told  # at least here
-    assert ("the webhook answered 500" in told) == (conn_id == "hook_broken")
+    assert ("it answered 500 (" in told) == (conn_id == "hook_broken")
     assert "Secr3t" not in told
 
 
@@ -363,7 +364,7 @@ def test_a_webhook_that_fails_keeps_nothing_from_the_others_and_tells_no_address
 def test_a_slack_that_fails_tells_no_address(failed, receiver, logged):
     AepRunNotifier(channels=[{"type": "slack", "slack_webhook_conn_id": "slack_broken"}])(failed)
     told = logged()
-    assert "An alert could not go out by SlackChannel" in told
+    assert "An alert could not go out by slack (connection slack_broken): it answered 500 (" in told
     assert "Secr3t" not in told
 
 

@@ -19,6 +19,9 @@ with DAG("aep_soak", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC),
         return list(context["dag_run"].conf["dataflow_ids"])
 
     AepDataflowRunSensor.partial(
+        # The endings are about the poll, and not about what was ingested.
+        on_zero_when_ingested="warn",
+        on_zero_when_nothing_ingested="warn",
         task_id="wait",
         started_after="{{ dag_run.conf['started_after'] }}",
         deferrable=True,

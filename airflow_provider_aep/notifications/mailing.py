@@ -1,0 +1,98 @@
+"""E-mails through the SMTP provider's connection."""
+
+from __future__ import annotations
+
+import smtplib
+from email.mime.text import MIMEText
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.notifications.delivery import AepUndeliveredError
+from airflow_provider_aep.notifications.posting import need_connection
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.alerts import Message
+
+LONGEST_SUBJECT = 200
+
+
+def send_mail(channel: Any, message: Message, *, seconds: float) -> None:
+    """Send one e-mail, with its text in two forms: plain, and HTML.
+
+    :param seconds: for each answer of the server, where the connection's own ``timeout`` is not shorter.
+    :raises AepUndeliveredError: the server did not take it.
+    """
+    from airflow_provider_aep.monitoring.alert_formats import as_html, as_text
+
+    need_connection(channel.smtp_conn_id)
+    try:
+        with _hook(channel.smtp_conn_id, as_text(message), seconds) as hook:
+            hook.send_email_smtp(
+                to=channel.to if isinstance(channel.to, str) else list(channel.to),
+                subject=message.title[:LONGEST_SUBJECT],
+                html_content=as_html(message),
+                from_email=channel.from_email,
+                mime_subtype="alternative",
+            )
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = sorted({code for code, _ in error.recipients.values()})
+        told = f"the mail server refused all addresses ({', '.join(map(str, codes))})"
+        raise AepUndeliveredError(
+            told, status=codes[0] if codes else None, again=all(code < 500 for code in codes)
+        ) from None
+    except smtplib.SMTPResponseException as error:
+        # Its words may quote a login.
+        code = error.smtp_code
+        kind = "the login" if isinstance(error, smtplib.SMTPAuthenticationError) else "the message"
+        raise AepUndeliveredError(
+            f"the mail server answered {code} to {kind}", status=code, again=400 <= code < 500
+        ) from None
+    except smtplib.SMTPServerDisconnected as error:
+        raise _hung_up(error, seconds) from None
+    except TimeoutError:
+        raise AepUndeliveredError(_silent(seconds)) from None
+    except OSError as error:  # refused, reset, or its name is not known
+        raise AepUndeliveredError(
+            f"the mail server cannot be reached ({type(error).__name__})", again=True
+        ) from None
+
+
+def _silent(seconds: float) -> str:
+    return f"the mail server did not answer within {seconds:.0f} seconds"
+
+
+def _hook(conn_id: str, plain: str, seconds: float) -> Any:
+    from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+    class BoundedHook(SmtpHook):
+        """The provider's hook repeats by itself, by default six times with half a minute each."""
+
+        @property
+        def timeout(self) -> int:
+            return max(1, min(int(super().timeout), int(seconds)))
+
+        @property
+        def smtp_retry_limit(self) -> int:
+            return 0
+
+        def _build_client(self) -> Any:
+            try:
+                return super()._build_client()
+            except smtplib.SMTPServerDisconnected as error:
+                # Told as what it is: the provider would say "unable to connect" of a silent server too.
+                raise _hung_up(error, seconds) from None
+
+        def _build_mime_message(self, *args: Any, **kwargs: Any) -> Any:
+            mail, recipients = super()._build_mime_message(*args, **kwargs)
+            # Readers show the last form that they can.
+            forms: Any = mail.get_payload()
+            forms.insert(0, MIMEText(plain, "plain", "utf-8"))
+            return mail, recipients
+
+    return BoundedHook(smtp_conn_id=conn_id)
+
+
+def _hung_up(error: smtplib.SMTPServerDisconnected, seconds: float) -> AepUndeliveredError:
+    # smtplib tells a server that stays silent as one that hangs up.
+    if "timed out" in str(error):
+        return AepUndeliveredError(_silent(seconds))
+    return AepUndeliveredError("the mail server hung up", again=True)

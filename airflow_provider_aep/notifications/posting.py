@@ -1,0 +1,157 @@
+"""HTTP: a POST to a webhook, and Slack, through the hooks of Airflow's own providers.
+
+Whoever knows the address of a webhook may post to it, so no address is told, nor any words of a server.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.flowservice.failures import seconds_to_wait
+from airflow_provider_aep.notifications.delivery import AepUndeliveredError
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.alerts import Message
+
+SILENT = logging.getLogger(f"{__name__}.silent")
+# Not `disabled`: Airflow configures logging more than once, and each time enables every logger there is.
+SILENT.addFilter(lambda record: False)
+
+
+def need_connection(conn_id: str) -> None:
+    """:raises AepConfigError: Airflow has no such connection, or it cannot be read."""
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+
+    try:
+        BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise AepConfigError(f"there is no Airflow connection {conn_id!r}") from None
+    except Exception as error:
+        # On 3.3 a supervisor's refusal comes as an error of another class.
+        raise AepConfigError(
+            f"Airflow connection {conn_id!r} cannot be read: {type(error).__name__}"
+        ) from None
+
+
+def post(conn_id: str, endpoint: str | None, body: Mapping[str, Any], *, seconds: float) -> None:
+    """POST JSON to the address of a connection. Redirects are not followed.
+
+    :param seconds: for the connection, and for the answer.
+    :raises AepUndeliveredError: it was not taken.
+    """
+    from airflow.providers.common.compat.sdk import mask_secret
+    from airflow.providers.http.hooks.http import HttpHook
+
+    need_connection(conn_id)
+
+    class QuietHook(HttpHook):
+        """Its log would quote the address of a server out of reach."""
+
+        log: Any = SILENT
+
+    hook = QuietHook(method="POST", http_conn_id=conn_id)
+    path = hook.url_from_endpoint(endpoint).partition("://")[2].partition("/")[2]
+    if path:
+        mask_secret(path)
+    # The body of the answer is not read: nobody needs it, and it might have no end.
+    options = {"timeout": seconds, "check_response": False, "allow_redirects": False, "stream": True}
+    try:
+        answer = hook.run(endpoint, json=body, extra_options=options)
+    except OSError as error:  # as all errors of requests are
+        raise _no_answer(error, seconds) from None
+    answer.close()
+    _judge(answer.status_code, answer.headers)
+
+
+def post_to_slack(channel: Any, message: Message, *, seconds: float) -> None:
+    """Post to Slack by a bot or by an incoming webhook.
+
+    :raises AepUndeliveredError: it was not taken.
+    """
+    from airflow_provider_aep.monitoring.alert_formats import as_slack, slack_text
+
+    told = {"text": slack_text(message.title), "blocks": as_slack(message)}
+    timeout = max(1, int(seconds))
+    try:
+        if channel.channel:
+            _by_bot(channel, {"channel": channel.channel, **told}, timeout)
+        else:
+            _by_webhook(channel, told, timeout)
+    except OSError as error:
+        raise _no_answer(error, seconds) from None
+
+
+def _by_bot(channel: Any, body: Mapping[str, Any], timeout: int) -> None:
+    from airflow.providers.slack.hooks.slack import SlackHook
+    from slack_sdk.errors import SlackApiError
+
+    need_connection(channel.slack_conn_id)
+    bot = SlackHook(slack_conn_id=channel.slack_conn_id, timeout=timeout, retry_handlers=[])
+    try:
+        bot.call("chat.postMessage", json=body)
+    except SlackApiError as error:
+        answer: Any = error.response
+        _judge(getattr(answer, "status_code", None), getattr(answer, "headers", None) or {})
+        word = answer.get("error") if hasattr(answer, "get") else None
+        raise AepUndeliveredError(f"Slack answered {word or 'with something that is no JSON'}") from None
+
+
+def _by_webhook(channel: Any, body: Mapping[str, Any], timeout: int) -> None:
+    from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
+
+    need_connection(channel.slack_webhook_conn_id)
+    hook = SlackWebhookHook(
+        slack_webhook_conn_id=channel.slack_webhook_conn_id, timeout=timeout, retry_handlers=[]
+    )
+    answer = hook.client.send(text=body["text"], blocks=body["blocks"])
+    _judge(answer.status_code, answer.headers)
+    if not _says_ok(answer.body):
+        # Slack's client follows redirects, and then asks by GET: whoever answered has got no message.
+        raise AepUndeliveredError(
+            f"it answered {answer.status_code} without Slack's ok, as after a redirect",
+            status=answer.status_code,
+        )
+
+
+def _says_ok(body: str) -> bool:
+    if body.strip().lower() in ("ok", ""):
+        return True
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return False
+    # As services say it that take Slack's messages.
+    return isinstance(told, dict) and (told.get("ok") is True or told.get("success") is True)
+
+
+def _judge(status: int | None, headers: Mapping[str, str]) -> None:
+    if status is None or 200 <= status < 300:
+        return
+    if status < 400:
+        raise AepUndeliveredError(f"it answered {status}, a redirect, which is not followed", status=status)
+    asked = {name.lower(): value for name, value in headers.items()}.get("retry-after")
+    raise AepUndeliveredError(
+        f"it answered {status}",
+        status=status,
+        again=status == 429 or status >= 500,
+        wait_seconds=seconds_to_wait(_text(asked), time.time()) or 0.0,
+    )
+
+
+def _text(header: Any) -> str | None:
+    first = header[0] if isinstance(header, list) and header else header
+    return first if isinstance(first, str) else None
+
+
+def _no_answer(error: OSError, seconds: float) -> AepUndeliveredError:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    reason = getattr(error, "reason", None)  # of urllib's URLError
+    if "ReadTimeout" in names or isinstance(error, TimeoutError) or isinstance(reason, TimeoutError):
+        return AepUndeliveredError(f"no answer within {seconds:.0f} seconds")
+    # Refused, reset, cut off, or a name that is not known: later it may be.
+    return AepUndeliveredError("it cannot be reached, or broke off", again=True)
