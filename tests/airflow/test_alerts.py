@@ -80,7 +80,7 @@ def test_a_burst_of_failures_is_one_message_for_each_sandbox(run_dag, aep_server
         "5 AEP exports in sandbox dev: 1 not watched, 4 failed",
         "26 AEP exports in sandbox prod: 25 failed, 1 empty",
     ]
-    (body,) = box.mails[1].iter_parts()
+    _, body = box.mails[1].iter_parts()
     told = body.get_content()
     # On a slow machine an export has run twice before the first look at it.
     assert re.search("AEP export crm-00 failed: .*run .* ended as failed", told)
@@ -155,7 +155,7 @@ def test_the_dag_processor_of_a_real_airflow_sends_one_message_too(stage: Stage,
     time.sleep(5)  # a second message would be one too many
     (mail,) = mails
     assert mail["subject"] == "20 AEP exports in sandbox prod: 20 failed"
-    (body,) = mail.iter_parts()
+    _, body = mail.iter_parts()
     told = body.get_content()
     assert [f"burst-{number:02}" in told for number in range(20)] == [True] * 20
     links = stage.airflow.api.extra_links("aep_alerts", run_id, "judge", map_index=7)
@@ -177,7 +177,7 @@ def test_a_missed_deadline_tells_what_is_not_done(stage: Stage, mails: list[Any]
 
     (mail,) = mails
     assert mail["subject"] == "2 AEP exports in sandbox prod: 2 late"
-    (body,) = mail.iter_parts()
+    _, body = mail.iter_parts()
     told = body.get_content()
     for index, dataflow_id in enumerate(stuck):
         assert f"AEP export {dataflow_id} is late: task wait[{index}] was still deferred" in told
