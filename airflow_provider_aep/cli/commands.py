@@ -239,6 +239,12 @@ def check_command(arguments: Namespace, output: Output) -> int:
     return 1 if audit.outcome == "fail" else 0
 
 
+def usage_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.usage import usage
+
+    return usage(arguments, _hook(arguments), output)
+
+
 def destinations_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.flowservice.catalogue import read_catalogue
 

@@ -83,6 +83,15 @@ class RunError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetCount:
+    """What a run says it exported of one dataset; ``None`` where it does not say."""
+
+    dataset_id: str
+    records: int | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataflowRun:
     """One execution of a dataflow; ``None`` in a metric means that the service does not say.
 
@@ -93,6 +102,7 @@ class DataflowRun:
         counts.
     :param records_out: how many records were exported.
     :param dataset_ids: the datasets that it says it exported; often none.
+    :param dataset_counts: what it says of each of them; nothing where its summaries do not tell them apart.
     """
 
     id: str
@@ -109,6 +119,7 @@ class DataflowRun:
     files_out: int | None
     errors: tuple[RunError, ...]
     dataset_ids: tuple[str, ...] = ()
+    dataset_counts: tuple[DatasetCount, ...] = ()
     created_at: datetime | None = None
     ended_at: datetime | None = None
     raw: Mapping[str, Any] = field(repr=False, compare=False)
@@ -153,6 +164,7 @@ class DataflowRun:
             files_out=count_of(mapping(metrics.get("fileSummary")).get("outputFileCount")),
             errors=tuple(dict.fromkeys(_errors(wire))),
             dataset_ids=tuple(dict.fromkeys(_datasets(records))),
+            dataset_counts=_dataset_counts(records, mapping(metrics.get("sizeSummary"))),
             created_at=created_at,
             ended_at=ended_at,
             raw=wire,
@@ -323,6 +335,34 @@ def _datasets(records: Mapping[str, Any]) -> Iterator[str]:
                 kind, _, dataset_id = str(mapping(entity).get("id")).partition(":")
                 if kind == "dataset" and dataset_id:
                     yield dataset_id
+
+
+def _dataset_counts(records: Mapping[str, Any], sizes: Mapping[str, Any]) -> tuple[DatasetCount, ...]:
+    """What the summaries tell of single datasets.
+
+    Assumed: no sample of a dataset export shows its ``targetSummaries``. A count of an entity is that of its
+    dataset; a count of a summary is so where the summary names one dataset alone.
+    """
+    told_records = _told_of_each(records, "outputRecordCount")
+    told_bytes = _told_of_each(sizes, "outputBytes")
+    return tuple(
+        DatasetCount(dataset_id=each, records=told_records.get(each), bytes=told_bytes.get(each))
+        for each in dict.fromkeys([*told_records, *told_bytes])
+    )
+
+
+def _told_of_each(summary: Mapping[str, Any], key: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for target in map(mapping, sequence(summary.get("targetSummaries"))):
+        entities = [mapping(each) for each in sequence(target.get("entitySummaries"))]
+        for entity in entities:
+            kind, _, dataset_id = str(entity.get("id")).partition(":")
+            count = _count(entity.get(key))
+            if count is None and len(entities) == 1:
+                count = _count(target.get(key))
+            if kind == "dataset" and dataset_id and count is not None:
+                found[dataset_id] = found.get(dataset_id, 0) + count
+    return found
 
 
 def _errors(wire: Mapping[str, Any]) -> Iterator[RunError]:

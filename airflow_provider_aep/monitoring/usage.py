@@ -1,0 +1,232 @@
+"""Reading the ledger of a sandbox: the runs of a year, as far as they are listed and a bound allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_aep.errors import AepError, AepValidationError, Problem
+from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
+from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.runs import DataflowRun, each_once, list_runs_of
+from airflow_provider_aep.flowservice.validation import is_id
+from airflow_provider_aep.monitoring.allowance import Allowance, Standing, standing_of
+from airflow_provider_aep.monitoring.ledger import (
+    Account,
+    Period,
+    Subject,
+    account_of,
+    entries_of,
+    sums,
+    year_of,
+)
+from airflow_provider_aep.monitoring.listings import read_many
+from airflow_provider_aep.monitoring.reading import Datasets, datasets_of, known_since, read_datasets
+from airflow_provider_aep.monitoring.selection import Selection
+from airflow_provider_aep.monitoring.watch import CREATED_EARLIER
+
+# Pages of 100 runs. What is older than they reach is missing from the ledger, and said to be.
+MOST_PAGES = 100
+EARLIEST_YEAR = 2017
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The ledger of the exports of a sandbox in one calendar year.
+
+    :param listed: how many export dataflows there are, selected or not.
+    :param requests: how many requests the runs took.
+    :param cut_off: whether older runs were left unread, to keep to the bound.
+    """
+
+    year: int
+    at: datetime
+    accounts: Sequence[Account]
+    standings: Sequence[Standing]
+    listed: int
+    requests: int
+    cut_off: bool
+
+    @property
+    def known_from(self) -> datetime:
+        """From when on all exports are known."""
+        first = year_of(self.year)[0]
+        return max((one.known_from for one in self.accounts if one.missing), default=first)
+
+    def table(self, subject: Subject, period: Period) -> list[dict[str, Any]]:
+        """The sums, as plain JSON: ``subject``, ``name``, ``period``, and the members of ``Sum``."""
+        names = {one.flow.id: one.flow.name for one in self.accounts}
+        entries = (entry for one in self.accounts for entry in entries_of(one, subject))
+        return [
+            {"subject": key, "name": names.get(key, key), "period": when, **found.to_json()}
+            for (key, when), found in sums(entries, period).items()
+        ]
+
+    def notes(self) -> list[str]:
+        """What the sums leave out, each in one sentence."""
+        first = year_of(self.year)[0]
+        notes = []
+        if self.known_from > first:
+            late = sum(bool(one.missing) for one in self.accounts)
+            notes.append(
+                f"known from {self.known_from:%Y-%m-%d} on: older runs of {_exports(late)} are not listed"
+                f"{', or were not read' if self.cut_off else ''}, and are missing here"
+            )
+        for one in self.accounts:
+            if one.why:
+                notes.append(f"the runs of {one.flow.name!r} could not be read: {one.why}")
+        if undated := sum(one.undated for one in self.accounts):
+            notes.append(f"{undated} runs have no time that can be right, and belong to no day")
+        notes.append(
+            "counts are those of the runs, which Adobe calls indicative; deleted exports are not here"
+        )
+        return notes
+
+    def to_json(self, period: Period) -> dict[str, Any]:
+        return {
+            "year": self.year,
+            "at": self.at.isoformat(),
+            "known_from": self.known_from.isoformat(),
+            "requests": self.requests,
+            "cut_off": self.cut_off,
+            "notes": self.notes(),
+            "allowances": [one.to_json() for one in self.standings],
+            "accounts": [_account(one) for one in self.accounts],
+            "total": self.table("sandbox", "year"),
+            **{
+                f"{subject}s": self.table(subject, period) for subject in ("export", "dataset", "destination")
+            },
+        }
+
+
+def _account(one: Account) -> dict[str, Any]:
+    return {
+        "dataflow_id": one.flow.id,
+        "dataflow_name": one.flow.name,
+        "destination": one.flow.destination,
+        "state": one.flow.state,
+        "since": one.since.isoformat(),
+        "known_from": one.known_from.isoformat(),
+        "undated": one.undated,
+        "unread": one.why or None,
+    }
+
+
+def _exports(number: int) -> str:
+    return f"{number} export{'' if number == 1 else 's'}"
+
+
+def check_year(year: object, now: datetime) -> int:
+    """``year`` if it is one of which there can be runs.
+
+    :raises AepValidationError: it is none.
+    """
+    if not isinstance(year, int) or isinstance(year, bool) or not EARLIEST_YEAR <= year <= now.year:
+        problem = Problem("year", f"must be a calendar year from {EARLIEST_YEAR} to {now.year}")
+        raise AepValidationError("the ledger", [problem])
+    return year
+
+
+def read_usage(
+    *,
+    now: datetime,
+    year: int | None = None,
+    selection: Selection | None = None,
+    allowances: Sequence[Allowance] = (),
+    most_pages: int = MOST_PAGES,
+) -> Exchange[Usage]:
+    """The ledger of the export dataflows of the sandbox.
+
+    :param year: by default the one in which ``now`` lies. Allowances go with that one alone.
+    :param most_pages: read about so many pages of runs at most.
+    :raises AepValidationError: the year is none, or an allowance goes with a year that is over.
+    :raises AepError: the dataflows cannot be listed. Runs that cannot be read are told of the account.
+    """
+    year = check_year(now.year if year is None else year, now)
+    if allowances and year != now.year:
+        problem = Problem("allowance", f"goes with the current year, {now.year}, alone")
+        raise AepValidationError("the ledger", [problem])
+    selection = selection or Selection()
+    listed = list({flow.id: flow for flow in (yield from list_dataflows())}.values())
+    selection.check(listed)
+    flows = [flow for flow in listed if selection.holds(flow)]
+    datasets = yield from read_datasets(flows, {})
+    accounts, requests, cut_off = yield from read_accounts(
+        flows, year=year, now=now, datasets=datasets, most_pages=most_pages
+    )
+    return Usage(
+        year=year,
+        at=now,
+        accounts=accounts,
+        standings=[standing_of(each, accounts, now) for each in allowances],
+        listed=len(listed),
+        requests=requests,
+        cut_off=cut_off,
+    )
+
+
+def read_accounts(
+    flows: Sequence[Dataflow],
+    *,
+    year: int,
+    now: datetime,
+    datasets: Datasets | None = None,
+    most_pages: int = MOST_PAGES,
+) -> Exchange[tuple[list[Account], int, bool]]:
+    """The accounts of dataflows, how many requests their runs took, and whether the bound cut some off."""
+    since = year_of(year)[0]
+    good = sorted((flow for flow in flows if is_id(flow.id)), key=lambda flow: (flow.step, flow.id))
+    ids = [flow.id for flow in good]
+    batches = [ids[start : start + LARGEST_PAGE] for start in range(0, len(ids), LARGEST_PAGE)]
+    read_from: dict[str, datetime] = {}
+    requests = 0
+
+    def read(some: Sequence[str]) -> Exchange[list[DataflowRun]]:
+        nonlocal requests
+        # Each takes its share of the bound, however they are asked for.
+        share, pages, stopped = max(most_pages * len(some) // len(ids), 1), 0, False
+
+        def enough(found: list[DataflowRun]) -> bool:
+            nonlocal pages, stopped, requests
+            pages, requests = pages + 1, requests + 1
+            stopped = pages >= share
+            return stopped
+
+        runs = yield from list_runs_of(some, started_after=since - CREATED_EARLIER, enough=enough)
+        requests += not stopped  # the last page asks nothing
+        if stopped:
+            oldest = min((run.created_at for run in runs if run.created_at), default=now)
+            read_from.update(dict.fromkeys(some, max(oldest + CREATED_EARLIER, since)))
+        else:
+            for each in some:
+                read_from.pop(each, None)
+        return runs
+
+    found: Mapping[str, list[DataflowRun] | AepError] = {}
+    if ids:
+        found = yield from read_many(batches, read, since=dict.fromkeys(ids, since))
+    accounts = []
+    for flow in flows:
+        seen = found.get(flow.id, [])
+        runs = [] if isinstance(seen, AepError) else each_once(seen)
+        why = str(seen) if isinstance(seen, AepError) else "" if flow.id in found else "its id is none"
+        known_from = now if why else known_since(runs, read_from.get(flow.id, since), now)
+        accounts.append(
+            account_of(
+                flow,
+                runs,
+                year=year,
+                known_from=known_from,
+                now=now,
+                datasets=datasets_of(flow, datasets or {}) or (),
+                why=why,
+            )
+        )
+    return (
+        sorted(accounts, key=lambda one: (one.flow.name.casefold(), one.flow.id)),
+        requests,
+        bool(read_from),
+    )

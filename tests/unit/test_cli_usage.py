@@ -1,0 +1,116 @@
+"""``aep usage``."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from airflow_provider_aep.cli import main
+from airflow_provider_aep.emulator.clock import Clock
+
+DAY = 86_400
+
+
+@pytest.fixture
+def clock():
+    """It starts eight days ago, as the command asks the real clock what "now" is."""
+    return Clock(float(int(time.time()) - 8 * DAY))
+
+
+@pytest.fixture
+def nightly(aep, clock, make_dataflow):
+    """A daily export that began eight days ago."""
+    made = make_dataflow("nightly", every="1d")
+    clock.advance(8 * DAY)
+    aep.log.clear()
+    return made
+
+
+def test_the_ledger_is_a_table_with_all_in_all_and_what_it_leaves_out(capsys, nightly):
+    assert main(["usage"]) == 0
+    head, columns, *rows = capsys.readouterr().out.splitlines()
+    assert head.startswith("1 export in sandbox prod, ")
+    assert columns.split() == ["name", "period", "runs", "failed", "records", "bytes"]
+    assert all(row.startswith("nightly ") for row in rows[:-2])
+    assert rows[-2].startswith("in all: ")
+    assert rows[-2].endswith("in 8 runs")
+    assert "which Adobe calls indicative; deleted exports are not here" in rows[-1]
+
+
+def test_days_months_and_the_year_are_the_same_sum(capsys, aep, nightly):
+    found = {}
+    for period in ("day", "month", "year"):
+        assert main(["usage", "--json", "--by", period]) == 0
+        document = json.loads(capsys.readouterr().out)
+        for subject in ("exports", "datasets", "destinations", "total"):
+            found[period, subject] = sum(each["records"] for each in document[subject])
+    assert len(set(found.values())) == 1
+    assert found["day", "exports"] > 0
+
+
+def test_a_run_without_counts_is_unknown_and_not_zero(capsys, aep, clock, make_dataflow):
+    bare = make_dataflow("bare", every="1d")
+    aep.script_runs(bare, ["failed", "failed"])
+    clock.advance(2 * DAY)
+    assert main(["usage", "--by", "year"]) == 0
+    row = capsys.readouterr().out.splitlines()[2]
+    assert row.split()[:4] == ["bare", str(datetime.now(tz=UTC).year), "2", "2"]
+
+
+@pytest.mark.parametrize(("limit", "code", "word"), [("999PB", 0, "ok"), ("1B", 2, "fail")])
+def test_an_allowance_that_is_used_up_is_exit_code_two(capsys, nightly, limit, code, word):
+    assert main(["usage", "--allowance", f"exported_bytes={limit}/year"]) == code
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if "exported_bytes/year" in line]
+    assert told.startswith(word)
+    assert "a linear forecast to " in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--allowance", "5TB"], "allowance must be a text of the form NAME=AMOUNT/PERIOD"),
+        (["--allowance", "None"], "allowance must be a text of the form"),
+        (["--allowance", ""], "allowance must be a text of the form"),
+        (["--allowance", "exported_bytes=0TB/year"], "allowance must be at least 1"),
+        (["--allowance", "exported_bytes=5TB/year", "--year", "2020"], "goes with the current year"),
+        (["--year", "1999"], "year must be a calendar year from 2017"),
+        (["--requests", "0"], "--requests must be a whole number from 1"),
+        (["--storage", "s3://bucket"], "--storage must be EXPORT=URL"),
+        (["--storage", "nightly=/tmp"], "storage_path must be a URL"),
+        (
+            ["--owner", "nobody", "--storage", "nightly=file:///tmp"],
+            "'nightly', which no export of the selection",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_named_in_one_line(capsys, nightly, arguments, told):
+    assert main(["usage", *arguments]) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert len(error.splitlines()) == 1
+
+
+def test_files_in_the_storage_are_counted_beside_the_runs(capsys, nightly, tmp_path):
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "part-0001.json").write_text("{}\n{}\n")
+    (folder / "manifest-1.json").write_text("{}")
+    assert main(["usage", "--json", "--storage", f"nightly={folder.as_uri()}"]) == 0
+    (stored,) = json.loads(capsys.readouterr().out)["storage"]
+    assert (stored["files"], stored["bytes"]) == (1, 6)
+
+
+def test_a_storage_that_cannot_be_read_is_told_and_no_error(capsys, nightly, monkeypatch):
+    from airflow_provider_aep import storage
+
+    def refused(*_, **__):
+        raise PermissionError("no right to list")
+
+    monkeypatch.setattr(storage, "ObjectStoragePath", refused)
+    assert main(["usage", "--json", "--storage", "nightly=s3://bucket/aep"]) == 0
+    (stored,) = json.loads(capsys.readouterr().out)["storage"]
+    assert stored["files"] is None
+    assert "no right to list" in stored["told"]
