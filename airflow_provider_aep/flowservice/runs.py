@@ -357,11 +357,11 @@ def _told_of_each(summary: Mapping[str, Any], key: str) -> dict[str, int]:
         entities = [mapping(each) for each in sequence(target.get("entitySummaries"))]
         for entity in entities:
             kind, _, dataset_id = str(entity.get("id")).partition(":")
-            count = _count(entity.get(key))
-            if count is None and len(entities) == 1:
-                count = _count(target.get(key))
-            if kind == "dataset" and dataset_id and count is not None:
-                found[dataset_id] = found.get(dataset_id, 0) + count
+            told = count_of(entity.get(key))
+            if told is None and len(entities) == 1:
+                told = count_of(target.get(key))
+            if kind == "dataset" and dataset_id and told is not None:
+                found[dataset_id] = found.get(dataset_id, 0) + told
     return found
 
 
