@@ -58,6 +58,12 @@ SANDBOX = Option(
 )
 TALKS = (CONN_ID, SANDBOX, JSON)
 ROTATE = _flag("--rotate-credentials", "send the logins of base connections again: they cannot be compared")
+ALLOWANCE = Option(
+    ("--allowance",),
+    "what may be exported, such as exported_bytes=5TB/year or exported_records=2000000/month; "
+    "may be repeated",
+    {"action": "append", "metavar": "NAME=AMOUNT/PERIOD"},
+)
 
 COMMANDS = (
     Command(
@@ -162,6 +168,7 @@ COMMANDS = (
                 "a part of the policy, such as max_drop=0.5 or on_missing=warn; may be repeated",
                 {"action": "append", "metavar": "NAME=VALUE"},
             ),
+            ALLOWANCE,
             *TALKS,
         ),
     ),
@@ -183,12 +190,7 @@ COMMANDS = (
             Option(
                 ("--year",), "the calendar year, in UTC (default: this one)", {"type": int, "metavar": "YEAR"}
             ),
-            Option(
-                ("--allowance",),
-                "what may be exported, such as exported_bytes=5TB/year or exported_records=2000000/month; "
-                "may be repeated",
-                {"action": "append", "metavar": "NAME=AMOUNT/PERIOD"},
-            ),
+            ALLOWANCE,
             Option(("--name",), "only dataflows with this in their name", {"metavar": "TEXT"}),
             Option(
                 ("--destination",),

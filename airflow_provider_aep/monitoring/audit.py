@@ -16,6 +16,7 @@ from airflow_provider_aep.errors import AepValidationError, Problem, without_wor
 from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.schedule import schedule_words
+from airflow_provider_aep.monitoring.allowance import Allowance
 from airflow_provider_aep.monitoring.attribution import Served
 from airflow_provider_aep.monitoring.causes import Cause
 from airflow_provider_aep.monitoring.explaining import case_of, read_causes
@@ -35,6 +36,7 @@ from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice, worst_ch
 from airflow_provider_aep.monitoring.reading import Known, Read, read_timelines
 from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.timeline import Timeline
+from airflow_provider_aep.monitoring.usage import CheckedAllowance, check_allowances
 from airflow_provider_aep.monitoring.verdict import Verdict, judge_runs, worst
 
 # A first check looks back so long for what has been going on, such as a run that hangs.
@@ -83,6 +85,7 @@ class AuditedExport:
 class Audit:
     """What was found in a window, export by export, the worst first.
 
+    :param allowances: how each allowance stands; of the exports that are selected.
     :param listed: how many export dataflows there are, selected or not.
     :param handover: for the check that goes on where this one ends.
     """
@@ -94,13 +97,15 @@ class Audit:
     policy: AuditPolicy
     selection: Selection
     handover: Handover
+    allowances: tuple[CheckedAllowance, ...] = ()
 
     @property
     def outcome(self) -> Choice:
         """The worst of all; ``skip`` only where no export is any better."""
         if not self.exports:
             return self.policy.on_nothing
-        return worst_choice(export.outcome for export in self.exports)
+        outcomes = [export.outcome for export in self.exports]
+        return worst_choice([*outcomes, *(each.outcome for each in self.allowances)])
 
     def told_nothing(self) -> str:
         """That no export was selected, and from how many."""
@@ -116,6 +121,7 @@ class Audit:
             "outcome": self.outcome,
             "totals": {choice: outcomes.count(choice) for choice in ("fail", "warn", "skip", "ok")},
             "exports": [export.to_json() for export in self.exports],
+            "allowances": [each.to_json() for each in self.allowances],
         }
 
 
@@ -128,6 +134,7 @@ def audit_exports(
     selection: Selection | None = None,
     before: Handover | None = None,
     standing_reach: timedelta = STANDING_REACH,
+    allowances: Sequence[Allowance] = (),
 ) -> Exchange[Audit]:
     """Audit the export dataflows of the sandbox: what became known from ``since`` on and earlier than
     ``until``.
@@ -135,6 +142,7 @@ def audit_exports(
     :param before: what the check before this one handed over. Without it, and for a dataflow that it does not
         know, what stands counts as if it were new.
     :param standing_reach: how far before the window a first check looks for what stands.
+    :param allowances: held against the runs of the year, which takes a bounded number of requests more.
     :raises AepValidationError: the window ends before it begins.
     """
     if until <= since:
@@ -164,6 +172,9 @@ def audit_exports(
     )
     audited = [_audited(one, _Window(begins[one.flow.id], until), policy, before) for one in read]
     audited = yield from _explained(read, audited, begins, until, policy, before, now)
+    checked = yield from check_allowances(
+        allowances, flows, now=now, policy=policy, told=before.allowances if before else ()
+    )
     audited.sort(key=lambda export: (_ORDER.index(export.outcome), export.dataflow.name, export.dataflow.id))
     return Audit(
         since=since,
@@ -172,7 +183,11 @@ def audit_exports(
         listed=len({flow.id for flow in listed}),
         policy=policy,
         selection=selection,
-        handover=_handover(read, audited, begins, since, until, before, datasets),
+        handover=replace(
+            _handover(read, audited, begins, since, until, before, datasets),
+            allowances=tuple(each.standing.key for each in checked if each.standing.status != "ok"),
+        ),
+        allowances=checked,
     )
 
 

@@ -29,6 +29,7 @@ class Handover:
     :param open_since: for dataflows with a run under way: when it started.
     :param datasets: of source connections, by their id.
     :param runs_per_tick: how many runs a tick makes, by dataflow, and of how many datasets that was learnt.
+    :param allowances: the keys of what was told of allowances, and is still so.
     """
 
     since: datetime
@@ -39,6 +40,7 @@ class Handover:
     open_since: Mapping[str, datetime] = field(default_factory=dict)
     datasets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runs_per_tick: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    allowances: tuple[str, ...] = ()
 
     def knows(self, dataflow_id: str) -> bool:
         """Whether a dataflow was looked at before."""
@@ -62,6 +64,7 @@ class Handover:
             "open_since": {flow_id: at.isoformat() for flow_id, at in self.open_since.items()},
             "datasets": {source_id: list(ids) for source_id, ids in self.datasets.items()},
             "runs_per_tick": {flow_id: list(learnt) for flow_id, learnt in self.runs_per_tick.items()},
+            "allowances": list(self.allowances),
         }
 
     @classmethod
@@ -88,6 +91,7 @@ class Handover:
                 runs_per_tick={
                     flow_id: (int(runs), int(of)) for flow_id, (runs, of) in kept["runs_per_tick"].items()
                 },
+                allowances=tuple(map(str, kept.get("allowances") or ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return None

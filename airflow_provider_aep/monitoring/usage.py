@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ from airflow_provider_aep.monitoring.ledger import (
     year_of,
 )
 from airflow_provider_aep.monitoring.listings import read_many
+from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice
 from airflow_provider_aep.monitoring.reading import Datasets, datasets_of, known_since, read_datasets
 from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.watch import CREATED_EARLIER
@@ -100,6 +101,47 @@ class Usage:
                 f"{subject}s": self.table(subject, period) for subject in ("export", "dataset", "destination")
             },
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedAllowance:
+    """What a check says of an allowance.
+
+    :param outcome: what the policy makes of it; ``ok`` where it will do.
+    :param requests: how many requests the runs of the year took, for all allowances together.
+    """
+
+    standing: Standing
+    outcome: Choice
+    requests: int
+
+    def to_json(self) -> dict[str, Any]:
+        key, requests = self.standing.key, self.requests
+        return {"key": key, "outcome": self.outcome, "requests": requests, **self.standing.to_json()}
+
+
+def check_allowances(
+    allowances: Sequence[Allowance],
+    flows: Sequence[Dataflow],
+    *,
+    now: datetime,
+    policy: AuditPolicy,
+    told: Collection[str] = (),
+) -> Exchange[tuple[CheckedAllowance, ...]]:
+    """Whether allowances will do; without any nothing is asked.
+
+    :param told: the keys of what was told before: what is still so is standing.
+    """
+    if not allowances:
+        return ()
+    accounts, requests, _ = yield from read_accounts(flows, year=now.year, now=now)
+    found = []
+    for each in allowances:
+        one = standing_of(each, accounts, now)
+        minded = policy.on_standing if one.key in told else policy.on_allowance
+        outcome = "ok" if one.status == "ok" else minded
+        found.append(CheckedAllowance(standing=one, outcome=outcome, requests=requests))
+    return tuple(found)
 
 
 def _account(one: Account) -> dict[str, Any]:

@@ -257,6 +257,12 @@ class AepRunNotifier(BaseNotifier):
         for note in check.get("notes") or () if "nothing" in self.on else ():
             untold = {"sandbox": check.get("sandbox"), "reason": note, "outcome": "warn"}
             yield self._alert(context, "nothing", untold, None, where, task)
+        for each in check.get("allowances") or () if "warning" in self.on else ():
+            if each.get("outcome") in _MINDED:
+                name = f"allowance of sandbox {check.get('sandbox')}"
+                spent = {"sandbox": check.get("sandbox"), "dataflow_name": name, "reason": each.get("told")}
+                spent["outcome"] = each["outcome"]
+                yield self._alert(context, "warning", spent, None, where, task)
         for export in check.get("exports") or ():
             known = {
                 "sandbox": check.get("sandbox"),

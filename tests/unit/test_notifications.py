@@ -507,3 +507,13 @@ def test_channels_are_plain_json_as_a_deadline_alert_stores_them():
     channels = ["log", EMAIL]
     kept = json.loads(json.dumps({"channels": channels, "on": ["late"]}))
     assert AepRunNotifier(**kept).channels == AepRunNotifier(channels=channels).channels
+
+
+def test_an_allowance_that_will_not_do_is_one_alert_of_its_own(ti):
+    told = "at least 4.9 TB of the 5.0 TB for this year are exported (98%)"
+    allowances = [{"outcome": "warn", "told": told}, {"outcome": "ok", "told": "which was told before"}]
+    ti.xcom_push("aep_check", {"sandbox": "prod", "exports": [{}], "allowances": allowances})
+    calls: list[tuple[str, Any]] = []
+    AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
+    ((text, _),) = calls
+    assert text == f"AEP export allowance of sandbox prod: {told}"

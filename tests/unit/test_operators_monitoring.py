@@ -124,3 +124,41 @@ def test_bad_input_is_refused_before_anything_is_asked(check, aep, nightly, give
 def test_airflows_own_owner_of_the_task_is_left_alone():
     operator = AepCheckExportsOperator(task_id="check", owner="data-team", export_owner="crm")
     assert (operator.owner, operator.export_owner) == ("data-team", "crm")
+
+
+def test_an_allowance_that_will_not_do_warns_once_and_is_then_standing(aep, clock, now, nightly, logged):
+    clock.advance(5 * 24 * HOUR)
+    ti = FakeTaskInstance()
+    operator = AepCheckExportsOperator(task_id="check", allowance="exported_bytes=1B/year")
+    found = operator.execute(context_of(ti))
+    (allowance,) = found["allowances"]
+    assert (found["outcome"], allowance["outcome"], allowance["status"]) == ("warn", "warn", "used_up")
+    assert "of the 1 B for this year are exported" in logged()
+    clock.advance(24 * HOUR)
+    again = operator.execute(context_of(ti))
+    assert [(each["status"], each["outcome"]) for each in again["allowances"]] == [("used_up", "ok")]
+
+
+def test_an_allowance_that_fails_names_itself_in_the_failure(check, clock, nightly, logged):
+    clock.advance(5 * HOUR)
+    with pytest.raises(AirflowFailException, match=r"^Allowance exported_bytes/year: .* of the 1 B"):
+        check(allowance=["exported_bytes=1B/year"], on_allowance="fail")
+
+
+def test_a_check_without_an_allowance_sends_not_one_request_for_it(check, aep, clock, nightly, logged):
+    clock.advance(5 * HOUR)
+    check()  # what is learnt at the first
+    asked = []
+    for allowance in (None, "exported_bytes=5TB/year"):
+        aep.log.clear()
+        found = check(allowance=allowance)
+        asked.append(len(aep.requests()))
+    (told,) = found["allowances"]
+    assert asked[1] - asked[0] == told["requests"] == 1
+
+
+@pytest.mark.parametrize("allowance", ["", "None", "5TB", 5])
+def test_an_allowance_that_cannot_be_read_is_refused_before_anything_is_asked(check, aep, allowance):
+    with pytest.raises(AepValidationError, match="allowance must be a text of the form"):
+        check(allowance=allowance)
+    assert not aep.requests()
