@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
+import os
 from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_aep.cli import main
+from airflow_provider_aep.cli import main, usage
 from airflow_provider_aep.emulator.clock import Clock
 
 DAY = 86_400
@@ -16,8 +16,20 @@ DAY = 86_400
 
 @pytest.fixture
 def clock():
-    """It starts eight days ago, as the command asks the real clock what "now" is."""
-    return Clock(float(int(time.time()) - 8 * DAY))
+    """It does not come near the end of a year, whenever the tests run."""
+    return Clock(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
+
+
+@pytest.fixture(autouse=True)
+def emulator_time(clock, monkeypatch):
+    """The command's "now" is the emulator's, which is moved ahead."""
+
+    class EmulatorTime(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.fromtimestamp(clock(), tz=tz)
+
+    monkeypatch.setattr(usage, "datetime", EmulatorTime)
 
 
 @pytest.fixture
@@ -57,7 +69,8 @@ def test_a_run_without_counts_is_unknown_and_not_zero(capsys, aep, clock, make_d
     clock.advance(2 * DAY)
     assert main(["usage", "--by", "year"]) == 0
     row = capsys.readouterr().out.splitlines()[2]
-    assert row.split()[:4] == ["bare", str(datetime.now(tz=UTC).year), "2", "2"]
+    assert row.split()[:4] == ["bare", "2026", "2", "2"]
+    assert "records unknown" in row
 
 
 @pytest.mark.parametrize(("limit", "code", "word"), [("999PB", 0, "ok"), ("1B", 2, "fail")])
@@ -93,11 +106,14 @@ def test_what_makes_no_sense_is_named_in_one_line(capsys, nightly, arguments, to
     assert len(error.splitlines()) == 1
 
 
-def test_files_in_the_storage_are_counted_beside_the_runs(capsys, nightly, tmp_path):
+def test_files_in_the_storage_are_counted_beside_the_runs(capsys, clock, nightly, tmp_path):
     folder = tmp_path / "exports"
     folder.mkdir()
     (folder / "part-0001.json").write_text("{}\n{}\n")
     (folder / "manifest-1.json").write_text("{}")
+    (folder / "part-of-last-year.json").write_text("{}")
+    os.utime(folder / "part-0001.json", (clock() - DAY,) * 2)
+    os.utime(folder / "part-of-last-year.json", (clock() - 365 * DAY,) * 2)
     assert main(["usage", "--json", "--storage", f"nightly={folder.as_uri()}"]) == 0
     (stored,) = json.loads(capsys.readouterr().out)["storage"]
     assert (stored["files"], stored["bytes"]) == (1, 6)

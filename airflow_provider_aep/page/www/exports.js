@@ -12,6 +12,7 @@ import "./runs.js";
 import "./state.js";
 import "./strip.js";
 import "./table.js";
+import "./usage.js";
 import "./words.js";
 import { askEarly } from "./answers.js";
 import { ExportsPage } from "./page.js";

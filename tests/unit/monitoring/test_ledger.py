@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring import usage as usage_module
@@ -324,6 +325,12 @@ def test_amounts_are_told_in_thousands():
 
 
 # Reading
+
+
+@pytest.fixture
+def clock():
+    """It does not come near the end of a year, whenever the tests run."""
+    return Clock(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
 
 
 @pytest.fixture
