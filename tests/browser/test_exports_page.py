@@ -472,3 +472,6 @@ def test_what_was_exported_in_the_year_is_asked_for_when_it_is_opened(open_page,
     expect(ledger).to_contain_text("for this year are exported")
     expect(ledger).to_contain_text("which Adobe calls indicative")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    sentence = ledger.locator(".aep-allowance p").first.bounding_box()
+    assert sentence is not None
+    assert sentence["x"] + sentence["width"] <= width
