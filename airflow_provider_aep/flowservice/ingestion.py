@@ -12,7 +12,7 @@ parameters"; "Look up multiple objects"; "Batch ingestion overview" (statuses); 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -85,7 +85,6 @@ class Batch:
 
     id: str
     status: BatchStatus
-    status_word: str
     dataset_ids: tuple[str, ...]
     created_at: datetime | None
     ended_at: datetime | None
@@ -94,12 +93,11 @@ class Batch:
     replaces: tuple[str, ...]
     is_replay: bool
     data_until: datetime | None
-    raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def from_api(cls, batch_id: str, wire: Mapping[str, Any]) -> Batch:
-        word = str(wire.get("status") or "(none)")
-        status = STATUS_WORDS.get(word.strip().casefold(), BatchStatus.UNKNOWN)
+        word = str(wire.get("status")).strip().casefold()
+        status = STATUS_WORDS.get(word, BatchStatus.UNKNOWN)
         completed = epoch_moment(wire.get("completed"))
         if completed is None and status in (BatchStatus.FAILED, BatchStatus.GONE):
             completed = epoch_moment(wire.get("updated"))
@@ -108,7 +106,6 @@ class Batch:
         return cls(
             id=batch_id,
             status=status,
-            status_word=word,
             dataset_ids=tuple(
                 str(each["id"])
                 for each in related
@@ -127,7 +124,6 @@ class Batch:
             replaces=tuple(map(str, sequence(mapping(replay).get("predecessors")))),
             is_replay=bool(replay),
             data_until=epoch_moment(mapping(wire.get("availableDates")).get("endDate")),
-            raw=wire,
         )
 
 

@@ -54,8 +54,8 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     """
     from airflow_provider_aep import stats
 
-    verdict = judge(sensor, sighting)
     flow = _dataflow(sensor)
+    verdict = judge(sensor, sighting, flow)
     # The name is for people who read an alert; without it the id must do.
     name = flow.name if flow else sensor.dataflow_id
     told = {**verdict.to_json(), "dataflow_name": name, "sandbox": sensor.hook.sandbox}
@@ -85,8 +85,9 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     return told
 
 
-def judge(sensor: Judging, sighting: Sighting) -> Verdict:
+def judge(sensor: Judging, sighting: Sighting, flow: Dataflow | None) -> Verdict:
     """The verdict on what was seen."""
+    from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL
     from airflow_provider_aep.monitoring.verdict import incomplete, judge_runs, stuck
 
     policy = sensor.run_policy()
@@ -100,30 +101,30 @@ def judge(sensor: Judging, sighting: Sighting) -> Verdict:
         return judge_runs(sighting.runs, policy, history, causes)
 
     found = verdict({})
-    causes = _causes(sensor, sighting.runs, policy, history) if found.status in _EXPLAINED else {}
+    looks_wrong = found.status in (*EMPTY_OR_SMALL, "incomplete")
+    causes = _causes(sensor, sighting.runs, flow, policy, history) if flow and looks_wrong else {}
     return verdict(causes) if causes else found
 
 
-# A run that looks wrong in a way that ingestion may explain.
-_EXPLAINED = ("zero_records", "low_records", "incomplete")
-
-
 def _causes(
-    sensor: Judging, runs: Sequence[DataflowRun], policy: RunPolicy, history: History | None
+    sensor: Judging,
+    runs: Sequence[DataflowRun],
+    flow: Dataflow,
+    policy: RunPolicy,
+    history: History | None,
 ) -> dict[str, Cause]:
     """Why runs exported nothing, or little; empty where that cannot be asked."""
+    from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL
     from airflow_provider_aep.monitoring.explaining import explain_runs
     from airflow_provider_aep.monitoring.verdict import judge_run
 
     odd = {
         run.id: status
         for run in runs
-        if run.finished and (status := judge_run(run, policy, history).status) in _EXPLAINED
+        if run.finished and (status := judge_run(run, policy, history).status) in EMPTY_OR_SMALL
     }
     try:
-        return sensor.hook.run(
-            explain_runs(sensor.dataflow_id, runs, odd, margin=policy.margin, now=datetime.now(tz=UTC))
-        )
+        return sensor.hook.run(explain_runs(flow, runs, odd, margin=policy.margin, now=datetime.now(tz=UTC)))
     except AepError as error:
         sensor.log.warning("Why dataflow %s exported nothing cannot be told: %s", sensor.dataflow_id, error)
         return {}
