@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.alerts import Message
 
 
+# What a lookup of a connection imports, on Airflow 2 and on Airflow 3.
+_LOOKUP = ("airflow.models.connection", "airflow.sdk.definitions.connection")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogChannel:
     """The log of the task, or of the process that runs a DAG's callback."""
@@ -47,6 +51,11 @@ class EmailChannel:
     """
 
     provider: ClassVar[str | None] = "smtp"
+    modules: ClassVar[tuple[str, ...]] = (
+        *_LOOKUP,
+        "airflow.providers.smtp.hooks.smtp",
+        "airflow_provider_aep.notifications.mailing",
+    )
     to: str | Sequence[str]
     from_email: str | None = None
     smtp_conn_id: str = "smtp_default"
@@ -75,6 +84,12 @@ class SlackChannel:
     """
 
     provider: ClassVar[str | None] = "slack"
+    modules: ClassVar[tuple[str, ...]] = (
+        *_LOOKUP,
+        "airflow.providers.slack.hooks.slack",
+        "airflow.providers.slack.hooks.slack_webhook",
+        "airflow_provider_aep.notifications.posting",
+    )
     slack_webhook_conn_id: str = "slack_default"
     slack_conn_id: str = "slack_api_default"
     channel: str | None = None
@@ -104,6 +119,11 @@ class WebhookChannel:
     """
 
     provider: ClassVar[str | None] = "http"
+    modules: ClassVar[tuple[str, ...]] = (
+        *_LOOKUP,
+        "airflow.providers.http.hooks.http",
+        "airflow_provider_aep.notifications.posting",
+    )
     http_conn_id: str
     endpoint: str | None = None
 

@@ -14,8 +14,10 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aep.errors import AepError, without_words
@@ -44,8 +46,10 @@ class AepUndeliveredError(AepError):
 
 
 class Route(Protocol):
-    """What a message can be given to."""
+    """What a message can be given to; what it imports is named in ``modules``."""
 
+    @property
+    def modules(self) -> Sequence[str]: ...
     @property
     def label(self) -> str:
         """How it is told, as in ``slack (connection slack_default)``; never an address."""
@@ -94,10 +98,22 @@ def deliver(
     :param in_all: for everything; ``deliver`` returns by then.
     """
     end = time.monotonic() + in_all
+    _load(name for route in routes for name in route.modules)
     runners = [_Runner(route, messages, seconds=seconds, end=end) for route in routes]
     for runner in runners:
         runner.start()
     return [outcome for runner in runners for outcome in runner.wait()]
+
+
+def _load(modules: Iterable[str]) -> None:
+    """Import here what the threads need, and not in each of them.
+
+    Airflow's modules import each other in circles: threads that enter one at different points may wait for
+    each other for ever.
+    """
+    for name in modules:
+        with suppress(Exception):  # the channel itself tells why it cannot do without
+            import_module(name)
 
 
 class _Runner:
