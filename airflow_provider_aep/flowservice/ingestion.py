@@ -149,7 +149,7 @@ class CatalogDataset:
         name = wire.get("name")
         schema = str(mapping(wire.get("schemaRef")).get("id") or "")
         named = str(name or "").casefold().replace("-", " ").replace("_", " ")
-        expiry = mapping(mapping(mapping(wire.get("extensions")).get("adobe_lake")).get("rowExpiration"))
+        expiry = mapping(mapping(mapping(wire.get("extensions")).get("adobe_lakeHouse")).get("rowExpiration"))
         return cls(
             id=dataset_id,
             name=str(name) if isinstance(name, str) and name else dataset_id,
