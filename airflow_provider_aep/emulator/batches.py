@@ -22,6 +22,8 @@ FAILED = ("failed", "failure")
 ENDS = (*INGESTED, *FAILED, "aborted", "abandoned", "inactive", "deleted")
 BYTES_PER_ROW = 220
 WRITER = "acp_foundation_push"
+# The members that count something.
+COUNTS = ("recordCount", "failedRecordCount", "size", "metrics")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,3 +95,9 @@ class Batch:
             "inputByteSize": size,
         }
         return {"recordCount": self.rows, "failedRecordCount": 0, "size": size, "metrics": metrics}
+
+
+def in_progress(document: Document) -> Document:
+    """The document of a batch as it was before it ended."""
+    ending = {"completed", *COUNTS}
+    return {name: value for name, value in document.items() if name not in ending} | {"status": "processing"}
