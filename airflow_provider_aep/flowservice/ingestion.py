@@ -182,6 +182,7 @@ def list_batches(
     """The batches of datasets that were opened between two moments, both exclusive; newest first if the
     Catalog keeps to the order, on which nothing here relies.
 
+    :param dataset_ids: none for those of all datasets.
     :param most_pages: read no more pages than this, of at most 100 batches each.
     :param enough: stop when this says so of what was read up to now.
     :raises AepApiError: the credential may not see them, or the answer is no object of batches.
@@ -194,7 +195,7 @@ def list_batches(
             "GET",
             f"{CATALOG_PATH}/batches",
             params={
-                "dataSet": ",".join(sorted(wanted)),
+                **({"dataSet": ",".join(sorted(wanted))} if wanted else {}),
                 "createdAfter": _milliseconds(created_after),
                 "createdBefore": _milliseconds(created_before),
                 "orderBy": "desc:created",
@@ -208,7 +209,9 @@ def list_batches(
         for batch_id in new:
             found[batch_id] = Batch.from_api(batch_id, listed[batch_id])
         kept = tuple(
-            each for each in found.values() if not each.dataset_ids or wanted & set(each.dataset_ids)
+            each
+            for each in found.values()
+            if not (wanted and each.dataset_ids) or wanted & set(each.dataset_ids)
         )
         # A page below the least that the Catalog gives is the last one, whatever it makes of the limit.
         if len(listed) < LEAST_PAGE:
