@@ -46,7 +46,8 @@ class Batch:
     @property
     def created(self) -> int:
         """What the Catalog calls its creation."""
-        return int(self.members.get("created", milliseconds(self.opened)))
+        told = self.members.get("created")
+        return milliseconds(self.opened) if told is None else int(told)
 
     def status_at(self, at: float) -> str:
         over = self.completed is None or self._has_ended(at)

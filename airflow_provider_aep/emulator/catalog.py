@@ -118,7 +118,10 @@ def _dataset(world: World, call: Call, dataset: Dataset) -> Found:
     began = milliseconds(world.lake.began)
     document: Document = {
         **_owner(world, call),
-        **{name: value for name, value in dataset.to_api().items() if name != "id"},
+        "name": dataset.name,
+        "description": dataset.description,
+        "state": "DRAFT",
+        "fileDescription": {"format": "parquet"},
         "created": began,
         "updated": last.created if last else began,
         "createdClient": "acp_ui_platform",

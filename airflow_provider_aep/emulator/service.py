@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_aep.emulator.bounds import HOUR, MOMENT, PAGE, ROWS, SPAN, TOKEN
+from airflow_provider_aep.emulator.bounds import CREATED, HOUR, MOMENT, PAGE, ROWS, SPAN, TOKEN
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.entities import CONNECTORS, Document
 from airflow_provider_aep.emulator.exporter import Exporter
@@ -229,6 +229,10 @@ class Emulator:
         for name, moment in (("opened", opened), ("completed", completed)):
             if moment is not None:
                 MOMENT.check(name, moment)
+        if not isinstance(status, str):
+            raise ValueError("status must be a word.")
+        if members.get("created") is not None and members["created"] not in CREATED:
+            raise ValueError(f"created must be {CREATED}, in epoch milliseconds.")
         if opened is None:
             opened = self.clock() if completed is None else min(completed, self.clock())
         with self._now():
