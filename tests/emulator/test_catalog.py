@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from airflow_provider_aep.emulator.batches import ENDS
 from airflow_provider_aep.emulator.control import control
 from airflow_provider_aep.errors import AepApiError
 from airflow_provider_aep.flowservice.exchange import Request
@@ -18,6 +17,7 @@ from airflow_provider_aep.flowservice.exchange import Request
 CATALOG = "/data/foundation/catalog"
 ADOBE = json.loads((Path(__file__).parent / "openapi" / "catalog.json").read_text())["schemas"]
 HOUR, YEAR = 3600.0, 365 * 86_400
+ENDS = {"success", "active", "failed", "failure", "aborted", "abandoned", "inactive", "deleted"}
 CRM, WEB = "5ef3e3259ad2a1191ab7dd7d", "6501aa10c2d3e4f5061728a1"
 # Said of every document: the retention guide and the sample of lastBatches print it, no schema lists it.
 # ``state`` is printed by the filter guide, ``extensions`` stands in the schema of a dataset's second version.
@@ -182,11 +182,24 @@ class TestDocuments:
         told = get(f"/dataSets/{orders.id}", properties="extensions")[orders.id]
         assert told == {"extensions": {"adobe_lakeHouse": {"rowExpiration": {"ttlValue": "P3M"}}}}
 
-    def test_a_dataset_names_its_last_batches(self, emulator, orders, get):
-        good, failed = emulator.add_batch(orders.id, rows=1), emulator.add_batch(orders.id, status="failed")
+    def test_a_dataset_names_its_last_batches(self, emulator, orders, get, clock):
+        made = {}
+        for status in ("failed", "success", "queued"):
+            clock.advance(1)
+            made[status] = emulator.add_batch(orders.id, status=status)
         last = "lastBatchId", "lastBatchStatus", "lastSuccessfulBatch", "lastFailedBatch"
         told = get(f"/dataSets/{orders.id}", properties=",".join(last))[orders.id]
-        assert tuple(told[name] for name in last) == (failed, "failed", good, failed)
+        assert list(told.values()) == [made["queued"], "queued", made["success"], made["failed"]]
+
+    def test_where_ends_are_shown_late_nothing_of_the_end_is_told(self, emulator, orders, get, clock):
+        emulator.enter("batch-ends-shown-after-1h")
+        emulator.add_rows(orders.id, 5)
+        _, batch = get("/batches", dataSet=orders.id).values()
+        assert batch["status"] == "processing"
+        assert {"completed", "metrics", "recordCount"}.isdisjoint(batch)
+        clock.advance(HOUR)
+        _, batch = get("/batches", dataSet=orders.id).values()
+        assert (batch["status"], batch["recordCount"]) == ("success", 5)
 
 
 class TestListings:
@@ -206,10 +219,14 @@ class TestListings:
             one["created"] <= other["created"] for one, other in pairwise(get("/batches", limit=100).values())
         )
 
-    def test_a_second_member_orders_what_is_equal_in_the_first(self, get):
-        by_name = get("/dataSets", orderBy="state,desc:name", properties="name")
-        names = [each["name"] for each in by_name.values()]
-        assert names == sorted(names, reverse=True)
+    def test_a_second_member_orders_what_is_equal_in_the_first(self, emulator, orders, get, clock):
+        (old,) = get("/batches", dataSet=orders.id)
+        made = []
+        for status in ("queued", "failed", "queued", "failed"):
+            clock.advance(1)
+            made.append(emulator.add_batch(orders.id, status=status))
+        found = get("/batches", dataSet=orders.id, orderBy="status,desc:created")
+        assert list(found) == [made[3], made[1], made[2], made[0], old]
 
     def test_an_object_with_none_of_the_properties_is_empty(self, emulator, orders, get):
         batch_id = emulator.add_batch(orders.id, status="queued")
