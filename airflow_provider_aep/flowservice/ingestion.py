@@ -145,7 +145,7 @@ class CatalogDataset:
         name = wire.get("name")
         schema = str(mapping(wire.get("schemaRef")).get("id") or "")
         named = str(name or "").casefold().replace("-", " ").replace("_", " ")
-        expiry = mapping(mapping(mapping(wire.get("extensions")).get("adobe_lake")).get("rowExpiration"))
+        expiry = mapping(mapping(mapping(wire.get("extensions")).get("adobe_lakeHouse")).get("rowExpiration"))
         return cls(
             id=dataset_id,
             name=str(name) if isinstance(name, str) and name else dataset_id,
@@ -178,6 +178,7 @@ def list_batches(
     """The batches of datasets that were opened between two moments, both exclusive; newest first if the
     Catalog keeps to the order, on which nothing here relies.
 
+    :param dataset_ids: none for those of all datasets.
     :param most_pages: read no more pages than this, of at most 100 batches each.
     :param enough: stop when this says so of what was read up to now.
     :raises AepApiError: the credential may not see them, or the answer is no object of batches.
@@ -190,7 +191,7 @@ def list_batches(
             "GET",
             f"{CATALOG_PATH}/batches",
             params={
-                "dataSet": ",".join(sorted(wanted)),
+                **({"dataSet": ",".join(sorted(wanted))} if wanted else {}),
                 "createdAfter": _milliseconds(created_after),
                 "createdBefore": _milliseconds(created_before),
                 "orderBy": "desc:created",
@@ -204,7 +205,9 @@ def list_batches(
         for batch_id in new:
             found[batch_id] = Batch.from_api(batch_id, listed[batch_id])
         kept = tuple(
-            each for each in found.values() if not each.dataset_ids or wanted & set(each.dataset_ids)
+            each
+            for each in found.values()
+            if not (wanted and each.dataset_ids) or wanted & set(each.dataset_ids)
         )
         # A page below the least that the Catalog gives is the last one, whatever it makes of the limit.
         if len(listed) < LEAST_PAGE:

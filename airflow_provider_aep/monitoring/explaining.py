@@ -27,6 +27,7 @@ from airflow_provider_aep.monitoring.causes import (
     cause_of,
     owed,
 )
+from airflow_provider_aep.monitoring.emptiness import FURTHEST, UNPROVEN, believes_windows
 from airflow_provider_aep.monitoring.findings import Finding
 from airflow_provider_aep.monitoring.reading import datasets_of, read_datasets
 from airflow_provider_aep.monitoring.ticks import DEADLINE
@@ -42,8 +43,6 @@ EXPLAINED = frozenset({*EMPTY_OR_SMALL, "missing"})
 SEVERAL = 7
 # A long batch is opened days before it is completed.
 OPENED_BEFORE = timedelta(days=3)
-# Further back nobody asks.
-FURTHEST = timedelta(days=31)
 # So many requests may be sent however few runs look wrong, and at most one for each where they are more.
 LEAST_REQUESTS = 8
 # Of one listing, each of at most 100 batches.
@@ -303,6 +302,12 @@ def _read(
     try:
         for group in _groups(windows):
             found |= yield from _read_batches(group, windows, enough, budget)
+        empty = [each for each, one in found.items() if not one.why and not one.batches]
+        if empty:
+            until = max(windows[each][1] for each in windows)
+            believed = yield from believes_windows(found.values(), until=until, may_ask=budget.left > 0)
+            budget.left -= 1
+            found |= {each: replace(found[each], why=UNPROVEN) for each in empty if not believed}
         readable = [each for each, one in found.items() if not one.why]
         for start in range(0, len(readable), AT_ONCE):
             yield from _read_datasets(readable[start : start + AT_ONCE], found, budget)
@@ -431,7 +436,7 @@ def _read_datasets(ids: Sequence[str], found: dict[str, Ingested], budget: _Budg
 
 def _add(ids: Sequence[str], found: dict[str, Ingested], budget: _Budget) -> Exchange[list[str]]:
     """Read datasets; the ids of those that the answer left out."""
-    if not budget.left:
+    if budget.left <= 0:
         found |= {each: replace(found[each], why_no_dataset=_TOO_MANY) for each in ids}
         return []
     budget.left -= 1
