@@ -7,12 +7,11 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.cli.output import Output
-from airflow_provider_aep.errors import AepConfigError, without_words
+from airflow_provider_aep.errors import AepConfigError
 from airflow_provider_aep.monitoring.alerts import STATUSES, Alert, Message
 
 if TYPE_CHECKING:
@@ -117,28 +116,27 @@ def _parsed(text: str) -> Mapping[str, Any] | str:
 
 
 def _dags(path: str) -> list[Any]:
-    from airflow.providers.common.compat.sdk import DAG
+    """The DAGs of a file, as Airflow itself finds them: also those that no variable holds."""
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-    file = Path(path)
-    if not file.is_file():
+    if not Path(path).is_file():
         raise AepConfigError(f"{path} is no file")
-    spec = spec_from_file_location(f"aep_alert_test_{file.stem}", file)
-    if spec is None or spec.loader is None:
-        raise AepConfigError(f"{path} is no Python file")
-    module = module_from_spec(spec)
-    sys.path.insert(0, str(file.resolve().parent))
-    try:
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise AepConfigError(f"{path} cannot be run as a DAG file: {without_words(error)}") from error
-    finally:
-        sys.path.pop(0)
-        sys.modules.pop(spec.name, None)
-    dags = [one for one in vars(module).values() if isinstance(one, DAG)]
-    if not dags:
-        raise AepConfigError(f"{path} holds no DAG in a variable of its own")
-    return dags
+    bag: Any
+    if AIRFLOW_V_3_0_PLUS:
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(path, safe_mode=False)
+    else:
+        from airflow.models.dagbag import DagBag as OldDagBag
+
+        bag = OldDagBag(path, include_examples=False, safe_mode=False)
+    if bag.import_errors:
+        # Only which error it was: its words are those of the file's author, and may quote anything.
+        last = str(next(iter(bag.import_errors.values()))).strip().splitlines()[-1]
+        raise AepConfigError(f"{path} cannot be run as a DAG file: {last.partition(':')[0]}")
+    if not bag.dags:
+        raise AepConfigError(f"{path} holds no DAG")
+    return list(bag.dags.values())
 
 
 def _callbacks(dags: Iterable[Any]) -> Iterator[Any]:
