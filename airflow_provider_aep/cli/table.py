@@ -170,7 +170,7 @@ COMMANDS = (
         "send a test alert through each channel of a DAG file, or of the command line",
         "0: all were sent. 1: one was not, or an error.",
         (
-            Option(("action",), "what to do: test", {"choices": ("test",)}),
+            Option(("action",), "what to do: test", {"choices": ("test",), "metavar": "test"}),
             Option(
                 ("--dag-file",),
                 "each channel of the notifiers in this file's callbacks, default_args and deadlines",
