@@ -16,6 +16,9 @@ from airflow_provider_aep.errors import AepConfigError, AepValidationError, Prob
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.alerts import Message
 
+# What a lookup of a connection imports, on Airflow 2 and on Airflow 3.
+_LOOKUP = ("airflow.models.connection", "airflow.sdk.definitions.connection")
+
 
 # What a lookup of a connection imports, on Airflow 2 and on Airflow 3.
 _LOOKUP = ("airflow.models.connection", "airflow.sdk.definitions.connection")
@@ -72,7 +75,8 @@ class EmailChannel:
     def deliver(self, message: Message, *, seconds: float) -> None:
         from airflow_provider_aep.notifications.mailing import send_mail
 
-        send_mail(self, message, seconds=seconds)
+        to = self.to if isinstance(self.to, str) else list(self.to)
+        send_mail(message, self.smtp_conn_id, to=to, from_email=self.from_email, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,18 +100,20 @@ class SlackChannel:
 
     @property
     def target(self) -> tuple[object, ...]:
-        return "slack", self.slack_conn_id if self.channel else self.slack_webhook_conn_id, self.channel
+        return "slack", self.conn_id, self.channel
+
+    @property
+    def conn_id(self) -> str:
+        return self.slack_conn_id if self.channel else self.slack_webhook_conn_id
 
     @property
     def label(self) -> str:
-        if self.channel:
-            return f"slack (connection {self.slack_conn_id}, channel {self.channel})"
-        return f"slack (connection {self.slack_webhook_conn_id})"
+        return f"slack (connection {self.conn_id}{f', channel {self.channel}' if self.channel else ''})"
 
     def deliver(self, message: Message, *, seconds: float) -> None:
         from airflow_provider_aep.notifications.posting import post_to_slack
 
-        post_to_slack(self, message, seconds=seconds)
+        post_to_slack(message, self.conn_id, room=self.channel, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ class Judging(Protocol):
     on_unchecked_files: str
     outlets: Any
     verdict: dict[str, Any] | None
+    known_location: Location | None
 
     @property
     def hook(self) -> AepHook: ...
@@ -53,6 +54,7 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     :raises AepError: the service gave no answer.
     """
     from airflow_provider_aep import stats
+    from airflow_provider_aep.lineage import is_collected
 
     flow = _dataflow(sensor)
     verdict = judge(sensor, sighting, flow)
@@ -63,6 +65,8 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
         told = _held_against_storage(sensor, told, flow or sensor.dataflow_id)
     is_news = not sensor.outlets or _is_news(context, told["run_ids"])
     sensor.verdict = told
+    if is_collected():
+        location_of(sensor)  # now: OpenLineage asks when the task has ended, and asks nothing of Adobe
     context["ti"].xcom_push(key=VERDICT_KEY, value=told)
     stats.judged(told)
     for error in verdict.errors:
@@ -184,11 +188,14 @@ def _tell_assets(sensor: Judging, context: Any, runs: Sequence[DataflowRun], tol
 
 
 def location_of(sensor: Judging) -> Location | None:
-    """Where the dataflow delivers; ``None`` where that cannot be read."""
+    """Where the dataflow delivers, read once; ``None`` where that cannot be read."""
     from airflow_provider_aep.flowservice.locations import read_location
 
+    if sensor.known_location is not None:
+        return sensor.known_location
     try:
-        return sensor.hook.run(read_location(sensor.dataflow_id))
+        sensor.known_location = sensor.hook.run(read_location(sensor.dataflow_id))
+        return sensor.known_location
     except AepError as error:
         sensor.log.warning("Where dataflow %s delivers cannot be told: %s", sensor.dataflow_id, error)
         return None
