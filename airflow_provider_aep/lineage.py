@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.locations import Location
 
 
+def is_collected() -> bool:
+    """Whether OpenLineage's provider is installed, and told where to send what it collects."""
+    try:
+        from airflow.providers.openlineage.conf import is_disabled
+    except ImportError:
+        return False
+    return not is_disabled()
+
+
 def facets_of(
     verdict: Mapping[str, Any] | None,
     location: Location | None,

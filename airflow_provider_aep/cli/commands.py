@@ -317,6 +317,12 @@ def probe_command(arguments: Namespace, output: Output) -> int:
         return tell_failure(error, output)
 
 
+def alert_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.alerts import alert
+
+    return alert(arguments, output)
+
+
 def import_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.exports.importing import import_exports, to_yaml
 

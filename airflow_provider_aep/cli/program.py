@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     with _clean_stdout() as stream, _as_a_server(), _without_noise():
         output = Output(stream, as_json=arguments.json)
         try:
-            if hasattr(arguments, "conn_id"):
+            if hasattr(arguments, "conn_id") or hasattr(arguments, "channel"):
                 _import_airflow()
             # Imported late, so that help is there at once.
             from airflow_provider_aep.cli import commands

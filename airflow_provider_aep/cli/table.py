@@ -214,6 +214,31 @@ COMMANDS = (
         ),
     ),
     Command(
+        "alert",
+        "send a test alert through each channel of a DAG file, or of the command line",
+        "0: all were sent. 1: one was not, or an error.",
+        (
+            Option(("action",), "what to do: test", {"choices": ("test",), "metavar": "test"}),
+            Option(
+                ("--dag-file",),
+                "each channel of the notifiers in this file's callbacks, default_args and deadlines",
+                {"metavar": "PATH"},
+            ),
+            Option(
+                ("--channel",),
+                'a channel as JSON, such as {"type": "email", "to": "a@acme.example"}, or '
+                "slack:CONN_ID, webhook:CONN_ID, teams:CONN_ID; may be repeated",
+                {"action": "append", "metavar": "CHANNEL"},
+            ),
+            Option(
+                ("--status",),
+                "the status of the alert (default: failed)",
+                {"default": "failed", "metavar": "STATUS"},
+            ),
+            JSON,
+        ),
+    ),
+    Command(
         "destinations",
         "list the destinations that take datasets, with logins, parameters and ids",
         "0: listed. 1: an error, or a spec that cannot be read.",

@@ -37,4 +37,7 @@ PAGE = Bounds(1, 100, whole=True)
 PORT = Bounds(0, 65_535, whole=True)
 # Later dates would leave what calendars and folder names can hold.
 AHEAD = Bounds(0, 100 * YEAR)
+# Seconds since the epoch, up to the year 9999.
+MOMENT = Bounds(0, 253_370_764_800)
+CREATED = Bounds(0, 1000 * 253_370_764_800, whole=True)
 ROWS = Bounds(0, 1_000_000, whole=True)

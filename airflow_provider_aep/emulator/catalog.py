@@ -1,179 +1,241 @@
-"""The Catalog: datasets, and the batches in which their rows were ingested.
+"""The Catalog: the datasets of a sandbox, and the batches in which their rows were ingested.
 
-Answers are objects keyed by id; all times are epoch *milliseconds*.
+Every answer is an object keyed by id, in the order of the answer; all times are epoch *milliseconds*.
 
 Source: Catalog Service API reference (batches, lastBatches, dataSets); "Filter Catalog data using query
-parameters"; "Look up multiple objects". Assumed: which of the documented members a batch has filled in.
+parameters" (limit, start, properties, orderBy, simple filters); "Look up multiple objects" (ids in the path).
+Assumed: without ``orderBy`` the oldest comes first, as "five and six chronologically" suggests; of several
+ids, those that are not there are left out; a parameter that no document names is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_aep.emulator.lake import Batch, Dataset
-from airflow_provider_aep.emulator.replies import Refusal, reply
+from airflow_provider_aep.emulator.batches import FAILED, INGESTED, Batch
+from airflow_provider_aep.emulator.entities import Document, milliseconds
+from airflow_provider_aep.emulator.lake import Dataset
+from airflow_provider_aep.emulator.replies import bad_request, placeholder_error, reply
 from airflow_provider_aep.emulator.world import Call, World
 from airflow_provider_aep.flowservice.exchange import Response
 
 CATALOG_PATH = "/data/foundation/catalog"
 # Source: "Limit returned objects": 20 where no limit is given, from 1 to 100.
 USUAL_PAGE, LARGEST_PAGE = 20, 100
-BYTES_PER_ROW = 220
+
+Found = tuple[str, Document]
+Chosen = Callable[[object], bool]
+
+# The members that a listing can be narrowed by. Source: the parameters of each listing in the reference.
+WRITTEN = ("created", "updated", "createdClient", "createdUser", "updatedUser", "version")
+COUNTED = ("recordCount", "failedRecordCount", "size")
+BATCH_FILTERS = (*WRITTEN, *COUNTED, "status", "started", "completed", "externalId")
+DATASET_FILTERS = (*WRITTEN, "name", "description")
+LAST_FILTERS = (
+    *("created", "updated", "lastBatchId", "lastBatchStatus"),
+    *("lastSuccessfulBatchId", "lastFailedBatchId"),
+)
+PAGING = ("limit", "start", "orderBy", "properties")
 
 
 def list_batches(world: World, call: Call) -> Response:
-    query = dict(call.query)
+    query = _query(call, *BATCH_FILTERS, "dataSet", "batch", "createdAfter", "createdBefore")
+    window: dict[str, float] = {
+        "after": _whole(query, "createdAfter", 0) if "createdAfter" in query else -1,
+        "before": _whole(query, "createdBefore", 0) if "createdBefore" in query else math.inf,
+    }
+    is_status, is_batch, now = _chosen(query, "status"), _chosen(query, "batch"), world.clock()
     found = [
-        (batch, dataset)
-        for dataset in world.lake.shown(call.sandbox)
-        if _is_one_of(query.get("dataSet"), dataset.id)
-        for batch in world.lake.batches(
-            dataset, _milliseconds(query, "createdAfter"), _milliseconds(query, "createdBefore")
-        )
-        if batch.opened <= world.clock()
+        batch
+        for dataset in _shown(world, call, _chosen(query, "dataSet"))
+        for batch in world.lake.batches(dataset, now, **window)
+        if is_batch(batch.id) and is_status(batch.status_at(now))
     ]
-    documents = [(batch.id, _batch(batch, dataset, world)) for batch, dataset in found]
-    documents = [each for each in documents if _is_one_of(query.get("status"), each[1]["status"])]
-    return reply(200, _page(documents, query))
+    found.sort(key=lambda batch: (batch.created, batch.id))
+    return _listed([_batch(world, call, each) for each in found], query, BATCH_FILTERS)
 
 
 def get_batches(world: World, call: Call, batch_ids: str) -> Response:
-    wanted = batch_ids.split(",")
-    documents = [
-        (batch.id, _batch(batch, dataset, world))
-        for dataset in world.lake.shown(call.sandbox)
-        for batch in world.lake.batches(dataset)
-        if batch.id in wanted and batch.opened <= world.clock()
+    query = _query(call, "aggregate")
+    shown, now = _shown(world, call), world.clock()
+    found = [
+        _batch(world, call, batch)
+        for each in batch_ids.split(",")
+        for dataset in shown
+        if (batch := world.lake.find_batch(dataset, each, now)) is not None
     ]
-    if not documents:
-        raise _nothing_there()
-    return reply(200, _page(documents, {**dict(call.query), "limit": str(LARGEST_PAGE)}))
+    return _looked_up("batches", batch_ids, found, query)
 
 
 def list_last_batches(world: World, call: Call) -> Response:
-    query = dict(call.query)
-    answer = {}
-    for dataset in world.lake.shown(call.sandbox):
-        if not _is_one_of(query.get("dataSetId"), dataset.id):
+    """The last batch, the last success and the last failure of each dataset.
+
+    Assumed: the last one is the one that was created last; a dataset without batches is left out.
+    """
+    query = _query(call, *LAST_FILTERS, "dataSetId")
+    found = []
+    for dataset in _shown(world, call, _chosen(query, "dataSetId")):
+        last, success, failure = _lasts(world, dataset)
+        if last is None:
             continue
-        batches = [_batch(each, dataset, world) | {"id": each.id} for each in world.lake.batches(dataset)]
-        batches.sort(key=lambda each: each["created"])
-        if batches:
-            answer[dataset.id] = {
-                "lastBatchId": batches[-1]["id"],
-                "lastBatchStatus": batches[-1]["status"],
-                "created": batches[-1]["created"],
-                "updated": batches[-1]["updated"],
-                **_last("lastSuccessfulBatchId", "success", batches),
-                **_last("lastFailedBatchId", "failed", batches),
-            }
-    return reply(200, answer)
+        document = {
+            "lastBatchId": last.id,
+            "lastBatchStatus": last.status_at(world.clock()),
+            **({"lastSuccessfulBatchId": success.id} if success else {}),
+            **({"lastFailedBatchId": failure.id} if failure else {}),
+            **_owner(world, call),
+            "created": last.created,
+            "updated": last.to_api(world.clock(), {})["updated"],
+        }
+        found.append((dataset.id, document))
+    return _listed(found, query, LAST_FILTERS)
 
 
 def list_datasets(world: World, call: Call) -> Response:
-    documents = [(each.id, _dataset(each, world)) for each in world.lake.shown(call.sandbox)]
-    return reply(200, _page(documents, dict(call.query)))
+    query = _query(call, *DATASET_FILTERS)
+    found = [_dataset(world, call, each) for each in _shown(world, call)]
+    return _listed(found, query, DATASET_FILTERS)
 
 
 def get_datasets(world: World, call: Call, dataset_ids: str) -> Response:
-    wanted = dataset_ids.split(",")
-    shown = {each.id: each for each in world.lake.shown(call.sandbox)}
-    found = [(each, _dataset(shown[each], world)) for each in wanted if each in shown]
-    if not found:
-        raise _nothing_there()
-    # Assumed: of several ids, those that are not there are left out.
-    return reply(200, _page(found, {**dict(call.query), "limit": str(LARGEST_PAGE)}))
+    query = _query(call)
+    shown = {each.id: each for each in _shown(world, call)}
+    found = [_dataset(world, call, shown[each]) for each in dataset_ids.split(",") if each in shown]
+    return _looked_up("dataSets", dataset_ids, found, query)
 
 
-def _batch(batch: Batch, dataset: Dataset, world: World) -> dict[str, Any]:
-    now = world.clock()
-    over = batch.completed is not None and batch.completed <= now
-    # Assumed: a batch is being processed until it ends.
-    document: dict[str, Any] = {
-        "created": int(batch.opened * 1000),
-        "started": int(batch.opened * 1000),
-        "updated": int((batch.completed if over and batch.completed is not None else batch.opened) * 1000),
-        "status": batch.status if over or batch.completed is None else "processing",
-        "version": "1.0.0",
-        "relatedObjects": [{"type": "dataSet", "id": dataset.id}],
-    }
-    if over and batch.completed is not None:
-        document["completed"] = int(batch.completed * 1000)
-    if over and batch.status == "success":
-        # Source: the partial batch ingestion guide prints metrics of this form.
-        document["metrics"] = {
-            "inputRecordCount": batch.rows,
-            "outputRecordCount": batch.rows,
-            "failedRecordCount": 0,
-            "inputByteSize": batch.rows * BYTES_PER_ROW,
-        }
-        document["recordCount"] = batch.rows
-    return {**document, **batch.members}
+# Documents
 
 
-def _dataset(dataset: Dataset, world: World) -> dict[str, Any]:
-    return {
+def _batch(world: World, call: Call, batch: Batch) -> Found:
+    return batch.id, batch.to_api(world.clock(), _owner(world, call))
+
+
+def _dataset(world: World, call: Call, dataset: Dataset) -> Found:
+    last, success, failure = _lasts(world, dataset)
+    began = milliseconds(world.lake.began)
+    document: Document = {
+        **_owner(world, call),
         "name": dataset.name,
         "description": dataset.description,
-        "created": int(world.lake.origin * 1000),
+        "state": "DRAFT",
+        "fileDescription": {"format": "parquet"},
+        "created": began,
+        "updated": last.created if last else began,
+        "createdClient": "acp_ui_platform",
+        "createdUser": "acp_ui_platform@AdobeID",
+        "updatedUser": "acp_foundation_catalog@AdobeID",
+        "version": "1.0.0",
         "schemaRef": {
             "id": dataset.schema or f"https://ns.adobe.com/emulated/schemas/{dataset.kind}",
             "contentType": "application/vnd.adobe.xed+json;version=1",
         },
         "tags": {},
-        "state": "DRAFT",
         "files": f"@/dataSetFiles?dataSetId={dataset.id}",
     }
+    if dataset.kept_for:
+        # Source: guide on the retention of event datasets, "How to check applied TTL values".
+        document["extensions"] = {"adobe_lakeHouse": {"rowExpiration": {"ttlValue": dataset.kept_for}}}
+    if last:
+        document |= {"lastBatchId": last.id, "lastBatchStatus": last.status_at(world.clock())}
+    document |= {"lastSuccessfulBatch": success.id} if success else {}
+    document |= {"lastFailedBatch": failure.id} if failure else {}
+    return dataset.id, document
 
 
-def _last(name: str, status: str, batches: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    ids = [each["id"] for each in batches if each["status"] == status]
-    return {name: ids[-1]} if ids else {}
+def _lasts(world: World, dataset: Dataset) -> tuple[Batch | None, Batch | None, Batch | None]:
+    """The last batch, the last success, and the last failure."""
+    now = world.clock()
+    newest = list(reversed(world.lake.last_batches(dataset, now)))
+
+    def last(statuses: Sequence[str]) -> Batch | None:
+        return next((each for each in newest if each.status_at(now) in statuses), None)
+
+    return next(iter(newest), None), last(INGESTED), last(FAILED)
 
 
-def _page(documents: Sequence[tuple[str, Mapping[str, Any]]], query: Mapping[str, str]) -> dict[str, Any]:
-    """A page of objects, in the order and with the members that were asked for."""
-    start, limit = _whole(query, "start", 0), _whole(query, "limit", USUAL_PAGE)
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise _bad(f"limit must be between 1 and {LARGEST_PAGE}")
-    direction, _, member = query.get("orderBy", "asc:created").rpartition(":")
-    ordered = sorted(documents, key=lambda each: (each[1].get(member) or 0, each[0]))
-    if direction == "desc":
-        ordered.reverse()
-    properties = query.get("properties", "")
-    return {
-        object_id: {name: document[name] for name in properties.split(",") if name in document}
-        if properties
-        else document
-        for object_id, document in ordered[start : start + limit]
-    }
+def _owner(world: World, call: Call) -> dict[str, str]:
+    return {"imsOrg": world.org_id, "sandboxId": world.sandboxes[call.sandbox]}
 
 
-def _is_one_of(asked: str | None, value: str) -> bool:
+# Requests
+
+
+def _anything(value: object) -> bool:
+    return True
+
+
+def _shown(world: World, call: Call, chosen: Chosen = _anything) -> list[Dataset]:
+    return [dataset for dataset in world.lake.shown(call.sandbox) if chosen(dataset.id)]
+
+
+def _query(call: Call, *known: str) -> dict[str, str]:
+    query = dict(call.query)
+    if strange := sorted(query.keys() - {*known, *PAGING}):
+        raise bad_request(f"The emulator does not know the query parameter {strange[0]}")
+    return query
+
+
+def _chosen(query: Mapping[str, str], name: str) -> Chosen:
     """Source: "Using simple filters": several values mean any of them, a ``!`` before them none of them."""
-    if asked is None:
-        return True
-    return (value in asked.removeprefix("!").split(",")) != asked.startswith("!")
-
-
-def _milliseconds(query: Mapping[str, str], name: str) -> float | None:
-    return _whole(query, name, 0) / 1000 if name in query else None
+    if name not in query:
+        return _anything
+    text = query[name]
+    values, inverted = set(text.removeprefix("!").split(",")), text.startswith("!")
+    return lambda value: (str(value) in values) != inverted
 
 
 def _whole(query: Mapping[str, str], name: str, default: int) -> int:
     text = query.get(name, str(default))
     if not text.isascii() or not text.isdigit():
-        raise _bad(f"{name} must be a whole number")
+        raise bad_request(f"{name} must be a whole number")
     return int(text[:18])
 
 
-def _bad(detail: str) -> Refusal:
-    # Assumed: the shape; the reference prints none for its 400.
-    return Refusal(400, {"title": "BadRequestError", "status": 400, "detail": detail})
+# Answers
 
 
-def _nothing_there() -> Refusal:
-    return Refusal(
-        404, {"title": "NotFoundError", "status": 404, "detail": "The requested object is not found"}
+def _listed(found: list[Found], query: Mapping[str, str], filters: Iterable[str]) -> Response:
+    """One page of a listing, narrowed and in the order that was asked for."""
+    limit, start = _whole(query, "limit", USUAL_PAGE), _whole(query, "start", 0)
+    if not 1 <= limit <= LARGEST_PAGE:
+        # Source: invalid limits "result in 400-level error responses that outline proper ranges".
+        raise bad_request(f"limit must be between 1 and {LARGEST_PAGE}")
+    for name in filters:
+        chosen = _chosen(query, name)
+        found = [each for each in found if chosen(each[1].get(name))]
+    # From the last member to the first, because sorting keeps the order of equals.
+    for order in reversed(query.get("orderBy", "asc:created").split(",")):
+        direction, _, name = order.rpartition(":")
+        if direction not in ("", "asc", "desc"):
+            raise bad_request("The direction in orderBy must be asc or desc")
+        ranked = [(_rank(each[1].get(name)), each) for each in found]
+        ranked.sort(key=lambda pair: pair[0], reverse=direction == "desc")
+        found = [each for _, each in ranked]
+    return _answer(found[start : start + limit], query)
+
+
+def _looked_up(kind: str, ids: str, found: list[Found], query: Mapping[str, str]) -> Response:
+    if not found:
+        # Assumed: the words; the shape is that of its other errors.
+        raise placeholder_error(404, "NotFoundError", f"{kind} {ids} not found")
+    return _answer(found, query)
+
+
+def _answer(found: Iterable[Found], query: Mapping[str, str]) -> Response:
+    """Source: "Limit displayed properties": an object that has none of them is shown empty."""
+    names = query["properties"].split(",") if query.get("properties") else None
+    return reply(
+        200,
+        {
+            key: document if names is None else {name: document[name] for name in names if name in document}
+            for key, document in found
+        },
     )
+
+
+def _rank(value: Any) -> tuple[bool, float, str]:
+    number = isinstance(value, int | float)
+    return (value is not None, value if number else 0, "" if number or value is None else str(value))

@@ -55,6 +55,10 @@ def _delete_dataset(emulator: Emulator, body: Body) -> Any:
     emulator.delete_dataset(body["dataset"])
 
 
+def _expire_dataset(emulator: Emulator, body: Body) -> Any:
+    emulator.expire_dataset(body["dataset"], body["at"])
+
+
 def _label_dataset(emulator: Emulator, body: Body) -> Any:
     emulator.label_dataset(body["dataset"])
 
@@ -118,6 +122,7 @@ LEVERS: dict[tuple[str, str], Callable[[Emulator, Body], Any]] = {
     ("POST", "/emulator/add_rows"): _add_rows,
     ("POST", "/emulator/add_batch"): _add_batch,
     ("POST", "/emulator/delete_dataset"): _delete_dataset,
+    ("POST", "/emulator/expire_dataset"): _expire_dataset,
     ("POST", "/emulator/label_dataset"): _label_dataset,
     ("POST", "/emulator/expire_tokens"): _expire_tokens,
     ("POST", "/emulator/faults"): _order_fault,

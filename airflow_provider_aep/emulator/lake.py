@@ -3,16 +3,23 @@
 Every row follows from the seed, the dataset and the row's number, so nothing is stored and two emulators
 with one seed hold the same data. A dataset grows by a few rows in each hour of the schedule; how many is
 also drawn from the seed, so that histories look like histories.
+
+Rows come in batches: an old one for those a dataset begins with, one for each hour of growth (worked out as
+well, because a clock may leap), and those that were added by hand, which alone are kept.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from airflow_provider_aep.emulator.batches import ENDS, Batch
 
 Row = dict[str, Any]
 # So many hours of growth are drawn, about 14 months of a schedule; later ones are all the average. A clock
@@ -25,10 +32,12 @@ BEGINNING = datetime(2025, 6, 1, tzinfo=UTC)
 class Dataset:
     """One dataset.
 
-    :param rows: how many rows it begins with, and those that were added by hand.
+    :param rows: how many rows it begins with.
     :param hourly: how many it gains in an hour of the schedule, on average; 0 for one that never grows.
     :param kind: what a row looks like: ``profile``, ``event``, ``order``, ``loyalty`` or ``product``.
     :param schema: the id of its schema; by default one of its kind.
+    :param kept_for: after which time its rows expire, as the Catalog tells it (``P3M``). None really does.
+    :param expires: when the whole dataset goes, in seconds of the clock.
     """
 
     id: str
@@ -38,6 +47,8 @@ class Dataset:
     hourly: int
     description: str = ""
     schema: str = ""
+    kept_for: str = ""
+    expires: float | None = None
 
     def to_api(self) -> dict[str, Any]:
         # Source: export datasets tutorial, the answer to "retrieve a list of available datasets".
@@ -49,27 +60,6 @@ class Dataset:
             "aspect": "production",
             "state": "DRAFT",
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Rows that were ingested together. Times are seconds of the clock.
-
-    :param completed: when it ended; ``None`` where that is told nowhere.
-    :param members: what its document says beside, or in place of, the usual.
-    """
-
-    id: str
-    opened: float
-    completed: float | None
-    rows: int = 0
-    status: str = "success"
-    members: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def counts_from(self) -> float | None:
-        """From when on its rows are in the dataset."""
-        return self.completed if self.status in ("success", "active") else None
 
 
 CATALOGUE = (
@@ -119,10 +109,6 @@ class Lake:
                 return datasets[dataset_id]
         raise KeyError(f"No dataset {dataset_id} in any sandbox.")
 
-    @property
-    def origin(self) -> float:
-        return self._origin
-
     def shown(self, sandbox: str) -> list[Dataset]:
         """The datasets that the credential may see."""
         return [each for each in self.datasets(sandbox) if each.id not in self._hidden]
@@ -136,51 +122,118 @@ class Lake:
         for datasets in self._datasets.values():
             datasets.pop(dataset_id, None)
 
-    def add_batch(self, dataset_id: str, batch: Batch) -> None:
-        self._added.setdefault(self.anywhere(dataset_id).id, []).append(batch)
+    def expire(self, now: float) -> None:
+        """Take away the datasets whose time has come."""
+        for datasets in self._datasets.values():
+            for dataset in list(datasets.values()):
+                if dataset.expires is not None and dataset.expires <= now:
+                    del datasets[dataset.id]
 
-    def batch_id(self, dataset_id: str) -> str:
-        return _hex(f"{dataset_id}:added:{len(self._added.get(dataset_id, ()))}")
+    def add_batch(
+        self,
+        dataset_id: str,
+        *,
+        opened: float,
+        completed: float | None = None,
+        rows: int = 0,
+        status: str = "success",
+        members: Mapping[str, Any] | None = None,
+    ) -> Batch:
+        """:param completed: by default at once, where the status is an end."""
+        added = self._added.setdefault(self.anywhere(dataset_id).id, [])
+        batch = Batch(
+            id=_hex(f"{self._seed}:{dataset_id}:added:{len(added)}"),
+            dataset_id=dataset_id,
+            opened=opened,
+            completed=opened if completed is None and status in ENDS else completed,
+            rows=rows,
+            status=status,
+            members=dict(members or {}),
+        )
+        added.append(batch)
+        return batch
 
     def batches(
-        self, dataset: Dataset, after: float | None = None, before: float | None = None
+        self, dataset: Dataset, at: float, *, after: float = -1, before: float = math.inf
     ) -> Iterator[Batch]:
-        """Those that were opened between two moments, both exclusive: one with the rows that a dataset begins
-        with, one for each hour in which it grew, and those that were added by hand.
+        """Those that are open or over at a moment, and were created between two others, both exclusive.
+
+        Of its growth the newest hours alone, as many as are drawn.
+
+        :param after: epoch milliseconds, as ``before``.
         """
-        # Assumed: a batch takes the tenth part of an hour.
-        lead = self._hour / 10
-        begun = Batch(
-            id=_hex(f"{dataset.id}:begun"),
-            opened=self._origin - 30 * 24 * self._hour,
-            completed=self._origin - 30 * 24 * self._hour + lead,
-            rows=dataset.rows,
-        )
-        first = 1 if after is None else max(1, int((after - self._origin) / self._hour))
-        last = HOURS_DRAWN if before is None else int((before - self._origin) / self._hour) + 2
-        grown = [
-            Batch(id=_hex(f"{dataset.id}:h{hour}"), opened=ends - lead, completed=ends, rows=gain)
-            for hour in range(first, min(last, HOURS_DRAWN) if dataset.hourly else first)
-            if (gain := self._gain(dataset, hour)) and (ends := self._origin + hour * self._hour)
-        ]
-        for batch in (begun, *grown, *self._added.get(dataset.id, ())):
-            if (after is None or batch.opened > after) and (before is None or batch.opened < before):
+        until = min(at, before / 1000) + self._lead
+        first, last = self._hours(after / 1000), self._hours(until)
+        hours = range(max(1, first, last - HOURS_DRAWN + 1), last + 1) if dataset.hourly else ()
+        grown = (self._grown_in(dataset, hour) for hour in hours)
+        begun = [self._grown_in(dataset, 0)] if dataset.rows else []
+        for batch in (*begun, *grown, *self._added.get(dataset.id, ())):
+            if after < batch.created < before and batch.opened <= at + 1e-6:
                 yield batch
+
+    def last_batches(self, dataset: Dataset, at: float) -> list[Batch]:
+        """The oldest first: the last hour of growth, and all batches that are not growth."""
+        after = (at - 2 * self._hour) * 1000 if dataset.hourly else -1
+        recent = {batch.id: batch for batch in self.batches(dataset, at, after=after)}
+        recent |= {batch.id: batch for batch in self._added.get(dataset.id, ()) if batch.opened <= at}
+        if dataset.rows:
+            begun = self._grown_in(dataset, 0)
+            recent[begun.id] = begun
+        return sorted(recent.values(), key=lambda batch: batch.created)
+
+    def find_batch(self, dataset: Dataset, batch_id: str, at: float) -> Batch | None:
+        for batch in self._added.get(dataset.id, ()):
+            if batch.id == batch_id:
+                return batch if batch.opened <= at else None
+        hour = batch_id[16:]
+        if not re.fullmatch("[0-9a-f]{8,16}", hour) or batch_id != self._growth_id(dataset, int(hour, 16)):
+            return None
+        number = int(hour, 16)
+        there = dataset.hourly and number <= self._hours(at + self._lead) if number else dataset.rows
+        return self._grown_in(dataset, number) if there else None
+
+    def _grown_in(self, dataset: Dataset, hour: int) -> Batch:
+        """What a dataset gained in an hour; in hour 0, what it begins with."""
+        rows = self._gained(dataset, hour) - self._gained(dataset, hour - 1) if hour else dataset.rows
+        ends = self._origin + hour * self._hour if hour else self.began + self._lead
+        return Batch(
+            id=self._growth_id(dataset, hour),
+            dataset_id=dataset.id,
+            opened=ends - self._lead,
+            completed=ends,
+            rows=rows,
+        )
+
+    def _growth_id(self, dataset: Dataset, hour: int) -> str:
+        return f"{_hex(f'{self._seed}:{dataset.id}:growth')[:16]}{hour:08x}"
+
+    @property
+    def began(self) -> float:
+        """When the first rows came: thirty days of the schedule before the emulator's clock began."""
+        return max(0.0, self._origin - 30 * 24 * self._hour)
+
+    @property
+    def _lead(self) -> float:
+        # Assumed: a batch takes the tenth part of an hour.
+        return self._hour / 10
+
+    def _hours(self, at: float) -> int:
+        # A tick falls on whole hours; the small number keeps a float's last digit from losing one.
+        return max(0, int((at - self._origin) / self._hour + 1e-6))
 
     def count(self, dataset: Dataset, at: float) -> int:
         """How many rows a dataset has at a moment of the clock."""
-        # A tick falls on whole hours; the small number keeps a float's last digit from losing one.
-        hours = max(0, int((at - self._origin) / self._hour + 1e-6))
+        if dataset.expires is not None and dataset.expires <= at:
+            return 0
+        added = sum(batch.rows_at(at) for batch in self._added.get(dataset.id, ()))
+        return dataset.rows + self._gained(dataset, self._hours(at)) + added
+
+    def _gained(self, dataset: Dataset, hours: int) -> int:
         grown = self._grown.setdefault(dataset.id, [0])
         drawn = min(hours, HOURS_DRAWN)
         while len(grown) <= drawn:
             grown.append(grown[-1] + self._gain(dataset, len(grown)))
-        added = sum(
-            batch.rows
-            for batch in self._added.get(dataset.id, ())
-            if batch.counts_from is not None and batch.counts_from <= at
-        )
-        return dataset.rows + grown[drawn] + (hours - drawn) * dataset.hourly + added
+        return grown[drawn] + (hours - drawn) * dataset.hourly
 
     def row(self, dataset: Dataset, number: int) -> Row:
         return ROWS[dataset.kind](number, random.Random(f"{self._seed}:{dataset.id}:{number}"))

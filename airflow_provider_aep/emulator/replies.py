@@ -106,6 +106,15 @@ def missing_spec_version() -> Refusal:
 
 def bad_request(detail: str) -> Refusal:
     # Source: Platform troubleshooting guide, "A valid content-type must be specified".
+    return placeholder_error(400, "BadRequestError", detail)
+
+
+def placeholder_error(status: int, title: str, detail: str) -> Refusal:
+    """The shape of services that are older than the Flow Service, such as the Catalog.
+
+    Source: Platform troubleshooting guide (BadRequestError), Schema Registry guide (NotFoundError), Adobe's
+    tutorial on datasets (the Catalog's ForbiddenError).
+    """
     return Refusal(
-        400, {"type": "/placeholder/type/uri", "status": 400, "title": "BadRequestError", "detail": detail}
+        status, {"type": "/placeholder/type/uri", "status": status, "title": title, "detail": detail}
     )

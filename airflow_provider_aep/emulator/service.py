@@ -12,7 +12,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_aep.emulator.bounds import HOUR, PAGE, ROWS, SPAN, TOKEN
+from airflow_provider_aep.emulator.bounds import CREATED, HOUR, MOMENT, PAGE, ROWS, SPAN, TOKEN
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.entities import CONNECTORS, Document
 from airflow_provider_aep.emulator.exporter import Exporter
 from airflow_provider_aep.emulator.faults import Fault, Faults
 from airflow_provider_aep.emulator.gateway import Gateway
 from airflow_provider_aep.emulator.journal import Record, record
-from airflow_provider_aep.emulator.lake import Batch, Dataset, Lake
+from airflow_provider_aep.emulator.lake import Dataset, Lake
 from airflow_provider_aep.emulator.lifecycle import Lifecycle
 from airflow_provider_aep.emulator.replies import Refusal, bad_request
 from airflow_provider_aep.emulator.settings import Settings
@@ -43,8 +43,6 @@ from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Respon
 PUBLIC_BASE = "https://platform.adobe.io"
 LOGIN_PATH = "/ims/token/v3"
 RECORDS_KEPT = 10_000
-# A batch of any other status is under way.
-ENDS = ("success", "active", "failed", "failure", "aborted", "abandoned", "inactive", "deleted")
 SANDBOX_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*")
 
 
@@ -129,7 +127,7 @@ class Emulator:
         )
         exporter = Exporter(root, dice=random.Random(f"{seed}:files"))
         lifecycle = Lifecycle(settings, entities, self._lake, exporter, org_id=org_id)
-        self._world = World(settings, self.clock, entities, self._lake, lifecycle, ids)
+        self._world = World(settings, self.clock, entities, self._lake, lifecycle, ids, org_id)
         self._gateway = Gateway(
             clock=self.clock,
             dice=random.Random(f"{seed}:tokens"),
@@ -206,9 +204,7 @@ class Emulator:
 
     def add_rows(self, dataset_id: str, rows: int) -> None:
         """Ingest rows now, in a batch of their own."""
-        ROWS.check("rows", rows)
-        with self._now():
-            self._add_batch(dataset_id, rows=rows)
+        self.add_batch(dataset_id, rows=rows)
 
     def add_batch(
         self,
@@ -223,43 +219,40 @@ class Emulator:
         """The id of a batch of any kind; its rows are there from its end on, if it is a success.
 
         :param opened: in seconds of the clock, by default now; with no ``completed`` it is over at once, and
-            with a ``status`` that is no end it is never over.
-        :param members: what its document says beside the usual, or in its place, such as ``metrics``.
+            with a ``status`` that is no end it is never over. It shows once its moment has come.
+        :param members: what its document says beside the usual, or in its place, such as ``metrics``,
+            ``errors``, ``replay`` and ``tags``; ``None`` takes a member away.
+        :raises ValueError: an argument is out of its bounds; the message starts with its name.
+        :raises KeyError: no sandbox has the dataset.
         """
         ROWS.check("rows", rows)
+        for name, moment in (("opened", opened), ("completed", completed)):
+            if moment is not None:
+                MOMENT.check(name, moment)
+        if not isinstance(status, str):
+            raise ValueError("status must be a word.")
+        if members.get("created") is not None and members["created"] not in CREATED:
+            raise ValueError(f"created must be {CREATED}, in epoch milliseconds.")
+        if opened is None:
+            opened = self.clock() if completed is None else min(completed, self.clock())
         with self._now():
-            return self._add_batch(
-                dataset_id, rows=rows, status=status, opened=opened, completed=completed, members=members
-            )
-
-    def _add_batch(
-        self,
-        dataset_id: str,
-        *,
-        rows: int,
-        status: str = "success",
-        opened: float | None = None,
-        completed: float | None = None,
-        members: Mapping[str, Any] | None = None,
-    ) -> str:
-        opened = opened if opened is not None else self.clock() if completed is None else completed
-        if completed is None and status in ENDS:
-            completed = opened
-        batch_id = self._lake.batch_id(dataset_id)
-        batch = Batch(
-            id=batch_id,
-            opened=opened,
-            completed=completed,
-            rows=rows,
-            status=status,
-            members=members or {},
-        )
-        self._lake.add_batch(dataset_id, batch)
-        return batch_id
+            return self._lake.add_batch(
+                dataset_id, opened=opened, completed=completed, rows=rows, status=status, members=members
+            ).id
 
     def delete_dataset(self, dataset_id: str) -> None:
         with self._now():
             self._lake.remove(dataset_id)
+
+    def expire_dataset(self, dataset_id: str, at: float) -> None:
+        """Let a dataset be deleted at a moment of the clock, as an expiration that is set on it does.
+
+        Source: "Dataset expirations": then it is dropped from the lake. Assumed: at that very moment; and the
+        Catalog, whose documents name no expiration of a whole dataset, tells nothing before.
+        """
+        MOMENT.check("at", at)
+        with self._now():
+            self._lake.anywhere(dataset_id).expires = at
 
     def label_dataset(self, dataset_id: str) -> None:
         """Keep a dataset from the credential, in the Catalog, by an access label."""
@@ -394,6 +387,7 @@ class Emulator:
         """One caller at a time, in a state that is up to the clock."""
         with self._lock:
             self._world.lifecycle.catch_up(self.clock())
+            self._lake.expire(self.clock())
             yield
 
     def _respond(self, request: Request, call: Call) -> Response:

@@ -23,6 +23,7 @@ class World:
     lake: Lake
     lifecycle: Lifecycle
     sandboxes: Mapping[str, str]
+    org_id: str
     specs: Specs = field(default_factory=Specs)
 
 

@@ -12,7 +12,7 @@ parameters"; "Look up multiple objects"; "Batch ingestion overview" (statuses); 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -85,7 +85,6 @@ class Batch:
 
     id: str
     status: BatchStatus
-    status_word: str
     dataset_ids: tuple[str, ...]
     created_at: datetime | None
     ended_at: datetime | None
@@ -94,12 +93,11 @@ class Batch:
     replaces: tuple[str, ...]
     is_replay: bool
     data_until: datetime | None
-    raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def from_api(cls, batch_id: str, wire: Mapping[str, Any]) -> Batch:
-        word = str(wire.get("status") or "(none)")
-        status = STATUS_WORDS.get(word.strip().casefold(), BatchStatus.UNKNOWN)
+        word = str(wire.get("status")).strip().casefold()
+        status = STATUS_WORDS.get(word, BatchStatus.UNKNOWN)
         completed = epoch_moment(wire.get("completed"))
         if completed is None and status in (BatchStatus.FAILED, BatchStatus.GONE):
             completed = epoch_moment(wire.get("updated"))
@@ -108,7 +106,6 @@ class Batch:
         return cls(
             id=batch_id,
             status=status,
-            status_word=word,
             dataset_ids=tuple(
                 str(each["id"])
                 for each in related
@@ -127,7 +124,6 @@ class Batch:
             replaces=tuple(map(str, sequence(mapping(replay).get("predecessors")))),
             is_replay=bool(replay),
             data_until=epoch_moment(mapping(wire.get("availableDates")).get("endDate")),
-            raw=wire,
         )
 
 
@@ -149,7 +145,7 @@ class CatalogDataset:
         name = wire.get("name")
         schema = str(mapping(wire.get("schemaRef")).get("id") or "")
         named = str(name or "").casefold().replace("-", " ").replace("_", " ")
-        expiry = mapping(mapping(mapping(wire.get("extensions")).get("adobe_lake")).get("rowExpiration"))
+        expiry = mapping(mapping(mapping(wire.get("extensions")).get("adobe_lakeHouse")).get("rowExpiration"))
         return cls(
             id=dataset_id,
             name=str(name) if isinstance(name, str) and name else dataset_id,
@@ -182,6 +178,7 @@ def list_batches(
     """The batches of datasets that were opened between two moments, both exclusive; newest first if the
     Catalog keeps to the order, on which nothing here relies.
 
+    :param dataset_ids: none for those of all datasets.
     :param most_pages: read no more pages than this, of at most 100 batches each.
     :param enough: stop when this says so of what was read up to now.
     :raises AepApiError: the credential may not see them, or the answer is no object of batches.
@@ -194,7 +191,7 @@ def list_batches(
             "GET",
             f"{CATALOG_PATH}/batches",
             params={
-                "dataSet": ",".join(sorted(wanted)),
+                **({"dataSet": ",".join(sorted(wanted))} if wanted else {}),
                 "createdAfter": _milliseconds(created_after),
                 "createdBefore": _milliseconds(created_before),
                 "orderBy": "desc:created",
@@ -208,7 +205,9 @@ def list_batches(
         for batch_id in new:
             found[batch_id] = Batch.from_api(batch_id, listed[batch_id])
         kept = tuple(
-            each for each in found.values() if not each.dataset_ids or wanted & set(each.dataset_ids)
+            each
+            for each in found.values()
+            if not (wanted and each.dataset_ids) or wanted & set(each.dataset_ids)
         )
         # A page below the least that the Catalog gives is the last one, whatever it makes of the limit.
         if len(listed) < LEAST_PAGE:

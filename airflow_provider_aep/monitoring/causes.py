@@ -19,6 +19,8 @@ from typing import Any, Literal, NamedTuple
 from airflow_provider_aep.flowservice.ingestion import Batch, BatchStatus, CatalogDataset
 
 CauseKind = Literal["not_exported", "ingestion_failed", "too_close", "unknown", "window", "nothing_ingested"]
+# What a run that looks wrong is called where ingestion may explain it.
+EMPTY_OR_SMALL = ("zero_records", "low_records")
 # Of several datasets, the gravest cause tells.
 _ORDER: tuple[CauseKind, ...] = (
     "not_exported",
@@ -109,7 +111,7 @@ class Ingested:
     """What was read of one dataset.
 
     :param dataset: what the Catalog says of it; ``None`` where it does not show it.
-    :param batches: those that were opened after ``since``, all of them where ``is_complete``.
+    :param batches: those of its time, all of them where ``is_complete``.
     :param why: why nothing of it is known.
     :param why_no_dataset: why ``dataset`` is not known, where that is no answer about the dataset itself.
     """
@@ -117,7 +119,6 @@ class Ingested:
     dataset_id: str
     batches: Sequence[Batch] = ()
     is_complete: bool = False
-    since: datetime | None = None
     dataset: CatalogDataset | None = None
     why: str = ""
     why_no_dataset: str = ""
@@ -153,6 +154,14 @@ def cause_of(
         since=gravest.since,
         until=question.ends,
     )
+
+
+def owed(question: Question, ingested: Ingested, *, margin: timedelta, now: datetime) -> list[Batch]:
+    """The batches of a dataset that a run surely should have exported, among those that were read."""
+    before = question.before.get(ingested.dataset_id)
+    if before is None and not question.is_full:
+        return []
+    return _sort_out(question, ingested, before, margin, now).owed
 
 
 def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: datetime) -> Cause:

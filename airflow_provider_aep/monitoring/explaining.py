@@ -11,34 +11,38 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from airflow_provider_aep.errors import AepApiError, AepError, AepValidationError, without_words
+from airflow_provider_aep.errors import AepApiError, AepError, without_words
 from airflow_provider_aep.flowservice.cadences import FULL_ONCE
-from airflow_provider_aep.flowservice.dataflows import get_dataflow
+from airflow_provider_aep.flowservice.dataflows import Dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange, recall
-from airflow_provider_aep.flowservice.ingestion import (
-    Batch,
-    BatchStatus,
-    list_batches,
-    read_catalog_datasets,
-)
+from airflow_provider_aep.flowservice.ingestion import Batch, list_batches, read_catalog_datasets
 from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs_of
 from airflow_provider_aep.flowservice.validation import is_id
-from airflow_provider_aep.monitoring.causes import Cause, Ingested, Question, Snapshot, cause_of
+from airflow_provider_aep.monitoring.causes import (
+    EMPTY_OR_SMALL,
+    Cause,
+    Ingested,
+    Question,
+    Snapshot,
+    cause_of,
+    owed,
+)
+from airflow_provider_aep.monitoring.emptiness import FURTHEST, UNPROVEN, believes_windows
 from airflow_provider_aep.monitoring.findings import Finding
 from airflow_provider_aep.monitoring.reading import datasets_of, read_datasets
 from airflow_provider_aep.monitoring.ticks import DEADLINE
 from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
 
 K = TypeVar("K")
+# (datasets, their batches up to now) -> whether more of them would not change an answer
+Enough = Callable[[Sequence[str], Sequence[Batch]], bool]
 
 # What looks wrong in a way that ingestion may explain.
-EXPLAINED = frozenset({"zero_records", "low_records", "missing"})
+EXPLAINED = frozenset({*EMPTY_OR_SMALL, "missing"})
 # So many ticks back a sensor looks for a good export.
 SEVERAL = 7
 # A long batch is opened days before it is completed.
 OPENED_BEFORE = timedelta(days=3)
-# Further back nobody asks.
-FURTHEST = timedelta(days=31)
 # So many requests may be sent however few runs look wrong, and at most one for each where they are more.
 LEAST_REQUESTS = 8
 # Of one listing, each of at most 100 batches.
@@ -50,6 +54,7 @@ SIMILAR = timedelta(days=1)
 # So many datasets are worth a request that shows whether a list of them is understood.
 FEW = 3
 EVER = datetime(2015, 1, 1, tzinfo=UTC)
+_TOO_MANY = "too many runs look wrong at once"
 _LISTS_WORK = "the Catalog lists the batches of several datasets at once"
 
 
@@ -90,8 +95,16 @@ def read_causes(cases: Mapping[K, Case], *, margin: timedelta, now: datetime) ->
     budget = _Budget(max(LEAST_REQUESTS, len(cases)))
     cases = yield from _reach_further(cases, budget)
     questions = {key: _question(case, margin) for key, case in cases.items()}
+
+    def enough(dataset_ids: Sequence[str], batches: Sequence[Batch]) -> bool:
+        return all(
+            any(owed(each, _ingested(one, batches), margin=margin, now=now) for one in each.dataset_ids)
+            for each in questions.values()
+            if set(each.dataset_ids) & set(dataset_ids)
+        )
+
     windows = _windows(questions.values(), margin)
-    ingested = yield from _read(windows, questions.values(), margin, budget)
+    ingested = yield from _read(windows, enough, budget)
     return {key: _cause_of(each, ingested, margin, now) for key, each in questions.items()}
 
 
@@ -106,7 +119,7 @@ def _cause_of(
 
 
 def explain_runs(
-    dataflow_id: str,
+    flow: Dataflow,
     runs: Sequence[DataflowRun],
     odd: Mapping[str, str],
     *,
@@ -117,14 +130,13 @@ def explain_runs(
 
     :param runs: those that were seen, all of them.
     :param odd: the ids of those that look wrong, with the status of each.
-    :raises AepError: the dataflow, or its runs, could not be read.
+    :raises AepError: the runs before them could not be read.
     """
     starts = [run.started_at for run in runs if run.id in odd and run.started_at]
     if not starts:
         return {}
-    flow = yield from get_dataflow(dataflow_id)
     since = max(min(starts) - max(SEVERAL * flow.step, OPENED_BEFORE), min(starts) - FURTHEST)
-    earlier = yield from list_runs_of([dataflow_id], started_after=since, enough=_holds_good(min(starts)))
+    earlier = yield from list_runs_of([flow.id], started_after=since, enough=_holds_good(min(starts)))
     datasets = yield from read_datasets([flow], {})
     timeline = timeline_of(
         flow,
@@ -167,14 +179,13 @@ def _question(case: Case, margin: timedelta) -> Question:
     ends = case.known_at or starts
     if run is not None and run.started_at is not None:
         starts, ends = _snapshot(run, timeline, timedelta())
-        ends = max(ends, run.ended_at or ends)
     datasets = _datasets_of(run, timeline)
     before = {each: _before(each, run, starts, timeline) for each in datasets}
     return Question(
         what=case.what,
         dataset_ids=datasets,
         before={each: _snapshot(one, timeline, margin) if one else None for each, one in before.items()},
-        delivered={each: one is not None and one.records_out != 0 for each, one in before.items()},
+        delivered={each: one is not None and _is_good(one) for each, one in before.items()},
         starts=starts,
         ends=ends,
         is_full=_is_full(run, timeline, before.values()),
@@ -285,15 +296,18 @@ def _windows(questions: Iterable[Question], margin: timedelta) -> dict[str, tupl
 
 
 def _read(
-    windows: Mapping[str, tuple[datetime, datetime]],
-    questions: Iterable[Question],
-    margin: timedelta,
-    budget: _Budget,
+    windows: Mapping[str, tuple[datetime, datetime]], enough: Enough, budget: _Budget
 ) -> Exchange[dict[str, Ingested]]:
     found: dict[str, Ingested] = {}
     try:
         for group in _groups(windows):
-            found |= yield from _read_batches(group, windows, questions, margin, budget)
+            found |= yield from _read_batches(group, windows, enough, budget)
+        empty = [each for each, one in found.items() if not one.why and not one.batches]
+        if empty:
+            until = max(windows[each][1] for each in windows)
+            believed = yield from believes_windows(found.values(), until=until, may_ask=budget.left > 0)
+            budget.left -= 1
+            found |= {each: replace(found[each], why=UNPROVEN) for each in empty if not believed}
         readable = [each for each, one in found.items() if not one.why]
         for start in range(0, len(readable), AT_ONCE):
             yield from _read_datasets(readable[start : start + AT_ONCE], found, budget)
@@ -321,8 +335,7 @@ def _groups(windows: Mapping[str, tuple[datetime, datetime]]) -> list[list[str]]
 def _read_batches(
     group: Sequence[str],
     windows: Mapping[str, tuple[datetime, datetime]],
-    questions: Iterable[Question],
-    margin: timedelta,
+    enough: Enough,
     budget: _Budget,
 ) -> Exchange[dict[str, Ingested]]:
     """What was ingested into a group of datasets: together, and then each alone that is not shown."""
@@ -331,9 +344,9 @@ def _read_batches(
     alone = list(group)
     if len(group) > 1:
         try:
-            together = yield from _list(group, windows, questions, margin, budget)
+            together = yield from _list(group, windows, enough, budget)
         except AepApiError as error:
-            if error.status in (401, 403, 429) or error.status >= 500:
+            if _concerns_all(error):
                 raise
             together = {}
         shown = [each for each, one in together.items() if one.batches]
@@ -346,14 +359,17 @@ def _read_batches(
         alone = [each for each in group if each not in shown]
     for dataset_id in alone:
         try:
-            found |= yield from _list([dataset_id], windows, questions, margin, budget)
+            found |= yield from _list([dataset_id], windows, enough, budget)
         except AepApiError as error:
-            if error.status in (401, 403, 429) or error.status >= 500:
+            if _concerns_all(error):
                 raise
             found[dataset_id] = Ingested(dataset_id=dataset_id, why=str(error))
-        except AepValidationError as error:
-            found[dataset_id] = Ingested(dataset_id=dataset_id, why=str(error))
     return found
+
+
+def _concerns_all(error: AepApiError) -> bool:
+    """Whether the Catalog would refuse to tell of any other dataset as well."""
+    return error.status in (401, 403, 429) or error.status >= 500
 
 
 def _shows_several(
@@ -375,55 +391,29 @@ def _shows_several(
 def _list(
     group: Sequence[str],
     windows: Mapping[str, tuple[datetime, datetime]],
-    questions: Iterable[Question],
-    margin: timedelta,
+    enough: Enough,
     budget: _Budget,
 ) -> Exchange[dict[str, Ingested]]:
     pages = budget.pages()
     if not pages:
-        why = "too many runs look wrong at once; ask for this one alone with aep explain"
-        return {each: Ingested(dataset_id=each, why=why) for each in group}
-    since = min(windows[each][0] for each in group)
-    asked = [each for each in questions if set(each.dataset_ids) & set(group)]
+        return {each: Ingested(dataset_id=each, why=_TOO_MANY) for each in group}
     # Before it is sent: a request that fails has been sent as well.
     budget.left -= 1
     listed = yield from list_batches(
         group,
-        created_after=since,
+        created_after=min(windows[each][0] for each in group),
         created_before=max(windows[each][1] for each in group) + timedelta(seconds=1),
         most_pages=pages,
-        enough=lambda batches: all(_is_settled(each, batches, margin) for each in asked),
+        enough=lambda batches: enough(group, batches),
     )
     budget.left -= listed.pages - 1
-    return {
-        each: Ingested(
-            dataset_id=each,
-            batches=tuple(
-                batch for batch in listed.found if not batch.dataset_ids or each in batch.dataset_ids
-            ),
-            is_complete=listed.is_complete,
-            since=since,
-        )
-        for each in group
-    }
+    return {each: _ingested(each, listed.found, is_complete=listed.is_complete) for each in group}
 
 
-def _is_settled(question: Question, batches: Sequence[Batch], margin: timedelta) -> bool:
-    """Whether more batches would not change the answer: one that an export owes is enough."""
-    replaced = {each for batch in batches for each in batch.replaces}
-    return any(
-        batch.status is BatchStatus.SUCCESS
-        and batch.records
-        and batch.ended_at
-        and batch.id not in replaced
-        and not batch.is_replay
-        and dataset_id in batch.dataset_ids
-        and (before.latest if before and not question.is_full else batch.ended_at - margin)
-        < batch.ended_at
-        < question.starts - margin
-        for dataset_id, before in question.before.items()
-        for batch in batches
-    )
+def _ingested(dataset_id: str, batches: Sequence[Batch], *, is_complete: bool = False) -> Ingested:
+    """What was listed of one dataset; a batch that names none may be of any."""
+    own = tuple(batch for batch in batches if not batch.dataset_ids or dataset_id in batch.dataset_ids)
+    return Ingested(dataset_id=dataset_id, batches=own, is_complete=is_complete)
 
 
 def _read_datasets(ids: Sequence[str], found: dict[str, Ingested], budget: _Budget) -> Exchange[None]:
@@ -446,9 +436,8 @@ def _read_datasets(ids: Sequence[str], found: dict[str, Ingested], budget: _Budg
 
 def _add(ids: Sequence[str], found: dict[str, Ingested], budget: _Budget) -> Exchange[list[str]]:
     """Read datasets; the ids of those that the answer left out."""
-    if not budget.left:
-        why = "too many runs look wrong at once"
-        found |= {each: replace(found[each], why_no_dataset=why) for each in ids}
+    if budget.left <= 0:
+        found |= {each: replace(found[each], why_no_dataset=_TOO_MANY) for each in ids}
         return []
     budget.left -= 1
     shown = yield from read_catalog_datasets(ids)

@@ -11,7 +11,7 @@ from airflow_provider_aep.flowservice.expiry import expiry_of
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.flowservice.schedule import is_readable, parse_moment, schedule_words
 from airflow_provider_aep.monitoring.attribution import Event
-from airflow_provider_aep.monitoring.causes import Cause
+from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL, Cause
 from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice
 from airflow_provider_aep.monitoring.ticks import DEADLINE, OFF, Tick
 from airflow_provider_aep.monitoring.timeline import Timeline
@@ -131,8 +131,8 @@ def judgement_of(
 
 def cause_of_run(run: DataflowRun, causes: Mapping[str, Cause]) -> Cause | None:
     """Why a run looks wrong, from causes by the key of the finding."""
-    kinds = ("zero_records", "low_records") if causes else ()
-    return next((causes[key] for kind in kinds if (key := f"{kind}:{run.id}") in causes), None)
+    keys = [f"{kind}:{run.id}" for kind in EMPTY_OR_SMALL]
+    return next((causes[key] for key in keys if key in causes), None)
 
 
 def history_of(run: DataflowRun, timeline: Timeline, policy: AuditPolicy) -> History | None:

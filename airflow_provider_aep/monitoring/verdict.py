@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunError, RunStatus
-from airflow_provider_aep.monitoring.causes import Cause
+from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL, Cause
 from airflow_provider_aep.monitoring.policy import CONCERN, Choice, RunPolicy
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records
 
@@ -255,7 +255,7 @@ def judge_run(
     )
     notes = [note for note in (lost, *(each.told for each in found)) if note]
     told = ", ".join([f"run {run.id} exported {_records(run.records_out)}", *notes])
-    return Judgement(choice, status, told + why, cause if status in ("zero_records", "low_records") else None)
+    return Judgement(choice, status, told + why, cause if status in EMPTY_OR_SMALL else None)
 
 
 def _is_plainly_good(run: DataflowRun, policy: RunPolicy) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from airflow.providers.common.compat.notifier import BaseNotifier
@@ -11,51 +13,34 @@ from airflow_provider_aep.errors import AepConfigError, without_words
 from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.monitoring.alerts import Alert, Message, digest
 from airflow_provider_aep.notifications.channels import LogChannel, parse_channels
-from airflow_provider_aep.notifications.delivery import deliver
+from airflow_provider_aep.notifications.delivery import Outcome, deliver, log_undelivered
 from airflow_provider_aep.notifications.gathering import (
     DONE,
     Ended,
     airflow_url,
     by_task,
-    has_failed,
     is_ours,
     task_instances,
     tasks_of_ours,
+    watches,
     without_verdict,
 )
-from airflow_provider_aep.notifications.templates import check_template
+from airflow_provider_aep.notifications.of_checks import alerts_of
+from airflow_provider_aep.notifications.words import (
+    LONGEST_TEXT,
+    MESSAGES,
+    USUAL,
+    check_messages,
+    lent,
+    text_of,
+)
 from airflow_provider_aep.operators.monitoring import CHECK_KEY
 from airflow_provider_aep.sensors import VERDICT_KEY
 
-# status of the verdict -> what to say. "error" is a task that failed without a verdict, "late" one that a
-# deadline found unfinished; "gaps" and "warning" come from an audit.
-MESSAGES: Mapping[str, str] = {
-    "failed": "AEP export {{ verdict.dataflow_name }} failed: {{ verdict.reason }}",
-    "unknown": "AEP export {{ verdict.dataflow_name }} ended in an unknown way: {{ verdict.reason }}",
-    "partial": "AEP export {{ verdict.dataflow_name }} is incomplete: {{ verdict.reason }}",
-    "zero_records": "AEP export {{ verdict.dataflow_name }} is empty: {{ verdict.reason }}",
-    "low_records": "AEP export {{ verdict.dataflow_name }} is small: {{ verdict.reason }}",
-    "missing_files": "AEP export {{ verdict.dataflow_name }} lacks files: {{ verdict.reason }}",
-    "unchecked_files": "AEP export {{ verdict.dataflow_name }} was not counted: {{ verdict.reason }}",
-    "unknown_records": "AEP export {{ verdict.dataflow_name }} is of unknown size: {{ verdict.reason }}",
-    "incomplete": "AEP export {{ verdict.dataflow_name }} lacks a dataset: {{ verdict.reason }}",
-    "stuck": "AEP export {{ verdict.dataflow_name }} is stuck: {{ verdict.reason }}",
-    "slow": "AEP export {{ verdict.dataflow_name }} is slow: {{ verdict.reason }}",
-    "success": "AEP export {{ verdict.dataflow_name }} is fine: {{ verdict.reason }}",
-    "late": "AEP export {{ verdict.dataflow_name }} is late: {{ verdict.reason }}",
-    "gaps": "AEP export {{ verdict.dataflow_name }} missed runs: {{ verdict.reason }}",
-    "warning": "AEP export {{ verdict.dataflow_name }}: {{ verdict.reason }}",
-    "nothing": "AEP exports were not checked: {{ verdict.reason }}",
-    "error": "AEP export could not be watched: {{ exception }}",
-}
-# Findings of a check that are told together, by kind; all others are told under their own.
-_TOGETHER: Mapping[str, str] = {
-    **dict.fromkeys(("missing", "late", "doubled"), "gaps"),
-    **dict.fromkeys(("disabled", "ended", "ends_soon", "unreadable", "unread"), "warning"),
-}
-# What is longer is cut: channels have limits, and nobody reads it.
-LONGEST_TEXT = 3_000
-USUAL = tuple(status for status in MESSAGES if status != "success")
+__all__ = ["LONGEST_TEXT", "MESSAGES", "USUAL", "AepRunNotifier"]
+
+# States of a task in which a callback without a verdict and without an exception is no news.
+_WELL = {"success", "skipped", "running", "deferred"}
 
 
 class AepRunNotifier(BaseNotifier):
@@ -74,13 +59,13 @@ class AepRunNotifier(BaseNotifier):
     :param messages: status -> your own text, in place of the usual one. Jinja, with the task's context and
         ``verdict``, a dict as the sensor returns it.
     :param channels: where it goes: ``"log"``, the default, or dicts with ``type`` (``email``, ``slack``,
-        ``webhook``) and the fields of that channel. Plain JSON, as a deadline alert needs it.
+        ``teams``, ``webhook``) and the fields of that channel. Plain JSON, as a deadline alert needs it.
     :param send: called with the text and a dict; for one task ``status``, ``verdict``, ``link``, ``dag_id``,
         ``run_id``, ``task_id`` and ``map_index``, for several exports ``title``, ``sandbox``, ``counts``,
         ``alerts`` and more. Without ``channels`` it takes the place of the log.
-    :raises AepConfigError: ``on`` or ``messages`` names a status that no verdict has, a message is no
+    :raises AepConfigError: ``on`` or ``messages`` names a status that no verdict has, a message is no Jinja
         template, or the provider that a channel goes through is not installed.
-    :raises AepValidationError: a channel is not well described.
+    :raises AepValidationError: a channel is not well described, or given twice.
     """
 
     def __init__(
@@ -96,10 +81,9 @@ class AepRunNotifier(BaseNotifier):
         if unknown := sorted({*on, *(messages or ())} - set(MESSAGES)):
             # Found out when the DAG is parsed, and not by an alert that never comes.
             raise AepConfigError(f"on and messages know {', '.join(MESSAGES)}, not {', '.join(unknown)}")
-        for status, text in (messages or {}).items():
-            check_template(status, text)
+        check_messages(messages or {})
         self.on = tuple(on)
-        self.messages = {**MESSAGES, **(messages or {})}
+        self.messages = dict(messages or {})
         self.channels = parse_channels(channels if channels is not None else [] if send else ["log"])
         self.send = send
 
@@ -113,59 +97,77 @@ class AepRunNotifier(BaseNotifier):
         """The same from the triggerer, whose loop it does not block."""
         from asgiref.sync import sync_to_async
 
-        await sync_to_async(self.notify)(context)
+        # In a thread of its own: the one that is shared would keep all triggers waiting for the channels.
+        await sync_to_async(self._notify, thread_sensitive=False)(context, may_ask=True)
 
     def notify(self, context: Any) -> None:
-        """Tell what became of the task, or of all tasks of the DAG run, that ``context`` is about."""
+        """Tell what became of the task, or of all tasks of the DAG run, that ``context`` is about.
+
+        Never raises: what cannot be told is in the log.
+        """
+        # Only a synchronous callback of a deadline comes here with one. Its supervisor answers questions
+        # about connections alone; to any other it never answers at all, and the callback would hang.
+        self._notify(context, may_ask="deadline" not in context)
+
+    def _notify(self, context: Any, *, may_ask: bool) -> None:
         try:
             if "deadline" in context:
-                self._tell_of_deadline(context)
+                self._tell_of_deadline(context, may_ask=may_ask)
             elif "reason" in context:
                 self._tell_of_dag(context)
             else:
                 self._tell_of_task(context)
         except Exception as error:
-            # An alert that says little is better than none.
-            text = f"An alert about AEP exports could not be put together: {without_words(error)}"
-            message = Message(sandbox=None, alerts=(Alert(status="error", text=text),))
-            self._deliver([(message, message.to_json())])
+            self._tell_the_least(context, error)
 
     def _tell_of_task(self, context: Any) -> None:
         ti = context["ti"]
-        task = context.get("task") or getattr(ti, "task", None)
-        if task is not None and not is_ours(task):
-            return  # it stands in default_args
         place = {"dag_id": ti.dag_id, "run_id": ti.run_id}
         about = {**place, "task_id": ti.task_id, "map_index": ti.map_index}
-        verdict, check, link, unread = None, None, None, ""
+        task, exception = context.get("task"), context.get("exception")
+        verdict = check = link = None
+        unread = ""
         try:
             verdict = _own_xcom(ti, VERDICT_KEY)
             check = None if verdict else _own_xcom(ti, CHECK_KEY)
             link = _own_xcom(ti, AepDataflowLink.xcom_key)
         except Exception as error:
-            unread = f"what it found cannot be read: {without_words(error)}"
+            unread = f"; what it found cannot be read: {without_words(error)}"
+        where = airflow_url(**about)
         if isinstance(check, Mapping):
-            where = airflow_url(**about)
-            self._deliver_all(self._of_check(context, check, where, ti.task_id), airflow_url=where, **place)
+            alerts = alerts_of(self, context, check, where, ti.task_id)
+            self._deliver_all(alerts, airflow_url=where, **place)
             return
-        if not isinstance(verdict, Mapping):
-            verdict = None
-        status = self._status(verdict or {})
-        why = context.get("exception")
-        if not verdict and not why and has_failed(ti):
-            why = f"task {ti.task_id} failed without a verdict; its worker may have been lost"
-        if not verdict and unread:
-            why = f"{why or f'task {ti.task_id} has ended'}; {unread}"
-        if status == "error" and not why:
+        if not verdict and task is not None and not is_ours(task):
+            # As with default_args, which give the notifier to every task of a DAG.
+            self.log.info("Task %s is none of this provider's: nothing is told of it", ti.task_id)
             return
+        watching = task is None or watches(task)
+        status = self.status_of(verdict) if verdict else "error"
+        if exception and status == "success":
+            status, verdict = "error", None  # it failed after its verdict
+        if not verdict:
+            state = _state(ti)
+            if not exception and state in _WELL and not (unread and watching):
+                return
+            named = ti.task_id if ti.map_index < 0 else f"{ti.task_id}[{ti.map_index}]"
+            if exception:
+                why = f"{exception}{unread}" if unread else exception
+            elif state in _WELL:
+                why = f"task {named} ended as {state}{unread}"
+            else:
+                # Airflow tells no error where it found out by itself, in the DAG processor.
+                why = f"task {named} failed without a verdict; its worker may have been lost{unread}"
+            found = {**without_verdict(link, why), "task": named}
+        else:
+            found = verdict
         if status not in self.on:
             return
-        found = verdict or without_verdict(link, why)
-        if not verdict:
-            context["exception"] = why
-        alert = self._alert(context, status, found, link, airflow_url(**about), ti.task_id)
+        with lent(context, exception=why) if not verdict else nullcontext():
+            alert = self.alert(context, status, found, link, where, ti.task_id, watching=watching)
         told = {"status": status, "verdict": verdict or {}, "link": link, **about}
-        self._deliver([(Message(sandbox=alert.sandbox, alerts=(alert,), **place), told)])
+        message = Message(sandbox=alert.sandbox, alerts=(alert,), **place)
+        self._deliver([(message, told)])
 
     def _tell_of_dag(self, context: Any) -> None:
         dag, run_id = context["dag"], context["run_id"]
@@ -191,35 +193,39 @@ class AepRunNotifier(BaseNotifier):
             mute = [
                 one
                 for one in instances
-                if one.state in bad and one not in verdicts and one not in checks and "error" in self.on
+                if one.state in bad
+                and one not in checks
+                and (one not in verdicts or self.status_of(verdicts[one]) == "success")
+                and "error" in self.on
             ]
-            told = [one for one in verdicts if self._status(verdicts[one]) in self.on]
+            told = [one for one in verdicts if one not in mute and self.status_of(verdicts[one]) in self.on]
             links = xcoms(AepDataflowLink.xcom_key, [*told, *mute])
             for one in (*told, *checks, *mute):
                 where = airflow_url(dag.dag_id, run_id, one.task_id, one.map_index)
                 if one in checks:
-                    yield from self._of_check(context, checks[one], where, str(one))
+                    yield from alerts_of(self, context, checks[one], where, str(one))
                     continue
                 status, found = "error", verdicts.get(one)
-                if found:
-                    status = self._status(found)
+                if found and one not in mute:
+                    status = self.status_of(found)
                 else:
                     how = "was stopped when the DAG run timed out" if stopped else "failed; its log says why"
-                    why = f"task {one} {how}"
-                    found = without_verdict(links.get(one), why)
-                context["exception"] = found.get("reason")
-                yield self._alert(context, status, found, links.get(one), where, str(one))
+                    found = {**without_verdict(links.get(one), f"task {one} {how}"), "task": str(one)}
+                watching = watches(dag.task_dict[one.task_id])
+                with lent(context, exception=found.get("reason")):
+                    yield self.alert(
+                        context, status, found, links.get(one), where, str(one), watching=watching
+                    )
 
-    def _tell_of_deadline(self, context: Any) -> None:
-        run, until = context["dag_run"], context["deadline"].get("deadline_time")
+    def _tell_of_deadline(self, context: Any, *, may_ask: bool) -> None:
+        run, until = context["dag_run"], (context["deadline"] or {}).get("deadline_time")
         dag_id, run_id = run["dag_id"], run["dag_run_id"]
-        context.setdefault("dag", None)
         if "late" not in self.on:
             return
         alerts = []
         why = f"DAG run {run_id} of {dag_id} was not done by {until}"
         try:
-            instances, xcoms = task_instances(dag_id, run_id)
+            instances, xcoms = task_instances(dag_id, run_id) if may_ask else _no_instances()
             left = [one for one in instances if one.state not in DONE]
             links: dict[Ended, Any] = {}
             for siblings in by_task(left).values():
@@ -227,61 +233,47 @@ class AepRunNotifier(BaseNotifier):
             for one, link in links.items():
                 found = without_verdict(link, f"task {one} was still {one.state} at the deadline, {until}")
                 where = airflow_url(dag_id, run_id, one.task_id, one.map_index)
-                alerts.append(self._alert(context, "late", found, link, where, str(one)))
+                alerts.append(self.alert(context, "late", found, link, where, str(one)))
             if left and not links:
                 why = f"{why}: {len(left)} of {len(instances)} tasks were not"
+            if not may_ask:
+                why = f"{why}; how far its tasks are, a synchronous callback cannot ask"
         except Exception as error:
             why = f"{why}; how far its tasks are cannot be read: {without_words(error)}"
         alerts = alerts or list(self._general(context, "late", {"dataflow_name": f"of {dag_id}"}, why))
         self._deliver_all(alerts, dag_id=dag_id, run_id=run_id, airflow_url=airflow_url(dag_id, run_id))
 
+    def _tell_the_least(self, context: Any, error: Exception) -> None:
+        """An alert although the context is unlike all that we know: somebody has to hear."""
+        why = without_words(error)
+        self.log.error("An alert says the least: %s", why)
+        if not set(self.on) - {"success"}:
+            return
+        try:
+            of = " ".join(str(context[name]) for name in ("run_id", "dag") if context.get(name))
+        except Exception:
+            of = ""
+        text = f"An alert about AEP exports could not be put together: {why}{f' ({of})' if of else ''}"
+        alert = Alert.from_verdict({"reason": why}, status="error", text=text)
+        try:
+            self._deliver_all([alert])
+        except Exception as failure:
+            self.log.error("An alert could not go out: %s: %s", without_words(failure), text)
+
     def _general(self, context: Any, status: str, found: Mapping[str, Any], why: str) -> Iterator[Alert]:
         """An alert about no export in particular."""
         if status in self.on:
-            context["exception"] = why
-            yield self._alert(context, status, {**found, "reason": why}, None, None, None)
+            with lent(context, exception=why):
+                yield self.alert(context, status, {**found, "reason": why}, None, None, None)
 
-    def _of_check(
-        self, context: Any, check: Mapping[str, Any], where: str | None, task: str | None
-    ) -> Iterator[Alert]:
-        """What a check found, export by export: what the policy minds of it, each kind in one alert."""
-        if check.get("quiet"):
-            return
-        if not check.get("exports") and check.get("outcome") in _MINDED and "nothing" in self.on:
-            found = {
-                "sandbox": check.get("sandbox"),
-                "reason": check.get("told"),
-                "outcome": check["outcome"],
-            }
-            yield self._alert(context, "nothing", found, None, where, task)
-        for note in check.get("notes") or () if "nothing" in self.on else ():
-            untold = {"sandbox": check.get("sandbox"), "reason": note, "outcome": "warn"}
-            yield self._alert(context, "nothing", untold, None, where, task)
-        for each in check.get("allowances") or () if "warning" in self.on else ():
-            if each.get("outcome") in _MINDED:
-                name = f"allowance of sandbox {check.get('sandbox')}"
-                spent = {"sandbox": check.get("sandbox"), "dataflow_name": name, "reason": each.get("told")}
-                spent["outcome"] = each["outcome"]
-                yield self._alert(context, "warning", spent, None, where, task)
-        for export in check.get("exports") or ():
-            known = {
-                "sandbox": check.get("sandbox"),
-                "dataflow_id": export.get("dataflow_id"),
-                "dataflow_name": export.get("dataflow_name") or export.get("dataflow_id"),
-            }
-            for status, minded in _found_by_status(export):
-                if status in self.on:
-                    link = export.get("dataflow_url")
-                    yield self._alert(context, status, {**minded, **known}, link, where, task)
-
-    def _status(self, verdict: Mapping[str, Any]) -> str:
+    def status_of(self, verdict: Mapping[str, Any]) -> str:
         """Under which status a verdict is told: what the policy finds ok is no bad news."""
         if verdict.get("outcome") == "ok":
             return "success"
         status = str(verdict.get("status") or "error")
         return status if status in MESSAGES else "unknown"
 
-    def _alert(
+    def alert(
         self,
         context: Any,
         status: str,
@@ -289,21 +281,11 @@ class AepRunNotifier(BaseNotifier):
         link: str | None,
         task_url: str | None,
         task: str | None,
+        *,
+        watching: bool = True,
     ) -> Alert:
-        # Into the context itself: a copy would evaluate all that Airflow 2 keeps lazy in there.
-        context["verdict"] = verdict
-        dag = context.get("dag")
-        environment = self.get_template_env(dag=dag if hasattr(dag, "get_template_env") else None)
-        text = ""
-        try:
-            given = self.messages[status]
-            template = _usual(status, context) if given == MESSAGES[status] else given
-            text = str(self.render_template(template, context, environment)).strip()
-        except Exception as error:
-            self.log.error("The message for %s cannot be rendered: %s", status, without_words(error))
-        if not text:
-            text = str(self.render_template(_usual(status, context), context, self.get_template_env()))
-        text = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 3]}..."
+        """An alert in the words of this notifier."""
+        text = text_of(self, status, verdict, context, watches=watching)
         return Alert.from_verdict(
             verdict, status=status, text=text, dataflow_url=link, task_url=task_url, task=task
         )
@@ -311,36 +293,33 @@ class AepRunNotifier(BaseNotifier):
     def _deliver_all(self, alerts: Iterator[Alert] | list[Alert], **about: Any) -> None:
         self._deliver([(message, message.to_json()) for message in digest(alerts, **about)])
 
-    def _deliver(self, messages: Sequence[tuple[Message, Mapping[str, Any]]]) -> None:
-        """To every channel; one that fails keeps the messages from none of the others, nor from the log."""
-        routes = [channel for channel in self.channels if not isinstance(channel, LogChannel)]
-        log = LogChannel()
-        logged = log in self.channels
-        if logged:
-            for message, _ in messages:
-                log.write(message, self.log)
-        outcomes = deliver(routes, [message for message, _ in messages]) if messages else []
-        for outcome in outcomes:
-            if outcome.error is not None:
-                self.log.error("An alert could not go out by %s", outcome)
-        failed = {id(outcome.message) for outcome in outcomes if outcome.error is not None}
-        for message, told in messages:
-            if self.send is not None:
-                try:
-                    self.send(_text_of(message), told)
-                except Exception as error:
-                    failed.add(id(message))
-                    self.log.error("An alert could not go out by send: %s", without_words(error))
-            if id(message) in failed and not logged:
-                log.write(message, self.log)
+    def _deliver(self, told: Sequence[tuple[Message, Mapping[str, Any]]]) -> list[Outcome]:
+        """To every channel at once; what one does not take is in the log at least."""
+        messages = [message for message, _ in told]
+        if not messages:
+            return []
+        # First, so that it is there whatever happens to the process.
+        for message in messages if LogChannel() in self.channels else ():
+            LogChannel().write(message, self.log)
+        routes: list[Any] = [channel for channel in self.channels if not isinstance(channel, LogChannel)]
+        if self.send is not None:
+            routes.append(_Send(send=self.send, told=told))
+        outcomes = deliver(routes, messages)
+        log_undelivered(outcomes, self.log)
+        return outcomes
 
 
-def _usual(status: str, context: Any) -> str:
-    """The usual text; of a task that waits for no run, in words that fit it."""
-    task = context.get("task")
-    if status == "error" and task is not None and not hasattr(task, "poke_interval"):
-        return "AEP task {{ ti.task_id }} failed: {{ exception }}"
-    return MESSAGES[status]
+@dataclass(frozen=True, kw_only=True)
+class _Send:
+    """The function that a notifier was given, as a channel."""
+
+    send: Callable[[str, Mapping[str, Any]], object]
+    told: Sequence[tuple[Message, Mapping[str, Any]]]
+    label = "send"
+
+    def deliver(self, message: Message, *, seconds: float) -> None:
+        (told,) = [about for one, about in self.told if one is message]
+        self.send(_text_of(message), told)
 
 
 def _own_xcom(ti: Any, key: str) -> Any:
@@ -348,26 +327,14 @@ def _own_xcom(ti: Any, key: str) -> Any:
     return ti.xcom_pull(key=key, task_ids=ti.task_id, map_indexes=ti.map_index)
 
 
-_MINDED = ("fail", "warn")
+def _state(ti: Any) -> str:
+    """Where a task instance stands; in the DAG processor that is not known."""
+    state = getattr(ti, "state", None)
+    return str(getattr(state, "value", state) or "")
 
 
-def _found_by_status(export: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What the policy minds of an export, by the status under which it is told, as a verdict says it."""
-    by_status: dict[str, list[Mapping[str, Any]]] = {}
-    for finding in (*(export.get("findings") or ()), *(export.get("standing") or ())):
-        if finding.get("outcome") in _MINDED:
-            kind = str(finding.get("kind"))
-            by_status.setdefault(_TOGETHER.get(kind, kind), []).append(finding)
-    verdicts = {tuple(each.get("run_ids") or ()): each for each in export.get("verdicts") or ()}
-    for status, findings in by_status.items():
-        outcomes = [finding["outcome"] for finding in findings]
-        told = "; ".join(str(finding.get("told")) for finding in findings)
-        # The numbers are those of the last run.
-        numbers = verdicts.get(tuple(findings[-1].get("run_ids") or ()), {})
-        outcome = "fail" if "fail" in outcomes else "warn"
-        cause = next((finding["cause"] for finding in reversed(findings) if finding.get("cause")), None)
-        minded = {**numbers, "outcome": outcome, "reason": told, "cause": cause}
-        yield status if status in MESSAGES else "unknown", minded
+def _no_instances() -> tuple[list[Ended], Callable[..., dict[Ended, Any]]]:
+    return [], lambda key, wanted: {}
 
 
 def _text_of(message: Message) -> str:

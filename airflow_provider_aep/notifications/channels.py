@@ -16,6 +16,13 @@ from airflow_provider_aep.errors import AepConfigError, AepValidationError, Prob
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.alerts import Message
 
+# What a lookup of a connection imports, on Airflow 2 and on Airflow 3.
+_LOOKUP = ("airflow.models.connection", "airflow.sdk.definitions.connection")
+
+
+# What a lookup of a connection imports, on Airflow 2 and on Airflow 3.
+_LOOKUP = ("airflow.models.connection", "airflow.sdk.definitions.connection")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogChannel:
@@ -47,6 +54,11 @@ class EmailChannel:
     """
 
     provider: ClassVar[str | None] = "smtp"
+    modules: ClassVar[tuple[str, ...]] = (
+        *_LOOKUP,
+        "airflow.providers.smtp.hooks.smtp",
+        "airflow_provider_aep.notifications.mailing",
+    )
     to: str | Sequence[str]
     from_email: str | None = None
     smtp_conn_id: str = "smtp_default"
@@ -63,7 +75,8 @@ class EmailChannel:
     def deliver(self, message: Message, *, seconds: float) -> None:
         from airflow_provider_aep.notifications.mailing import send_mail
 
-        send_mail(self, message, seconds=seconds)
+        to = self.to if isinstance(self.to, str) else list(self.to)
+        send_mail(message, self.smtp_conn_id, to=to, from_email=self.from_email, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,24 +88,32 @@ class SlackChannel:
     """
 
     provider: ClassVar[str | None] = "slack"
+    modules: ClassVar[tuple[str, ...]] = (
+        *_LOOKUP,
+        "airflow.providers.slack.hooks.slack",
+        "airflow.providers.slack.hooks.slack_webhook",
+        "airflow_provider_aep.notifications.posting",
+    )
     slack_webhook_conn_id: str = "slack_default"
     slack_conn_id: str = "slack_api_default"
     channel: str | None = None
 
     @property
     def target(self) -> tuple[object, ...]:
-        return "slack", self.slack_conn_id if self.channel else self.slack_webhook_conn_id, self.channel
+        return "slack", self.conn_id, self.channel
+
+    @property
+    def conn_id(self) -> str:
+        return self.slack_conn_id if self.channel else self.slack_webhook_conn_id
 
     @property
     def label(self) -> str:
-        if self.channel:
-            return f"slack (connection {self.slack_conn_id}, channel {self.channel})"
-        return f"slack (connection {self.slack_webhook_conn_id})"
+        return f"slack (connection {self.conn_id}{f', channel {self.channel}' if self.channel else ''})"
 
     def deliver(self, message: Message, *, seconds: float) -> None:
         from airflow_provider_aep.notifications.posting import post_to_slack
 
-        post_to_slack(self, message, seconds=seconds)
+        post_to_slack(message, self.conn_id, room=self.channel, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +125,11 @@ class WebhookChannel:
     """
 
     provider: ClassVar[str | None] = "http"
+    modules: ClassVar[tuple[str, ...]] = (
+        *_LOOKUP,
+        "airflow.providers.http.hooks.http",
+        "airflow_provider_aep.notifications.posting",
+    )
     http_conn_id: str
     endpoint: str | None = None
 

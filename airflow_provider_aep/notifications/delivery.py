@@ -14,8 +14,10 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aep.errors import AepError, without_words
@@ -94,10 +96,21 @@ def deliver(
     :param in_all: for everything; ``deliver`` returns by then.
     """
     end = time.monotonic() + in_all
+    for route in routes:
+        _load(getattr(route, "modules", ()))
     runners = [_Runner(route, messages, seconds=seconds, end=end) for route in routes]
     for runner in runners:
         runner.start()
     return [outcome for runner in runners for outcome in runner.wait()]
+
+
+def _load(modules: Iterable[str]) -> None:
+    """Import in the calling thread what the threads need: Airflow's modules import each other in circles, and
+    threads that begin at different points of a circle wait for each other for ever (seen on Airflow 2.11).
+    """
+    for name in modules:
+        with suppress(Exception):  # the channel tells why it cannot do without
+            import_module(name)
 
 
 class _Runner:
@@ -108,13 +121,15 @@ class _Runner:
         self._label = route.label
         self._done: list[Outcome] = []
         self._began = self._until = time.monotonic()
+        self._attempts = 0
+        self._refusal: AepUndeliveredError | None = None  # of the attempt before
         self._news = threading.Condition()
         self._abandoned = False
 
     def start(self) -> None:
         self._bound()
         # Airflow keeps in the context what its loggers and its masking need.
-        run: Callable[[], Any] = contextvars.copy_context().run  # type: ignore[assignment]
+        run = contextvars.copy_context().run
         threading.Thread(target=run, args=(self._run,), daemon=True, name=f"aep-{self._label}").start()
 
     def wait(self) -> list[Outcome]:
@@ -127,21 +142,28 @@ class _Runner:
                     break
                 self._news.wait(left)
             outcomes = list(self._done)
-        why = (
-            f"no answer within {time.monotonic() - self._began:.0f} seconds; it was not waited for any longer"
-        )
-        for message in self._messages[len(outcomes) :]:
-            outcomes.append(Outcome(label=self._label, message=message, attempts=1, error=why))
-            why = "not tried, as an earlier message is still waiting for an answer"
+            for message in self._messages[len(outcomes) :]:
+                outcomes.append(self._unfinished(message, first=len(outcomes) == len(self._done)))
         return outcomes
 
+    def _unfinished(self, message: Message, *, first: bool) -> Outcome:
+        if not first:
+            why = "not tried, as an earlier message is still waiting for an answer"
+            return Outcome(label=self._label, message=message, error=why)
+        seconds = time.monotonic() - self._began
+        why = f"no answer within {seconds:.0f} seconds; it was not waited for any longer"
+        if self._refusal is None:
+            return self._outcome(message, error=why)
+        why = f"{self._refusal}, and to the last attempt there was no answer in time"
+        return self._outcome(message, error=why, status=self._refusal.status)
+
     def _bound(self) -> None:
-        self._began = time.monotonic()
+        self._began, self._attempts, self._refusal = time.monotonic(), 0, None
         self._until = min(self._began + self._seconds, self._end)
 
     def _run(self) -> None:
         for message in self._messages:
-            outcome = _send(self._route, self._label, message, until=self._until)
+            outcome = self._send(message)
             with self._news:
                 if self._abandoned:
                     return
@@ -149,36 +171,44 @@ class _Runner:
                 self._bound()
                 self._news.notify_all()
 
+    def _send(self, message: Message) -> Outcome:
+        while True:
+            self._attempts += 1
+            try:
+                # A little less than there is: an answer that is late by then is told by the channel itself.
+                self._route.deliver(message, seconds=max(0.1, 0.9 * (self._until - time.monotonic())))
+            except AepUndeliveredError as error:
+                self._refusal = error
+                pause = max(PAUSES[min(self._attempts, len(PAUSES)) - 1], error.wait_seconds)
+                if error.again and time.monotonic() + pause < self._until:
+                    time.sleep(pause)
+                    continue
+                asked = f", and asked to wait {error.wait_seconds:g} seconds" if error.wait_seconds else ""
+                return self._outcome(message, error=f"{error}{asked}", status=error.status)
+            except Exception as error:
+                return self._outcome(message, error=without_words(error))
+            return self._outcome(message)
 
-def _send(route: Route, label: str, message: Message, *, until: float) -> Outcome:
-    began, attempts = time.monotonic(), 0
-    while True:
-        attempts += 1
-        try:
-            # A little less than there is: an answer that is late by then is told by the channel itself.
-            route.deliver(message, seconds=max(0.1, 0.9 * (until - time.monotonic())))
-        except AepUndeliveredError as error:
-            pause = max(PAUSES[min(attempts, len(PAUSES)) - 1], error.wait_seconds)
-            if error.again and time.monotonic() + pause < until:
-                time.sleep(pause)
-                continue
-            told = str(error)
-            if error.again and error.wait_seconds > pause - 0.001 and error.wait_seconds:
-                told = f"{told}, and asked to wait {error.wait_seconds:g} seconds"
-            return Outcome(
-                label=label,
-                message=message,
-                attempts=attempts,
-                seconds=time.monotonic() - began,
-                status=error.status,
-                error=told,
-            )
-        except Exception as error:
-            return Outcome(
-                label=label,
-                message=message,
-                attempts=attempts,
-                seconds=time.monotonic() - began,
-                error=without_words(error),
-            )
-        return Outcome(label=label, message=message, attempts=attempts, seconds=time.monotonic() - began)
+    def _outcome(self, message: Message, *, error: str | None = None, status: int | None = None) -> Outcome:
+        return Outcome(
+            label=self._label,
+            message=message,
+            attempts=self._attempts,
+            seconds=time.monotonic() - self._began,
+            status=status,
+            error=error,
+        )
+
+
+def log_undelivered(outcomes: Sequence[Outcome], log: Any) -> None:
+    """One line for each that failed; then, once, each whole message that somebody did not get."""
+    from airflow_provider_aep.monitoring.alert_formats import SHOWN, as_text
+
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    for outcome in failed:
+        log.error("An alert could not go out by %s", outcome)
+    for message in dict.fromkeys(id(outcome.message) for outcome in failed):
+        whole = next(outcome.message for outcome in failed if id(outcome.message) == message)
+        for start in range(0, len(whole.alerts), SHOWN):
+            part = replace(whole, alerts=whole.alerts[start : start + SHOWN])
+            log.error("%s", as_text(part))

@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 PACKAGE = "airflow_provider_aep"
+WATCHERS = r"sensors|operators\.monitoring"
 # States of a task instance that will not change by themselves.
 DONE = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
@@ -72,20 +73,12 @@ def tasks_of_ours(dag: Any) -> set[str]:
 
 def is_ours(task: Any) -> bool:
     """Whether a task is of this provider, or of a class that derives from it."""
-    return any(_modules(task))
+    return any(re.match(rf"{PACKAGE}\b", name) for name in _modules(task))
 
 
-def has_failed(ti: Any) -> bool:
-    """Whether a task instance failed, as far as its callback can tell.
-
-    Where the worker was lost, Airflow calls back in the DAG processor, with no exception and often no state;
-    callbacks of a success come from the worker, which knows it.
-    """
-    return str(getattr(ti, "state", None) or "failed").rpartition(".")[2].lower() not in (
-        "success",
-        "skipped",
-        "running",
-    )
+def watches(task: Any) -> bool:
+    """Whether a task waits for runs, or checks them: others have no verdict that they could fail without."""
+    return any(re.match(rf"{PACKAGE}\.({WATCHERS})\b", name) for name in _modules(task))
 
 
 def by_task(instances: Iterable[Ended]) -> Mapping[str, list[Ended]]:
@@ -164,9 +157,9 @@ def _named(states: Mapping[str, Any], task_ids: Collection[str]) -> list[Ended]:
     return instances
 
 
-def _modules(task: Any) -> Iterator[bool]:
+def _modules(task: Any) -> Iterator[str]:
     kind = getattr(task, "operator_class", type(task))
     classes = kind.__mro__ if isinstance(kind, type) else ()
     # In dag.test() of Airflow 3 tasks are serialized, and know only the name of their module.
     names = [*(each.__module__ for each in classes), getattr(task, "_task_module", None) or ""]
-    return (re.match(rf"{PACKAGE}\b", name) is not None for name in names)
+    return iter(names)

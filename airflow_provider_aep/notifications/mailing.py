@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 LONGEST_SUBJECT = 200
 
 
-def send_mail(channel: Any, message: Message, *, seconds: float) -> None:
+def send_mail(
+    message: Message, conn_id: str, *, to: str | list[str], from_email: str | None, seconds: float
+) -> None:
     """Send one e-mail, with its text in two forms: plain, and HTML.
 
     :param seconds: for each answer of the server, where the connection's own ``timeout`` is not shorter.
@@ -23,14 +25,14 @@ def send_mail(channel: Any, message: Message, *, seconds: float) -> None:
     """
     from airflow_provider_aep.monitoring.alert_formats import as_html, as_text
 
-    need_connection(channel.smtp_conn_id)
+    need_connection(conn_id)
     try:
-        with _hook(channel.smtp_conn_id, as_text(message), seconds) as hook:
+        with _hook(conn_id, as_text(message), seconds) as hook:
             hook.send_email_smtp(
-                to=channel.to if isinstance(channel.to, str) else list(channel.to),
+                to=to,
                 subject=message.title[:LONGEST_SUBJECT],
                 html_content=as_html(message),
-                from_email=channel.from_email,
+                from_email=from_email,
                 mime_subtype="alternative",
             )
     except smtplib.SMTPRecipientsRefused as error:
@@ -84,8 +86,8 @@ def _hook(conn_id: str, plain: str, seconds: float) -> Any:
         def _build_mime_message(self, *args: Any, **kwargs: Any) -> Any:
             mail, recipients = super()._build_mime_message(*args, **kwargs)
             # Readers show the last form that they can.
-            forms: Any = mail.get_payload()
-            forms.insert(0, MIMEText(plain, "plain", "utf-8"))
+            parts: Any = mail.get_payload()
+            parts.insert(0, MIMEText(plain, "plain", "utf-8"))
             return mail, recipients
 
     return BoundedHook(smtp_conn_id=conn_id)

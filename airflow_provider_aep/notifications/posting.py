@@ -68,9 +68,10 @@ def post(conn_id: str, endpoint: str | None, body: Mapping[str, Any], *, seconds
     _judge(answer.status_code, answer.headers)
 
 
-def post_to_slack(channel: Any, message: Message, *, seconds: float) -> None:
+def post_to_slack(message: Message, conn_id: str, *, room: str | None, seconds: float) -> None:
     """Post to Slack by a bot or by an incoming webhook.
 
+    :param room: the channel in Slack where the bot posts; ``None`` for an incoming webhook, which knows it.
     :raises AepUndeliveredError: it was not taken.
     """
     from airflow_provider_aep.monitoring.alert_formats import as_slack, slack_text
@@ -78,20 +79,23 @@ def post_to_slack(channel: Any, message: Message, *, seconds: float) -> None:
     told = {"text": slack_text(message.title), "blocks": as_slack(message)}
     timeout = max(1, int(seconds))
     try:
-        if channel.channel:
-            _by_bot(channel, {"channel": channel.channel, **told}, timeout)
+        if room:
+            _by_bot(conn_id, {"channel": room, **told}, timeout)
         else:
-            _by_webhook(channel, told, timeout)
-    except OSError as error:
-        raise _no_answer(error, seconds) from None
+            _by_webhook(conn_id, told, timeout)
+    except Exception as error:
+        # An answer that breaks off in its first line is no OSError.
+        if isinstance(error, OSError) or "HTTPException" in _kinds(error):
+            raise _no_answer(error, seconds) from None
+        raise
 
 
-def _by_bot(channel: Any, body: Mapping[str, Any], timeout: int) -> None:
+def _by_bot(conn_id: str, body: Mapping[str, Any], timeout: int) -> None:
     from airflow.providers.slack.hooks.slack import SlackHook
     from slack_sdk.errors import SlackApiError
 
-    need_connection(channel.slack_conn_id)
-    bot = SlackHook(slack_conn_id=channel.slack_conn_id, timeout=timeout, retry_handlers=[])
+    need_connection(conn_id)
+    bot = SlackHook(slack_conn_id=conn_id, timeout=timeout, retry_handlers=[])
     try:
         bot.call("chat.postMessage", json=body)
     except SlackApiError as error:
@@ -101,13 +105,11 @@ def _by_bot(channel: Any, body: Mapping[str, Any], timeout: int) -> None:
         raise AepUndeliveredError(f"Slack answered {word or 'with something that is no JSON'}") from None
 
 
-def _by_webhook(channel: Any, body: Mapping[str, Any], timeout: int) -> None:
+def _by_webhook(conn_id: str, body: Mapping[str, Any], timeout: int) -> None:
     from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
 
-    need_connection(channel.slack_webhook_conn_id)
-    hook = SlackWebhookHook(
-        slack_webhook_conn_id=channel.slack_webhook_conn_id, timeout=timeout, retry_handlers=[]
-    )
+    need_connection(conn_id)
+    hook = SlackWebhookHook(slack_webhook_conn_id=conn_id, timeout=timeout, retry_handlers=[])
     answer = hook.client.send(text=body["text"], blocks=body["blocks"])
     _judge(answer.status_code, answer.headers)
     if not _says_ok(answer.body):
@@ -144,12 +146,17 @@ def _judge(status: int | None, headers: Mapping[str, str]) -> None:
 
 
 def _text(header: Any) -> str | None:
-    first = header[0] if isinstance(header, list) and header else header
-    return first if isinstance(first, str) else None
+    header = header[0] if isinstance(header, list) and header else header
+    return str(header) if header else None
 
 
-def _no_answer(error: OSError, seconds: float) -> AepUndeliveredError:
-    names = {kind.__name__ for kind in type(error).__mro__}
+def _kinds(error: Exception) -> set[str]:
+    # By name, as the libraries are not imported here: there may be none.
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _no_answer(error: Exception, seconds: float) -> AepUndeliveredError:
+    names = _kinds(error)
     reason = getattr(error, "reason", None)  # of urllib's URLError
     if "ReadTimeout" in names or isinstance(error, TimeoutError) or isinstance(reason, TimeoutError):
         return AepUndeliveredError(f"no answer within {seconds:.0f} seconds")

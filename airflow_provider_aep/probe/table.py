@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from airflow_provider_aep.probe import documents, filters, made, paging, runs
+from airflow_provider_aep.probe import documents, filters, ingested, made, paging, runs
 from airflow_provider_aep.probe.assumption import Assumption, Look, seen_in
 from airflow_provider_aep.probe.made import SCHEDULE_NUMBERS, SCHEDULE_WORDS, Judge, in_change, in_written
 
 SILENT = ("they do not say", "none")
 FILTERS, REFERENCE, TUTORIAL, GUIDES = "filter guide", "Destinations reference", "tutorial", "guides"
+CATALOG = "Catalog guides"
 ALL = "takes nothing for absent before it has read the listing without a filter"
 ORDER = "looks at what comes back, and reads to the end where it is not in that order"
 OWN = "knows the id of what it made, looks for it for a minute, and ends with an error that names it"
@@ -346,6 +347,33 @@ RUNS = (
     ),
 )
 
+INGESTED = (
+    _row(
+        "batches in the Catalog",
+        ingested.look_at_batches,
+        "calls the cause of an empty run unknown where it cannot read them, or their records",
+        ("an object by id; limit up to 100; metrics are free", CATALOG),
+    ),
+    _row(
+        "window of batches",
+        ingested.look_at_window,
+        "believes that there are none once a window has shown any",
+        ("createdAfter in epoch milliseconds, exclusive", CATALOG),
+    ),
+    _row(
+        "batches of several datasets",
+        ingested.look_at_several,
+        "asks for each alone until a list has shown several",
+        ("several values in a filter mean any of them", CATALOG),
+    ),
+    _row(
+        "datasets in the Catalog",
+        ingested.look_at_catalog_datasets,
+        "asks for each alone; calls the cause unknown where it cannot",
+        ("several ids in the path", CATALOG),
+    ),
+)
+
 MAKING = (
     _made(
         "create",
@@ -510,6 +538,7 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     *ASKING,
     *READING,
     *RUNS,
+    *INGESTED,
     *MAKING,
     *CHANGING,
     *REMOVING,

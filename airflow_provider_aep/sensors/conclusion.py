@@ -36,6 +36,7 @@ class Judging(Protocol):
     on_unchecked_files: str
     outlets: Any
     verdict: dict[str, Any] | None
+    known_location: Location | None
 
     @property
     def hook(self) -> AepHook: ...
@@ -53,9 +54,10 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     :raises AepError: the service gave no answer.
     """
     from airflow_provider_aep import stats
+    from airflow_provider_aep.lineage import is_collected
 
-    verdict = judge(sensor, sighting)
     flow = _dataflow(sensor)
+    verdict = judge(sensor, sighting, flow)
     # The name is for people who read an alert; without it the id must do.
     name = flow.name if flow else sensor.dataflow_id
     told = {**verdict.to_json(), "dataflow_name": name, "sandbox": sensor.hook.sandbox}
@@ -63,6 +65,8 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
         told = _held_against_storage(sensor, told, flow or sensor.dataflow_id)
     is_news = not sensor.outlets or _is_news(context, told["run_ids"])
     sensor.verdict = told
+    if is_collected():
+        location_of(sensor)  # now: OpenLineage asks when the task has ended, and asks nothing of Adobe
     context["ti"].xcom_push(key=VERDICT_KEY, value=told)
     stats.judged(told)
     for error in verdict.errors:
@@ -85,8 +89,9 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     return told
 
 
-def judge(sensor: Judging, sighting: Sighting) -> Verdict:
+def judge(sensor: Judging, sighting: Sighting, flow: Dataflow | None) -> Verdict:
     """The verdict on what was seen."""
+    from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL
     from airflow_provider_aep.monitoring.verdict import incomplete, judge_runs, stuck
 
     policy = sensor.run_policy()
@@ -100,30 +105,30 @@ def judge(sensor: Judging, sighting: Sighting) -> Verdict:
         return judge_runs(sighting.runs, policy, history, causes)
 
     found = verdict({})
-    causes = _causes(sensor, sighting.runs, policy, history) if found.status in _EXPLAINED else {}
+    looks_wrong = found.status in (*EMPTY_OR_SMALL, "incomplete")
+    causes = _causes(sensor, sighting.runs, flow, policy, history) if flow and looks_wrong else {}
     return verdict(causes) if causes else found
 
 
-# A run that looks wrong in a way that ingestion may explain.
-_EXPLAINED = ("zero_records", "low_records", "incomplete")
-
-
 def _causes(
-    sensor: Judging, runs: Sequence[DataflowRun], policy: RunPolicy, history: History | None
+    sensor: Judging,
+    runs: Sequence[DataflowRun],
+    flow: Dataflow,
+    policy: RunPolicy,
+    history: History | None,
 ) -> dict[str, Cause]:
     """Why runs exported nothing, or little; empty where that cannot be asked."""
+    from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL
     from airflow_provider_aep.monitoring.explaining import explain_runs
     from airflow_provider_aep.monitoring.verdict import judge_run
 
     odd = {
         run.id: status
         for run in runs
-        if run.finished and (status := judge_run(run, policy, history).status) in _EXPLAINED
+        if run.finished and (status := judge_run(run, policy, history).status) in EMPTY_OR_SMALL
     }
     try:
-        return sensor.hook.run(
-            explain_runs(sensor.dataflow_id, runs, odd, margin=policy.margin, now=datetime.now(tz=UTC))
-        )
+        return sensor.hook.run(explain_runs(flow, runs, odd, margin=policy.margin, now=datetime.now(tz=UTC)))
     except AepError as error:
         sensor.log.warning("Why dataflow %s exported nothing cannot be told: %s", sensor.dataflow_id, error)
         return {}
@@ -183,11 +188,14 @@ def _tell_assets(sensor: Judging, context: Any, runs: Sequence[DataflowRun], tol
 
 
 def location_of(sensor: Judging) -> Location | None:
-    """Where the dataflow delivers; ``None`` where that cannot be read."""
+    """Where the dataflow delivers, read once; ``None`` where that cannot be read."""
     from airflow_provider_aep.flowservice.locations import read_location
 
+    if sensor.known_location is not None:
+        return sensor.known_location
     try:
-        return sensor.hook.run(read_location(sensor.dataflow_id))
+        sensor.known_location = sensor.hook.run(read_location(sensor.dataflow_id))
+        return sensor.known_location
     except AepError as error:
         sensor.log.warning("Where dataflow %s delivers cannot be told: %s", sensor.dataflow_id, error)
         return None

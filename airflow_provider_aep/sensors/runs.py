@@ -25,6 +25,7 @@ from airflow_provider_aep.sensors import conclusion, deferring
 from airflow_provider_aep.sensors.wanted import Wanted, read_wait
 
 if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.locations import Location
     from airflow_provider_aep.hooks import AepHook
     from airflow_provider_aep.monitoring.policy import RunPolicy
     from airflow_provider_aep.monitoring.waits import Sighting, Wait
@@ -192,6 +193,7 @@ class AepDataflowRunSensor(BaseSensorOperator):
         self.asked_to_wait = 0.0
         self.known_wait: Wait | None = None
         self.verdict: dict[str, Any] | None = None
+        self.known_location: Location | None = None
         self._stuck_at: dict[str, datetime] = {}
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._kind = self._wanted().kind()
@@ -299,11 +301,14 @@ class AepDataflowRunSensor(BaseSensorOperator):
         return max(usual, min(self.asked_to_wait, left))
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
-        """What OpenLineage's provider, where it is installed, asks for when the task has ended."""
+        """What OpenLineage's provider, where it is installed, asks for when the task has ended.
+
+        Nothing is asked of Adobe: it would be asked in a hurry, and when nobody can help.
+        """
         from airflow_provider_aep.lineage import facets_of
 
         org = self.hook.get_conn().credentials.org_id
-        return facets_of(self.verdict, conclusion.location_of(self), org=org, outlets=self.outlets)
+        return facets_of(self.verdict, self.known_location, org=org, outlets=self.outlets)
 
     @property
     def execution_seconds(self) -> float:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,19 +119,26 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     dags = tmp_path_factory.mktemp("dags")
-    for name in ("aep_alerts.py", "aep_deadline.py"):
+    for name in ("aep_alerts.py", "aep_deadline.py", "aep_lost.py"):
         shutil.copy(Path(__file__).with_name("dags") / name, dags)
     emulator = Emulator(root=tmp_path_factory.mktemp("exports"), hour=2.0, run_seconds=0.5)
     with (
         mailbox() as box,
+        socket.create_server(("127.0.0.1", 0)) as silent,  # connections are taken, and nothing is ever said
         serve(emulator) as url,
         AirflowStack(
             dags,
             connections={
                 "aep_default": json.loads(airflow_connection(emulator, url)),
                 "smtp_default": box.connection,
+                "smtp_silent": {**box.connection, "port": silent.getsockname()[1]},
             },
-            env={"AIRFLOW__AEP__POLL_INTERVAL": "2", "AIRFLOW__CORE__PARALLELISM": "4"},
+            env={
+                "AIRFLOW__AEP__POLL_INTERVAL": "2",
+                "AIRFLOW__CORE__PARALLELISM": "4",
+                "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+                "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+            },
         ) as airflow,
     ):
         yield Stage(airflow, emulator, box)
@@ -182,3 +192,42 @@ def test_a_missed_deadline_tells_what_is_not_done(stage: Stage, mails: list[Any]
     for index, dataflow_id in enumerate(stuck):
         assert f"AEP export {dataflow_id} is late: task wait[{index}] was still deferred" in told
     assert stage.airflow.api.task_states("aep_deadline", run_id)["wait[0]"] == "deferred"
+
+
+@pytest.mark.airflow3
+@pytest.mark.stack
+def test_a_killed_worker_is_told_and_a_silent_mail_server_holds_up_nothing(
+    stage: Stage, mails: list[Any], tmp_path: Path
+):
+    pids = tmp_path / "pids"
+    run_id = stage.airflow.api.trigger("aep_killed", {"pids": str(pids)})
+    while not (pids.exists() and len(pids.read_text().split()) == 2):
+        time.sleep(0.2)
+    for pid in map(int, pids.read_text().split()):  # the supervisor first: it would tell of the other
+        os.kill(pid, signal.SIGKILL)
+
+    stage.wait_for_mails(1, seconds=120)
+
+    (mail,) = mails
+    assert mail["subject"] == (
+        "AEP export could not be watched: task wait failed without a verdict; its worker may have been lost"
+    )
+    assert stage.airflow.api.wait_for_run("aep_killed", run_id) == "failed"
+
+
+@pytest.mark.airflow3
+@pytest.mark.stack
+def test_a_synchronous_callback_of_a_deadline_tells_it_and_ends(stage: Stage, mails: list[Any]):
+    stage.emulator.script_runs("asleep", ["in_progress"] * 200)
+    since = datetime.now(tz=UTC).isoformat()
+    conf = {"flow": stage.export("asleep"), "since": since}
+    run_id = stage.airflow.api.trigger("aep_deadline_sync", conf)
+
+    stage.wait_for_mails(1)
+
+    (mail,) = mails
+    assert mail["subject"].startswith(
+        f"AEP export of aep_deadline_sync is late: DAG run {run_id} of aep_deadline_sync was not done by "
+    )
+    # Four slots, which callbacks take as tasks do: one that hangs would keep its own for ever.
+    assert stage.airflow.api.task_states("aep_deadline_sync", run_id)["wait"] == "deferred"

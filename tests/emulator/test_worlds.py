@@ -16,6 +16,7 @@ from airflow_provider_aep.flowservice.exchange import Response
 
 PAGE = Path(__file__).parents[2] / "docs" / "emulator.md"
 NOBODY = "00000000-0000-4000-8000-00000000000"
+CATALOG = "/data/foundation/catalog"
 ADHOC = "/data/core/activation/disflowprovider/adhocrun"
 ADHOC_ACCEPT = "application/vnd.adobe.adhoc.dataset.activation+json; version=1"
 HOUR = 3600
@@ -122,6 +123,7 @@ def tour_of(api, usual=()) -> list[object]:
         tour.tell(seconds)
         tour.list("/runs", f"flowId=={made['flows'][-1]}", limit=5)
     tour.ask("GET", f"/runs/{emulator.entities('runs')[-1]['id']}")
+    look_at_catalog(tour, [item["dataSetId"] for item in body["params"]["datasets"]])
     remove(tour, made)
     return seen
 
@@ -155,6 +157,20 @@ def look(tour, made):
     datasets = [("outputType", "activationDatasets"), ("outputField", "datasets"), ("limit", "100")]
     tour.ask("GET", "/connectionSpecs/23598e46-f560-407b-88d5-ea6207e49db0/configs", params=datasets)
     tour.ask("GET", "/data/foundation/sandbox-management/sandboxes/prod")
+
+
+def look_at_catalog(tour, datasets):
+    now = int(tour.api.clock.now) * 1000
+    batches = [
+        ("dataSet", ",".join(datasets)),
+        ("createdAfter", now - 20 * HOUR * 1000),
+        ("createdBefore", now),
+        ("orderBy", "desc:created"),
+        ("limit", 100),
+        ("properties", "status,created,completed,relatedObjects,recordCount,metrics"),
+    ]
+    tour.ask("GET", f"{CATALOG}/batches", params=batches)
+    tour.ask("GET", f"{CATALOG}/dataSets/{datasets[0]},{NOBODY}", params=[("properties", "name")])
 
 
 def change(tour, made):

@@ -13,6 +13,8 @@ pytest.importorskip(
 )
 
 from airflow_provider_aep.lineage import facets_of
+from airflow_provider_aep.sensors import AepDataflowRunSensor
+from tests.unit.task_instance import context_of
 
 LOCATION = Location(
     dataflow_id="flow-1",
@@ -53,3 +55,29 @@ def test_what_is_not_known_is_left_out():
     told = facets_of(None, None)
     assert (told.inputs, told.outputs) == ([], [])
     assert facets_of(VERDICT, LOCATION).inputs == []
+
+
+def test_the_task_reads_where_it_delivers_and_the_extraction_asks_adobe_nothing(
+    aep, make_dataflow, clock, now, ti, monkeypatch
+):
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:1")
+    flow = make_dataflow("crm-nightly")
+    aep.script_runs(flow, ["success"])
+    clock.advance(2 * 3600)
+    sensor = AepDataflowRunSensor(task_id="judge", dataflow_id=flow, started_after=now)
+    sensor.execute(context_of(ti))
+    aep.log.clear()
+    told = sensor.get_openlineage_facets_on_complete(ti)
+    assert [one.namespace for one in told.inputs]
+    assert [one.name for one in told.outputs]
+    assert list(aep.log) == []
+
+
+def test_where_nobody_collects_lineage_nothing_is_read_for_it(aep, make_dataflow, clock, now, ti):
+    flow = make_dataflow("crm-nightly")
+    aep.script_runs(flow, ["success"])
+    clock.advance(2 * 3600)
+    sensor = AepDataflowRunSensor(task_id="judge", dataflow_id=flow, started_after=now)
+    sensor.execute(context_of(ti))
+    assert sensor.known_location is None
+    assert not any("/targetConnections" in request.path for request in aep.log)

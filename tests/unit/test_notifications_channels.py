@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 import pytest
 
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.monitoring.alerts import Alert, Message
 from airflow_provider_aep.notifications import AepRunNotifier
-from airflow_provider_aep.notifications.channels import EmailChannel, parse_channels
+from airflow_provider_aep.notifications.channels import KINDS, EmailChannel, LogChannel, parse_channels
 from airflow_provider_aep.notifications.delivery import AepUndeliveredError, deliver
+from airflow_provider_aep.notifications.gathering import PACKAGE
 
 pytest.importorskip("airflow.providers.smtp")
 
@@ -30,6 +33,7 @@ class Route:
     answers: list[Exception | float | None]
     taken: list[Message] = field(default_factory=list)
     attempts: int = 0
+    modules: tuple[str, ...] = ()
 
     def deliver(self, message: Message, *, seconds: float) -> None:
         answer = self.answers[min(self.attempts, len(self.answers) - 1)]
@@ -48,6 +52,21 @@ def test_a_channel_that_stays_silent_holds_up_nobody_and_is_told():
     assert quick.taken == [MESSAGE]
     assert (second.error, silent.taken) == (None, [])
     assert "no answer within" in str(first)
+
+
+def test_what_channels_import_is_imported_before_their_threads_begin(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text("import threading\nBY = threading.get_ident()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    route = Route("mail", [None], modules=("slow_to_import", "no_such_module"))
+    (outcome,) = deliver([route], [MESSAGE], seconds=5)
+    assert outcome.error is None
+    assert threading.get_ident() == sys.modules.pop("slow_to_import").BY
+
+
+def test_each_channel_names_modules_that_are_there():
+    for kind in set(KINDS.values()) - {LogChannel}:
+        missing = [name for name in kind.modules if name.startswith(PACKAGE) and find_spec(name) is None]
+        assert missing == []
 
 
 @pytest.mark.parametrize(("status", "again"), [(429, True), (500, True), (404, False)])

@@ -212,6 +212,12 @@ def test_every_verdict_is_counted(judge, monkeypatch):
     assert counted == ["zero_records", "failed"]
 
 
+def test_an_empty_run_reads_its_dataflow_once(judge, aep):
+    with pytest.raises(AirflowFailException):
+        judge("zero")
+    assert len(aep.requests("GET", "/flows/*")) == 1
+
+
 def test_a_deferred_sensor_tells_its_assets_too(judge, aep, clock, now, make_dataflow):
     asset = export_asset(org="ABC@AdobeOrg", sandbox="prod", dataset="orders")
     events = {asset: SimpleNamespace(extra={})}

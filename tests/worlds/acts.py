@@ -32,6 +32,7 @@ from tests.worlds.driving import InALoop, carry_out, take_turns
 from tests.worlds.sandbox import (
     CRM,
     FAILED,
+    HOUR,
     LOGINS,
     LONG_LIVED,
     LOYALTY,
@@ -359,6 +360,38 @@ def audit(stage: Stage) -> None:
             stage.score.add("false greens", f"a run of {name!r} failed, and the check says: {outcome}")
 
 
+def empty_runs(stage: Stage) -> None:
+    """A check of empty runs: rows of one are lost, two had nothing to export, and a dataset is gone."""
+    lost, gone, idle = "CRM lost rows", "CRM gone", ("CRM idle", "CRM idle too")
+    names = (lost, gone, *idle)
+    datasets = {name: stage.emulator.add_dataset(f"{name} data", hourly=0).id for name in names}
+    stage.emulator.script_runs(lost, ["success", "withheld"])
+    made = stage.now
+    stage.ensure(*(export(name, datasets=[dataset]) for name, dataset in datasets.items()))
+    # Half-way between two runs, so that it belongs to the second for certain.
+    stage.clock.advance(1.5 * HOUR)
+    stage.emulator.add_rows(datasets[lost], 7)
+    stage.clock.advance(2 * HOUR)
+    stage.emulator.delete_dataset(datasets[gone])
+    stage.enter()
+    exchange = audit_exports(since=made + timedelta(hours=2), until=stage.now, now=stage.now)
+    told = stage.attempt(lambda: carry_out(stage.session.conduct(exchange, sandbox="prod"), stage.emulator))
+    if told is None or not told.exports:
+        return
+    outcomes = {one.dataflow.id: one.outcome for one in told.exports}
+    causes = {
+        one.dataflow.id: [each.cause.kind for each in one.findings if each.cause] for one in told.exports
+    }
+    if outcomes.get(stage.flow(lost)["id"], "not listed") not in ("fail", "warn"):
+        stage.score.add("false greens", f"rows are lost, and the check says: {outcomes}")
+    for name in idle:
+        # Where runs cannot be read, a check fails for other reasons.
+        if "not_exported" in causes.get(stage.flow(name)["id"], []):
+            stage.score.add(
+                "false alarms", f"{name!r} had nothing to export, and the check says it lost rows"
+            )
+
+
 def _next_tick(stage: Stage, name: str) -> None:
     """Enter the world half a minute before the next run of a dataflow."""
     lifecycle = stage.emulator._world.lifecycle
@@ -473,6 +506,7 @@ ACTS: tuple[Callable[[Stage], None], ...] = (
     wait_on_a_worker,
     wait_with_others,
     audit,
+    empty_runs,
 )
 
 

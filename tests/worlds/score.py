@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-KINDS = ("silent twins", "blind waits", "false greens", "endless updates", "broken")
+KINDS = ("silent twins", "blind waits", "false greens", "false alarms", "endless updates", "broken")
 
 # What a writer tells that found an older entity of another one.
 GAVE_WAY = "kept it, removed our"

@@ -10,8 +10,18 @@ import pytest
 
 from airflow_provider_aep.emulator.worlds import WORLDS
 from airflow_provider_aep.exports.apply import ensure_exports
+from airflow_provider_aep.monitoring import explaining
+from airflow_provider_aep.monitoring.causes import Cause
 from tests.worlds.__main__ import pairs
-from tests.worlds.acts import ACTS, Stage, replace_datasets, replace_switched_off, tell, two_writers
+from tests.worlds.acts import (
+    ACTS,
+    Stage,
+    empty_runs,
+    replace_datasets,
+    replace_switched_off,
+    tell,
+    two_writers,
+)
 from tests.worlds.driving import take_turns
 from tests.worlds.sandbox import LOGINS, UNCHANGED, export, sandbox, send, session_of
 
@@ -90,6 +100,15 @@ def test_an_ensure_that_writes_again_and_again_is_seen(monkeypatch):
     monkeypatch.setattr(stage, "writes", lambda: [next(written)])
     stage.check_settled(export(UNCHANGED))
     assert stage.score.harms == [("endless updates", "PATCH flows")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "harms"),
+    [("nothing_ingested", {"false greens"}), ("not_exported", {"false alarms"}), ("unknown", set())],
+)
+def test_a_wrong_word_about_empty_runs_is_seen(monkeypatch, kind, harms):
+    monkeypatch.setattr(explaining, "cause_of", lambda *asked, **given: Cause(kind=kind, told="so it is"))
+    assert {harm for harm, _ in tell([], [empty_runs]).harms} == harms
 
 
 def test_two_writers_really_collide():

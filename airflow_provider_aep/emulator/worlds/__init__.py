@@ -11,12 +11,15 @@ from collections.abc import Iterable, Mapping
 from airflow_provider_aep.emulator.worlds.answering import ANSWERING
 from airflow_provider_aep.emulator.worlds.asking import ASKING
 from airflow_provider_aep.emulator.worlds.deviation import Deviation
+from airflow_provider_aep.emulator.worlds.ingesting import INGESTING
 from airflow_provider_aep.emulator.worlds.showing import SHOWING
 from airflow_provider_aep.emulator.worlds.spelling import SPELLING
 
 __all__ = ["WORLDS", "Deviation", "worlds_of"]
 
-WORLDS: Mapping[str, Deviation] = {each.name: each for each in (*ASKING, *SHOWING, *SPELLING, *ANSWERING)}
+WORLDS: Mapping[str, Deviation] = {
+    each.name: each for each in (*ASKING, *SHOWING, *SPELLING, *ANSWERING, *INGESTING)
+}
 
 
 def worlds_of(names: Iterable[str]) -> list[Deviation]:

@@ -245,6 +245,38 @@ class TestNotKnown:
         found = check()
         assert (found.outcome, cause_in(found).kind) == ("warn", "unknown")
 
+    def test_a_catalog_that_reads_the_window_in_another_unit_is_not_believed(
+        self, export, emulator, still, check, clock
+    ):
+        emulator.script_runs(export, ["success", "withheld"])
+        clock.advance(2.2 * HOUR)
+        emulator.add_rows(still.id, 7)
+        clock.advance(2.8 * HOUR)
+        emulator.enter("batch-window-in-seconds")
+        found = check()
+        assert (found.outcome, cause_in(found).kind) == ("warn", "unknown")
+        assert "may not be what it seems" in cause_in(found).told
+
+    def test_that_the_window_is_understood_is_asked_once(self, export, emulator, check, clock):
+        clock.advance(5 * HOUR)
+        check()
+        first = len(asked(emulator))
+        emulator.log.clear()
+        assert cause_in(check()).kind == "nothing_ingested"
+        assert (first, len(asked(emulator))) == (3, 2)
+
+    def test_rows_that_expire_may_leave_a_full_export_empty(
+        self, run, emulator, still, clock, now, make_dataflow
+    ):
+        emulator.datasets()[0].kept_for = "P3M"
+        emulator.script_runs(make_dataflow("orders", every="once"), ["zero"])
+        clock.advance(5 * HOUR)
+        moment = datetime.fromtimestamp(clock(), tz=UTC)
+        (found,) = run(audit_exports(since=now, until=moment, now=moment)).exports
+        empty = next(each for each in found.findings if each.kind == "zero_records")
+        assert empty.cause.kind == "unknown"
+        assert "expire after P3M" in empty.cause.told
+
     def test_ten_thousand_batches_end_in_a_bound(self, export, emulator, still, check, clock):
         start = clock()
         for number in range(1000):

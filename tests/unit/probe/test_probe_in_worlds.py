@@ -18,6 +18,7 @@ CANNOT_BE_SEEN = {
     "adhoc-runs-twice": "a probe exports nothing",
     "adhoc-not-enabled": "a probe exports nothing",
     "past-start-refused": "an export that started in the past would run",
+    "batch-ends-shown-after-1h": "a batch that is under way looks the same",
     "one-408-for-a-batch": "the session asks again after a 408, so nobody behind it sees one",
 }
 READ_ONLY = {
@@ -117,6 +118,19 @@ READ_ONLY = {
     "errors-without-codes": "read of what is not there",
     "run-datasets-by-bare-id": "datasets of runs",
     "source-datasets-as-id": "datasets of source connections",
+    "several-datasets-find-nothing": "batches of several datasets",
+    "several-datasets-first-only": "batches of several datasets",
+    "batch-window-in-seconds": "window of batches",
+    "batches-orderby-ignored": "batches in the Catalog",
+    "batch-properties-ignored": "batches in the Catalog",
+    "batches-twenty-at-most": "batches in the Catalog",
+    "batches-as-list": "batches in the Catalog",
+    "batches-in-items": "batches in the Catalog",
+    "batch-counts-not-shown": "batches in the Catalog",
+    "batch-counts-at-top-only": "batches in the Catalog",
+    "batches-refused": "batches in the Catalog",
+    "catalog-datasets-refused": "datasets in the Catalog",
+    "unknown-dataset-refuses-all": "datasets in the Catalog",
 }
 BY_WRITING = {
     "created-listed-after-30s": "created, in a listing",

@@ -1,0 +1,186 @@
+"""``aep alert test``: a made alert through the channels of a DAG file, or of the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.cli.output import Output
+from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.monitoring.alerts import STATUSES, Alert, Message
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.notifications import AepRunNotifier
+    from airflow_provider_aep.notifications.channels import Channel
+
+CALLBACKS = (
+    "on_failure_callback",
+    "on_success_callback",
+    "on_skipped_callback",
+    "on_retry_callback",
+)
+
+
+def alert(arguments: Namespace, output: Output) -> int:
+    """Send one alert by each channel, and tell what came of it; 1 if one failed.
+
+    :raises AepConfigError: there is no channel to test.
+    """
+    from airflow_provider_aep.notifications.channels import LogChannel
+    from airflow_provider_aep.notifications.delivery import deliver
+
+    if arguments.status not in STATUSES:
+        raise AepConfigError(f"--status must be one of {', '.join(STATUSES)}")
+    channels, functions = _channels(arguments)
+    message = _made(arguments.status)
+    told = [
+        {"channel": outcome.label, **_came_of(outcome.error, outcome.attempts)}
+        for outcome in deliver([one for one in channels if not isinstance(one, LogChannel)], [message])
+    ]
+    told += [{"channel": "log", **_came_of(None, 1)} for one in channels if isinstance(one, LogChannel)]
+    for channel in channels:
+        if isinstance(channel, LogChannel):
+            channel.write(message, _Shown())
+    output.document({"status": arguments.status, "channels": told, "not_called": functions})
+    for one in told:
+        came = "sent" if one["sent"] else one["error"]
+        output.line(
+            f"{'ok' if one['sent'] else 'failed'}  {one['channel']}: {came}",
+            word="ok" if one["sent"] else "failed",
+        )
+    if functions:
+        output.line(f"not called: {functions} send functions of the DAG file's own")
+    return 1 if any(not one["sent"] for one in told) else 0
+
+
+def notifiers_of(path: str) -> list[AepRunNotifier]:
+    """The notifiers of a DAG file: in the callbacks and default_args of its DAGs, tasks and deadlines.
+
+    :raises AepConfigError: the file cannot be read or run.
+    """
+    from airflow_provider_aep.notifications import AepRunNotifier
+
+    found: dict[int, AepRunNotifier] = {}
+    for callback in _callbacks(_dags(path)):
+        if isinstance(callback, AepRunNotifier):
+            found.setdefault(id(callback), callback)
+        elif str(getattr(callback, "path", "")).endswith(f".{AepRunNotifier.__name__}"):
+            # Of a deadline Airflow keeps the name of the class, and the arguments.
+            found.setdefault(id(callback), AepRunNotifier(**callback.kwargs))
+    return list(found.values())
+
+
+def _channels(arguments: Namespace) -> tuple[list[Channel], int]:
+    """Every channel once, and how many ``send`` functions there are beside them."""
+    from airflow_provider_aep.notifications.channels import parse_channels
+
+    given = [_parsed(text) for text in arguments.channel or ()]
+    if bool(given) == bool(arguments.dag_file):
+        raise AepConfigError("name a DAG file with --dag-file, or channels with --channel, and not both")
+    if given:
+        return list(parse_channels(given)), 0
+    notifiers = notifiers_of(arguments.dag_file)
+    if not notifiers:
+        raise AepConfigError(
+            f"{arguments.dag_file} has no AepRunNotifier in a callback of a DAG, a task or a deadline"
+        )
+    channels: dict[tuple[object, ...], Channel] = {}
+    for notifier in notifiers:
+        for channel in notifier.channels:
+            channels.setdefault(channel.target, channel)
+    return list(channels.values()), sum(notifier.send is not None for notifier in notifiers)
+
+
+def _parsed(text: str) -> Mapping[str, Any] | str:
+    """A channel as the command line gives it: JSON, a word, or ``slack:CONN_ID``."""
+    if text.lstrip().startswith("{"):
+        try:
+            parsed: Mapping[str, Any] = json.loads(text)
+        except ValueError:
+            raise AepConfigError(
+                '--channel takes JSON such as {"type": "email", "to": "a@acme.example"}, or KIND:CONN_ID'
+            ) from None
+        return parsed
+    kind, colon, conn_id = text.partition(":")
+    fields = {"slack": "slack_webhook_conn_id", "webhook": "http_conn_id", "teams": "http_conn_id"}
+    if not colon:
+        return text
+    if kind not in fields:
+        raise AepConfigError(f"KIND:CONN_ID is for {', '.join(fields)}; give any other channel as JSON")
+    return {"type": kind, fields[kind]: conn_id}
+
+
+def _dags(path: str) -> list[Any]:
+    """The DAGs of a file, as Airflow itself finds them: also those that no variable holds."""
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+    if not Path(path).is_file():
+        raise AepConfigError(f"{path} is no file")
+    bag: Any
+    if AIRFLOW_V_3_0_PLUS:
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(path, safe_mode=False)
+    else:
+        from airflow.models.dagbag import DagBag as OldDagBag
+
+        bag = OldDagBag(path, include_examples=False, safe_mode=False)
+    if bag.import_errors:
+        # Only which error it was: its words are those of the file's author, and may quote anything.
+        last = str(next(iter(bag.import_errors.values()))).strip().splitlines()[-1]
+        raise AepConfigError(f"{path} cannot be run as a DAG file: {last.partition(':')[0]}")
+    if not bag.dags:
+        raise AepConfigError(f"{path} holds no DAG")
+    return list(bag.dags.values())
+
+
+def _callbacks(dags: Iterable[Any]) -> Iterator[Any]:
+    for dag in dags:
+        for holder in (dag, *dag.task_dict.values()):
+            # A mapped operator keeps its callbacks among its other arguments.
+            places: list[Any] = [
+                getattr(holder, "partial_kwargs", None),
+                getattr(holder, "default_args", None),
+            ]
+            for name in CALLBACKS:
+                yield from _each(getattr(holder, name, None))
+                for place in places:
+                    if isinstance(place, Mapping):
+                        yield from _each(place.get(name))
+        for deadline in _each(getattr(dag, "deadline", None)):
+            yield getattr(deadline, "callback", None)
+
+
+def _each(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list | tuple) else () if value is None else (value,)
+
+
+def _made(status: str) -> Message:
+    now = datetime.now(tz=UTC)
+    reason = f"nothing is wrong; aep alert test sent this at {now:%Y-%m-%d %H:%M:%S} UTC"
+    made = {
+        "reason": reason,
+        "outcome": "ok" if status == "success" else "warn",
+        "dataflow_name": "TEST",
+        "sandbox": "TEST",
+    }
+    text = f"TEST of an alert of status {status}, please ignore: {reason}"
+    return Message(sandbox="TEST", alerts=(Alert.from_verdict(made, status=status, text=text),))
+
+
+def _came_of(error: str | None, attempts: int) -> dict[str, Any]:
+    return {"sent": error is None, "error": error, "attempts": attempts}
+
+
+class _Shown:
+    """The log of a shell: standard error."""
+
+    def error(self, template: str, *words: object) -> None:
+        sys.stderr.write(f"aep: {template % words}\n")
+
+    info = error

@@ -1,0 +1,38 @@
+"""When the Catalog is believed that nothing was ingested.
+
+A listing that finds nothing looks the same where the Catalog reads the window in another unit, or shows no
+batches to this credential. So it is believed once a listing with such a window has shown any batch at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from airflow_provider_aep.flowservice.exchange import Exchange, recall
+from airflow_provider_aep.flowservice.ingestion import list_batches
+from airflow_provider_aep.monitoring.causes import Ingested
+
+# How far back a batch of any dataset will do.
+FURTHEST = timedelta(days=31)
+UNPROVEN = "the Catalog lists no batch of any dataset in a month, so its answer may not be what it seems"
+_WINDOWS_WORK = "the Catalog lists the batches of a window"
+
+
+def believes_windows(read: Iterable[Ingested], *, until: datetime, may_ask: bool) -> Exchange[bool]:
+    """Whether an empty listing of batches means that there are none.
+
+    :param read: what was listed of some datasets.
+    :param may_ask: otherwise no request is sent, which it takes once in a while.
+    :raises AepApiError: the credential may not see batches.
+    """
+    habits = yield from recall()
+    seen = any(one.batches for one in read)
+    if not seen and not habits.holds(_WINDOWS_WORK) and may_ask:
+        listed = yield from list_batches(
+            (), created_after=until - FURTHEST, created_before=until, most_pages=1
+        )
+        seen = bool(listed.found)
+    if seen:
+        habits.note(_WINDOWS_WORK, warn=False)
+    return habits.holds(_WINDOWS_WORK)

@@ -1,0 +1,131 @@
+"""What an alert says: the usual text of each status, or a text of one's own. Both are Jinja templates.
+
+A text of one's own must never cost an alert: one that cannot be parsed is refused when the DAG is parsed, and
+one that cannot be rendered when it matters is replaced by the usual text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+from airflow_provider_aep.errors import AepConfigError
+
+# status of the verdict -> what to say. "error" is a task that failed without a verdict, "late" one that a
+# deadline found unfinished; "gaps" and "warning" come from an audit.
+MESSAGES: Mapping[str, str] = {
+    "failed": "AEP export {{ verdict.dataflow_name }} failed: {{ verdict.reason }}",
+    "unknown": "AEP export {{ verdict.dataflow_name }} ended in an unknown way: {{ verdict.reason }}",
+    "partial": "AEP export {{ verdict.dataflow_name }} is incomplete: {{ verdict.reason }}",
+    "zero_records": "AEP export {{ verdict.dataflow_name }} is empty: {{ verdict.reason }}",
+    "low_records": "AEP export {{ verdict.dataflow_name }} is small: {{ verdict.reason }}",
+    "missing_files": "AEP export {{ verdict.dataflow_name }} lacks files: {{ verdict.reason }}",
+    "unchecked_files": "AEP export {{ verdict.dataflow_name }} was not counted: {{ verdict.reason }}",
+    "unknown_records": "AEP export {{ verdict.dataflow_name }} is of unknown size: {{ verdict.reason }}",
+    "incomplete": "AEP export {{ verdict.dataflow_name }} lacks a dataset: {{ verdict.reason }}",
+    "stuck": "AEP export {{ verdict.dataflow_name }} is stuck: {{ verdict.reason }}",
+    "slow": "AEP export {{ verdict.dataflow_name }} is slow: {{ verdict.reason }}",
+    "success": "AEP export {{ verdict.dataflow_name }} is fine: {{ verdict.reason }}",
+    "late": "AEP export {{ verdict.dataflow_name }} is late: {{ verdict.reason }}",
+    "gaps": "AEP export {{ verdict.dataflow_name }} missed runs: {{ verdict.reason }}",
+    "warning": "AEP export {{ verdict.dataflow_name }}: {{ verdict.reason }}",
+    "nothing": "AEP exports were not checked: {{ verdict.reason }}",
+    "error": "AEP export could not be watched: {{ exception }}",
+}
+# The usual text of "error" for a task that watches nothing, such as one that ensures exports.
+OF_ANOTHER_TASK = "AEP task {{ verdict.task }} failed: {{ exception }}"
+USUAL = tuple(status for status in MESSAGES if status != "success")
+LONGEST_TEXT = 3_000  # characters of a rendered text, beyond which it is cut
+
+
+def check_messages(messages: Mapping[str, object]) -> None:
+    """:raises AepConfigError: a text is no text, is empty, or is no template that Jinja can parse."""
+    from jinja2 import Environment, TemplateSyntaxError
+
+    for status, text in messages.items():
+        if not isinstance(text, str) or not text.strip():
+            raise AepConfigError(f"the message for {status!r} must be a text, and not an empty one")
+        try:
+            # What can be parsed depends on Jinja's extensions alone, and "do" is the one that Airflow adds.
+            Environment(extensions=["jinja2.ext.do"], autoescape=False).parse(text)  # noqa: S701
+        except TemplateSyntaxError as error:
+            if str(error.message).startswith("Encountered unknown tag"):
+                continue  # the DAG may bring an extension that knows it
+            raise AepConfigError(
+                f"the message for {status!r} is no template: {error.message}, in its line {error.lineno}"
+            ) from None
+
+
+def text_of(
+    notifier: Any, status: str, verdict: Mapping[str, Any], context: Any, *, watches: bool = True
+) -> str:
+    """The text of an alert: the notifier's own, or else the usual one, never empty and never endless.
+
+    :param watches: whether the task waits for runs or checks them.
+    """
+    own = notifier.messages.get(status)
+    usual = MESSAGES[status] if watches or status != "error" else OF_ANOTHER_TASK
+    for template, whose in ((own, "own"), (usual, "usual")):
+        if template is None:
+            continue
+        try:
+            text = _rendered(notifier, template, verdict, context)
+        except Exception as error:
+            notifier.log.error(
+                "The %s text for an alert of status %s could not be rendered: %s", whose, status, _why(error)
+            )
+            continue
+        if len(text) > LONGEST_TEXT:
+            notifier.log.warning(
+                "The %s text for an alert of status %s has %s characters and was cut to %s",
+                whose,
+                status,
+                len(text),
+                LONGEST_TEXT,
+            )
+            return f"{text[: LONGEST_TEXT - 3]}..."
+        if text.strip():
+            return text
+        notifier.log.warning("The %s text for an alert of status %s was rendered to nothing", whose, status)
+    return f"AEP export {verdict.get('dataflow_name') or ''} {status}: {verdict.get('reason') or ''}"
+
+
+@contextmanager
+def lent(context: Any, **values: Any) -> Iterator[None]:
+    """Put values into a context for a while; the callbacks after this one get it as it was."""
+    # Not a copy: that would evaluate all that Airflow 2 keeps lazy in there.
+    before = {name: context[name] for name in values if name in context}
+    try:
+        for name, value in values.items():
+            context[name] = value
+        yield
+    finally:
+        for name in values:
+            if name in before:
+                context[name] = before[name]
+            else:
+                _forget(context, name)
+
+
+def _rendered(notifier: Any, template: str, verdict: Mapping[str, Any], context: Any) -> str:
+    dag = context.get("dag")
+    environment = notifier.get_template_env(dag=dag if hasattr(dag, "get_template_env") else None)
+    # Airflow 2 insists on a DAG, which a deadline has not.
+    with lent(context, verdict=verdict, dag=dag):
+        return str(notifier.render_template(template, context, environment))
+
+
+def _forget(context: MutableMapping[str, Any], name: str) -> None:
+    if name in context:
+        del context[name]
+
+
+def _why(error: Exception) -> str:
+    from jinja2 import TemplateError
+
+    from airflow_provider_aep.errors import without_words
+
+    # Jinja's own words name what is undefined; those of others may quote anything.
+    own = isinstance(error, TemplateError)
+    return f"{type(error).__name__}: {str(error)[:200]}" if own else without_words(error)
