@@ -200,8 +200,8 @@ COMMANDS = (
             Option(("--owner",), "only those that this owner declared", {"metavar": "OWNER"}),
             Option(
                 ("--storage",),
-                "count the files of an export too: its name or id, and its folder as a URL, such as "
-                "crm=s3://bucket/path; may be repeated",
+                "count the files of an export too, by period: its name or id, and its folder as a URL, "
+                "such as crm=s3://bucket/path; may be repeated",
                 {"action": "append", "metavar": "EXPORT=URL"},
             ),
             Option(("--storage-conn-id",), "the Airflow connection to that storage", {"metavar": "ID"}),

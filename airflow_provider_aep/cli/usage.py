@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.cli.output import Output
+from airflow_provider_aep.cli.stored import COLUMNS as STORED_COLUMNS
+from airflow_provider_aep.cli.stored import Stored, count_stored, storages_of, stored_rows, stored_table
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.monitoring.allowance import amount, parse_allowances, worst_of
 from airflow_provider_aep.monitoring.ledger import Measure, Period, Subject
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
     from airflow_provider_aep.hooks import AepHook
 
 WILL_NOT_DO = 2  # the exit code where an allowance is used up, or will be by the forecast
+SUBJECTS: Sequence[Subject] = ("export", "dataset", "destination")
 COLUMNS = ("name", "period", "runs", "failed", "records", "bytes")
-STORED = ("export", "files", "bytes", "what the storage holds")
-MOST_REQUESTS = 10_000
+# So many pages hold 100,000 runs, which all are in memory at once.
+MOST_REQUESTS = 1_000
 
 
 def usage(arguments: Namespace, hook: AepHook, output: Output) -> int:
@@ -31,7 +34,7 @@ def usage(arguments: Namespace, hook: AepHook, output: Output) -> int:
     now = datetime.now(tz=UTC)
     allowances = parse_allowances(arguments.allowance)
     year = now.year if arguments.year is None else check_year(arguments.year, now)
-    storages = _storages(arguments.storage or ())
+    storages = storages_of(arguments.storage or ())
     if not 1 <= arguments.requests <= MOST_REQUESTS:
         problem = Problem("--requests", f"must be a whole number from 1 to {MOST_REQUESTS:,}")
         raise AepValidationError("the arguments", [problem])
@@ -43,16 +46,18 @@ def usage(arguments: Namespace, hook: AepHook, output: Output) -> int:
             now=now, year=year, selection=selection, allowances=allowances, most_pages=arguments.requests
         )
     )
-    stored = list(_count_stored(found, storages, arguments.storage_conn_id))
+    stored = count_stored(found, storages, arguments.storage_conn_id)
     period: Period = arguments.by
-    output.document({"sandbox": hook.sandbox, **found.to_json(period), "storage": stored})
+    in_storage = {f"{each}s": stored_table(stored, each, period) for each in SUBJECTS}
+    in_storage["counted"] = [one.to_json() for one in stored]
+    output.document({"sandbox": hook.sandbox, **found.to_json(period), "storage": in_storage})
     _tell(found, stored, hook.sandbox, arguments.of, period, output)
     return WILL_NOT_DO if worst_of(found.standings) in ("used_up", "forecast") else 0
 
 
 def _tell(
     found: Usage,
-    stored: Sequence[Mapping[str, Any]],
+    stored: Sequence[Stored],
     sandbox: str,
     subject: Subject,
     period: Period,
@@ -69,7 +74,7 @@ def _tell(
         output.line(f"in all: {_told(total, 'records')}, {_told(total, 'bytes')}, in {total['runs']:,} runs")
     if stored:
         output.line()
-        output.table(STORED, [_stored_row(each) for each in stored])
+        output.table(STORED_COLUMNS, stored_rows(stored, subject, period))
     for standing in found.standings:
         word = {"ok": "ok", "near": "warn", "forecast": "warn", "used_up": "fail"}[standing.status]
         output.line(f"{word:<5}  {standing.allowance.key}: {standing.told}", word=word)
@@ -89,61 +94,8 @@ def _row(found: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _told(found: Mapping[str, Any], measure: Measure) -> str:
-    unknown = found[f"{measure}_unknown"]
-    if unknown and unknown >= found["runs"]:
+    unknown, known = found[f"{measure}_unknown"], found[measure]
+    if unknown >= max(found["runs"], 1) and not known:
         return f"{measure} unknown"
-    told = amount(found[measure], measure)
-    return f"{told} + {unknown:,} runs unknown" if unknown else told
-
-
-def _storages(given: Iterable[str]) -> dict[str, str]:
-    """The storage path of each export, by its name or id.
-
-    :raises AepValidationError: one cannot be read.
-    """
-    from airflow_provider_aep.storage import check_storage_path
-
-    found: dict[str, str] = {}
-    for each in given:
-        name, equals, path = each.partition("=")
-        if not equals or not name.strip() or name.strip() in found:
-            problem = Problem("--storage", "must be EXPORT=URL, once for each export")
-            raise AepValidationError("the arguments", [problem])
-        found[name.strip()] = check_storage_path(path.strip())
-    return found
-
-
-def _count_stored(found: Usage, storages: Mapping[str, str], conn_id: str | None) -> Iterable[dict[str, Any]]:
-    """What lies in the storage of exports, of the time that is known; or why that could not be counted."""
-    from airflow_provider_aep.storage import check_delivery
-
-    for name, path in storages.items():
-        accounts = [one for one in found.accounts if name in (one.flow.id, one.flow.name)]
-        if len(accounts) != 1:
-            why = "no export" if not accounts else f"{len(accounts)} exports"
-            problem = Problem("--storage", f"names {name!r}, which {why} of the selection has: give its id")
-            raise AepValidationError("the arguments", [problem])
-        one = accounts[0]
-        window = {"started_at": one.known_from.isoformat(), "completed_at": found.at.isoformat()}
-        counted = check_delivery(
-            {**window, "dataset_ids": list(one.datasets)}, storage_path=path, storage_conn_id=conn_id
-        )
-        told = "since " + one.known_from.strftime("%Y-%m-%d") if counted.files is not None else counted.told
-        yield {
-            "dataflow_id": one.flow.id,
-            "dataflow_name": one.flow.name,
-            "since": one.known_from.isoformat(),
-            "files": counted.files,
-            "bytes": counted.bytes,
-            "told": told,
-        }
-
-
-def _stored_row(each: Mapping[str, Any]) -> tuple[str, ...]:
-    files, size = each["files"], each["bytes"]
-    return (
-        each["dataflow_name"],
-        "?" if files is None else f"{files:,}",
-        "?" if size is None else amount(size, "bytes"),
-        each["told"],
-    )
+    told = f"at least {amount(known, measure)}" if found["incomplete"] else amount(known, measure)
+    return f"{told} + {unknown:,} run{'' if unknown == 1 else 's'} unknown" if unknown else told

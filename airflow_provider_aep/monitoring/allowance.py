@@ -33,7 +33,7 @@ LEAST_DAYS = 3
 # From so much of the allowance on a finding says that it is nearly used up.
 NEAR = 0.9
 MOST = 10**18
-_FORM = re.compile(r"(\w+)=([0-9]{1,18}(?:\.[0-9]{1,6})?)([A-Za-z]*)/(\w+)", re.ASCII)
+_FORM = re.compile(r"(\w+)=([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([A-Za-z]*)/(\w+)", re.ASCII)
 _EXAMPLES = "such as exported_bytes=5TB/year or exported_records=2000000/month"
 
 Status = Literal["ok", "near", "forecast", "used_up"]
@@ -160,10 +160,14 @@ class Standing:
         return "near" if self.share >= NEAR else "ok"
 
     @property
+    def series(self) -> str:
+        """The same for one allowance and period, whatever its status."""
+        return f"allowance:{self.allowance.key}:{self.allowance.limit}:{self.since:%Y-%m}"
+
+    @property
     def key(self) -> str:
         """The same for one allowance, period and status, whenever it is found."""
-        allowance = self.allowance
-        return f"allowance:{allowance.key}:{allowance.limit}:{self.since:%Y-%m}:{self.status}"
+        return f"{self.series}:{self.status}"
 
     @property
     def told(self) -> str:
@@ -192,6 +196,8 @@ class Standing:
             told += f", without {self.without} export{'' if self.without == 1 else 's'} known too short"
         if self.status == "used_up":
             return f"{told}; it is used up"
+        if self.used + self.estimated >= self.allowance.limit:
+            return f"{told}; it may be used up already"
         return f"{told}; it is used up on {self.reached_at:%Y-%m-%d}" if self.reached_at else told
 
     def to_json(self) -> dict[str, Any]:
@@ -249,9 +255,14 @@ def standing_of(allowance: Allowance, accounts: Sequence[Account], now: datetime
 
 def _outlook(one: Account, measure: Measure, since: datetime, until: datetime, now: datetime) -> _Outlook:
     first = _first_runs(one)
-    usual = [run for run in one.runs if run.id not in first]
-    counts = [run.records_out if measure == "records" else run.bytes_out for run in usual]
-    told = [count for count in counts if count is not None]
+    counted = [
+        (run, run.records_out if measure == "records" else run.bytes_out)
+        for run in one.runs
+        if run.id not in first
+    ]
+    # A run that failed and tells no count has hardly exported as much as the others.
+    usual = [(run, count) for run, count in counted if run.delivered or count is not None]
+    told = [count for _, count in usual if count is not None]
     # What is known whole may have begun long after it was created.
     begun = one.known_from if one.missing or not one.runs else one.runs[0].started_at or one.known_from
     days = (now - max(one.known_from, begun)) / DAY
@@ -263,9 +274,8 @@ def _outlook(one: Account, measure: Measure, since: datetime, until: datetime, n
     mean = sum(told) / len(told)
     a_day = mean * len(usual) / days
     untold = sum(
-        (run.records_out if measure == "records" else run.bytes_out) is None
-        for run in usual
-        if run.started_at and since <= run.started_at < until
+        count is None and run.started_at is not None and since <= run.started_at < until
+        for run, count in usual
     )
     missing = max((one.known_from - max(one.since, since)) / DAY, 0.0)
     going = a_day if ends > now else 0.0
@@ -274,7 +284,12 @@ def _outlook(one: Account, measure: Measure, since: datetime, until: datetime, n
 
 def _first_runs(one: Account) -> set[str]:
     """The first, full exports, where they are among what is known: one for each dataset that is named."""
-    if one.missing or one.flow.created_at is None or one.since > one.flow.created_at:
+    created_at = one.flow.created_at
+    if one.missing or created_at is None:
+        return set()
+    start = schedule_words(one.flow.schedule)["start"]
+    # It may have been made in December, to begin in January.
+    if one.since > max(created_at, parse_moment("start", start) if start else created_at):
         return set()
     first: dict[tuple[str, ...], str] = {}
     for run in one.runs:
@@ -286,7 +301,8 @@ def _first_runs(one: Account) -> set[str]:
 def _goes_on_until(one: Account, until: datetime, now: datetime) -> datetime:
     """Until when it will export in the period; ``now`` where it no longer does."""
     flow = one.flow
-    if flow.state != "enabled" or not flow.step:
+    # One that exports once may still be run on demand.
+    if flow.state != "enabled" or (not flow.step and len(one.runs) < 2):
         return now
     end = schedule_words(flow.schedule)["end"]
     return max(min(until, parse_moment("end", end)) if end else until, now)

@@ -36,7 +36,7 @@ from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice, worst_ch
 from airflow_provider_aep.monitoring.reading import Known, Read, read_timelines
 from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.timeline import Timeline
-from airflow_provider_aep.monitoring.usage import CheckedAllowance, check_allowances
+from airflow_provider_aep.monitoring.usage import CheckedAllowance, check_allowances, told_by
 from airflow_provider_aep.monitoring.verdict import Verdict, judge_runs, worst
 
 # A first check looks back so long for what has been going on, such as a run that hangs.
@@ -105,7 +105,7 @@ class Audit:
         if not self.exports:
             return self.policy.on_nothing
         outcomes = [export.outcome for export in self.exports]
-        return worst_choice([*outcomes, *(each.outcome for each in self.allowances)])
+        return worst_choice([*outcomes, *(each.outcome for each in self.allowances if each.outcome != "ok")])
 
     def told_nothing(self) -> str:
         """That no export was selected, and from how many."""
@@ -172,9 +172,8 @@ def audit_exports(
     )
     audited = [_audited(one, _Window(begins[one.flow.id], until), policy, before) for one in read]
     audited = yield from _explained(read, audited, begins, until, policy, before, now)
-    checked = yield from check_allowances(
-        allowances, flows, now=now, policy=policy, told=before.allowances if before else ()
-    )
+    told = before.allowances if before else ()
+    checked = yield from check_allowances(allowances, flows, now=now, policy=policy, told=told)
     audited.sort(key=lambda export: (_ORDER.index(export.outcome), export.dataflow.name, export.dataflow.id))
     return Audit(
         since=since,
@@ -185,7 +184,7 @@ def audit_exports(
         selection=selection,
         handover=replace(
             _handover(read, audited, begins, since, until, before, datasets),
-            allowances=tuple(each.standing.key for each in checked if each.standing.status != "ok"),
+            allowances=told_by(checked, told),
         ),
         allowances=checked,
     )

@@ -29,7 +29,7 @@ class Handover:
     :param open_since: for dataflows with a run under way: when it started.
     :param datasets: of source connections, by their id.
     :param runs_per_tick: how many runs a tick makes, by dataflow, and of how many datasets that was learnt.
-    :param allowances: the keys of what was told of allowances, and is still so.
+    :param allowances: the keys of what was told of allowances in periods that go on.
     """
 
     since: datetime

@@ -1,36 +1,31 @@
-"""Reading the ledger of a sandbox: the runs of a year, as far as they are listed and a bound allows."""
+"""The ledger of a sandbox in a calendar year: its sums, what they leave out, and how allowances stand."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_aep.errors import AepError, AepValidationError, Problem
+from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.runs import DataflowRun, each_once, list_runs_of
-from airflow_provider_aep.flowservice.validation import is_id
+from airflow_provider_aep.monitoring.accounts import MOST_PAGES, read_accounts
 from airflow_provider_aep.monitoring.allowance import Allowance, Standing, standing_of
 from airflow_provider_aep.monitoring.ledger import (
+    UNTOLD,
     Account,
     Period,
     Subject,
-    account_of,
     entries_of,
+    is_incomplete,
     sums,
     year_of,
 )
-from airflow_provider_aep.monitoring.listings import read_many
 from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice
-from airflow_provider_aep.monitoring.reading import Datasets, datasets_of, known_since, read_datasets
+from airflow_provider_aep.monitoring.reading import read_datasets
 from airflow_provider_aep.monitoring.selection import Selection
-from airflow_provider_aep.monitoring.watch import CREATED_EARLIER
 
-# Pages of 100 runs. What is older than they reach is missing from the ledger, and said to be.
-MOST_PAGES = 100
 EARLIEST_YEAR = 2017
 
 
@@ -58,11 +53,22 @@ class Usage:
         return max((one.known_from for one in self.accounts if one.missing), default=first)
 
     def table(self, subject: Subject, period: Period) -> list[dict[str, Any]]:
-        """The sums, as plain JSON: ``subject``, ``name``, ``period``, and the members of ``Sum``."""
+        """The sums, as plain JSON: ``subject``, ``name``, ``period``, and the members of ``Sum``.
+
+        ``incomplete`` says that runs of that period may be missing.
+        """
         names = {one.flow.id: one.flow.name for one in self.accounts}
+        names |= {flow_id + UNTOLD: name + UNTOLD for flow_id, name in names.items()}
+        incomplete = is_incomplete(self.accounts, subject, period)
         entries = (entry for one in self.accounts for entry in entries_of(one, subject))
         return [
-            {"subject": key, "name": names.get(key, key), "period": when, **found.to_json()}
+            {
+                "subject": key,
+                "name": names.get(key, key),
+                "period": when,
+                **found.to_json(),
+                "incomplete": incomplete(key, when),
+            }
             for (key, when), found in sums(entries, period).items()
         ]
 
@@ -80,7 +86,11 @@ class Usage:
             if one.why:
                 notes.append(f"the runs of {one.flow.name!r} could not be read: {one.why}")
         if undated := sum(one.undated for one in self.accounts):
-            notes.append(f"{undated} runs have no time that can be right, and belong to no day")
+            run = "run has" if undated == 1 else "runs have"
+            notes.append(f"{undated} {run} no time that can be right, and belong to no day")
+        if under_way := sum(one.under_way for one in self.accounts):
+            run = "run is" if under_way == 1 else "runs are"
+            notes.append(f"{under_way} {run} under way: what has not ended is not counted")
         notes.append(
             "counts are those of the runs, which Adobe calls indicative; deleted exports are not here"
         )
@@ -134,6 +144,7 @@ def check_allowances(
     """
     if not allowances:
         return ()
+    now = now.astimezone(UTC)
     accounts, requests, _ = yield from read_accounts(flows, year=now.year, now=now)
     found = []
     for each in allowances:
@@ -142,6 +153,16 @@ def check_allowances(
         outcome = "ok" if one.status == "ok" else minded
         found.append(CheckedAllowance(standing=one, outcome=outcome, requests=requests))
     return tuple(found)
+
+
+def told_by(checked: Sequence[CheckedAllowance], before: Collection[str]) -> tuple[str, ...]:
+    """The keys of what has been told of these allowances in their periods, for the next check.
+
+    A forecast that swings around its allowance is told once and not at each swing.
+    """
+    series = {each.standing.series for each in checked}
+    found = {each.standing.key for each in checked if each.standing.status != "ok"}
+    return tuple(sorted(found | {key for key in before if key.rpartition(":")[0] in series}))
 
 
 def _account(one: Account) -> dict[str, Any]:
@@ -153,6 +174,7 @@ def _account(one: Account) -> dict[str, Any]:
         "since": one.since.isoformat(),
         "known_from": one.known_from.isoformat(),
         "undated": one.undated,
+        "under_way": one.under_way,
         "unread": one.why or None,
     }
 
@@ -187,6 +209,7 @@ def read_usage(
     :raises AepValidationError: the year is none, or an allowance goes with a year that is over.
     :raises AepError: the dataflows cannot be listed. Runs that cannot be read are told of the account.
     """
+    now = now.astimezone(UTC)
     year = check_year(now.year if year is None else year, now)
     if allowances and year != now.year:
         problem = Problem("allowance", f"goes with the current year, {now.year}, alone")
@@ -207,68 +230,4 @@ def read_usage(
         listed=len(listed),
         requests=requests,
         cut_off=cut_off,
-    )
-
-
-def read_accounts(
-    flows: Sequence[Dataflow],
-    *,
-    year: int,
-    now: datetime,
-    datasets: Datasets | None = None,
-    most_pages: int = MOST_PAGES,
-) -> Exchange[tuple[list[Account], int, bool]]:
-    """The accounts of dataflows, how many requests their runs took, and whether the bound cut some off."""
-    since = year_of(year)[0]
-    good = sorted((flow for flow in flows if is_id(flow.id)), key=lambda flow: (flow.step, flow.id))
-    ids = [flow.id for flow in good]
-    batches = [ids[start : start + LARGEST_PAGE] for start in range(0, len(ids), LARGEST_PAGE)]
-    read_from: dict[str, datetime] = {}
-    requests = 0
-
-    def read(some: Sequence[str]) -> Exchange[list[DataflowRun]]:
-        nonlocal requests
-        # Each takes its share of the bound, however they are asked for.
-        share, pages, stopped = max(most_pages * len(some) // len(ids), 1), 0, False
-
-        def enough(found: list[DataflowRun]) -> bool:
-            nonlocal pages, stopped, requests
-            pages, requests = pages + 1, requests + 1
-            stopped = pages >= share
-            return stopped
-
-        runs = yield from list_runs_of(some, started_after=since - CREATED_EARLIER, enough=enough)
-        requests += not stopped  # the last page asks nothing
-        if stopped:
-            oldest = min((run.created_at for run in runs if run.created_at), default=now)
-            read_from.update(dict.fromkeys(some, max(oldest + CREATED_EARLIER, since)))
-        else:
-            for each in some:
-                read_from.pop(each, None)
-        return runs
-
-    found: Mapping[str, list[DataflowRun] | AepError] = {}
-    if ids:
-        found = yield from read_many(batches, read, since=dict.fromkeys(ids, since))
-    accounts = []
-    for flow in flows:
-        seen = found.get(flow.id, [])
-        runs = [] if isinstance(seen, AepError) else each_once(seen)
-        why = str(seen) if isinstance(seen, AepError) else "" if flow.id in found else "its id is none"
-        known_from = now if why else known_since(runs, read_from.get(flow.id, since), now)
-        accounts.append(
-            account_of(
-                flow,
-                runs,
-                year=year,
-                known_from=known_from,
-                now=now,
-                datasets=datasets_of(flow, datasets or {}) or (),
-                why=why,
-            )
-        )
-    return (
-        sorted(accounts, key=lambda one: (one.flow.name.casefold(), one.flow.id)),
-        requests,
-        bool(read_from),
     )

@@ -36,7 +36,7 @@ def alerts_of(
         if each.get("outcome") in _MINDED:
             spent = {
                 "sandbox": check.get("sandbox"),
-                "dataflow_name": f"allowance of sandbox {check.get('sandbox')}",
+                "dataflow_name": f"allowance {each.get('allowance')} of sandbox {check.get('sandbox')}",
                 "reason": each.get("told"),
                 "outcome": each["outcome"],
             }

@@ -1,4 +1,4 @@
-"""What the browser side is told of the ledger: each sandbox's year by month, export and destination."""
+"""What the browser side is told of the ledger: a year by month, export, dataset and destination."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_aep.monitoring.allowance import Allowance, parse_allowance
 from airflow_provider_aep.monitoring.usage import Usage, read_usage
 from airflow_provider_aep.page.answers import iso
 
-_COUNTS = ("runs", "failed", "records", "records_unknown", "bytes", "bytes_unknown")
+_COUNTS = ("runs", "failed", "records", "records_unknown", "bytes", "bytes_unknown", "incomplete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,7 @@ def ledger_row(conn_id: str, ledger: Ledger) -> bytes:
         "destinations": [
             {"name": _title(each["name"]), **_counts(each)} for each in usage.table("destination", "year")
         ],
+        "datasets": [{"name": each["name"], **_counts(each)} for each in usage.table("dataset", "year")],
         "exports": [
             {
                 "id": each["subject"],

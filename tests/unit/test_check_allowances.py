@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.errors import AepValidationError
+from airflow_provider_aep.monitoring import usage
+from airflow_provider_aep.monitoring.allowance import standing_of
 from airflow_provider_aep.operators import monitoring
 from airflow_provider_aep.operators.monitoring import AepCheckExportsOperator
 from tests.unit.task_instance import FakeTaskInstance, context_of
@@ -63,6 +66,48 @@ def test_an_allowance_that_will_not_do_warns_once_and_is_then_standing(aep, cloc
     clock.advance(24 * HOUR)
     again = operator.execute(context_of(ti))
     assert [(each["status"], each["outcome"]) for each in again["allowances"]] == [("used_up", "ok")]
+
+
+def test_a_forecast_that_swings_around_its_allowance_is_told_once_in_each_month(
+    aep, clock, nightly, monkeypatch
+):
+    statuses = {}
+
+    def standing(allowance, accounts, now):
+        told = standing_of(allowance, accounts, now)
+        status = statuses[f"{now:%m-%d}"]
+        limit = told.allowance.limit
+        used = {"ok": 0, "forecast": 0, "near": int(limit * 0.95), "used_up": limit}[status]
+        return replace(told, used=used, forecast=limit + 1 if status == "forecast" else 0)
+
+    monkeypatch.setattr(usage, "standing_of", standing)
+    ti, found = FakeTaskInstance(), []
+    operator = AepCheckExportsOperator(task_id="check", allowance="exported_bytes=5TB/month")
+    clock.advance(27 * 24 * HOUR)
+    for status in ("forecast", "ok", "forecast", "near", "forecast", "near"):
+        day = datetime.fromtimestamp(clock(), tz=UTC)
+        statuses[f"{day:%m-%d}"] = status
+        (told,) = operator.execute(context_of(ti))["allowances"]
+        found.append((f"{day:%m-%d}", told["status"], told["outcome"]))
+        clock.advance(24 * HOUR)
+    assert found == [
+        ("06-28", "forecast", "warn"),
+        ("06-29", "ok", "ok"),
+        ("06-30", "forecast", "ok"),
+        ("07-01", "near", "warn"),
+        ("07-02", "forecast", "warn"),
+        ("07-03", "near", "ok"),
+    ]
+
+
+def test_an_allowance_that_will_do_makes_no_skipped_check_a_good_one(check, aep, clock, nightly):
+    aep.script_runs(nightly, ["failed"])
+    clock.advance(3 * HOUR)
+    policy = {"run_policy": {"on_failed": "skip"}, "on_late": "skip", "on_missing": "skip"}
+    with pytest.raises(AirflowSkipException):
+        check(**policy)
+    with pytest.raises(AirflowSkipException):
+        check(**policy, allowance="exported_bytes=5TB/year")
 
 
 def test_an_allowance_that_fails_names_itself_in_the_failure(check, clock, nightly, logged):

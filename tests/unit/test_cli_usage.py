@@ -115,8 +115,41 @@ def test_files_in_the_storage_are_counted_beside_the_runs(capsys, clock, nightly
     os.utime(folder / "part-0001.json", (clock() - DAY,) * 2)
     os.utime(folder / "part-of-last-year.json", (clock() - 365 * DAY,) * 2)
     assert main(["usage", "--json", "--storage", f"nightly={folder.as_uri()}"]) == 0
-    (stored,) = json.loads(capsys.readouterr().out)["storage"]
+    (stored,) = json.loads(capsys.readouterr().out)["storage"]["counted"]
     assert (stored["files"], stored["bytes"]) == (1, 6)
+
+
+def test_files_are_told_by_the_period_and_dataset_of_their_folder(capsys, aep, clock, nightly, tmp_path):
+    one, other = aep.datasets()[0].id, "b" * 24
+    for dataset, time, size in (
+        (one, "202605312300", 9),  # before the export was made
+        (one, "202606020300", 5),
+        (one, "202606080300", 7),
+        (other, "202606080300", 70),  # of another export that shares the place
+    ):
+        folder = tmp_path / dataset / f"exportTime={time}"
+        folder.mkdir(parents=True)
+        (folder / "part.json").write_text("x" * size)
+        os.utime(folder / "part.json", (clock() - DAY,) * 2)
+    given = ["usage", "--storage", f"nightly={tmp_path.as_uri()}", "--by", "day"]
+    assert main([*given, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["storage"]
+    days = [("2026-06-02", 1, 5), ("2026-06-08", 1, 7)]
+    for subject, key in (("exports", nightly), ("datasets", one), ("destinations", "data_landing_zone")):
+        rows = found[subject]
+        assert {row["subject"] for row in rows} == {key}
+        assert [(row["period"], row["files"], row["bytes"]) for row in rows] == days
+    assert main([*given, "--of", "dataset"]) == 0
+    told = capsys.readouterr().out
+    assert f"{one}  2026-06-08  1      7 B" in told
+
+
+def test_files_of_another_year_are_not_those_of_this_one(capsys, clock, nightly, tmp_path):
+    (tmp_path / "part.json").write_text("x")
+    os.utime(tmp_path / "part.json", (clock() - DAY,) * 2)
+    given = ["--json", "--storage", f"nightly={tmp_path.as_uri()}"]
+    assert main(["usage", *given, "--year", "2025"]) == 0
+    assert json.loads(capsys.readouterr().out)["storage"]["counted"][0]["files"] == 0
 
 
 def test_a_storage_that_cannot_be_read_is_told_and_no_error(capsys, nightly, monkeypatch):
@@ -127,6 +160,8 @@ def test_a_storage_that_cannot_be_read_is_told_and_no_error(capsys, nightly, mon
 
     monkeypatch.setattr(storage, "ObjectStoragePath", refused)
     assert main(["usage", "--json", "--storage", "nightly=s3://bucket/aep"]) == 0
-    (stored,) = json.loads(capsys.readouterr().out)["storage"]
+    (stored,) = json.loads(capsys.readouterr().out)["storage"]["counted"]
     assert stored["files"] is None
-    assert "no right to list" in stored["told"]
+    assert "no right to list" in stored["unread"]
+    assert main(["usage", "--storage", "nightly=s3://bucket/aep"]) == 0
+    assert "PermissionError: no right to list" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-/* The ledger: what was exported in this calendar year, by month, export and destination, beside an allowance.
+/* The ledger: what was exported in this calendar year, by month, export, dataset and destination, beside an allowance.
  *
  * It is asked for when it is opened, as it takes the runs of a year.
  */
@@ -61,6 +61,7 @@ function Ledger({ one }) {
           h("p", { key: "total" }, `In all ${told(one.total, "records")} and ${told(one.total, "bytes")}, in ${plural(one.total.runs, "run")}.`),
           h(Table, { key: "months", title: "Month", rows: one.months.map((each) => ({ ...each, id: each.month, name: each.month })) }),
           h(Table, { key: "exports", title: "Export", rows: largestFirst(one.exports), beside: "Destination" }),
+          h(Table, { key: "datasets", title: "Dataset", rows: largestFirst(one.datasets.map((each) => ({ ...each, id: each.name }))) }),
           h(Table, { key: "destinations", title: "Destination", rows: largestFirst(one.destinations.map((each) => ({ ...each, id: each.name }))) }),
         ],
     h("ul", { className: "aep-faint aep-usage-notes" }, one.notes.map((note) => h("li", { key: note }, plainName(note)))),
@@ -71,13 +72,14 @@ function largestFirst(rows) {
   return [...rows].sort((one, other) => other.bytes - one.bytes || other.records - one.records);
 }
 
-/** "12,400 records", with the runs that do not say; never zero for what is not known. */
+/** "at least 12,400 records + 2 runs unknown": never zero for what is not known. */
 function told(one, measure) {
   const unknown = one[`${measure}_unknown`];
-  if (unknown > 0 && unknown >= one.runs) {
+  if (unknown > 0 && unknown >= one.runs && one[measure] === 0) {
     return `unknown ${measure}`;
   }
-  const known = measure === "bytes" ? bytes(one.bytes) : plural(one.records, "record");
+  const sum = measure === "bytes" ? bytes(one.bytes) : plural(one.records, "record");
+  const known = one.incomplete ? `at least ${sum}` : sum;
   return unknown > 0 ? `${known} + ${plural(unknown, "run")} unknown` : known;
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
@@ -12,9 +12,18 @@ from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring import usage as usage_module
+from airflow_provider_aep.monitoring.accounts import read_accounts
 from airflow_provider_aep.monitoring.allowance import amount, parse_allowances, standing_of
-from airflow_provider_aep.monitoring.ledger import UNTOLD, Sum, account_of, entries_of, sums, total
-from airflow_provider_aep.monitoring.usage import read_accounts, read_usage
+from airflow_provider_aep.monitoring.ledger import (
+    UNTOLD,
+    Sum,
+    account_of,
+    entries_of,
+    is_incomplete,
+    sums,
+    total,
+)
+from airflow_provider_aep.monitoring.usage import read_usage
 from tests.unit.monitoring.histories import a_dataflow, a_run
 
 DAY = timedelta(days=1)
@@ -111,6 +120,26 @@ def test_a_run_whose_time_cannot_be_right_belongs_to_no_day():
     assert (account.undated, sum_of(account).bytes) == (1, 2)
 
 
+@pytest.mark.parametrize("number", [10**18, 10**400, -1, -(10**400)])
+def test_a_count_beyond_belief_is_unknown_and_drowns_no_other(number):
+    runs = [a_counted_run(NEW_YEAR + DAY, records=number, size=None), *daily(NEW_YEAR, 40, records=5, size=1)]
+    account = an_account(runs)
+    assert (sum_of(account).records, sum_of(account).records_unknown) == (200, 1)
+    (allowance,) = parse_allowances("exported_records=1000000/year")
+    assert standing_of(allowance, [account], NOW).status == "ok"
+
+
+def test_a_run_that_ends_in_the_next_year_belongs_to_the_one_in_which_it_started():
+    eve = datetime(2025, 12, 31, 23, 50, tzinfo=UTC)
+    runs = [a_counted_run(eve, minutes=60, size=1)]
+    before = an_account(runs, year=2025, known_from=NEW_YEAR - 365 * DAY)
+    assert (sum_of(before).bytes, sum_of(an_account(runs)).bytes) == (1, 0)
+
+
+def test_the_documents_of_a_year_are_not_kept():
+    assert [run.raw for run in an_account(daily(NEW_YEAR, 2)).runs] == [{}, {}]
+
+
 def told_apart(records, sizes=(), *, total_records=100):
     """A run of several datasets, as its summaries tell them apart."""
 
@@ -140,7 +169,7 @@ def told_apart(records, sizes=(), *, total_records=100):
 
 def by_dataset(run):
     found = sums(entries_of(an_account([run]), "dataset"), "year")
-    return {name[0] if name != UNTOLD else name: each for (name, _), each in found.items()}
+    return {UNTOLD if name == f"f{UNTOLD}" else name[0]: each for (name, _), each in found.items()}
 
 
 def test_the_datasets_of_a_run_are_told_apart_where_its_summaries_tell_them():
@@ -164,7 +193,62 @@ def test_datasets_that_are_named_without_counts_are_not_told_apart():
     assert by_dataset(run)[UNTOLD].records == 100
 
 
+def test_what_is_not_told_apart_is_told_of_its_dataflow():
+    run = told_apart([("a", None), ("b", None)])
+    others = [replace(an_account([run]), flow=replace(a_dataflow("1d"), id=each)) for each in ("g", "h")]
+    found = sums((entry for one in others for entry in entries_of(one, "dataset")), "year")
+    assert [(name, each.records) for (name, _), each in found.items()] == [
+        (f"g{UNTOLD}", 100),
+        (f"h{UNTOLD}", 100),
+    ]
+
+
 # What is known
+
+
+@pytest.mark.parametrize("subject", ["export", "dataset", "destination", "sandbox"])
+def test_a_sum_says_when_runs_of_its_period_may_be_missing(subject):
+    account = an_account(daily(NEW_YEAR + 20 * DAY, 39, size=1), known_from=NEW_YEAR + 20 * DAY)
+    other = an_account(daily(NEW_YEAR, 59, size=1))
+    for period, expected in (
+        ("day", {"2026-01-20": True, "2026-01-21": False}),
+        ("month", {"2026-01": True, "2026-02": False}),
+        ("year", {"2026": True}),
+    ):
+        told = is_incomplete([account, other], subject, period)
+        (name,) = {key for key, _ in sums(entries_of(account, subject), period)}
+        assert {when: told(name, when) for when in expected} == expected
+
+
+def test_a_sum_without_the_runs_of_an_export_that_could_not_be_read_is_incomplete():
+    unread = replace(an_account([], known_from=NOW), why="403")
+    assert is_incomplete([unread], "sandbox", "year")("sandbox", "2026")
+    assert not is_incomplete([an_account(daily(NEW_YEAR, 59))], "sandbox", "year")("sandbox", "2026")
+
+
+def test_an_export_that_could_not_be_read_is_told_as_that_and_not_as_no_longer_listed():
+    unread = replace(an_account([], known_from=NOW), why="403")
+    (allowance,) = parse_allowances("exported_bytes=1TB/year")
+    told = standing_of(allowance, [unread, an_account(daily(NEW_YEAR, 59, size=1))], NOW).told
+    assert told.startswith("at least 59 B")
+    assert "1 export not readable" in told
+    assert "known from" not in told
+
+
+@pytest.mark.parametrize("every", ["1d", "1h", "once"])
+def test_an_export_that_began_long_after_it_was_made_is_known_whole(every):
+    start = NEW_YEAR + 40 * DAY
+    flow = a_dataflow(every, start=start, created=NEW_YEAR + DAY)
+    runs = [a_counted_run(start + timedelta(minutes=20), size=1)]
+    account = account_of(flow, runs, year=2026, known_from=runs[0].started_at, now=NOW)
+    assert account.missing == timedelta()
+
+
+def test_an_export_whose_first_ticks_have_no_run_in_the_listing_is_not_known_whole():
+    flow = a_dataflow("1d", start=NEW_YEAR + 10 * DAY, created=NEW_YEAR + DAY)
+    seen = NEW_YEAR + 40 * DAY
+    account = account_of(flow, [a_counted_run(seen, size=1)], year=2026, known_from=seen, now=NOW)
+    assert account.missing == 39 * DAY
 
 
 def test_what_is_older_than_the_listing_is_missing_and_not_zero():
@@ -192,6 +276,7 @@ def test_an_export_that_was_created_a_day_before_its_oldest_run_is_known_whole()
         ("exported_bytes=5TB/year", 5 * 10**12, "exported_bytes/year"),
         ("exported_bytes=1.5GiB/month", 3 * 2**29, "exported_bytes/month"),
         (" exported_records=2000000/year ", 2_000_000, "exported_records/year"),
+        ("exported_bytes=10 TB/year", 10**13, "exported_bytes/year"),
     ],
 )
 def test_an_allowance_is_read_with_its_unit(given, limit, key):
@@ -218,6 +303,11 @@ def test_an_allowance_is_read_with_its_unit(given, limit, key):
         ("exported_bytes=999999999999999999PB/year", "at most"),
         ("exported_bytes=5/year", "needs one of the units"),
         ("exported_bytes=5tb/year", "needs one of the units"),
+        ("exported_bytes=10  TB/year", "must be a text of the form"),
+        ("exported_bytes = 10TB/year", "must be a text of the form"),
+        ("10 TB", "must be a text of the form"),
+        ("exported_records=5e9/year", "must be a text of the form"),
+        ("exported_records=2,000,000/year", "must be a text of the form"),
         ("exported_records=5k/year", "a whole number without a unit"),
         ("exported_records=5.5/year", "a whole number without a unit"),
         ("exported_byte=5TB/year", "did you mean 'exported_bytes'"),
@@ -271,6 +361,46 @@ def test_the_first_full_export_is_used_and_is_no_measure_of_what_follows():
     standing = standing_of(allowance, [account], NOW)
     assert standing.used == 10**6 + 48
     assert 300 <= standing.forecast - standing.used <= 306
+
+
+def test_a_full_export_is_no_measure_either_where_it_was_made_in_the_year_before():
+    start = NEW_YEAR + 2 * DAY
+    runs = [a_counted_run(start, size=10**6), *daily(start + DAY, 56, size=1)]
+    account = account_of(
+        a_dataflow("1d", start=start, created=NEW_YEAR - 10 * DAY),
+        runs,
+        year=2026,
+        known_from=NEW_YEAR,
+        now=NOW,
+    )
+    (allowance,) = parse_allowances("exported_bytes=1TB/year")
+    standing = standing_of(allowance, [account], NOW)
+    assert standing.forecast < 10**6 + 400
+
+
+def test_a_run_that_failed_without_a_count_is_not_taken_to_have_exported_like_the_others():
+    failed = [a_counted_run(NEW_YEAR + (50 + day) * DAY, records=None, status="failed") for day in range(9)]
+    (allowance,) = parse_allowances("exported_bytes=1TB/year")
+    standing = standing_of(allowance, [an_account([*daily(NEW_YEAR, 50, size=2), *failed])], NOW)
+    assert (standing.unknown, standing.estimated) == (9, 0)
+    assert standing.forecast == 100 + round(100 / 59 * 306)
+
+
+def test_an_export_that_is_run_on_demand_again_and_again_is_forecast_to_go_on():
+    (allowance,) = parse_allowances("exported_bytes=1TB/year")
+    once = {"timeUnit": "day", "interval": 0, "startTime": int((NEW_YEAR - 100 * DAY).timestamp())}
+    often = an_account(daily(NEW_YEAR, 59, size=1), scheduleParams=once)
+    single = an_account(daily(NEW_YEAR, 1, size=1), scheduleParams=once)
+    assert standing_of(allowance, [often], NOW).forecast == 365
+    assert standing_of(allowance, [single], NOW).forecast == 1
+
+
+def test_an_allowance_that_is_used_up_by_what_is_estimated_is_told_as_a_guess():
+    account = an_account(daily(NEW_YEAR + 49 * DAY, 10, size=1), known_from=NEW_YEAR + 49 * DAY)
+    (allowance,) = parse_allowances("exported_bytes=40B/year")
+    standing = standing_of(allowance, [account], NOW)
+    assert (standing.used, standing.estimated, standing.status) == (10, 49, "forecast")
+    assert standing.told.endswith("it may be used up already")
 
 
 def test_an_export_that_is_switched_off_or_ends_is_not_forecast_to_go_on():
@@ -373,6 +503,21 @@ def test_an_export_whose_runs_are_refused_is_told_and_the_others_are_counted(
     found = reading()
     assert sum(bool(one.why) for one in found.accounts) <= 1
     assert found.table("sandbox", "year")[0]["runs"] >= 2
+
+
+def test_whoever_asks_in_another_time_zone_gets_the_year_of_utc(run):
+    at = datetime(2027, 1, 1, 5, tzinfo=timezone(timedelta(hours=9)))
+    assert run(read_usage(now=at)).year == 2026
+
+
+def test_a_row_of_the_table_says_whether_it_is_incomplete_and_of_which_export(
+    reading, emulator, clock, make_dataflow
+):
+    make_dataflow("hourly", every="1h", datasets=2)
+    clock.advance(20 * 86_400)
+    (month,) = reading(most_pages=2).table("export", "month")
+    assert (month["name"], month["incomplete"]) == ("hourly", True)
+    assert not any(row["incomplete"] for row in reading().table("dataset", "day"))
 
 
 def test_an_account_without_an_id_is_told_and_nothing_is_asked(run):

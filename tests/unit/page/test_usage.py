@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_provider_aep.emulator.clock import Clock
+from airflow_provider_aep.page import sources
 from airflow_provider_aep.page.sources import Sources
 from airflow_provider_aep.page.usage import ledger_row, read_ledger
 
@@ -37,7 +38,7 @@ def test_months_exports_and_destinations_are_the_same_sum(told, clock, make_data
     make_dataflow("other", every="1d")
     clock.advance(5 * DAY)
     found = told()
-    for part in ("months", "exports", "destinations"):
+    for part in ("months", "exports", "datasets", "destinations"):
         assert sum(each["bytes"] for each in found[part]) == found["total"]["bytes"] > 0
     assert [each["destination"] for each in found["exports"]] == ["Data Landing Zone"] * 2
 
@@ -53,6 +54,29 @@ def test_an_allowance_of_the_setting_is_told_and_one_that_cannot_be_read_too(tol
     assert broken["problem"].startswith(
         "The setting [aep] page_allowance: allowance must be a text of the form"
     )
+
+
+def test_what_an_hour_shares_is_read_again_soon_after_trouble(run, emulator, clock, monkeypatch):
+    past = [0.0]
+    monkeypatch.setattr(sources.time, "monotonic", lambda: past[0])
+
+    def read(conn_id, sandbox, before):
+        return run(read_ledger("prod", allowance="", now=datetime.fromtimestamp(clock(), tz=UTC)))
+
+    shared = Sources(read, ledger_row).of("aep_default", None)
+
+    def state():
+        shared.look(fresh_seconds=3600, patience=10)
+        shared._reader.join(10)
+        return shared.look(fresh_seconds=3600, patience=10).state
+
+    emulator.fail_next(403, times=9, match="GET /flows")
+    assert state() == "error"
+    emulator.clear_faults()
+    past[0] = 30
+    assert state() == "error"
+    past[0] = 61
+    assert state() == "ok"
 
 
 def test_a_sandbox_without_runs_has_no_total_and_says_so_as_nothing(told):
