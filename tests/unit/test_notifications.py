@@ -511,9 +511,10 @@ def test_channels_are_plain_json_as_a_deadline_alert_stores_them():
 
 def test_an_allowance_that_will_not_do_is_one_alert_of_its_own(ti):
     told = "at least 4.9 TB of the 5.0 TB for this year are exported (98%)"
-    allowances = [{"outcome": "warn", "told": told}, {"outcome": "ok", "told": "which was told before"}]
+    yearly = {"allowance": "exported_bytes/year", "outcome": "warn", "told": told}
+    allowances = [yearly, {**yearly, "outcome": "ok", "told": "which was told before"}]
     ti.xcom_push("aep_check", {"sandbox": "prod", "exports": [{}], "allowances": allowances})
     calls: list[tuple[str, Any]] = []
     AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
     ((text, _),) = calls
-    assert text == f"AEP export allowance of sandbox prod: {told}"
+    assert text == f"AEP export allowance exported_bytes/year of sandbox prod: {told}"
