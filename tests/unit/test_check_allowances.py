@@ -98,6 +98,9 @@ def test_a_forecast_that_swings_around_its_allowance_is_told_once_in_each_month(
         ("07-02", "forecast", "warn"),
         ("07-03", "near", "ok"),
     ]
+    # What a month ago was told is not handed on for ever.
+    kept = ti.pushed(monitoring.UNDATED_HANDOVER_KEY)["allowances"]
+    assert {key.split(":")[3] for key in kept} == {"2026-07"}
 
 
 def test_an_allowance_that_will_do_makes_no_skipped_check_a_good_one(check, aep, clock, nightly):

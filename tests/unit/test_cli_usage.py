@@ -144,6 +144,25 @@ def test_files_are_told_by_the_period_and_dataset_of_their_folder(capsys, aep, c
     assert f"{one}  2026-06-08  1      7 B" in told
 
 
+def test_files_of_several_datasets_are_told_apart_by_their_folders(
+    capsys, aep, clock, make_dataflow, tmp_path
+):
+    make_dataflow("both", every="1d", datasets=2)
+    one, other = (each.id for each in aep.datasets()[:2])
+    clock.advance(2 * DAY)
+    for place, size in (
+        (f"{one}/exportTime=202606020300", 5),
+        (f"{other}/exportTime=202606020300", 7),
+        ("", 9),
+    ):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "part.json").write_text("x" * size)
+        os.utime(tmp_path / place / "part.json", (clock() - DAY,) * 2)
+    assert main(["usage", "--json", "--storage", f"both={tmp_path.as_uri()}"]) == 0
+    found = json.loads(capsys.readouterr().out)["storage"]["datasets"]
+    assert {row["name"]: row["bytes"] for row in found} == {one: 5, other: 7, "(no dataset in the folder)": 9}
+
+
 def test_files_of_another_year_are_not_those_of_this_one(capsys, clock, nightly, tmp_path):
     (tmp_path / "part.json").write_text("x")
     os.utime(tmp_path / "part.json", (clock() - DAY,) * 2)
