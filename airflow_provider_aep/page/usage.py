@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError
+from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
-from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.monitoring.allowance import Allowance, parse_allowances
 from airflow_provider_aep.monitoring.usage import Usage, read_usage
 from airflow_provider_aep.page.answers import iso
@@ -20,10 +21,15 @@ _COUNTS = ("runs", "failed", "records", "records_unknown", "bytes", "bytes_unkno
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """The ledger of one sandbox, and what is wrong with the setting of the allowance, if anything."""
+    """The ledger of one sandbox.
+
+    :param dataset_names: by the id of the dataset, as far as they may be seen.
+    :param problem: what is wrong with the setting of the allowance, if anything.
+    """
 
     sandbox: str
     usage: Usage
+    dataset_names: Mapping[str, str]
     problem: str = ""
 
 
@@ -35,7 +41,9 @@ def read_ledger(sandbox: str, *, allowance: str, now: datetime) -> Exchange[Ledg
     """
     allowances, problem = _given(allowance)
     usage = yield from read_usage(now=now, allowances=allowances)
-    return Ledger(sandbox=sandbox, usage=usage, problem=problem)
+    (datasets,) = yield from together([list_datasets()], at_most=1)
+    names = {one.id: one.name for one in datasets.value} if isinstance(datasets, Done) else {}
+    return Ledger(sandbox=sandbox, usage=usage, dataset_names=names, problem=problem)
 
 
 def _given(setting: str) -> tuple[tuple[Allowance, ...], str]:
@@ -65,7 +73,14 @@ def ledger_row(conn_id: str, ledger: Ledger) -> bytes:
         "destinations": [
             {"name": _title(each["name"]), **_counts(each)} for each in usage.table("destination", "year")
         ],
-        "datasets": [{"name": each["name"], **_counts(each)} for each in usage.table("dataset", "year")],
+        "datasets": [
+            {
+                "id": each["subject"],
+                "name": ledger.dataset_names.get(each["subject"], each["name"]),
+                **_counts(each),
+            }
+            for each in usage.table("dataset", "year")
+        ],
         "exports": [
             {
                 "id": each["subject"],

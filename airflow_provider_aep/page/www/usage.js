@@ -61,7 +61,7 @@ function Ledger({ one }) {
           h("p", { key: "total" }, `In all ${told(one.total, "records")} and ${told(one.total, "bytes")}, in ${plural(one.total.runs, "run")}.`),
           h(Table, { key: "months", title: "Month", rows: one.months.map((each) => ({ ...each, id: each.month, name: each.month })) }),
           h(Table, { key: "exports", title: "Export", rows: largestFirst(one.exports), beside: "Destination" }),
-          h(Table, { key: "datasets", title: "Dataset", rows: largestFirst(one.datasets.map((each) => ({ ...each, id: each.name }))) }),
+          h(Table, { key: "datasets", title: "Dataset", rows: largestFirst(one.datasets) }),
           h(Table, { key: "destinations", title: "Destination", rows: largestFirst(one.destinations.map((each) => ({ ...each, id: each.name }))) }),
         ],
     h("ul", { className: "aep-faint aep-usage-notes" }, one.notes.map((note) => h("li", { key: note }, plainName(note)))),

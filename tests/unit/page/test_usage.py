@@ -33,7 +33,7 @@ def told(run, clock):
     return told
 
 
-def test_months_exports_and_destinations_are_the_same_sum(told, clock, make_dataflow):
+def test_months_exports_and_destinations_are_the_same_sum(told, emulator, clock, make_dataflow):
     make_dataflow("one", every="1d")
     make_dataflow("other", every="1d")
     clock.advance(5 * DAY)
@@ -41,6 +41,15 @@ def test_months_exports_and_destinations_are_the_same_sum(told, clock, make_data
     for part in ("months", "exports", "datasets", "destinations"):
         assert sum(each["bytes"] for each in found[part]) == found["total"]["bytes"] > 0
     assert [each["destination"] for each in found["exports"]] == ["Data Landing Zone"] * 2
+    dataset = emulator.datasets()[0]
+    assert [(each["id"], each["name"]) for each in found["datasets"]] == [(dataset.id, dataset.name)]
+
+
+def test_a_dataset_whose_name_may_not_be_seen_is_told_by_its_id(told, emulator, clock, make_dataflow):
+    make_dataflow("one", every="1d")
+    clock.advance(5 * DAY)
+    emulator.fail_next(403, times=9, match="/configs")
+    assert [each["name"] for each in told()["datasets"]] == [emulator.datasets()[0].id]
 
 
 def test_an_allowance_of_the_setting_is_told_and_one_that_cannot_be_read_too(told, clock, make_dataflow):
