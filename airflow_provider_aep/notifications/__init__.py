@@ -10,6 +10,8 @@ from airflow.providers.common.compat.notifier import BaseNotifier
 from airflow_provider_aep.errors import AepConfigError, without_words
 from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.monitoring.alerts import Alert, Message, digest
+from airflow_provider_aep.monitoring.incidents import heard, kind_of
+from airflow_provider_aep.monitoring.words import cut
 from airflow_provider_aep.notifications.channels import LogChannel, parse_channels
 from airflow_provider_aep.notifications.delivery import deliver
 from airflow_provider_aep.notifications.gathering import (
@@ -17,6 +19,7 @@ from airflow_provider_aep.notifications.gathering import (
     Ended,
     airflow_url,
     by_task,
+    export_page_url,
     has_failed,
     is_ours,
     task_instances,
@@ -41,17 +44,13 @@ MESSAGES: Mapping[str, str] = {
     "incomplete": "AEP export {{ verdict.dataflow_name }} lacks a dataset: {{ verdict.reason }}",
     "stuck": "AEP export {{ verdict.dataflow_name }} is stuck: {{ verdict.reason }}",
     "slow": "AEP export {{ verdict.dataflow_name }} is slow: {{ verdict.reason }}",
+    "recovered": "AEP export {{ verdict.dataflow_name }} has recovered: {{ verdict.reason }}",
     "success": "AEP export {{ verdict.dataflow_name }} is fine: {{ verdict.reason }}",
     "late": "AEP export {{ verdict.dataflow_name }} is late: {{ verdict.reason }}",
     "gaps": "AEP export {{ verdict.dataflow_name }} missed runs: {{ verdict.reason }}",
     "warning": "AEP export {{ verdict.dataflow_name }}: {{ verdict.reason }}",
     "nothing": "AEP exports were not checked: {{ verdict.reason }}",
     "error": "AEP export could not be watched: {{ exception }}",
-}
-# Findings of a check that are told together, by kind; all others are told under their own.
-_TOGETHER: Mapping[str, str] = {
-    **dict.fromkeys(("missing", "late", "doubled"), "gaps"),
-    **dict.fromkeys(("disabled", "ended", "ends_soon", "unreadable", "unread"), "warning"),
 }
 # What is longer is cut: channels have limits, and nobody reads it.
 LONGEST_TEXT = 3_000
@@ -67,7 +66,8 @@ class AepRunNotifier(BaseNotifier):
     alert (Airflow 3) it tells which are not done. What is not in ``on`` stays silent.
 
     :param on: the statuses to tell: those of a verdict, such as ``failed``, ``stuck`` or ``zero_records``;
-        ``success``, which is also every verdict that the run policy finds ok; ``error`` for a task that
+        ``recovered`` for the first good run of an export after one that was told; ``success``, which is also
+        every other verdict that the run policy finds ok; ``error`` for a task that
         failed without a verdict (timeout, credential refused); ``late`` for a deadline; of a check also
         ``gaps`` (missing, late and doubled runs), ``warning`` (a dataflow that is disabled, ends, or cannot
         be read) and ``nothing`` (it selected no dataflow).
@@ -262,8 +262,13 @@ class AepRunNotifier(BaseNotifier):
                 "sandbox": check.get("sandbox"),
                 "dataflow_id": export.get("dataflow_id"),
                 "dataflow_name": export.get("dataflow_name") or export.get("dataflow_id"),
+                "conn_id": check.get("conn_id"),
+                "location": export.get("location"),
+                "open": export.get("open"),
             }
-            for status, minded in _found_by_status(export):
+            recovered = export.get("recovered") or {}
+            well = [("recovered", recovered)] if heard(recovered.get("recovered"), self.on) else []
+            for status, minded in (*_found_by_status(export), *well):
                 if status in self.on:
                     link = export.get("dataflow_url")
                     yield self._alert(context, status, {**minded, **known}, link, where, task)
@@ -271,7 +276,7 @@ class AepRunNotifier(BaseNotifier):
     def _status(self, verdict: Mapping[str, Any]) -> str:
         """Under which status a verdict is told: what the policy finds ok is no bad news."""
         if verdict.get("outcome") == "ok":
-            return "success"
+            return "recovered" if heard(verdict.get("recovered"), self.on) else "success"
         status = str(verdict.get("status") or "error")
         return status if status in MESSAGES else "unknown"
 
@@ -297,10 +302,12 @@ class AepRunNotifier(BaseNotifier):
             self.log.error("The message for %s cannot be rendered: %s", status, without_words(error))
         if not text:
             text = str(self.render_template(_usual(status, context), context, self.get_template_env()))
-        text = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 3]}..."
-        return Alert.from_verdict(
-            verdict, status=status, text=text, dataflow_url=link, task_url=task_url, task=task
-        )
+        text = cut(text, LONGEST_TEXT)
+        if status == "recovered":
+            # What nobody was told of does not end either.
+            verdict = {**verdict, "recovered": heard(verdict.get("recovered"), self.on)}
+        urls = {"dataflow_url": link, "task_url": task_url, "page_url": export_page_url(verdict)}
+        return Alert.from_verdict(verdict, status=status, text=text, task=task, **urls)
 
     def _deliver_all(self, alerts: Iterator[Alert] | list[Alert], **about: Any) -> None:
         self._deliver([(message, message.to_json()) for message in digest(alerts, **about)])
@@ -350,18 +357,27 @@ def _found_by_status(export: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[s
     by_status: dict[str, list[Mapping[str, Any]]] = {}
     for finding in (*(export.get("findings") or ()), *(export.get("standing") or ())):
         if finding.get("outcome") in _MINDED:
-            kind = str(finding.get("kind"))
-            by_status.setdefault(_TOGETHER.get(kind, kind), []).append(finding)
+            by_status.setdefault(kind_of(str(finding.get("kind"))), []).append(finding)
     verdicts = {tuple(each.get("run_ids") or ()): each for each in export.get("verdicts") or ()}
     for status, findings in by_status.items():
         outcomes = [finding["outcome"] for finding in findings]
         told = "; ".join(str(finding.get("told")) for finding in findings)
-        # The numbers are those of the last run.
-        numbers = verdicts.get(tuple(findings[-1].get("run_ids") or ()), {})
-        outcome = "fail" if "fail" in outcomes else "warn"
+        # The numbers and the tick are those of the last one.
+        last = findings[-1]
         cause = next((finding["cause"] for finding in reversed(findings) if finding.get("cause")), None)
-        minded = {**numbers, "outcome": outcome, "reason": told, "cause": cause}
-        yield status if status in MESSAGES else "unknown", minded
+        run_ids = tuple(last.get("run_ids") or ())
+        about = {
+            "run_ids": list(run_ids),
+            **verdicts.get(run_ids, {}),
+            "tick": last.get("tick"),
+            "cause": cause,
+            "known_at": min(
+                (str(each["known_at"]) for each in findings if each.get("known_at")), default=None
+            ),
+            "outcome": "fail" if "fail" in outcomes else "warn",
+            "reason": told,
+        }
+        yield status if status in MESSAGES else "unknown", about
 
 
 def _text_of(message: Message) -> str:

@@ -22,13 +22,14 @@ def send_mail(channel: Any, message: Message, *, seconds: float) -> None:
     :raises AepUndeliveredError: the server did not take it.
     """
     from airflow_provider_aep.monitoring.alert_formats import as_html, as_text
+    from airflow_provider_aep.monitoring.words import cut
 
     need_connection(channel.smtp_conn_id)
     try:
         with _hook(channel.smtp_conn_id, as_text(message), seconds) as hook:
             hook.send_email_smtp(
                 to=channel.to if isinstance(channel.to, str) else list(channel.to),
-                subject=message.title[:LONGEST_SUBJECT],
+                subject=cut(message.title, LONGEST_SUBJECT),
                 html_content=as_html(message),
                 from_email=channel.from_email,
                 mime_subtype="alternative",
