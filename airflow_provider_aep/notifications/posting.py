@@ -74,9 +74,9 @@ def post_to_slack(message: Message, conn_id: str, *, room: str | None, seconds: 
     :param room: the channel in Slack where the bot posts; ``None`` for an incoming webhook, which knows it.
     :raises AepUndeliveredError: it was not taken.
     """
-    from airflow_provider_aep.monitoring.alert_formats import as_slack, slack_text
+    from airflow_provider_aep.monitoring.alert_formats import as_slack
 
-    told = {"text": slack_text(message.title), "blocks": as_slack(message)}
+    told = as_slack(message)
     timeout = max(1, int(seconds))
     try:
         if room:
@@ -110,7 +110,7 @@ def _by_webhook(conn_id: str, body: Mapping[str, Any], timeout: int) -> None:
 
     need_connection(conn_id)
     hook = SlackWebhookHook(slack_webhook_conn_id=conn_id, timeout=timeout, retry_handlers=[])
-    answer = hook.client.send(text=body["text"], blocks=body["blocks"])
+    answer = hook.client.send(text=body["text"], attachments=body["attachments"])
     _judge(answer.status_code, answer.headers)
     if not _says_ok(answer.body):
         # Slack's client follows redirects, and then asks by GET: whoever answered has got no message.
