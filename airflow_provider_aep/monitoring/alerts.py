@@ -138,7 +138,7 @@ class Alert:
     @property
     def severity(self) -> str:
         """``critical``, ``error``, ``warning`` or ``info``."""
-        return severity_of(self.status, self.outcome)
+        return severity_of(self.status, self.outcome, (self.cause or {}).get("kind"))
 
     @property
     def next_step(self) -> str:

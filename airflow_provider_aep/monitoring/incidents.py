@@ -42,13 +42,16 @@ def incident_key(kind: str, sandbox: str | None, *about: str | None) -> str:
     return key if len(key) <= LONGEST_KEY else f"aep:{sha256(key.encode()).hexdigest()}:{kind}"
 
 
-def severity_of(status: str, outcome: str) -> str:
-    """``critical``, ``error``, ``warning`` or ``info``."""
+def severity_of(status: str, outcome: str, cause: str | None = None) -> str:
+    """``critical``, ``error``, ``warning`` or ``info``.
+
+    :param cause: the kind of cause, where the Catalog was asked.
+    """
     if status in _GOOD or outcome == "skip":
         return "info"
     if outcome != "fail":
         return "warning"
-    return "critical" if status in _NOT_DELIVERED else "error"
+    return "critical" if status in _NOT_DELIVERED or cause == "not_exported" else "error"
 
 
 def with_incidents(told: Mapping[str, Any], last: object, now: datetime) -> dict[str, Any]:

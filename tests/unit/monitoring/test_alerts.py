@@ -281,11 +281,17 @@ def test_a_text_is_cut_between_words_and_says_so():
     ],
 )
 def test_severity_is_a_colour_in_slack_in_a_mail_and_in_teams(status, outcome, severity):
-    made = message(alert(status=status, outcome=outcome))
+    made = message(alert(status=status, outcome=outcome, cause=None))
     assert made.to_json()["alerts"][0]["severity"] == made.severity == severity
     assert as_slack(made)["attachments"][0]["color"] == COLOURS[severity]
     assert COLOURS[severity] in as_html(made)
     assert as_teams(made)["attachments"][0]["content"]["body"][0]["color"] == TEAMS_COLOURS[severity]
+
+
+def test_what_was_ingested_and_not_exported_is_critical():
+    empty = {"status": "zero_records", "outcome": "fail"}
+    assert alert(**empty, cause={"kind": "not_exported", "told": "x"}).severity == "critical"
+    assert alert(**empty, cause={"kind": "nothing_ingested", "told": "x"}).severity == "error"
 
 
 def test_every_format_holds_every_fact_and_link():
