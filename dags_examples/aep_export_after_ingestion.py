@@ -21,6 +21,7 @@ from airflow_provider_aep.operators.dataflows import AepRunExportOperator
 from airflow_provider_aep.operators.exports import AepEnsureExportOperator
 from airflow_provider_aep.sensors import AepDataflowRunSensor, AepDatasetIngestedSensor
 
+alert = AepRunNotifier(channels=["log"])
 DATASETS = ["CRM Profiles", "Loyalty Profiles"]
 # When an export takes its snapshot is documented nowhere. What was ingested so long before is in it for sure.
 MARGIN = timedelta(minutes=10)
@@ -87,5 +88,5 @@ with DAG(
         ingestion_margin=MARGIN,
         deferrable=True,
         timeout=timedelta(hours=3).total_seconds(),
-        on_failure_callback=AepRunNotifier(channels=["log"]),
+        on_failure_callback=alert,
     )

@@ -31,7 +31,13 @@ def datasets(aep_server) -> dict[str, str]:
 
 
 @pytest.fixture
-def export_after_ingestion(run_dag, aep_server, datasets) -> Any:
+def alerts() -> list[str]:
+    """What the notifier told."""
+    return []
+
+
+@pytest.fixture
+def export_after_ingestion(run_dag, aep_server, datasets, alerts) -> Any:
     """``export_after_ingestion(rows)``: a run of the DAG before which so many rows came into CRM Profiles."""
 
     def run(rows: int) -> Any:
@@ -39,6 +45,7 @@ def export_after_ingestion(run_dag, aep_server, datasets) -> Any:
             names["ensure"].spec["schedule"] = {"every": "1d", "start": first_tick, "end": "2099-06-01"}
             ensure_specs([parse_spec(names["ensure"].spec)], aep_conn_id="aep_default")
             time.sleep(TEN_MINUTES)  # a dataflow that is younger cannot export on demand
+            names["alert"].send = lambda text, about: alerts.append(text)
             names["ingested"].settled_for = MARGIN
             names["ingested"].timeout = 20.0
             names["wait"].policy["ingestion_margin"] = MARGIN / 2
@@ -51,7 +58,7 @@ def export_after_ingestion(run_dag, aep_server, datasets) -> Any:
 
 
 def test_what_comes_in_is_exported_and_nobody_is_alerted(
-    export_after_ingestion, datasets, states, pulled, logged
+    export_after_ingestion, datasets, states, pulled, alerts
 ):
     run = export_after_ingestion(25)
     assert set(states(run).values()) == {"success"}
@@ -62,11 +69,11 @@ def test_what_comes_in_is_exported_and_nobody_is_alerted(
     verdict = pulled(run, "wait")
     assert (verdict["outcome"], verdict["run_ids"]) == ("ok", pulled(run, "run_export"))
     assert verdict["records_out"] >= 25
-    assert "none of them was exported" not in logged()
+    assert alerts == []
 
 
 def test_what_comes_in_and_is_withheld_is_told_of(
-    export_after_ingestion, aep_server, datasets, states, pulled, logged
+    export_after_ingestion, aep_server, datasets, states, pulled, alerts, logged
 ):
     # given: an export that has delivered before
     first = export_after_ingestion(25)
@@ -84,4 +91,8 @@ def test_what_comes_in_and_is_withheld_is_told_of(
     verdict = pulled(run, "wait", "aep_verdict")
     assert (verdict["status"], verdict["cause"]["kind"]) == ("zero_records", "not_exported")
     assert "1 batch with 11 records came into CRM Profiles" in verdict["cause"]["told"]
-    assert "none of them was exported" in logged()
+    (alert,) = alerts
+    assert alert.startswith("AEP export after-ingestion is empty: run ")
+    (line,) = [each for each in logged().splitlines() if f"{alert} |" in each][:1]
+    assert "1 batch with 11 records came into CRM Profiles" in line
+    assert "none of them was exported" in line
