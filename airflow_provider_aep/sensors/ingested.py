@@ -175,12 +175,12 @@ class AepDatasetIngestedSensor(AepSensor):
         )
 
     def _datasets(self) -> dict[str, tuple[str, ...]]:
-        from airflow_provider_aep.flowservice.validation import check_id
-
         given = getattr(self, self._way)
         if self._way == "dataset_names":
             return {"dataset_names": _limited(self._way, _names(given))}
         if self._way == "dataset_id":
+            from airflow_provider_aep.flowservice.validation import check_id
+
             # A template renders a lost XCom as a word that could be an id.
             return {"dataset_ids": (check_id("dataset_id", None if given in ("None", "null") else given),)}
         return {"dataset_ids": _limited(self._way, ids_of(self._way, given, what="dataset"))}
@@ -190,8 +190,6 @@ class AepDatasetIngestedSensor(AepSensor):
 
         :raises AepValidationError: naming every such argument.
         """
-        from airflow_provider_aep.flowservice.schedule import parse_moment
-
         ways = [way for way in WAYS if getattr(self, way) is not None]
         problems = (
             [] if len(ways) == 1 else [Problem(" or ".join(WAYS), "must be given, and only one of them")]
@@ -211,6 +209,9 @@ class AepDatasetIngestedSensor(AepSensor):
         if _is_literal(getattr(self, self._way)):
             self._datasets()
         if self._has_moment and _is_literal(self.ingested_after):
+            # Imported here: a DAG file that gives a template, as most do, does not pay for it.
+            from airflow_provider_aep.flowservice.schedule import parse_moment
+
             parse_moment("ingested_after", self.ingested_after)
         return self._way
 

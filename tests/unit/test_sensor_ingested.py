@@ -366,6 +366,26 @@ def test_an_outage_at_the_first_poll_of_names_is_made_up_for_in_the_triggerer(ae
     aep.fail_next(503, times=5, match="/configs")
     outcome = wait("deferrable", dataset_names=["Orders"], ingested_after=now, between=[comes(aep, orders)])
     assert outcome.value["dataset_ids"] == [orders]
+    # and not again in each poll
+    aep.log.clear()
+    aep.fail_next(503, times=5, match="/configs")
+    later = wait.now()
+    last_seen(wait("deferrable", dataset_names=["Orders"], ingested_after=later))
+    good = [each for each in aep.log if each.path.endswith("/configs") and each.status == 200]
+    assert len(good) == 1
+
+
+@each_mode
+def test_a_service_that_asks_to_be_left_alone_is(aep, wait, orders, now, mode):
+    pauses_end = []
+
+    def busy():
+        pauses_end.append(wait.now())
+        aep.fail_next(429, match="/catalog/dataSets", retry_after=3000)
+
+    busy()
+    last_seen(wait(mode, dataset_id=orders, ingested_after=now, between=[busy, busy]))
+    assert [end - now for end in pauses_end[1:]] >= [timedelta(seconds=3000), timedelta(seconds=6000)]
 
 
 @each_mode
