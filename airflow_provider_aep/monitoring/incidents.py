@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from airflow_provider_aep.monitoring.policy import CONCERN
-
 LONGEST_KEY = 255
+# Outcomes of which somebody hears.
+MINDED = ("fail", "warn")
 # Findings of a check that are told together, by kind; all others are told under their own.
 TOGETHER: Mapping[str, str] = {
     **dict.fromkeys(("missing", "late", "doubled"), "gaps"),
@@ -69,7 +69,7 @@ def with_incidents(told: Mapping[str, Any], last: object, now: datetime) -> dict
     before = moments(known.get("open"))
     if told["outcome"] == "ok":
         return {**told, "recovered": before} if before else dict(told)
-    if not CONCERN[told["outcome"]]:
+    if told["outcome"] not in MINDED:
         return {**told, "open": before} if before else dict(told)
     since = told.get("completed_at") or told.get("started_at") or now.astimezone(UTC).isoformat()
     return {**told, "open": {told["status"]: since, **before}}

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_aep.monitoring.alerts import Alert
-from airflow_provider_aep.monitoring.incidents import heard, kind_of
+from airflow_provider_aep.monitoring.incidents import MINDED, heard, kind_of
 from airflow_provider_aep.notifications.words import MESSAGES
-
-_MINDED = ("fail", "warn")
 
 
 def alerts_of(
@@ -18,7 +16,7 @@ def alerts_of(
     """What a check found, export by export: what the policy minds of it, each kind in one alert."""
     if check.get("quiet"):
         return
-    if not check.get("exports") and check.get("outcome") in _MINDED and "nothing" in notifier.on:
+    if not check.get("exports") and check.get("outcome") in MINDED and "nothing" in notifier.on:
         found = {
             "sandbox": check.get("sandbox"),
             "reason": check.get("told"),
@@ -49,7 +47,7 @@ def _found_by_status(export: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[s
     """What the policy minds of an export, by the status under which it is told, as a verdict says it."""
     by_status: dict[str, list[Mapping[str, Any]]] = {}
     for finding in (*(export.get("findings") or ()), *(export.get("standing") or ())):
-        if finding.get("outcome") in _MINDED:
+        if finding.get("outcome") in MINDED:
             by_status.setdefault(kind_of(str(finding.get("kind"))), []).append(finding)
     verdicts = {tuple(each.get("run_ids") or ()): each for each in export.get("verdicts") or ()}
     for status, findings in by_status.items():
