@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from airflow_provider_aep.flowservice.ingestion import Batch, BatchStatus, CatalogDataset
+from airflow_provider_aep.monitoring.batches import Standing, replaced_by, standing_of, told_number
 
 CauseKind = Literal["not_exported", "ingestion_failed", "too_close", "unknown", "window", "nothing_ingested"]
 # What a run that looks wrong is called where ingestion may explain it.
@@ -181,15 +182,15 @@ def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: 
     if sorted_out.failed:
         return _failed(question, ingested, sorted_out.failed)
     if sorted_out.close:
-        count = _batches(sorted_out.close)
+        count = told_number(sorted_out.close)
         told = f"{count} came into {ingested.name} too close to a run to tell which one exports it"
         return _about(question, "too_close", told, sorted_out.close, before)
     if sorted_out.odd:
-        told = f"{_batches(sorted_out.odd)} of {ingested.name} {_why_odd(sorted_out.odd)}"
+        told = f"{told_number(sorted_out.odd)} of {ingested.name} {_why_odd(sorted_out.odd)}"
         return _about(question, "unknown", told, sorted_out.odd, before)
     if sorted_out.old:
         told = (
-            f"{_batches(sorted_out.old)} of {ingested.name} hold events that are older than "
+            f"{told_number(sorted_out.old)} of {ingested.name} hold events that are older than "
             f"{EXPORTED_FOR.days} days, which are not exported"
         )
         return _about(question, "window", told, sorted_out.old, before)
@@ -229,7 +230,7 @@ class _SortedOut(NamedTuple):
 def _sort_out(
     question: Question, ingested: Ingested, before: Snapshot | None, margin: timedelta, now: datetime
 ) -> _SortedOut:
-    replaced = {each for batch in ingested.batches for each in batch.replaces}
+    replaced = replaced_by(ingested.batches)
     first = None
     if before is not None and not question.is_full:
         # An empty export proves nothing of what came shortly before it.
@@ -239,11 +240,11 @@ def _sort_out(
     found = _SortedOut([], [], [], [], [])
     ended: list[Batch] = []
     for batch in ingested.batches:
-        at = batch.ended_at
+        at, standing = batch.ended_at, standing_of(batch, replaced=replaced, margin=margin, now=now)
         if _is_under_way(batch, question.ends):
             found.close.append(batch)
             continue
-        if at is None or at > now or (batch.created_at and at < batch.created_at - margin):
+        if at is None or standing is Standing.UNDATED:
             # A batch without a right time counts for the moment at which it was opened.
             if batch.created_at is None or first is None or batch.created_at > first:
                 found.odd.append(batch)
@@ -251,10 +252,9 @@ def _sort_out(
         if (first is not None and at <= first) or at > question.ends:
             continue
         ended.append(batch)
-        if batch.status is BatchStatus.FAILED:
+        if standing is Standing.FAILED:
             continue
-        plain = batch.status is BatchStatus.SUCCESS and batch.dataset_ids and batch.records
-        if not plain or batch.is_replay or batch.id in replaced:
+        if standing is not Standing.NEWS:
             found.odd.append(batch)
         elif batch.data_until is not None and batch.data_until < question.starts - EXPORTED_FOR:
             found.old.append(batch)
@@ -282,7 +282,7 @@ def _is_under_way(batch: Batch, ends: datetime) -> bool:
 def _not_exported(
     question: Question, ingested: Ingested, owed: Sequence[Batch], before: Snapshot | None
 ) -> Cause:
-    what = f"{_batches(owed)} with {sum(each.records or 0 for each in owed):,} records"
+    what = f"{told_number(owed)} with {sum(each.records or 0 for each in owed):,} records"
     when = _span(owed)
     if question.what == "low_records":
         told = f"{what} came into {ingested.name} {when}; how many of them an export owes cannot be counted"
@@ -337,10 +337,6 @@ def _why_odd(odd: Sequence[Batch]) -> str:
     if any(batch.ended_at is None for batch in odd):
         return "do not tell when they were completed"
     return "do not tell how many records they brought in, or tell none"
-
-
-def _batches(batches: Sequence[Batch]) -> str:
-    return "1 batch" if len(batches) == 1 else f"{len(batches):,} batches"
 
 
 def _span(batches: Sequence[Batch]) -> str:

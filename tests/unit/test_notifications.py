@@ -168,7 +168,7 @@ def logged(capfd, caplog) -> Callable[[], str]:
 def test_without_a_sender_it_is_a_line_in_the_log(ti, logged):
     ti.xcom_push(VERDICT_KEY, {**VERDICT, "status": "failed"})
     AepRunNotifier()(context_of(ti))
-    assert f"{WORDS['failed']} | no link | 12 records | http" in logged()
+    assert f"{WORDS['failed']} | Export: crm-nightly (f-1) | Exported: 12 records | Next: " in logged()
 
 
 @pytest.mark.skipif(AIRFLOW_V_3_0_PLUS, reason="the context of Airflow 3 is a plain dict")
@@ -324,8 +324,8 @@ def test_slack_gets_blocks_through_airflows_connection(failed, receiver, channel
     ((where, body),) = receiver
     assert where == path
     assert body["text"] == "AEP export crm-nightly failed: &lt;b&gt;boom&lt;/b&gt; &amp; more"
-    assert body["blocks"][0]["text"]["text"] == f"*{body['text']}*"
-    assert f"<{URL}|Dataflow>" in body["blocks"][1]["text"]["text"]
+    (shown,) = body["attachments"]
+    assert f"<{URL}|Dataflow>" in shown["blocks"][0]["text"]["text"]
 
 
 @with_http
@@ -517,4 +517,23 @@ def test_an_allowance_that_will_not_do_is_one_alert_of_its_own(ti):
     calls: list[tuple[str, Any]] = []
     AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
     ((text, _),) = calls
-    assert text == f"AEP export allowance exported_bytes/year of sandbox prod: {told}"
+    assert text == f"AEP allowance exported_bytes/year in sandbox prod: {told}"
+
+
+def test_two_allowances_of_a_check_are_two_incidents_and_no_warning_about_a_dataflow(ti):
+    allowances = [
+        {"allowance": f"exported_{measure}/year", "outcome": "warn", "told": "used up"}
+        for measure in ("bytes", "records")
+    ]
+    ti.xcom_push("aep_check", {"sandbox": "prod", "exports": [{}], "allowances": allowances})
+    calls: list[tuple[str, Any]] = []
+    AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
+    ((_, found),) = calls
+    assert {alert["key"] for alert in found["alerts"]} == {
+        f"aep:prod:exports:judge:exported_{measure}/year:allowance" for measure in ("bytes", "records")
+    }
+    assert {alert["next_step"].partition(";")[0] for alert in found["alerts"]} == {
+        "Look at the usage by export"
+    }
+    AepRunNotifier(on=["warning"], send=lambda *told: calls.append(told))(context_of(ti))
+    assert len(calls) == 1
