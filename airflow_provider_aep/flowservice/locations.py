@@ -20,9 +20,17 @@ from typing import Any
 
 from airflow_provider_aep.flowservice.connections import dataset_ids_of
 from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
-from airflow_provider_aep.flowservice.entities import Document, get_entity, mapping
+from airflow_provider_aep.flowservice.entities import (
+    LARGEST_PAGE,
+    Document,
+    get_entity,
+    list_entities,
+    mapping,
+    only,
+)
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.schedule import ticks
+from airflow_provider_aep.flowservice.validation import is_id
 
 DEFAULT_TEMPLATE = "%DATASET_ID%/%EXPORT_TIME%"
 # Destination -> the scheme of its URLs, and the parameters of a target connection that name bucket and path.
@@ -181,6 +189,27 @@ def read_location(dataflow: str | Dataflow) -> Exchange[Location]:
         source = yield from get_entity("sourceConnections", source_id, field="source_connection_id")
         datasets += dataset_ids_of(source)
     return location_of(found, target, dataset_ids=datasets)
+
+
+def read_places(dataflows: Sequence[Dataflow]) -> Exchange[dict[str, str]]:
+    """The URL of the folder of all files of each dataflow, by its id; one listing for up to 100 of them.
+
+    Those after the first 100, and those to destinations that are not ours, are left out.
+    """
+    targets = {flow.id: flow.target_connection_ids[0] for flow in dataflows if flow.target_connection_ids}
+    targets = {flow_id: target for flow_id, target in targets.items() if is_id(target)}
+    wanted = tuple(dict.fromkeys(targets.values()))[:LARGEST_PAGE]
+    if not wanted:
+        return {}
+    found = yield from list_entities("/targetConnections", only("id", *wanted))
+    by_id = {str(document.get("id")): mapping(document.get("params")) for document in found}
+    places: dict[str, str] = {}
+    for flow in dataflows:
+        params = by_id.get(targets.get(flow.id, ""))
+        storage, path = place_of(flow.destination, params) if params is not None else ("", "")
+        if storage:
+            places[flow.id] = _joined(storage, path)
+    return places
 
 
 def _filled(template: str, moment: datetime | None, names: Mapping[str, str]) -> tuple[str, bool]:

@@ -1,24 +1,46 @@
-"""How a message of alerts looks: in a log, in an e-mail, in Slack.
+"""How a message of alerts looks: in a log, in an e-mail, in Slack, in Microsoft Teams.
 
-Slack's limits: 50 blocks in a message, 3,000 characters in a section (Slack's Block Kit reference, read
-2026-11). ``SHOWN`` alerts and ``EXPLAINED`` codes of limited length stay below both.
+Slack takes 50 blocks and 100 attachments in a message, 3,000 characters in a section (Block Kit reference),
+and refuses blocks of some 13,200 characters together as ``msg_blocks_too_long``, which it documents nowhere
+(slackapi/bolt-js issue 2509). Severity is a colour, which only attachments have. Teams takes no message above
+28 KB (Microsoft's limits of incoming webhooks). Gmail hides what comes after 102 KB of HTML. Read 2026-11.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from airflow_provider_aep.monitoring.alerts import Alert, Message
 from airflow_provider_aep.monitoring.run_codes import explain
+from airflow_provider_aep.monitoring.words import CUT, cut
 
 SHOWN = 20  # alerts in full; the others are counted
 EXPLAINED = 10  # codes
 LONGEST = 400  # characters of a sentence, beyond which it is cut
 LONGEST_LINK = 400
 LONGEST_SECTION = 3000
+LONGEST_SLACK_TEXT = 4000
+MOST_SLACK_CHARACTERS = 12_000  # of all blocks together
+MOST_MAIL_BYTES = 90_000
+MOST_TEAMS_BYTES = 24_000
+# Readable on white and on black.
+COLOURS: Mapping[str, str] = {
+    "critical": "#c62828",
+    "error": "#d9480f",
+    "warning": "#b7791f",
+    "info": "#2e8b57",
+}
+# Adaptive Cards know colours by name.
+TEAMS_COLOURS: Mapping[str, str] = {
+    "critical": "attention",
+    "error": "attention",
+    "warning": "warning",
+    "info": "good",
+}
 
 
 def as_line(message: Message) -> str:
@@ -26,65 +48,87 @@ def as_line(message: Message) -> str:
     if len(message.alerts) > 1:
         return as_text(message)
     (alert,) = message.alerts
-    parts = [
-        alert.text,
-        alert.dataflow_url or "no link",
-        alert.numbers,
-        _why(alert),
-        *_explained(message),
-        alert.task_url,
-    ]
+    facts = [f"{name}: {value}" for name, value in _facts(alert)]
+    links = [f"{name}: {url}" for name, url in _links(alert)]
+    parts = [cut(alert.text, LONGEST * 10), *facts, *_explained(message), *links]
     return " | ".join(filter(None, parts))
 
 
 def as_text(message: Message) -> str:
     """Plain text."""
-    lines = [] if len(message.alerts) == 1 else [message.title, ""]
-    for alert in message.alerts[:SHOWN]:
-        lines.append(f"- {_cut(alert.text)}")
-        links = (f"{name}: {url}" for name, url in _links(alert))
-        lines += [f"  {fact}" for fact in (alert.numbers, _why(alert), *links)]
-    lines += _more(message)
-    lines += [f"* {each}" for each in _explained(message)]
-    if message.airflow_url:
-        lines.append(f"DAG run: {message.airflow_url}")
-    return "\n".join(line for line in lines if line.strip() or not line)
+    lines = [] if len(message.alerts) == 1 else [cut(message.title, LONGEST), ""]
+    end = [f"* {each}" for each in _explained(message)]
+    if _is_web(message.airflow_url):
+        end.append(f"DAG run: {message.airflow_url}")
+    room = MOST_MAIL_BYTES - sum(map(_bytes, [*lines, *end]))
+    shown = _fitting(map(_text_section, message.alerts[:SHOWN]), room, _bytes)
+    return "\n".join([*lines, *shown, *_more(message, len(shown)), *end])
 
 
 def as_html(message: Message) -> str:
-    """The body of an e-mail."""
-    parts = [f"<h3>{escape(_cut(message.title))}</h3>"]
-    for alert in message.alerts[:SHOWN]:
-        words = f"<b>{escape(_cut(alert.text))}</b>" if len(message.alerts) > 1 else ""
-        links = " &middot; ".join(f'<a href="{escape(url)}">{name}</a>' for name, url in _links(alert))
-        facts = (words, escape(alert.numbers), escape(_why(alert)), links)
-        parts.append(f"<p>{'<br>'.join(filter(None, facts))}</p>")
-    parts += [f"<p>{each}</p>" for each in _more(message)]
-    if explained := "".join(f"<li>{escape(each)}</li>" for each in _explained(message)):
-        parts.append(f"<ul>{explained}</ul>")
+    """The body of an e-mail. It loads nothing, and leaves colours of text and ground to the mail program."""
+    end = [f"<li>{escape(each)}</li>" for each in _explained(message)]
+    end = ["<ul>", *end, "</ul>"] if end else []
     if _is_web(message.airflow_url):
-        parts.append(f'<p><a href="{escape(str(message.airflow_url))}">DAG run in Airflow</a></p>')
-    return "\n".join(parts)
-
-
-def as_slack(message: Message) -> list[dict[str, Any]]:
-    """The blocks of a message in Slack."""
-    return [
-        {"type": "section", "text": {"type": "mrkdwn", "text": text[:LONGEST_SECTION], "verbatim": True}}
-        for text in _slack_sections(message)
+        end.append(f'<p><a href="{escape(str(message.airflow_url))}">DAG run in Airflow</a></p>')
+    end.append("</body></html>")
+    several = len(message.alerts) > 1
+    parts = [
+        '<html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"></head>'
+        '<body style="font-family:sans-serif;font-size:14px;line-height:1.5">',
+        f'<h3 style="margin:0 0 12px">{escape(cut(message.title, LONGEST))}</h3>',
     ]
+    sections = (_html_section(alert, headed=several) for alert in message.alerts[:SHOWN])
+    room = MOST_MAIL_BYTES - sum(map(_bytes, [*parts, *end]))
+    shown = _fitting(sections, room, _bytes)
+    parts += shown
+    parts += [f"<p>{each}</p>" for each in _more(message, len(shown))]
+    return "\n".join([*parts, *end])
+
+
+def as_slack(message: Message) -> dict[str, Any]:
+    """The body of a message in Slack: ``text``, and ``attachments`` with blocks and a colour."""
+    end = [*_fitting(map(_one_section, _explained(message)), MOST_SLACK_CHARACTERS // 4, len)]
+    if _is_web(message.airflow_url):
+        end.append(f"<{_slack_url(str(message.airflow_url))}|DAG run in Airflow>")
+    several = len(message.alerts) > 1
+    room = MOST_SLACK_CHARACTERS - sum(map(len, end))
+    sections = [_slack_section(alert, headed=several) for alert in message.alerts[:SHOWN]]
+    if sum(map(len, sections)) + len(sections) > room:
+        # Which exports they are matters more than all that is known of the first.
+        sections = [_slack_section(alert, headed=True, with_facts=False) for alert in message.alerts[:SHOWN]]
+    shown = _fitting(sections, room, len)
+    attachments = [
+        _attachment([section], alert.severity)
+        for section, alert in zip(shown, message.alerts, strict=False)
+        if section
+    ]
+    if end := [*_more(message, len(shown)), *end]:
+        attachments.append(_attachment(end, message.severity))
+    return {"text": slack_text(cut(message.title, LONGEST)), "attachments": attachments}
 
 
 def as_teams(message: Message) -> dict[str, Any]:
     """The body of a POST to a workflow of Microsoft Teams: an Adaptive Card."""
-    blocks = [{"type": "TextBlock", "text": _cut(message.title), "weight": "Bolder", "wrap": True}]
-    blocks.append({"type": "TextBlock", "text": as_text(message), "wrap": True})
+    several = len(message.alerts) > 1
+    head = _teams_text(message.title, weight="Bolder", color=TEAMS_COLOURS[message.severity])
+    # An alert says more than the codes do, so they leave room for it.
+    codes = (_teams_text(each, isSubtle=True) for each in _explained(message))
+    end = _fitting(codes, MOST_TEAMS_BYTES // 4, _json_bytes)
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "body": blocks,
+        "msteams": {"width": "Full"},
+        "body": [],
+        "actions": _actions([("DAG run", message.airflow_url)]),
     }
+    room = MOST_TEAMS_BYTES - _json_bytes([card, head, *end])
+    shown = _fitting(
+        (_teams_section(alert, headed=several) for alert in message.alerts[:SHOWN]), room, _json_bytes
+    )
+    more = [_teams_text(each) for each in _more(message, len(shown))]
+    card["body"] = [head, *shown, *more, *end]
     kind = "application/vnd.microsoft.card.adaptive"
     return {"type": "message", "attachments": [{"contentType": kind, "content": card}]}
 
@@ -97,32 +141,111 @@ def slack_text(text: str) -> str:
     return re.sub(r"(?<![^\W_])[*_~`]|[*_~`](?![^\W_])", "\u200b\\g<0>\u200b", plain)
 
 
-def _slack_sections(message: Message) -> Iterator[str]:
-    yield f"*{slack_text(_cut(message.title))}*"
-    for alert in message.alerts[:SHOWN]:
-        words = slack_text(_cut(alert.text)) if len(message.alerts) > 1 else ""
-        links = "  ".join(f"<{_slack_url(url)}|{name}>" for name, url in _links(alert))
-        section = "\n".join(filter(None, (words, alert.numbers, slack_text(_why(alert)), links)))
-        # Never cut within a link: then it goes without.
-        if section := section if len(section) <= LONGEST_SECTION else words:
-            yield section
-    yield from _more(message)
-    for each in _explained(message):
-        yield slack_text(_cut(each))
-    if _is_web(message.airflow_url):
-        yield f"<{_slack_url(str(message.airflow_url))}|DAG run in Airflow>"
+def _text_section(alert: Alert) -> str:
+    about = [f"  {name}: {value}" for name, value in (*_facts(alert), *_links(alert))]
+    return "\n".join([f"- {cut(alert.text, LONGEST)}", *about])
 
 
-def _why(alert: Alert) -> str:
-    return f"Why: {_cut(alert.cause)}" if alert.cause else ""
+def _html_section(alert: Alert, *, headed: bool) -> str:
+    words = f"<b>{escape(cut(alert.text, LONGEST))}</b><br>" if headed else ""
+    facts = "<br>".join(
+        f'<span style="opacity:.7">{escape(name)}</span> {escape(value)}' for name, value in _facts(alert)
+    )
+    links = " &middot; ".join(f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in _links(alert))
+    body = "<br>".join(filter(None, (facts, links)))
+    style = f"border-left:4px solid {COLOURS[alert.severity]};padding-left:12px;margin:0 0 16px"
+    return f'<div style="{style}">{words}{body}</div>'
+
+
+def _slack_section(alert: Alert, *, headed: bool, with_facts: bool = True) -> str:
+    words = [f"*{slack_text(cut(alert.text, LONGEST))}*"] if headed else []
+    facts = [f"{name}: {slack_text(value)}" for name, value in _facts(alert)] if with_facts else []
+    links = "  ".join(f"<{_slack_url(url)}|{name}>" for name, url in _links(alert))
+    # A line is left out as a whole, so nothing is cut within a link.
+    return "\n".join(_lines_within([*words, *facts], links))
+
+
+def _one_section(text: str) -> str:
+    return "\n".join(_lines_within([slack_text(text)], ""))
+
+
+def _lines_within(lines: Iterable[str], last: str) -> list[str]:
+    """As many lines as a section of Slack holds, with a last one; what was left out is said."""
+    kept: list[str] = []
+    room = LONGEST_SECTION - len(last) - len(CUT) - 2
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            kept.append(CUT.strip())
+            break
+        kept.append(line)
+    return [*kept, *([last] if last else [])]
+
+
+def _attachment(sections: Sequence[str], severity: str) -> dict[str, Any]:
+    blocks = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}} for text in sections
+    ]
+    return {"color": COLOURS[severity], "blocks": blocks}
 
 
 def _slack_url(url: str) -> str:
     return url.replace("&", "&amp;").replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
 
 
+def _teams_section(alert: Alert, *, headed: bool) -> dict[str, Any]:
+    facts = [{"title": name, "value": _teams_words(value)} for name, value in _facts(alert)]
+    items: list[dict[str, Any]] = [{"type": "FactSet", "facts": facts}] if facts else []
+    if headed:
+        items.insert(0, _teams_text(alert.text, color=TEAMS_COLOURS[alert.severity]))
+    if actions := _actions(_links(alert)):
+        items.append({"type": "ActionSet", "actions": actions})
+    return {"type": "Container", "separator": True, "items": items}
+
+
+def _teams_text(text: str, **more: Any) -> dict[str, Any]:
+    return {"type": "TextBlock", "text": _teams_words(cut(text, LONGEST)), "wrap": True, **more}
+
+
+def _teams_words(text: str) -> str:
+    """Words as Teams shows them: of Markdown, a card reads emphasis at the edges of words, and links."""
+    plain = re.sub(r"(?<![^\W_])[*_\\]|[*_\\](?![^\W_])", r"\\\g<0>", text)
+    return plain.replace("](", "]\u200b(")
+
+
+def _actions(links: Iterable[tuple[str, str | None]]) -> list[dict[str, Any]]:
+    return [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in links if _is_web(url)]
+
+
+def _fitting(sections: Iterable[Any], room: int, size: Any) -> list[Any]:
+    """The first sections, as many as there is room for."""
+    kept = []
+    for section in sections:
+        room -= size(section) + 1
+        if room < 0:
+            break
+        kept.append(section)
+    return kept
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
+
+
+def _json_bytes(value: Any) -> int:
+    return len(json.dumps(value)) + 1
+
+
+def _facts(alert: Alert) -> list[tuple[str, str]]:
+    return [(name, cut(value, LONGEST)) for name, value in alert.facts]
+
+
 def _links(alert: Alert) -> list[tuple[str, str]]:
-    links = (("Dataflow", alert.dataflow_url), ("Airflow task", alert.task_url))
+    links = (
+        ("Dataflow", alert.dataflow_url),
+        ("Airflow task", alert.task_url),
+        ("Export in Airflow", alert.page_url),
+    )
     return [(name, str(url)) for name, url in links if _is_web(url)]
 
 
@@ -139,16 +262,16 @@ def _explained(message: Message) -> list[str]:
     lines = []
     for code in message.codes[:EXPLAINED]:
         known = explain(code)
-        lines.append(_cut(f"{code} ({_cut(said[code], 120)}): {known.meaning} {known.advice}"))
+        lines.append(
+            f"{cut(code, 80)} ({cut(said[code], 120)}): {known.meaning} {known.advice}"
+            if said[code]
+            else f"{cut(code, 80)}: {known.meaning} {known.advice}"
+        )
     if len(message.codes) > EXPLAINED:
         lines.append(f"and {len(message.codes) - EXPLAINED} more codes")
     return lines
 
 
-def _more(message: Message) -> Sequence[str]:
-    left = len(message.alerts) - SHOWN
+def _more(message: Message, shown: int) -> Sequence[str]:
+    left = len(message.alerts) - shown
     return [f"and {left:,} more"] if left > 0 else []
-
-
-def _cut(text: str, longest: int = LONGEST) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."

@@ -5,12 +5,23 @@ Words come from the Flow Service and from people who name dataflows: they are te
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_aep.monitoring.run_codes import explain
+from airflow_provider_aep.monitoring.incidents import incident_key, moments, severity_of
+from airflow_provider_aep.monitoring.run_codes import NEXT, explain
+from airflow_provider_aep.monitoring.words import clock_words, cut, exact_span_words, iso_moment, read_moment
+
+VERSION = 1  # of the JSON; alert.schema.json describes it
+LONGEST_TEXT = 4000  # characters of a text in JSON
+LONGEST_WORDS = 300  # of an error message there
+MOST_ERRORS = 20
+# PagerDuty takes no event above 512 KB (Events API v2, read 2026-11).
+MOST_BYTES = 500_000
 
 # From the gravest to good news; each with the word for it in a count.
 STATUSES: Mapping[str, str] = {
@@ -30,8 +41,10 @@ STATUSES: Mapping[str, str] = {
     "zero_records": "empty",
     "slow": "slow",
     "warning": "with a warning",
+    "recovered": "recovered",
     "success": "fine",
 }
+SEVERITIES = ("critical", "error", "warning", "info")
 _GRAVITY = {status: place for place, status in enumerate(STATUSES)}
 
 
@@ -39,61 +52,99 @@ _GRAVITY = {status: place for place, status in enumerate(STATUSES)}
 class Alert:
     """What became of one export.
 
+    Moments are ISO 8601, as they cross XCom.
+
     :param status: one of ``STATUSES``.
     :param text: the sentence that people read first.
     :param reason: the verdict's own sentence, with the numbers.
-    :param cause: why there is little or nothing to export, where the Catalog was asked.
     :param outcome: what the run policy made of it: ``fail``, ``warn``, ``skip`` or ``ok``.
     :param sandbox: its name; ``None`` where it is not known.
+    :param run_started_at: when the first of the runs began.
+    :param run_ended_at: when the last of them ended.
+    :param due_at: the tick that it is about.
+    :param since: when what is wrong became known.
     :param usual_records: the median of ``usual_runs`` earlier runs.
+    :param location: where the files should be: ``s3://bucket/path/``.
+    :param cause: why there is little or nothing, where the Catalog was asked: ``kind``, ``told``, ``advice``.
+    :param recovered: of a recovered export: the kinds of incident that are over, and since when.
     :param errors: Adobe's errors, each with ``code`` and ``message``.
     :param dataflow_url: the dataflow's page in the Platform UI.
     :param task_url: the page of the task in Airflow.
-    :param task: its name, with the map index: ``judge[3]``.
+    :param page_url: the export's page in Airflow.
+    :param task: the task's name, with the map index: ``judge[3]``.
     """
 
     status: str
     text: str
     reason: str = ""
-    cause: str = ""
     outcome: str = "fail"
     sandbox: str | None = None
     dataflow_id: str | None = None
     dataflow_name: str | None = None
     run_ids: tuple[str, ...] = ()
+    run_started_at: str | None = None
+    run_ended_at: str | None = None
+    due_at: str | None = None
+    since: str | None = None
     records_out: int | None = None
     usual_records: int | None = None
     usual_runs: int = 0
+    location: str | None = None
+    cause: Mapping[str, Any] | None = None
+    recovered: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[Mapping[str, str], ...] = ()
     dataflow_url: str | None = None
     task_url: str | None = None
+    page_url: str | None = None
     task: str | None = None
 
     @classmethod
     def from_verdict(cls, verdict: Mapping[str, Any], *, status: str, text: str, **more: Any) -> Alert:
         """The alert about a verdict as it crosses XCom; what the verdict lacks stays unknown.
 
-        :param more: ``dataflow_url``, ``task_url`` and ``task``.
+        :param more: ``dataflow_url``, ``task_url``, ``page_url`` and ``task``.
         """
+        cause: Any = verdict.get("cause")
         return cls(
             status=status,
             text=_one_line(text),
             reason=_one_line(verdict.get("reason") or ""),
-            cause=_one_line((verdict.get("cause") or {}).get("told") or ""),
             outcome=str(verdict.get("outcome") or "fail"),
             sandbox=verdict.get("sandbox"),
             dataflow_id=verdict.get("dataflow_id"),
             dataflow_name=verdict.get("dataflow_name"),
             run_ids=tuple(map(str, verdict.get("run_ids") or ())),
+            run_started_at=iso_moment(verdict.get("started_at")),
+            run_ended_at=iso_moment(verdict.get("completed_at")),
+            due_at=iso_moment(verdict.get("tick")),
+            since=iso_moment(moments(verdict.get("open")).get(status) or verdict.get("known_at")),
             records_out=verdict.get("records_out"),
             usual_records=verdict.get("usual_records"),
             usual_runs=verdict.get("usual_runs") or 0,
+            location=_one_line(verdict.get("location") or "") or None,
+            cause=_cut_all(cause) if isinstance(cause, Mapping) else None,
+            recovered={
+                kind: moment
+                for kind, at in moments(verdict.get("recovered")).items()
+                if status == "recovered" and (moment := iso_moment(at))
+            },
             errors=tuple(
-                {"code": str(each.get("code")), "message": _one_line(each.get("message") or "")}
+                {"code": _one_line(each.get("code")), "message": _one_line(each.get("message") or "")}
                 for each in verdict.get("errors") or ()
             ),
             **more,
         )
+
+    @property
+    def severity(self) -> str:
+        """``critical``, ``error``, ``warning`` or ``info``."""
+        return severity_of(self.status, self.outcome, (self.cause or {}).get("kind"))
+
+    @property
+    def next_step(self) -> str:
+        """What to do next, in one line; empty where all is well."""
+        # What is known of the cause says more than the status does.
+        return _one_line((self.cause or {}).get("advice") or NEXT.get(self.status, ""))
 
     @property
     def change_percent(self) -> float | None:
@@ -113,14 +164,85 @@ class Alert:
         beside = f"usual {self.usual_records:,}, the median of {self.usual_runs} runs"
         return f"{told} ({beside}: {self.change_percent:+g}%)"
 
+    @property
+    def run_time(self) -> str:
+        """When the runs began and ended, in UTC, and how long that was; empty where it is not known."""
+        began, ended = read_moment(self.run_started_at), read_moment(self.run_ended_at)
+        if began is None or ended is None:
+            return (
+                f"began {clock_words(began)}, no end is told"
+                if began
+                else f"ended {clock_words(ended)}"
+                if ended
+                else ""
+            )
+        same_day = began.astimezone(UTC).date() == ended.astimezone(UTC).date()
+        start = f"{began.astimezone(UTC):%Y-%m-%d %H:%M}"
+        end = f"{ended.astimezone(UTC):%H:%M} UTC" if same_day else clock_words(ended)
+        return f"{start} to {end} ({exact_span_words(ended - began)})"
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """What is known beside the text, each with its name: the same in every format."""
+        named = self.dataflow_name or self.dataflow_id or ""
+        if self.dataflow_id and self.dataflow_id != named:
+            named = f"{named} ({self.dataflow_id})"
+        due = read_moment(self.due_at)
+        over = "; ".join(
+            f"{STATUSES.get(kind, kind)} since {clock_words(read_moment(at))}"
+            for kind, at in self.recovered.items()
+        )
+        facts = (
+            ("Export", _one_line(named)),
+            ("Sandbox", _one_line(self.sandbox or "")),
+            ("Due", clock_words(due) if due else ""),
+            ("Run", ", ".join(filter(None, (self.run_time, *self.run_ids[:3])))),
+            ("Exported", self.numbers),
+            ("Files", self.location or ""),
+            ("Why", str((self.cause or {}).get("told") or "")),
+            ("Was", over),
+            ("Next", self.next_step),
+        )
+        return [(name, value) for name, value in facts if value]
+
+    def incidents(self, dag_id: str | None = None) -> list[dict[str, Any]]:
+        """The incidents that this alert opens or ends: ``key``, ``kind``, ``state`` and ``started_at``.
+
+        :param dag_id: tells apart what is about no dataflow.
+        """
+        about = (self.dataflow_id,) if self.dataflow_id else (dag_id, self.task)
+        state = "resolved" if self.severity == "info" else "firing"
+        kinds: dict[str, str | None] = {**self.recovered} or {
+            self.status: self.since or self.run_ended_at or self.run_started_at
+        }
+        return [
+            {"key": incident_key(kind, self.sandbox, *about), "kind": kind, "state": state, "started_at": at}
+            for kind, at in kinds.items()
+        ]
+
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, as a webhook gets it."""
+        """Plain JSON, as a webhook gets it, without what tells the incident."""
         kept = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        errors = [{**error, **explain(error["code"])._asdict()} for error in self.errors]
+        errors = [
+            {
+                "code": cut(error["code"], LONGEST_WORDS),
+                "message": cut(error["message"], LONGEST_WORDS),
+                **explain(error["code"])._asdict(),
+            }
+            for error in self.errors[:MOST_ERRORS]
+        ]
+        del kept["since"], kept["recovered"]
+        told = {
+            name: cut(value, LONGEST_TEXT) if isinstance(value, str) else value
+            for name, value in kept.items()
+        }
         return {
-            **kept,
+            **told,
+            "severity": self.severity,
             "run_ids": list(self.run_ids),
             "change_percent": self.change_percent,
+            "cause": dict(self.cause) if self.cause else None,
+            "next_step": cut(self.next_step, LONGEST_WORDS),
             "errors": errors,
         }
 
@@ -130,6 +252,7 @@ class Message:
     """What is sent at once: the alerts of one sandbox, the gravest first.
 
     :param airflow_url: the page of the DAG run in Airflow.
+    :param told_at: when it was made.
     """
 
     sandbox: str | None
@@ -137,6 +260,12 @@ class Message:
     dag_id: str | None = None
     run_id: str | None = None
     airflow_url: str | None = None
+    told_at: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
+
+    @property
+    def severity(self) -> str:
+        """That of the gravest alert."""
+        return min((alert.severity for alert in self.alerts), key=SEVERITIES.index, default="info")
 
     @property
     def counts(self) -> dict[str, int]:
@@ -160,15 +289,35 @@ class Message:
         return tuple(dict.fromkeys(error["code"] for alert in self.alerts for error in alert.errors))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON with all alerts, for a program that reads it."""
+        """Plain JSON, for a program that reads it: an entry for each incident, the gravest first.
+
+        ``alert.schema.json`` describes it. What would make it longer than ``MOST_BYTES`` is left out from the
+        end, and ``left_out`` says how many.
+        """
+        told_at = self.told_at.astimezone(UTC).isoformat(timespec="seconds")
+        entries: list[dict[str, Any]] = []
+        size = 0
+        of_each = [(alert.to_json(), alert.incidents(self.dag_id)) for alert in self.alerts]
+        for told, incidents in of_each:
+            for incident in incidents:
+                entry = {**told, **incident, "told_at": told_at}
+                entry["started_at"] = entry["started_at"] or told_at
+                size += len(json.dumps(entry)) + 2
+                if entries and size > MOST_BYTES:
+                    break
+                entries.append(entry)
         return {
-            "title": self.title,
+            "version": VERSION,
+            "title": cut(self.title, LONGEST_TEXT),
             "sandbox": self.sandbox,
+            "severity": self.severity,
+            "told_at": told_at,
             "dag_id": self.dag_id,
             "run_id": self.run_id,
             "airflow_url": self.airflow_url,
             "counts": self.counts,
-            "alerts": [alert.to_json() for alert in self.alerts],
+            "alerts": entries,
+            "left_out": sum(len(incidents) for _, incidents in of_each) - len(entries),
         }
 
 
@@ -193,3 +342,10 @@ def _weight(alert: Alert) -> tuple[int, str]:
 def _one_line(text: object) -> str:
     """A line break in a name must not begin a new line of a log, nor a new header of an e-mail."""
     return " ".join(str(text).split())
+
+
+def _cut_all(cause: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: cut(_one_line(each), LONGEST_TEXT) if isinstance(each, str) else each
+        for name, each in cause.items()
+    }

@@ -8,7 +8,7 @@ at. Windows end a while before now, as the service shows an end some time after 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from airflow_provider_aep.monitoring.causes import Cause
 from airflow_provider_aep.monitoring.explaining import case_of, read_causes
 from airflow_provider_aep.monitoring.findings import (
     Finding,
+    beside_the_usual,
     cause_of_run,
     findings_of,
     history_of,
@@ -33,6 +34,7 @@ from airflow_provider_aep.monitoring.findings import (
 from airflow_provider_aep.monitoring.handover import KEPT_FOR, Handover, since_kept
 from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice, worst_choice
 from airflow_provider_aep.monitoring.reading import Known, Read, read_timelines
+from airflow_provider_aep.monitoring.recovery import Recovery, recovery_of
 from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.timeline import Timeline
 from airflow_provider_aep.monitoring.verdict import Verdict, judge_runs, worst
@@ -50,6 +52,7 @@ class AuditedExport:
     :param standing: what had become known before it, and is still so.
     :param verdicts: one for each run that ended in the window, in the order in which they did.
     :param ticks: those of the window.
+    :param recovery: what is open, and what is over.
     """
 
     dataflow: Dataflow
@@ -58,6 +61,7 @@ class AuditedExport:
     standing: tuple[Finding, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     ticks: tuple[Served, ...] = ()
+    recovery: Recovery = field(default_factory=lambda: Recovery({}, {}, None))
 
     def to_json(self) -> dict[str, Any]:
         gravest = worst(self.verdicts)
@@ -76,6 +80,7 @@ class AuditedExport:
             "findings": [finding.to_json() for finding in self.findings],
             "standing": [finding.to_json() for finding in self.standing],
             "ticks": len(self.ticks),
+            **self.recovery.to_json(self.verdicts),
         }
 
 
@@ -285,6 +290,7 @@ def _judged(
     ]
     # The end of a run may have moved since it was told.
     verdicts = [each for each in verdicts if f"{each.status}:{each.run_ids[0]}" not in told]
+    verdicts = [beside_the_usual(each, timeline, policy) for each in verdicts]
     verdicts.sort(key=lambda verdict: str(verdict.completed_at))
     ticks = [
         served
@@ -299,6 +305,16 @@ def _judged(
         standing=tuple(standing),
         verdicts=tuple(verdicts),
         ticks=tuple(ticks),
+        recovery=recovery_of(
+            timeline,
+            new,
+            standing,
+            open_before=before.open.get(read.flow.id, {}) if before else {},
+            told=told,
+            ended=ended,
+            policy=policy,
+            until=window.until,
+        ),
     )
 
 
@@ -350,6 +366,7 @@ def _handover(
         },
         unread_since={one.flow.id: begins[one.flow.id] for one in read if one.timeline is None},
         open_since=still | {flow_id: min(starts) for flow_id, starts in under_way.items() if starts},
+        open={export.dataflow.id: export.recovery.open for export in audited if export.recovery.open},
         datasets={source_id: ids for source_id, ids in datasets.items() if source_id in named},
         runs_per_tick={
             flow_id: (timeline.learnt, len(timeline.datasets or ()))

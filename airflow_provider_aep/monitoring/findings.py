@@ -15,8 +15,8 @@ from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL, Cause
 from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice
 from airflow_provider_aep.monitoring.ticks import DEADLINE, OFF, Tick
 from airflow_provider_aep.monitoring.timeline import Timeline
-from airflow_provider_aep.monitoring.usual import History
-from airflow_provider_aep.monitoring.verdict import Judgement, judge_run
+from airflow_provider_aep.monitoring.usual import History, alike, usual_records
+from airflow_provider_aep.monitoring.verdict import Judgement, Verdict, judge_run
 from airflow_provider_aep.monitoring.words import span_words
 
 # A run whose end lies further ahead than clocks differ has a wrong number for it.
@@ -140,6 +140,15 @@ def history_of(run: DataflowRun, timeline: Timeline, policy: AuditPolicy) -> His
     if not policy.runs.needs_history:
         return None
     return timeline.past.before(run, reach=policy.runs.reach(timeline.flow.step))
+
+
+def beside_the_usual(verdict: Verdict, timeline: Timeline | None, policy: AuditPolicy) -> Verdict:
+    """A verdict on one run that is not good, with the usual records as far as runs were read anyway."""
+    run = next((run for run in timeline.runs if (run.id,) == verdict.run_ids), None) if timeline else None
+    if timeline is None or run is None or verdict.status == "success" or verdict.usual_records is not None:
+        return verdict
+    usual, count = usual_records(alike(timeline.past.before(run), run), policy.runs)
+    return replace(verdict, usual_records=usual, usual_runs=count)
 
 
 def _about(

@@ -27,6 +27,7 @@ class Handover:
     :param first_seen: for dataflows that joined later: what became known of them from here on has been told.
     :param unread_since: for dataflows that could not be read: what became known from here on is untold.
     :param open_since: for dataflows with a run under way: when it started.
+    :param open: the kinds of incident that were told and are not over, and since when, by dataflow.
     :param datasets: of source connections, by their id.
     :param runs_per_tick: how many runs a tick makes, by dataflow, and of how many datasets that was learnt.
     """
@@ -37,6 +38,7 @@ class Handover:
     first_seen: Mapping[str, datetime] = field(default_factory=dict)
     unread_since: Mapping[str, datetime] = field(default_factory=dict)
     open_since: Mapping[str, datetime] = field(default_factory=dict)
+    open: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     datasets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runs_per_tick: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -60,6 +62,10 @@ class Handover:
             "first_seen": {flow_id: at.isoformat() for flow_id, at in self.first_seen.items()},
             "unread_since": {flow_id: at.isoformat() for flow_id, at in self.unread_since.items()},
             "open_since": {flow_id: at.isoformat() for flow_id, at in self.open_since.items()},
+            "open": {
+                flow_id: {kind: _seconds(at) for kind, at in kinds.items()}
+                for flow_id, kinds in self.open.items()
+            },
             "datasets": {source_id: list(ids) for source_id, ids in self.datasets.items()},
             "runs_per_tick": {flow_id: list(learnt) for flow_id, learnt in self.runs_per_tick.items()},
         }
@@ -80,6 +86,11 @@ class Handover:
                 first_seen={flow_id: _moment(at) for flow_id, at in kept["first_seen"].items()},
                 unread_since={flow_id: _moment(at) for flow_id, at in kept["unread_since"].items()},
                 open_since={flow_id: _moment(at) for flow_id, at in kept["open_since"].items()},
+                # A check of an earlier version did not hand it over.
+                open={
+                    flow_id: {kind: _moment(at) for kind, at in kinds.items()}
+                    for flow_id, kinds in kept.get("open", {}).items()
+                },
                 datasets={
                     source_id: tuple(ids)
                     for source_id, ids in kept["datasets"].items()

@@ -1,4 +1,4 @@
-"""Adobe's error codes, for people who read an alert: what each means, and what to do.
+"""What people who read an alert can do: Adobe's error codes and what each means, and the next step.
 
 Run codes are from the Destinations API reference's samples, "Monitor dataflows" and "Flow run notifications";
 the Flow Service's and the gateway's from "Flow Service errors" and the Platform FAQ; read 2026-11.
@@ -87,3 +87,24 @@ def explain(code: str) -> Meaning:
 def _plain(code: str) -> str:
     flow = _FLOW.fullmatch(code)
     return flow[1] if flow else code
+
+
+# status of an alert -> what to do next, whatever the code says.
+NEXT: Mapping[str, str] = {
+    "failed": "Export again on demand once the reason is mended, or wait for the next scheduled run.",
+    "unknown": "Look at the run in the Platform UI; give Adobe's support the run id.",
+    "partial": "Look at the failed and skipped records of the run; correct the data or the limit.",
+    "zero_records": "Look whether anything was ingested into the datasets since the last good run.",
+    "low_records": "Look whether as much was ingested as usual; correct the limit if this is the new usual.",
+    "unknown_records": "Look at the run in the Platform UI; count the files in the storage.",
+    "missing_files": "List the folder in the storage; if files are lacking, export again on demand.",
+    "unchecked_files": "Check the Airflow connection to the storage and its right to list the folder.",
+    "incomplete": "Look which dataset has no run; export it on demand.",
+    "stuck": "Look at the run in the Platform UI; if it stays, give Adobe's support the run id.",
+    "slow": "Nothing is lost; correct the limit if this is the new usual.",
+    "late": "Look at the task's log: it may still wait for a run that is under way.",
+    "gaps": "Look whether the dataflow is enabled and its schedule goes on; else export on demand.",
+    "warning": "Enable the dataflow or mend its schedule; where it is unread, check the credential's rights.",
+    "nothing": "Check the selection, the sandbox, and the rights of the credential.",
+    "error": "Read the log of the Airflow task; clear the task once the reason is mended.",
+}

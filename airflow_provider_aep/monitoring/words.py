@@ -1,8 +1,8 @@
-"""Spans of time as people say them."""
+"""Words for people: moments and spans of time, and texts cut to a length."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 
 def span_words(span: timedelta) -> str:
@@ -16,3 +16,46 @@ def span_words(span: timedelta) -> str:
         hours, left = divmod(minutes, 60)
         return f"{hours} h {left} min" if left else f"{hours} h"
     return f"{round(minutes / 1440)} days"
+
+
+CUT = " ... [cut]"
+
+
+def cut(text: str, longest: int) -> str:
+    """A text of at most ``longest`` characters, cut between words where there are any, which says that it was
+    cut.
+    """
+    if len(text) <= longest:
+        return text
+    kept = text[: longest - len(CUT)]
+    words, _, rest = kept.rpartition(" ")
+    # A single long word has no place to cut at. Half an address leads elsewhere, so it goes as a whole.
+    return f"{words if len(words) > len(kept) // 2 or '://' in rest else kept}{CUT}"
+
+
+def read_moment(at: object) -> datetime | None:
+    """A moment, in UTC, from ISO 8601 as it was kept; ``None`` for what is none."""
+    try:
+        moment = datetime.fromisoformat(at) if isinstance(at, str) else None
+        if moment is None:
+            return None
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def iso_moment(at: object) -> str | None:
+    """The same as ISO 8601."""
+    moment = read_moment(at)
+    return moment.isoformat() if moment else None
+
+
+def clock_words(moment: datetime | None) -> str:
+    """A moment in words: ``2026-12-01 06:00 UTC``; empty without one."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
+def exact_span_words(span: timedelta) -> str:
+    """A span in words, below two minutes in seconds."""
+    seconds = max(round(span.total_seconds()), 0)
+    return span_words(span) if seconds >= 120 else f"{seconds} seconds"

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.notifier import BaseNotifier
 from airflow_provider_aep.errors import AepConfigError, without_words
 from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.monitoring.alerts import Alert, Message, digest
+from airflow_provider_aep.monitoring.incidents import heard
 from airflow_provider_aep.notifications.channels import LogChannel, parse_channels
 from airflow_provider_aep.notifications.delivery import Outcome, deliver, log_undelivered
 from airflow_provider_aep.notifications.gathering import (
@@ -19,6 +20,7 @@ from airflow_provider_aep.notifications.gathering import (
     Ended,
     airflow_url,
     by_task,
+    export_page_url,
     is_ours,
     task_instances,
     tasks_of_ours,
@@ -27,6 +29,7 @@ from airflow_provider_aep.notifications.gathering import (
 )
 from airflow_provider_aep.notifications.of_checks import alerts_of
 from airflow_provider_aep.notifications.words import (
+    GOOD,
     LONGEST_TEXT,
     MESSAGES,
     USUAL,
@@ -52,7 +55,8 @@ class AepRunNotifier(BaseNotifier):
     alert (Airflow 3) it tells which are not done. What is not in ``on`` stays silent.
 
     :param on: the statuses to tell: those of a verdict, such as ``failed``, ``stuck`` or ``zero_records``;
-        ``success``, which is also every verdict that the run policy finds ok; ``error`` for a task that
+        ``recovered`` for the first good run of an export after one that was told; ``success``, which is also
+        every other verdict that the run policy finds ok; ``error`` for a task that
         failed without a verdict (timeout, credential refused); ``late`` for a deadline; of a check also
         ``gaps`` (missing, late and doubled runs), ``warning`` (a dataflow that is disabled, ends, or cannot
         be read) and ``nothing`` (it selected no dataflow).
@@ -144,7 +148,7 @@ class AepRunNotifier(BaseNotifier):
             return
         watching = task is None or watches(task)
         status = self.status_of(verdict) if verdict else "error"
-        if exception and status == "success":
+        if exception and status in GOOD:
             status, verdict = "error", None  # it failed after its verdict
         if not verdict:
             state = _state(ti)
@@ -195,7 +199,7 @@ class AepRunNotifier(BaseNotifier):
                 for one in instances
                 if one.state in bad
                 and one not in checks
-                and (one not in verdicts or self.status_of(verdicts[one]) == "success")
+                and (one not in verdicts or self.status_of(verdicts[one]) in GOOD)
                 and "error" in self.on
             ]
             told = [one for one in verdicts if one not in mute and self.status_of(verdicts[one]) in self.on]
@@ -247,7 +251,7 @@ class AepRunNotifier(BaseNotifier):
         """An alert although the context is unlike all that we know: somebody has to hear."""
         why = without_words(error)
         self.log.error("An alert says the least: %s", why)
-        if not set(self.on) - {"success"}:
+        if not set(self.on) - GOOD:
             return
         try:
             of = " ".join(str(context[name]) for name in ("run_id", "dag") if context.get(name))
@@ -269,7 +273,7 @@ class AepRunNotifier(BaseNotifier):
     def status_of(self, verdict: Mapping[str, Any]) -> str:
         """Under which status a verdict is told: what the policy finds ok is no bad news."""
         if verdict.get("outcome") == "ok":
-            return "success"
+            return "recovered" if heard(verdict.get("recovered"), self.on) else "success"
         status = str(verdict.get("status") or "error")
         return status if status in MESSAGES else "unknown"
 
@@ -286,9 +290,11 @@ class AepRunNotifier(BaseNotifier):
     ) -> Alert:
         """An alert in the words of this notifier."""
         text = text_of(self, status, verdict, context, watches=watching)
-        return Alert.from_verdict(
-            verdict, status=status, text=text, dataflow_url=link, task_url=task_url, task=task
-        )
+        if status == "recovered":
+            # What nobody was told of does not end either.
+            verdict = {**verdict, "recovered": heard(verdict.get("recovered"), self.on)}
+        urls = {"dataflow_url": link, "task_url": task_url, "page_url": export_page_url(verdict)}
+        return Alert.from_verdict(verdict, status=status, text=text, task=task, **urls)
 
     def _deliver_all(self, alerts: Iterator[Alert] | list[Alert], **about: Any) -> None:
         self._deliver([(message, message.to_json()) for message in digest(alerts, **about)])

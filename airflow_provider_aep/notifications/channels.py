@@ -41,8 +41,7 @@ class LogChannel:
     def write(self, message: Message, log: Any) -> None:
         from airflow_provider_aep.monitoring.alert_formats import as_line
 
-        good = all(alert.status == "success" for alert in message.alerts)
-        (log.info if good else log.error)("%s", as_line(message))
+        (log.info if message.severity == "info" else log.error)("%s", as_line(message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

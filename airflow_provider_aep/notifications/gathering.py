@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import conf
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
 
 PACKAGE = "airflow_provider_aep"
 WATCHERS = r"sensors|operators\.monitoring"
@@ -113,6 +113,16 @@ def airflow_url(dag_id: str, run_id: str, task_id: str | None = None, map_index:
     url = f"{conf.get('webserver', 'base_url').rstrip('/')}/dags/{dag_id}/grid?dag_run_id={quote(run_id)}"
     task = f"&task_id={task_id}&tab=logs" if task_id else ""
     return f"{url}{task}{f'&map_index={map_index}' if map_index >= 0 else ''}"
+
+
+def export_page_url(verdict: Mapping[str, Any]) -> str | None:
+    """The page of a verdict's export in Airflow's UI; ``None`` where there is none, as before Airflow 3.1."""
+    place = [verdict.get(name) for name in ("conn_id", "sandbox", "dataflow_id")]
+    if not AIRFLOW_V_3_1_PLUS or not all(place):
+        return None
+    base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
+    key = "/".join(quote(str(each), safe="") for each in place)
+    return f"{base.rstrip('/')}/plugin/aep-exports?export={key}"
 
 
 def _may_ask() -> bool:

@@ -24,13 +24,14 @@ def send_mail(
     :raises AepUndeliveredError: the server did not take it.
     """
     from airflow_provider_aep.monitoring.alert_formats import as_html, as_text
+    from airflow_provider_aep.monitoring.words import cut
 
     need_connection(conn_id)
     try:
         with _hook(conn_id, as_text(message), seconds) as hook:
             hook.send_email_smtp(
                 to=to,
-                subject=message.title[:LONGEST_SUBJECT],
+                subject=cut(message.title, LONGEST_SUBJECT),
                 html_content=as_html(message),
                 from_email=from_email,
                 mime_subtype="alternative",

@@ -6,13 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_aep.monitoring.alerts import Alert
+from airflow_provider_aep.monitoring.incidents import heard, kind_of
 from airflow_provider_aep.notifications.words import MESSAGES
 
-# Findings of a check that are told together, by kind; all others are told under their own.
-_TOGETHER: Mapping[str, str] = {
-    **dict.fromkeys(("missing", "late", "doubled"), "gaps"),
-    **dict.fromkeys(("disabled", "ended", "ends_soon", "unreadable", "unread"), "warning"),
-}
 _MINDED = ("fail", "warn")
 
 
@@ -37,8 +33,13 @@ def alerts_of(
             "sandbox": check.get("sandbox"),
             "dataflow_id": export.get("dataflow_id"),
             "dataflow_name": export.get("dataflow_name") or export.get("dataflow_id"),
+            "conn_id": check.get("conn_id"),
+            "location": export.get("location"),
+            "open": export.get("open"),
         }
-        for status, minded in _found_by_status(export):
+        recovered = export.get("recovered") or {}
+        well = [("recovered", recovered)] if heard(recovered.get("recovered"), notifier.on) else []
+        for status, minded in (*_found_by_status(export), *well):
             if status in notifier.on:
                 link = export.get("dataflow_url")
                 yield notifier.alert(context, status, {**minded, **known}, link, where, task)
@@ -49,15 +50,22 @@ def _found_by_status(export: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[s
     by_status: dict[str, list[Mapping[str, Any]]] = {}
     for finding in (*(export.get("findings") or ()), *(export.get("standing") or ())):
         if finding.get("outcome") in _MINDED:
-            kind = str(finding.get("kind"))
-            by_status.setdefault(_TOGETHER.get(kind, kind), []).append(finding)
+            by_status.setdefault(kind_of(str(finding.get("kind"))), []).append(finding)
     verdicts = {tuple(each.get("run_ids") or ()): each for each in export.get("verdicts") or ()}
     for status, findings in by_status.items():
         outcomes = [finding["outcome"] for finding in findings]
         told = "; ".join(str(finding.get("told")) for finding in findings)
-        # The numbers are those of the last run.
-        numbers = verdicts.get(tuple(findings[-1].get("run_ids") or ()), {})
-        outcome = "fail" if "fail" in outcomes else "warn"
-        cause = next((finding["cause"] for finding in reversed(findings) if finding.get("cause")), None)
-        minded = {**numbers, "outcome": outcome, "reason": told, "cause": cause}
+        # The numbers and the tick are those of the last one.
+        last = findings[-1]
+        run_ids = tuple(last.get("run_ids") or ())
+        known = [str(finding["known_at"]) for finding in findings if finding.get("known_at")]
+        minded = {
+            "run_ids": list(run_ids),
+            **verdicts.get(run_ids, {}),
+            "tick": last.get("tick"),
+            "cause": next((each["cause"] for each in reversed(findings) if each.get("cause")), None),
+            "known_at": min(known, default=None),
+            "outcome": "fail" if "fail" in outcomes else "warn",
+            "reason": told,
+        }
         yield status if status in MESSAGES else "unknown", minded

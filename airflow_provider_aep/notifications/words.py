@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.monitoring.words import cut
 
 # status of the verdict -> what to say. "error" is a task that failed without a verdict, "late" one that a
 # deadline found unfinished; "gaps" and "warning" come from an audit.
@@ -26,6 +27,7 @@ MESSAGES: Mapping[str, str] = {
     "incomplete": "AEP export {{ verdict.dataflow_name }} lacks a dataset: {{ verdict.reason }}",
     "stuck": "AEP export {{ verdict.dataflow_name }} is stuck: {{ verdict.reason }}",
     "slow": "AEP export {{ verdict.dataflow_name }} is slow: {{ verdict.reason }}",
+    "recovered": "AEP export {{ verdict.dataflow_name }} has recovered: {{ verdict.reason }}",
     "success": "AEP export {{ verdict.dataflow_name }} is fine: {{ verdict.reason }}",
     "late": "AEP export {{ verdict.dataflow_name }} is late: {{ verdict.reason }}",
     "gaps": "AEP export {{ verdict.dataflow_name }} missed runs: {{ verdict.reason }}",
@@ -35,6 +37,8 @@ MESSAGES: Mapping[str, str] = {
 }
 # The usual text of "error" for a task that watches nothing, such as one that ensures exports.
 OF_ANOTHER_TASK = "AEP task {{ verdict.task }} failed: {{ exception }}"
+# These tell of nothing bad.
+GOOD = frozenset({"success", "recovered"})
 USUAL = tuple(status for status in MESSAGES if status != "success")
 LONGEST_TEXT = 3_000  # characters of a rendered text, beyond which it is cut
 
@@ -78,13 +82,12 @@ def text_of(
             continue
         if len(text) > LONGEST_TEXT:
             notifier.log.warning(
-                "The %s text for an alert of status %s has %s characters and was cut to %s",
+                "The %s text for an alert of status %s was cut: it has %s characters",
                 whose,
                 status,
                 len(text),
-                LONGEST_TEXT,
             )
-            return f"{text[: LONGEST_TEXT - 3]}..."
+            return cut(text, LONGEST_TEXT)
         if text.strip():
             return text
         notifier.log.warning("The %s text for an alert of status %s was rendered to nothing", whose, status)

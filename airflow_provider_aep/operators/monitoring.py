@@ -147,10 +147,14 @@ class AepCheckExportsOperator(AepOperator):
             )
         )
         quiet = window.is_backfill and not self.alert_on_backfill
-        found = {"sandbox": self.hook.sandbox, **audit.to_json(), "quiet": quiet, "notes": window.notes}
+        place = {"sandbox": self.hook.sandbox, "conn_id": self.aep_conn_id}
+        found = {**place, **audit.to_json(), "quiet": quiet, "notes": window.notes}
         if not audit.exports:
             found["told"] = audit.told_nothing()
+        places = self._places(audit)
         for export in found["exports"]:
+            if export["dataflow_id"] in places:
+                export["location"] = places[export["dataflow_id"]]
             export["dataflow_url"] = self.hook.dataflow_url(export["dataflow_id"])
         for verdict in (verdict for export in audit.exports for verdict in export.verdicts):
             stats.judged({**verdict.to_json(), "sandbox": found["sandbox"]})
@@ -177,6 +181,19 @@ class AepCheckExportsOperator(AepOperator):
         elif audit.outcome == "skip":
             raise AirflowSkipException(_summary(audit, "skip"))
         return found
+
+    def _places(self, audit: Audit) -> dict[str, str]:
+        """Where the files of the exports that are not well should be, by dataflow id."""
+        from airflow_provider_aep.errors import without_words
+        from airflow_provider_aep.flowservice.locations import read_places
+
+        bad = [export.dataflow for export in audit.exports if export.outcome in ("fail", "warn")]
+        try:
+            return self.hook.run(read_places(bad))
+        except Exception as error:
+            # It helps whoever reads an alert, and is no reason to tell nothing.
+            self.log.warning("Where exports deliver cannot be told: %s", without_words(error))
+            return {}
 
     def _policies(self) -> tuple[AuditPolicy, Selection]:
         from airflow_provider_aep.monitoring.policy import AuditPolicy, run_policy

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_aep.errors import AepError, AepRunFailedError
+from airflow_provider_aep.errors import AepError, AepRunFailedError, without_words
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.dataflows import Dataflow
@@ -55,18 +55,25 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     """
     from airflow_provider_aep import stats
     from airflow_provider_aep.lineage import is_collected
+    from airflow_provider_aep.monitoring.incidents import with_incidents
 
     flow = _dataflow(sensor)
     verdict = judge(sensor, sighting, flow)
     # The name is for people who read an alert; without it the id must do.
     name = flow.name if flow else sensor.dataflow_id
-    told = {**verdict.to_json(), "dataflow_name": name, "sandbox": sensor.hook.sandbox}
+    place = {"sandbox": sensor.hook.sandbox, "conn_id": sensor.hook.aep_conn_id}
+    told = {**verdict.to_json(), "dataflow_name": name, **place}
     if sensor.storage_path and verdict.status not in ("failed", "unknown", "stuck"):
         told = _held_against_storage(sensor, told, flow or sensor.dataflow_id)
-    is_news = not sensor.outlets or _is_news(context, told["run_ids"])
+    last = _last_verdict(sensor, context)
+    is_news = not sensor.outlets or _is_news(last, told["run_ids"])
+    told = with_incidents(told, last, datetime.now(tz=UTC))
+    location = location_of(sensor, flow) if told["outcome"] in ("fail", "warn") else None
+    if location and location.url:
+        told["location"] = location.url
     sensor.verdict = told
     if is_collected():
-        location_of(sensor)  # now: OpenLineage asks when the task has ended, and asks nothing of Adobe
+        location_of(sensor, flow)  # now: OpenLineage asks when the task has ended, and asks nothing of Adobe
     context["ti"].xcom_push(key=VERDICT_KEY, value=told)
     stats.judged(told)
     for error in verdict.errors:
@@ -85,7 +92,7 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
         raise AirflowSkipException(
             f"{text}. An earlier DAG run has told of it; skipped, so that no asset gets a second event"
         )
-    _tell_assets(sensor, context, sighting.runs, told)
+    _tell_assets(sensor, context, sighting.runs, told, location)
     return told
 
 
@@ -168,33 +175,51 @@ def _held_against_storage(sensor: Judging, told: dict[str, Any], dataflow: str |
     return with_delivery(told, found.to_json(), sensor.on_missing_files, sensor.on_unchecked_files)
 
 
-def _is_news(context: Any, run_ids: Collection[str]) -> bool:
-    """Whether the last DAG run before this one has told its assets of other runs than these."""
+def _last_verdict(sensor: Judging, context: Any) -> Any:
+    """What this task judged in the last DAG run before this one; ``None`` where that cannot be read."""
     ti = context["ti"]
-    last = ti.xcom_pull(
-        key=VERDICT_KEY, task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True
-    )
+    try:
+        return ti.xcom_pull(
+            key=VERDICT_KEY, task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True
+        )
+    except Exception as error:
+        # A recovery stays untold, or an asset gets a second event: neither is a reason to lose a verdict.
+        sensor.log.warning("The verdict of the last DAG run cannot be read: %s", without_words(error))
+        return None
+
+
+def _is_news(last: Any, run_ids: Collection[str]) -> bool:
+    """Whether the last DAG run before this one has told its assets of other runs than these."""
     if not isinstance(last, dict) or last.get("outcome") not in ("ok", "warn"):
         return True
     return not set(run_ids) <= set(last.get("run_ids") or ())
 
 
-def _tell_assets(sensor: Judging, context: Any, runs: Sequence[DataflowRun], told: dict[str, Any]) -> None:
+def _tell_assets(
+    sensor: Judging,
+    context: Any,
+    runs: Sequence[DataflowRun],
+    told: dict[str, Any],
+    location: Location | None,
+) -> None:
     from airflow_provider_aep.assets import asset_event_extra, emit_asset_events, is_export_asset
 
     if any(map(is_export_asset, sensor.outlets)):
-        extra = asset_event_extra(told, location_of(sensor), runs, tick=sensor.moment_of_tick())
+        extra = asset_event_extra(told, location or location_of(sensor), runs, tick=sensor.moment_of_tick())
         emit_asset_events(context, sensor.outlets, extra)
 
 
-def location_of(sensor: Judging) -> Location | None:
-    """Where the dataflow delivers, read once; ``None`` where that cannot be read."""
+def location_of(sensor: Judging, dataflow: Dataflow | None = None) -> Location | None:
+    """Where the dataflow delivers, read once; ``None`` where that cannot be read.
+
+    :param dataflow: itself where it was read already.
+    """
     from airflow_provider_aep.flowservice.locations import read_location
 
     if sensor.known_location is not None:
         return sensor.known_location
     try:
-        sensor.known_location = sensor.hook.run(read_location(sensor.dataflow_id))
+        sensor.known_location = sensor.hook.run(read_location(dataflow or sensor.dataflow_id))
         return sensor.known_location
     except AepError as error:
         sensor.log.warning("Where dataflow %s delivers cannot be told: %s", sensor.dataflow_id, error)

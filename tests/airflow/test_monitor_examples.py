@@ -63,6 +63,10 @@ def test_checks_every_hour_alert_once_on_whatever_went_wrong(service: Service, t
         ("export daily-never-ran", "gaps", 3): 1,
         ("export daily-half-a-pair", "incomplete", 3): 1,
         ("export hourly-never-ran", "gaps", 8): 1,
+        # The next good run ends what was told.
+        ("export hourly-failed", "recovered", 2): 1,
+        ("export hourly-empty", "recovered", 2): 1,
+        ("export hourly-never-ran", "recovered", 9): 1,
     }
     assert [hour for hour, state in states.items() if state == "failed"] == [1, 3, 8]
 

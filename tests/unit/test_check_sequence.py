@@ -12,8 +12,11 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_aep.errors import AepValidationError
+from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
+from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators import monitoring
 from airflow_provider_aep.operators.monitoring import CHECK_KEY, HANDOVER_KEY, AepCheckExportsOperator
+from tests.unit.task_instance import FakeTaskInstance, context_of
 
 HOUR = timedelta(hours=1)
 
@@ -204,3 +207,136 @@ def test_a_run_that_is_listed_too_late_is_told_as_such(day, aep, clock, nightly,
     told = [each for check in checks for export in check.found["exports"] for each in export["findings"]]
     assert [each["kind"] for each in told].count("failed") == 1
     assert next(each for each in told if each["kind"] == "failed")["told"].endswith("(listed late)")
+
+
+# What is over
+
+
+def messages_of(checks: list[Any], **given: Any) -> list[dict[str, Any]]:
+    """What a webhook gets of checks: an entry for each incident, in order."""
+    told: list[dict[str, Any]] = []
+    notifier = AepRunNotifier(send=lambda text, about: told.extend(about["alerts"]), **given)
+    for check in checks:
+        ti = FakeTaskInstance(task_id="check")
+        ti.xcom_push(CHECK_KEY, check.found)
+        notifier(context_of(ti))
+    return told
+
+
+def states(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(each["kind"], each["state"]) for each in entries]
+
+
+def test_an_export_that_failed_is_told_to_have_recovered_once_at_its_next_good_run(day, aep, clock, nightly):
+    aep.script_runs(nightly, ["success", "failed", "success", "success"])
+    told = messages_of(hourly(day, clock, 16))
+    assert states(told) == [("failed", "firing"), ("failed", "resolved")]
+    assert told[0]["key"] == told[1]["key"]
+    assert told[0]["started_at"][:16] == told[1]["started_at"][:16]
+    assert told[1]["text"].startswith("AEP export nightly has recovered: run ")
+    assert told[1]["run_ids"] != told[0]["run_ids"]
+
+
+def test_each_kind_that_was_open_is_resolved(day, aep, clock, nightly):
+    aep.script_runs(nightly, ["success", "failed", "zero", "success"])
+    told = messages_of(hourly(day, clock, 16))
+    assert sorted(states(told)) == [
+        ("failed", "firing"),
+        ("failed", "resolved"),
+        ("zero_records", "firing"),
+        ("zero_records", "resolved"),
+    ]
+
+
+def test_a_missing_run_is_over_with_the_next_good_one(day, aep, clock, nightly):
+    aep.script_runs(nightly, ["success", "never", "success"])
+    told = messages_of(hourly(day, clock, 12))
+    assert states(told) == [("gaps", "firing"), ("gaps", "resolved")]
+    assert told[0]["due_at"]
+
+
+def test_a_disabled_dataflow_is_over_as_soon_as_it_is_enabled(day, run, clock, nightly):
+    clock.advance(2 * 3600)
+    run(set_dataflow_state(nightly, "disabled"))
+    checks = hourly(day, clock, 1)
+    run(set_dataflow_state(nightly, "enabled"))
+    told = messages_of([*checks, *hourly(day, clock, 3)])
+    assert states(told) == [("warning", "firing"), ("warning", "resolved")]
+    assert "what was wrong with the dataflow is over" in told[1]["text"]
+
+
+def test_nobody_hears_the_end_of_what_nobody_was_told_of(day, aep, clock, nightly):
+    aep.script_runs(nightly, ["success", "zero", "success"])
+    checks = hourly(day, clock, 12)
+    assert messages_of(checks, on=["failed", "recovered"]) == []
+    assert states(messages_of(checks, on=["zero_records"])) == [("zero_records", "firing")]
+    assert len(messages_of(checks, on=["zero_records", "recovered"])) == 2
+
+
+def test_one_good_dataset_of_two_is_no_recovery(day, aep, clock, now, make_dataflow):
+    aep.enter("run-per-dataset")
+    flow = make_dataflow("nightly", datasets=2, end=now + timedelta(days=90))
+    for dataset in aep.datasets():
+        dataset.hourly = 1000
+    good, half = ["success", "success"], ["failed", "success"]
+    aep.script_runs(flow, [*good, *good, *half, *half, *good, *good])
+    told = messages_of(hourly(day, clock, 20))
+    assert states(told) == [("failed", "firing"), ("failed", "firing"), ("failed", "resolved")]
+
+
+def test_an_export_whose_last_run_is_bad_has_not_recovered(day, aep, clock, nightly):
+    aep.script_runs(nightly, ["failed", "success", "failed", *["success"] * 4])
+    clock.advance(8 * 3600)  # three runs in one window, the last of them failed
+    first = day(moment(clock))
+    assert states(messages_of([first])) == [("failed", "firing")]
+    assert states(messages_of(hourly(day, clock, 4))) == [("failed", "resolved")]
+
+
+# What helps whoever reads it
+
+
+def test_a_check_says_where_the_files_should_be_by_one_listing_for_all_that_is_bad(
+    day, aep, clock, now, make_dataflow
+):
+    bad = [make_dataflow(f"bad-{number}", end=now + timedelta(days=90)) for number in range(12)]
+    for flow in bad:
+        aep.script_runs(flow, ["failed", "success"])
+    make_dataflow("good", end=now + timedelta(days=90))
+    clock.advance(2 * 3600)
+    aep.log.clear()
+    found = day(moment(clock)).found
+    assert {each.get("location") for each in found["exports"] if each["outcome"] == "fail"} == {
+        "abfs://dlz-destination/exports/"
+    }
+    assert [each.get("location") for each in found["exports"] if each["outcome"] == "ok"] == [None]
+    assert len(listings_of_targets(aep)) == 1
+    aep.log.clear()
+    clock.advance(3 * 3600)
+    assert day(moment(clock)).failed is None
+    assert listings_of_targets(aep) == []  # nothing is bad, nothing is asked
+
+
+def listings_of_targets(aep: Any) -> list[Any]:
+    return [each for each in aep.log if each.path.endswith("/targetConnections")]
+
+
+def test_a_check_whose_storages_cannot_be_read_tells_all_the_rest(day, aep, clock, nightly):
+    aep.script_runs(nightly, ["failed"])
+    clock.advance(2 * 3600)
+    aep.fail_next(403, times=50, match="GET /targetConnections")
+    check = day(moment(clock))
+    assert check.new == ["failed"]
+    assert "location" not in check.found["exports"][0]
+
+
+def test_a_check_puts_the_usual_beside_without_a_request_for_it(day, aep, clock, now, make_dataflow):
+    flow = make_dataflow("nightly", end=now + timedelta(days=90))
+    aep.script_runs(flow, [*["success"] * 6, "zero"])
+    clock.advance(20 * 3600)
+    aep.log.clear()
+    told = messages_of([day(moment(clock))])
+    assert len(aep.requests("GET", "/runs")) == 1
+    assert told[0]["kind"] == "zero_records"
+    assert (told[0]["records_out"], told[0]["change_percent"]) == (0, -100.0)
+    assert told[0]["usual_runs"] == 5  # the first one was full
+    assert told[0]["run_started_at"] < told[0]["run_ended_at"]

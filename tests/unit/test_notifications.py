@@ -168,7 +168,7 @@ def logged(capfd, caplog) -> Callable[[], str]:
 def test_without_a_sender_it_is_a_line_in_the_log(ti, logged):
     ti.xcom_push(VERDICT_KEY, {**VERDICT, "status": "failed"})
     AepRunNotifier()(context_of(ti))
-    assert f"{WORDS['failed']} | no link | 12 records | http" in logged()
+    assert f"{WORDS['failed']} | Export: crm-nightly (f-1) | Exported: 12 records | Next: " in logged()
 
 
 @pytest.mark.skipif(AIRFLOW_V_3_0_PLUS, reason="the context of Airflow 3 is a plain dict")
@@ -324,8 +324,8 @@ def test_slack_gets_blocks_through_airflows_connection(failed, receiver, channel
     ((where, body),) = receiver
     assert where == path
     assert body["text"] == "AEP export crm-nightly failed: &lt;b&gt;boom&lt;/b&gt; &amp; more"
-    assert body["blocks"][0]["text"]["text"] == f"*{body['text']}*"
-    assert f"<{URL}|Dataflow>" in body["blocks"][1]["text"]["text"]
+    (shown,) = body["attachments"]
+    assert f"<{URL}|Dataflow>" in shown["blocks"][0]["text"]["text"]
 
 
 @with_http

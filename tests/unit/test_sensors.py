@@ -42,6 +42,7 @@ def same(outcome: Outcome, ti: FakeTaskInstance, dataflow_id: str) -> dict[str, 
     told = re.sub(r"at [0-9-]+ [0-9:]+ UTC", "THEN", told)
     varying = {
         "cause",
+        "open",
         "run_ids",
         "dataflow_id",
         "reason",

@@ -1,0 +1,86 @@
+"""Incidents: what stays wrong from an alert until the export is well again, and the key that names it.
+
+The key is made of the sandbox, the dataflow and the kind, so a sensor, a check and a callback of a DAG name
+the same incident alike. Dataflow ids are unique across organizations, so the organization is no part of it:
+not every caller knows it, and a key that differs by the caller would open two incidents.
+
+Severities are those of PagerDuty's Events API v2, where a ``dedup_key`` has at most 255 characters (read
+2026-11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from airflow_provider_aep.monitoring.policy import CONCERN
+
+LONGEST_KEY = 255
+# Findings of a check that are told together, by kind; all others are told under their own.
+TOGETHER: Mapping[str, str] = {
+    **dict.fromkeys(("missing", "late", "doubled"), "gaps"),
+    **dict.fromkeys(("disabled", "ended", "ends_soon", "unreadable", "unread"), "warning"),
+}
+# These mean that data which somebody waits for has not come.
+_NOT_DELIVERED = ("failed", "unknown", "stuck", "incomplete", "gaps", "missing_files", "error", "nothing")
+_GOOD = ("success", "recovered")
+
+
+def kind_of(finding_kind: str) -> str:
+    """The kind of incident that a finding of a check belongs to; it is the status of its alert."""
+    return TOGETHER.get(finding_kind, finding_kind)
+
+
+def incident_key(kind: str, sandbox: str | None, *about: str | None) -> str:
+    """The key of an incident.
+
+    :param about: the dataflow id; where no dataflow is known, what else tells it from others.
+    """
+    key = ":".join(["aep", sandbox or "", *(each or "" for each in about), kind])
+    return key if len(key) <= LONGEST_KEY else f"aep:{sha256(key.encode()).hexdigest()}:{kind}"
+
+
+def severity_of(status: str, outcome: str, cause: str | None = None) -> str:
+    """``critical``, ``error``, ``warning`` or ``info``.
+
+    :param cause: the kind of cause, where the Catalog was asked.
+    """
+    if status in _GOOD or outcome == "skip":
+        return "info"
+    if outcome != "fail":
+        return "warning"
+    return "critical" if status in _NOT_DELIVERED or cause == "not_exported" else "error"
+
+
+def with_incidents(told: Mapping[str, Any], last: object, now: datetime) -> dict[str, Any]:
+    """A sensor's verdict as plain JSON, with the incidents of its export.
+
+    A bad verdict gets ``open``: each kind that is wrong, and since when. A good one gets ``recovered``, the
+    same of all that the verdict before it left open.
+
+    :param last: the verdict of the task in the DAG run before this one, as it was kept.
+    """
+    known = last if isinstance(last, Mapping) else {}
+    # A task may have been pointed elsewhere since.
+    if any(known.get(name) != told.get(name) for name in ("dataflow_id", "sandbox")):
+        known = {}
+    before = moments(known.get("open"))
+    if told["outcome"] == "ok":
+        return {**told, "recovered": before} if before else dict(told)
+    if not CONCERN[told["outcome"]]:
+        return {**told, "open": before} if before else dict(told)
+    since = told.get("completed_at") or told.get("started_at") or now.astimezone(UTC).isoformat()
+    return {**told, "open": {told["status"]: since, **before}}
+
+
+def moments(kept: object) -> dict[str, str]:
+    """Kinds and their moments as they were kept; what is neither is left out."""
+    items = kept.items() if isinstance(kept, Mapping) else ()
+    return {kind: at for kind, at in items if isinstance(kind, str) and isinstance(at, str)}
+
+
+def heard(recovered: object, on: Collection[str]) -> dict[str, str]:
+    """What of a recovery matters to somebody who is told of these statuses only."""
+    return {kind: at for kind, at in moments(recovered).items() if kind in on}
