@@ -200,6 +200,14 @@ def runs_command(arguments: Namespace, output: Output) -> int:
     return 0
 
 
+def explain_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.explain import explain
+    from airflow_provider_aep.monitoring.telling import check_days
+
+    check_days(arguments.days)
+    return explain(arguments, _hook(arguments), output)
+
+
 def check_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime, timedelta
 

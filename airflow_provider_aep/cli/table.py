@@ -145,6 +145,24 @@ COMMANDS = (
         ),
     ),
     Command(
+        "explain",
+        "tell what came into an export, what went out, what was lost and why, and what to do now",
+        "0: nothing failed; warnings do not count. 1: something did, or an error.",
+        (
+            Option(
+                ("name_or_id",),
+                "the exact name of a dataflow, or its id",
+                {"metavar": "NAME_OR_ID"},
+            ),
+            Option(
+                ("--days",),
+                "how many days to look back, 1 to 31 (default: 7)",
+                {"type": int, "default": 7, "metavar": "N"},
+            ),
+            *TALKS,
+        ),
+    ),
+    Command(
         "check",
         "check the runs, gaps and ends of all exports over a window",
         "0: nothing failed; warnings do not count. 1: something did, or an error.",

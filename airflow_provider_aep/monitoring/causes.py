@@ -12,7 +12,7 @@ reference; read 2026-11.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -53,6 +53,7 @@ class Cause:
     :param until: up to when: the end of the run.
     :param batches: how many batches the sentence is about.
     :param records: what they brought in, where all of them tell.
+    :param owed: the batches themselves, where they were ingested and not exported.
     """
 
     kind: CauseKind
@@ -61,6 +62,7 @@ class Cause:
     until: datetime | None = None
     batches: int = 0
     records: int | None = None
+    owed: tuple[Batch, ...] = field(default=(), repr=False)
 
     @property
     def advice(self) -> str:
@@ -147,6 +149,10 @@ def cause_of(
     ]
     gravest = min(causes, key=lambda each: _ORDER.index(each.kind))
     alike = [each for each in causes if each.kind == gravest.kind]
+    if gravest.kind == "not_exported":
+        return replace(
+            gravest, owed=tuple({batch.id: batch for each in alike for batch in each.owed}.values())
+        )
     if len(causes) == 1 or gravest.kind != "nothing_ingested":
         return gravest
     return Cause(
@@ -299,7 +305,7 @@ def _not_exported(
     least = "" if ingested.is_complete else "at least "
     missing = "no run exported them" if question.what == "missing" else "none of them was exported"
     told = f"{least}{what} came into {ingested.name} {when}, and {missing}"
-    return _about(question, "not_exported", told, owed, before)
+    return replace(_about(question, "not_exported", told, owed, before), owed=tuple(owed))
 
 
 def _failed(question: Question, ingested: Ingested, failed: Sequence[Batch]) -> Cause:

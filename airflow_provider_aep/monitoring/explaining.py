@@ -54,7 +54,6 @@ SIMILAR = timedelta(days=1)
 # So many datasets are worth a request that shows whether a list of them is understood.
 FEW = 3
 EVER = datetime(2015, 1, 1, tzinfo=UTC)
-_TOO_MANY = "too many runs look wrong at once"
 _LISTS_WORK = "the Catalog lists the batches of several datasets at once"
 
 
@@ -92,7 +91,7 @@ def read_causes(cases: Mapping[K, Case], *, margin: timedelta, now: datetime) ->
     """
     if not cases:
         return {}
-    budget = _Budget(max(LEAST_REQUESTS, len(cases)))
+    budget = Budget(max(LEAST_REQUESTS, len(cases)), told="too many runs look wrong at once")
     cases = yield from _reach_further(cases, budget)
     questions = {key: _question(case, margin) for key, case in cases.items()}
 
@@ -104,7 +103,7 @@ def read_causes(cases: Mapping[K, Case], *, margin: timedelta, now: datetime) ->
         )
 
     windows = _windows(questions.values(), margin)
-    ingested = yield from _read(windows, enough, budget)
+    ingested = yield from read_ingested(windows, budget, enough)
     return {key: _cause_of(each, ingested, margin, now) for key, each in questions.items()}
 
 
@@ -159,15 +158,19 @@ def _is_good(run: DataflowRun) -> bool:
     return run.delivered and run.records_out != 0
 
 
-class _Budget:
-    """How many requests may still be sent."""
+class Budget:
+    """How many requests may still be sent.
 
-    def __init__(self, left: int) -> None:
-        self.left = left
+    :param told: why something was not read, once they are used up.
+    :param most_pages: of one listing.
+    """
+
+    def __init__(self, left: int, *, told: str, most_pages: int = MOST_PAGES) -> None:
+        self.left, self.told, self.most_pages = left, told, most_pages
 
     def pages(self) -> int:
         """How many pages a listing may take; 0 where nothing may be asked any more."""
-        return max(0, min(MOST_PAGES, self.left - 1))  # one is for the datasets themselves
+        return max(0, min(self.most_pages, self.left - 1))  # one is for the datasets themselves
 
 
 # What is asked
@@ -232,7 +235,7 @@ def _is_full(run: DataflowRun | None, timeline: Timeline, before: Iterable[Dataf
     return run is not None and timeline.past.is_first(run) and not any(before)
 
 
-def _reach_further(cases: Mapping[K, Case], budget: _Budget) -> Exchange[Mapping[K, Case]]:
+def _reach_further(cases: Mapping[K, Case], budget: Budget) -> Exchange[Mapping[K, Case]]:
     """The cases with more runs before them, where those that are known hold no good export."""
     lacking = {
         case.timeline.flow.id: (case.timeline, starts)
@@ -295,9 +298,16 @@ def _windows(questions: Iterable[Question], margin: timedelta) -> dict[str, tupl
     return windows
 
 
-def _read(
-    windows: Mapping[str, tuple[datetime, datetime]], enough: Enough, budget: _Budget
+def read_ingested(
+    windows: Mapping[str, tuple[datetime, datetime]],
+    budget: Budget,
+    enough: Enough = lambda dataset_ids, batches: False,
 ) -> Exchange[dict[str, Ingested]]:
+    """What was ingested into datasets, by their ids. Raises nothing of ours: what cannot be read says why.
+
+    :param windows: when the batches of each dataset were opened.
+    :param enough: read no further when this says so of what was read up to now.
+    """
     found: dict[str, Ingested] = {}
     try:
         for group in _groups(windows):
@@ -336,7 +346,7 @@ def _read_batches(
     group: Sequence[str],
     windows: Mapping[str, tuple[datetime, datetime]],
     enough: Enough,
-    budget: _Budget,
+    budget: Budget,
 ) -> Exchange[dict[str, Ingested]]:
     """What was ingested into a group of datasets: together, and then each alone that is not shown."""
     habits = yield from recall()
@@ -373,7 +383,7 @@ def _concerns_all(error: AepApiError) -> bool:
 
 
 def _shows_several(
-    group: Sequence[str], windows: Mapping[str, tuple[datetime, datetime]], budget: _Budget
+    group: Sequence[str], windows: Mapping[str, tuple[datetime, datetime]], budget: Budget
 ) -> Exchange[bool]:
     """Whether the newest batches of a group, however old, are those of more than one dataset."""
     if len(group) < FEW or not budget.pages():
@@ -392,11 +402,11 @@ def _list(
     group: Sequence[str],
     windows: Mapping[str, tuple[datetime, datetime]],
     enough: Enough,
-    budget: _Budget,
+    budget: Budget,
 ) -> Exchange[dict[str, Ingested]]:
     pages = budget.pages()
     if not pages:
-        return {each: Ingested(dataset_id=each, why=_TOO_MANY) for each in group}
+        return {each: Ingested(dataset_id=each, why=budget.told) for each in group}
     # Before it is sent: a request that fails has been sent as well.
     budget.left -= 1
     listed = yield from list_batches(
@@ -416,7 +426,7 @@ def _ingested(dataset_id: str, batches: Sequence[Batch], *, is_complete: bool = 
     return Ingested(dataset_id=dataset_id, batches=own, is_complete=is_complete)
 
 
-def _read_datasets(ids: Sequence[str], found: dict[str, Ingested], budget: _Budget) -> Exchange[None]:
+def _read_datasets(ids: Sequence[str], found: dict[str, Ingested], budget: Budget) -> Exchange[None]:
     """Add to what was ingested what the Catalog says of the datasets themselves."""
     alone: Sequence[str] = ids
     if len(ids) > 1:
@@ -434,10 +444,10 @@ def _read_datasets(ids: Sequence[str], found: dict[str, Ingested], budget: _Budg
                 found[each] = replace(found[each], why_no_dataset=str(error))
 
 
-def _add(ids: Sequence[str], found: dict[str, Ingested], budget: _Budget) -> Exchange[list[str]]:
+def _add(ids: Sequence[str], found: dict[str, Ingested], budget: Budget) -> Exchange[list[str]]:
     """Read datasets; the ids of those that the answer left out."""
     if budget.left <= 0:
-        found |= {each: replace(found[each], why_no_dataset=_TOO_MANY) for each in ids}
+        found |= {each: replace(found[each], why_no_dataset=budget.told) for each in ids}
         return []
     budget.left -= 1
     shown = yield from read_catalog_datasets(ids)

@@ -28,6 +28,7 @@ from airflow_provider_aep.page.access import Place, listed_places, may_see_dag, 
 from airflow_provider_aep.page.answers import export_detail, export_row, iso, owner_of, run_row
 from airflow_provider_aep.page.reading import Snapshot, read_snapshot
 from airflow_provider_aep.page.sources import Seen, Sources
+from airflow_provider_aep.page.story import Stories, Story, read_told
 from airflow_provider_aep.page.tasks import task_path, tasks_of, verdict_of
 from airflow_provider_aep.page.usage import Ledger, ledger_row, read_ledger
 
@@ -39,6 +40,8 @@ PATIENCE_SECONDS = 1.0
 REFRESH_SECONDS = 30.0
 # The ledger takes the runs of a year.
 LEDGER_SECONDS = 3600.0
+# A story takes more requests than a look at all exports.
+STORY_SECONDS = 120.0
 HEADERS = (
     # Nothing here is a document of its own; whatever is opened as one may do nothing at all.
     (
@@ -64,7 +67,15 @@ def read_ledger_of(conn_id: str, sandbox: str | None, before: Ledger | None) -> 
     return hook.run(read_ledger(hook.sandbox, allowance=allowance, now=datetime.now(tz=UTC)))
 
 
+def read_story_of(conn_id: str, sandbox: str, dataflow_id: str) -> Story:
+    """The story of one export behind an Airflow connection."""
+    hook = AepHook(conn_id, sandbox=sandbox)
+    now = datetime.now(tz=UTC)
+    return hook.run(read_told(dataflow_id, conn_id=conn_id, sandbox=hook.sandbox, now=now))
+
+
 sources = Sources(read_source)
+stories = Stories(read_story_of)
 ledgers = Sources(read_ledger_of, ledger_row)
 router = APIRouter(dependencies=[Depends(requires_access_view(AccessView.PLUGINS))])
 files = StaticFiles(directory=WWW)
@@ -89,11 +100,7 @@ def exports(user: GetUserDep, session: SessionDep) -> Response:
 @router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}")
 def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, session: SessionDep) -> Any:
     """One export, with its runs, findings and entities."""
-    places = [place for place in listed_places(session) if place[0] == conn_id]
-    if not permitted(places, user):
-        # The same for a connection that is not there: what exists is not told.
-        raise HTTPException(403, "Forbidden")
-    for seen in _look(places):
+    for seen in _look(_places_of(conn_id, user, session)):
         if seen.snapshot is None and seen.sandbox in (None, sandbox):
             return {"refresh_seconds": refresh_seconds(), "source": seen.to_json(), "export": None}
         found = seen.snapshot and seen.sandbox == sandbox and seen.snapshot.exports.get(dataflow_id)
@@ -122,6 +129,24 @@ def usage(user: GetUserDep, session: SessionDep) -> Response:
     rows = b",".join(one.rows for one in seen if one.rows)
     body = b'%b,"usage":[%b]}' % (json.dumps(head).encode()[:-1], rows)
     return Response(body, media_type="application/json")
+
+
+@router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}/story")
+def story(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, session: SessionDep) -> Any:
+    """What came into one export and what went out in the last days, and what can be done now."""
+    for seen in _look(_places_of(conn_id, user, session)):
+        if seen.snapshot is None and seen.sandbox in (None, sandbox):
+            return {"refresh_seconds": refresh_seconds(), "source": seen.to_json(), "story": None}
+        if seen.snapshot and seen.sandbox == sandbox and dataflow_id in seen.snapshot.exports:
+            told = stories.of(conn_id, sandbox, dataflow_id).look(
+                fresh_seconds=max(STORY_SECONDS, refresh_seconds()), patience=PATIENCE_SECONDS
+            )
+            return {
+                "refresh_seconds": max(REFRESH_SECONDS, refresh_seconds()),
+                "source": told.to_json(),
+                "story": told.snapshot.told if told.snapshot else None,
+            }
+    raise HTTPException(404, "There is no such export, or no longer")
 
 
 @router.get("/api/task", dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.XCOM))])
@@ -168,6 +193,15 @@ def task(
 async def static(name: str, request: Request) -> Response:
     """The browser side. It holds no data, and yet is for those alone who may see the page."""
     return await files.get_response(name, request.scope)
+
+
+def _places_of(conn_id: str, user: Any, session: Any) -> list[Place]:
+    """Where a connection leads, for a viewer who may read it."""
+    places = [place for place in listed_places(session) if place[0] == conn_id]
+    if not permitted(places, user):
+        # The same for a connection that is not there: what exists is not told.
+        raise HTTPException(403, "Forbidden")
+    return places
 
 
 def _look(places: list[Place], among: Sources = sources, *, fresh: float | None = None) -> list[Seen]:

@@ -177,6 +177,39 @@ def test_what_a_check_would_find_is_told_in_its_words(open_page, stage):
     expect(found.nth(1)).to_contain_text(re.compile("no run started within .* after the tick of .* UTC"))
 
 
+def test_what_was_lost_is_drawn_and_told_with_a_command_to_copy(open_page, stage):
+    page = open_page(address_of(stage, "web-events"), width=390)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    expect(page.get_by_text(re.compile("^web-events lost data 2 times in the last 7 days: "))).to_be_visible()
+    drawn = re.compile(r"\d+ batches came in; \d+ runs went out; \d bad$")
+    expect(page.get_by_role("img", name=drawn)).to_be_visible()
+    rows = page.get_by_role("table", name="What came in and what went out, newest first").get_by_role("row")
+    expect(rows.filter(has_text="lost").first).to_contain_text("records, not exported")
+    expect(rows.filter(has_text="empty").first).to_contain_text("and none of them was exported")
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+    page.get_by_role("button", name=re.compile("^Copy: Export on demand what was lost")).click()
+    expect(page.get_by_text("copied", exact=True)).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert (
+        f"\nAepRunExportOperator(task_id='export_now', dataflow_id='{stage.story.ids['web-events']}'"
+        in copied
+    )
+
+
+def test_the_story_of_a_good_export_is_asked_for_when_it_is_opened(open_page, stage):
+    page = open_page(address_of(stage, "partner-feed"))
+    title = page.get_by_role("heading", name="What came in, what went out")
+    expect(title).to_be_visible()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    expect(page.get_by_role("heading", name="By time")).to_have_count(0)
+    assert not any(url.endswith("/story") for url in asked)
+    title.click()
+    expect(page.get_by_text("partner-feed is well: nothing was lost or failed")).to_be_visible()
+    assert any(url.endswith("/story") for url in asked)
+
+
 def test_an_id_is_copied(open_page, stage):
     page = open_page(address_of(stage, "crm-nightly"))
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -428,8 +461,10 @@ def test_words_are_as_people_read_them(open_page):
 def test_every_kind_has_a_mark_of_its_own(open_page):
     page = open_page(PAGE)
     expect(table(page)).to_be_visible()
-    kinds = page.evaluate("import('/aep/static/kinds.js').then(({ KINDS }) => KINDS)")
-    assert {"stuck", "incomplete"} < kinds.keys()
+    both = "import('/aep/static/kinds.js').then(({ KINDS, BATCHES }) => ({ ...KINDS, ...BATCHES }))"
+    kinds = page.evaluate(both)
+    assert {"stuck", "incomplete", "lost"} < kinds.keys()
+    assert kinds.pop("ingested")["mark"] == kinds["good"]["mark"]
     assert len({kind["mark"] for kind in kinds.values()}) == len(kinds)
     # The colour of each is one that the style sheet knows, in either theme.
     tones = {kind["tone"] for kind in kinds.values()}

@@ -10,6 +10,7 @@ import "./kinds.js";
 import "./parts.js";
 import "./runs.js";
 import "./state.js";
+import "./story.js";
 import "./strip.js";
 import "./table.js";
 import "./usage.js";
