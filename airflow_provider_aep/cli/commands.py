@@ -147,8 +147,7 @@ def delete_command(arguments: Namespace, output: Output) -> int:
     named = ", ".join(f"{name!r} of {owner} in sandbox {sandbox or usual}" for name, owner, sandbox in wanted)
     what = "what is left behind of" if arguments.leftovers_only else "and what was made for them:"
     question = f"Delete {what} {named}?" if arguments.leftovers_only else f"Delete {named}, {what[:-1]}?"
-    if not arguments.yes and not _confirmed(question):
-        raise AepConfigError("nothing was deleted: not confirmed")
+    _ask(arguments, question, "deleted")
     results: list[dict[str, Any]] = []
     for name, owner, sandbox in wanted:
         try:
@@ -206,6 +205,25 @@ def explain_command(arguments: Namespace, output: Output) -> int:
 
     check_days(arguments.days)
     return explain(arguments, _hook(arguments), output)
+
+
+def run_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.acting import read_dataflow, run_now
+
+    hook = _hook(arguments)
+    flow = hook.run(read_dataflow(arguments.name_or_id))
+    named = f"dataset {', '.join(arguments.dataset)}" if arguments.dataset else "all its datasets"
+    _ask(arguments, f"Export {named} of {flow.name} ({flow.id}) in sandbox {hook.sandbox} now?", "exported")
+    return run_now(flow, arguments, hook, output)
+
+
+def enable_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.acting import enable, read_dataflow
+
+    hook = _hook(arguments)
+    flow = hook.run(read_dataflow(arguments.name_or_id))
+    _ask(arguments, f"Enable {flow.name} ({flow.id}) in sandbox {hook.sandbox}?", "enabled")
+    return enable(flow, hook, output)
 
 
 def check_command(arguments: Namespace, output: Output) -> int:
@@ -428,12 +446,16 @@ def _policy_part(text: str) -> tuple[str, int | float | str]:
     return name.strip(), value.strip()
 
 
-def _confirmed(question: str) -> bool:
+def _ask(arguments: Namespace, question: str, done: str) -> None:
+    """:raises AepConfigError: it was not confirmed, so nothing is done."""
+    if arguments.yes:
+        return
     if not sys.stdin.isatty():
-        raise AepConfigError("nothing was deleted: there is no terminal to ask on. Give --yes")
+        raise AepConfigError(f"nothing was {done}: there is no terminal to ask on. Give --yes")
     sys.stderr.write(f"{printable(question)} [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise AepConfigError(f"nothing was {done}: not confirmed")
 
 
 def _summary(outcomes: Sequence[Outcome]) -> dict[str, int]:

@@ -7,10 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_aep.cli.acting import read_dataflow
 from airflow_provider_aep.cli.output import Output
-from airflow_provider_aep.exports.importing import find_dataflow
-from airflow_provider_aep.exports.state import read_kind
-from airflow_provider_aep.flowservice.dataflows import Dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.monitoring.telling import check_days, read_story
@@ -18,7 +16,6 @@ from airflow_provider_aep.monitoring.telling import check_days, read_story
 COLUMNS = ("time (UTC)", "lane", "status", "what")
 LABELS: Mapping[str, str] = {
     "shell": "in a shell",
-    "dag": "as a task in a DAG",
     "ask": "as a message",
 }
 
@@ -48,7 +45,7 @@ def read_export_story(
     :raises AepAmbiguousNameError: several have the name.
     """
     check_days(days)
-    flow = Dataflow.from_api(find_dataflow(name_or_id, (yield from read_kind("dataflow"))))
+    flow = yield from read_dataflow(name_or_id)
     return (yield from read_story(flow, days=days, now=now, conn_id=conn_id, sandbox=sandbox))
 
 

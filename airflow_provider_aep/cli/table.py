@@ -47,6 +47,8 @@ def _flag(name: str, told: str) -> Option:
 PATHS = Option(
     ("paths",), "files of export specs (YAML or JSON), or folders of them", {"nargs": "+", "metavar": "PATH"}
 )
+NAME_OR_ID = Option(("name_or_id",), "the exact name of a dataflow, or its id", {"metavar": "NAME_OR_ID"})
+YES = _flag("--yes", "do not ask")
 JSON = _flag("--json", "print one JSON document on standard output, and nothing else there")
 CONN_ID = Option(
     ("--conn-id",),
@@ -118,7 +120,7 @@ COMMANDS = (
             ),
             _flag("--with-base", "delete its base connection too, where nothing else needs it"),
             _flag("--leftovers-only", "delete only what replacements and broken-off attempts left behind"),
-            _flag("--yes", "do not ask"),
+            YES,
             *TALKS,
         ),
     ),
@@ -127,11 +129,7 @@ COMMANDS = (
         "list the latest runs of an export",
         "0: listed. 1: an error.",
         (
-            Option(
-                ("name_or_id",),
-                "the exact name of a dataflow, or its id",
-                {"metavar": "NAME_OR_ID"},
-            ),
+            NAME_OR_ID,
             Option(
                 ("--limit",), "at most so many (default: 20)", {"type": int, "default": 20, "metavar": "N"}
             ),
@@ -149,11 +147,7 @@ COMMANDS = (
         "tell what came into an export, what went out, what was lost and why, and what to do now",
         "0: nothing failed; warnings do not count. 1: something did, or an error.",
         (
-            Option(
-                ("name_or_id",),
-                "the exact name of a dataflow, or its id",
-                {"metavar": "NAME_OR_ID"},
-            ),
+            NAME_OR_ID,
             Option(
                 ("--days",),
                 "how many days to look back, 1 to 31 (default: 7)",
@@ -161,6 +155,27 @@ COMMANDS = (
             ),
             *TALKS,
         ),
+    ),
+    Command(
+        "run",
+        "export datasets of an export now, outside its schedule",
+        "0: the runs have begun, or were under way. 1: an error, or not confirmed.",
+        (
+            NAME_OR_ID,
+            Option(
+                ("--dataset",),
+                "the id of a dataset of the export (default: all); may be repeated",
+                {"action": "append", "metavar": "ID"},
+            ),
+            YES,
+            *TALKS,
+        ),
+    ),
+    Command(
+        "enable",
+        "enable an export: it runs again from its next tick on",
+        "0: it is enabled. 1: an error, or not confirmed.",
+        (NAME_OR_ID, YES, *TALKS),
     ),
     Command(
         "check",

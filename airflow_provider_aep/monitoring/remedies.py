@@ -1,7 +1,7 @@
 """What can be done now about an export, each step as something to copy.
 
-A step is a command of ``aep``, a task for a DAG where no command does it, or a message to a person. Ids and
-names stand in commands as one word of a shell, or one text of Python, whatever they hold.
+A step is a command of ``aep``, or a message to a person. Ids and names stand in commands as one word of a
+shell, whatever they hold.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class Action(NamedTuple):
 
     :param why: what it is for, in one sentence.
     :param command: what to copy.
-    :param kind: ``shell``, ``dag`` (a task for a DAG) or ``ask`` (a message to a person).
+    :param kind: ``shell`` or ``ask`` (a message to a person).
     """
 
     why: str
     command: str
-    kind: Literal["shell", "dag", "ask"]
+    kind: Literal["shell", "ask"]
 
 
 def remedies(
@@ -68,27 +68,15 @@ class _Here:
     def aep(self, *words: str) -> str:
         return shlex.join(["aep", *words, "--conn-id", self.conn_id, "--sandbox", self.sandbox])
 
-    def task(self, operator: str, task_id: str, **given: Any) -> str:
-        arguments = {
-            "task_id": task_id,
-            "dataflow_id": self.flow.id,
-            **given,
-            "aep_conn_id": self.conn_id,
-            "sandbox": self.sandbox,
-        }
-        words = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-        return f"from airflow_provider_aep.operators.dataflows import {operator}\n{operator}({words})"
-
     def export_now(self, dataset_ids: Sequence[str]) -> str:
-        given = {"datasets": list(dataset_ids)} if dataset_ids else {}
-        return self.task("AepRunExportOperator", "export_now", **given)
+        return self.aep("run", self.flow.id, *(f"--dataset={each}" for each in dataset_ids))
 
 
 def _of_dataflow(standing: Sequence[Finding], here: _Here) -> Iterator[Action]:
     for finding in standing:
         if finding.kind == "disabled":
             why = "Enable it: it exports again from its next tick on."
-            yield Action(why, here.task("AepEnableDataflowOperator", "enable"), "dag")
+            yield Action(why, here.aep("enable", here.flow.id), "shell")
         elif finding.kind in ("ended", "ends_soon"):
             why = f"To go on, set a later schedule.end in its spec, then ensure it; now {finding.told}."
             yield Action(why, here.aep("ensure", "PATH"), "shell")
@@ -111,7 +99,7 @@ def _of_lost(lost: Sequence[Mapping[str, Any]], here: _Here) -> Iterator[Action]
     if not lost:
         return
     ids = sorted({each for one in lost for each in one["dataset_ids"]})
-    yield Action(f"Export on demand what was lost: {lost[-1]['told']}.", here.export_now(ids), "dag")
+    yield Action(f"Export on demand what was lost: {lost[-1]['told']}.", here.export_now(ids), "shell")
     runs = [one["run_id"] for one in lost if one["run_id"]]
     if not runs:
         return
@@ -146,7 +134,7 @@ def _of_latest(
             yield Action(
                 "Export on demand, once the reason is mended and if the next tick is too far away.",
                 here.export_now(one["dataset_ids"]),
-                "dag",
+                "shell",
             )
 
 

@@ -44,7 +44,7 @@ def story_of(told: Told) -> dict[str, Any]:
     ``summary`` (one sentence), ``totals``, ``ingestion`` (a batch each), ``exports`` (a run each, or a tick
     without one), ``lost`` (ingested and not exported), ``lanes`` (both by time, with what is alike put
     together), ``notes`` (what is not known) and ``actions`` (``why``, ``command``, and its ``kind``:
-    ``shell``, ``dag`` or ``ask``).
+    ``shell`` or ``ask``).
     """
     flow, schedule = told.flow, schedule_words(told.flow.schedule)
     new, standing = _known(told)

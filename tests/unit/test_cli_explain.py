@@ -63,8 +63,7 @@ def test_what_was_lost_comes_first_and_what_to_do_last(capsys, aep, orders, late
     assert why.strip().endswith("and none of them was exported")
     todo = lines[lines.index("What to do now") :]
     assert todo[1].startswith("1. Export on demand what was lost: ")
-    assert todo[2] == "   from airflow_provider_aep.operators.dataflows import AepRunExportOperator"
-    assert f"dataflow_id='{flow}'" in todo[3]
+    assert todo[2].startswith(f"   aep run {flow} --dataset=")
 
 
 def test_a_program_gets_one_document(capsys, aep, orders, later):

@@ -152,7 +152,7 @@ function Legend({ kinds }) {
   );
 }
 
-const KIND_OF_STEP = { shell: "in a shell", dag: "as a task in a DAG", ask: "as a message" };
+const KIND_OF_STEP = { shell: "in a shell", ask: "as a message" };
 
 function Actions({ actions }) {
   return h(
