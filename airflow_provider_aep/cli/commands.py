@@ -230,6 +230,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime, timedelta
 
     from airflow_provider_aep.flowservice.schedule import parse_moment
+    from airflow_provider_aep.monitoring.allowance import parse_allowances
     from airflow_provider_aep.monitoring.audit import audit_exports
     from airflow_provider_aep.monitoring.audit_table import TABLE, rows_of
     from airflow_provider_aep.monitoring.policy import audit_policy
@@ -244,6 +245,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
         owner=arguments.owner,
     )
     policy = audit_policy(dict(map(_policy_part, arguments.policy or ())))
+    allowances = parse_allowances(arguments.allowance)
     hook = _hook(arguments)
     audit = hook.run(
         audit_exports(
@@ -253,6 +255,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
             policy=policy,
             selection=selection,
             standing_reach=timedelta(days=1),
+            allowances=allowances,
         )
     )
     output.document({"sandbox": hook.sandbox, **audit.to_json()})
@@ -262,7 +265,16 @@ def check_command(arguments: Namespace, output: Output) -> int:
         output.table(TABLE, rows_of(audit))
     else:
         output.line(audit.told_nothing())
+    for each in audit.allowances:
+        told = f"{each.outcome:<4}  {each.standing.allowance.key}: {each.standing.told}"
+        output.line(told, word=each.outcome)
     return 1 if audit.outcome == "fail" else 0
+
+
+def usage_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.usage import usage
+
+    return usage(arguments, _hook(arguments), output)
 
 
 def destinations_command(arguments: Namespace, output: Output) -> int:

@@ -60,6 +60,12 @@ SANDBOX = Option(
 )
 TALKS = (CONN_ID, SANDBOX, JSON)
 ROTATE = _flag("--rotate-credentials", "send the logins of base connections again: they cannot be compared")
+ALLOWANCE = Option(
+    ("--allowance",),
+    "what may be exported, such as exported_bytes=5TB/year or exported_records=2000000/month; "
+    "may be repeated",
+    {"action": "append", "metavar": "NAME=AMOUNT/PERIOD"},
+)
 
 COMMANDS = (
     Command(
@@ -194,6 +200,48 @@ COMMANDS = (
                 ("--policy",),
                 "a part of the policy, such as max_drop=0.5 or on_missing=warn; may be repeated",
                 {"action": "append", "metavar": "NAME=VALUE"},
+            ),
+            ALLOWANCE,
+            *TALKS,
+        ),
+    ),
+    Command(
+        "usage",
+        "tell the records and bytes that were exported, and whether allowances will do",
+        "0: told. 2: an allowance is used up, or will be by the forecast. 1: an error.",
+        (
+            Option(
+                ("--by",),
+                "the period of the sums: day, month or year (default: month)",
+                {"choices": ("day", "month", "year"), "default": "month"},
+            ),
+            Option(
+                ("--of",),
+                "what the table sums: export, dataset, destination or sandbox (default: export)",
+                {"choices": ("export", "dataset", "destination", "sandbox"), "default": "export"},
+            ),
+            Option(
+                ("--year",), "the calendar year, in UTC (default: this one)", {"type": int, "metavar": "YEAR"}
+            ),
+            ALLOWANCE,
+            Option(("--name",), "only dataflows with this in their name", {"metavar": "TEXT"}),
+            Option(
+                ("--destination",),
+                "only to this destination, such as s3; may be repeated",
+                {"action": "append", "metavar": "DESTINATION"},
+            ),
+            Option(("--owner",), "only those that this owner declared", {"metavar": "OWNER"}),
+            Option(
+                ("--storage",),
+                "count the files of an export too, by period: its name or id, and its folder as a URL, "
+                "such as crm=s3://bucket/path; may be repeated",
+                {"action": "append", "metavar": "EXPORT=URL"},
+            ),
+            Option(("--storage-conn-id",), "the Airflow connection to that storage", {"metavar": "ID"}),
+            Option(
+                ("--requests",),
+                "read at most about so many pages of 100 runs; older runs are then missing (default: 100)",
+                {"type": int, "default": 100, "metavar": "N"},
             ),
             *TALKS,
         ),

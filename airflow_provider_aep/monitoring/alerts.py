@@ -41,6 +41,7 @@ STATUSES: Mapping[str, str] = {
     "zero_records": "empty",
     "slow": "slow",
     "warning": "with a warning",
+    "allowance": "near or above an allowance",
     "recovered": "recovered",
     "success": "fine",
 }
@@ -193,7 +194,7 @@ class Alert:
             for kind, at in self.recovered.items()
         )
         facts = (
-            ("Export", _one_line(named)),
+            ("Allowance" if self.status == "allowance" else "Export", _one_line(named)),
             ("Sandbox", _one_line(self.sandbox or "")),
             ("Due", clock_words(due) if due else ""),
             ("Run", ", ".join(filter(None, (self.run_time, *self.run_ids[:3])))),
@@ -210,7 +211,9 @@ class Alert:
 
         :param dag_id: tells apart what is about no dataflow.
         """
-        about = (self.dataflow_id,) if self.dataflow_id else (dag_id, self.task)
+        about: list[str | None] = [self.dataflow_id] if self.dataflow_id else [dag_id, self.task]
+        if self.status == "allowance":
+            about.append(self.dataflow_name)  # a check may hold several
         state = "resolved" if self.severity == "info" else "firing"
         kinds: dict[str, str | None] = {**self.recovered} or {
             self.status: self.since or self.run_ended_at or self.run_started_at

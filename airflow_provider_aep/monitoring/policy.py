@@ -178,6 +178,7 @@ class AuditPolicy:
     :param on_ends_soon: a schedule ends within ``ends_soon_days``, or has ended.
     :param on_standing: something that was told before is still so. By default it is listed and alerts nobody
         again.
+    :param on_allowance: an allowance is used up or nearly, or will be by the forecast.
     :param on_nothing: no dataflow was selected. By default that fails: a check that looks at nothing would be
         green for ever.
     """
@@ -191,6 +192,7 @@ class AuditPolicy:
     on_unread: Choice = "fail"
     on_unreadable: Choice = "warn"
     on_standing: Choice = "ok"
+    on_allowance: Choice = "warn"
     on_nothing: Choice = "fail"
     ends_soon_days: int = 14
 

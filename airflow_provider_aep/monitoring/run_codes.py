@@ -105,6 +105,7 @@ NEXT: Mapping[str, str] = {
     "late": "Look at the task's log: it may still wait for a run that is under way.",
     "gaps": "Look whether the dataflow is enabled and its schedule goes on; else export on demand.",
     "warning": "Enable the dataflow or mend its schedule; where it is unread, check the credential's rights.",
+    "allowance": "Look at the usage by export; pause what nobody reads, or ask Adobe about the licence.",
     "nothing": "Check the selection, the sandbox, and the rights of the credential.",
     "error": "Read the log of the Airflow task; clear the task once the reason is mended.",
 }

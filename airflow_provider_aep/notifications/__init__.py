@@ -59,7 +59,7 @@ class AepRunNotifier(BaseNotifier):
         every other verdict that the run policy finds ok; ``error`` for a task that
         failed without a verdict (timeout, credential refused); ``late`` for a deadline; of a check also
         ``gaps`` (missing, late and doubled runs), ``warning`` (a dataflow that is disabled, ends, or cannot
-        be read) and ``nothing`` (it selected no dataflow).
+        be read), ``allowance`` (it is used up, nearly, or will be) and ``nothing`` (it selected no dataflow).
     :param messages: status -> your own text, in place of the usual one. Jinja, with the task's context and
         ``verdict``, a dict as the sensor returns it.
     :param channels: where it goes: ``"log"``, the default, or dicts with ``type`` (``email``, ``slack``,

@@ -26,6 +26,15 @@ def alerts_of(
     for note in check.get("notes") or () if "nothing" in notifier.on else ():
         untold = {"sandbox": check.get("sandbox"), "reason": note, "outcome": "warn"}
         yield notifier.alert(context, "nothing", untold, None, where, task)
+    for each in check.get("allowances") or () if "allowance" in notifier.on else ():
+        if each.get("outcome") in MINDED:
+            spent = {
+                "sandbox": check.get("sandbox"),
+                "dataflow_name": each.get("allowance"),
+                "reason": each.get("told"),
+                "outcome": each["outcome"],
+            }
+            yield notifier.alert(context, "allowance", spent, None, where, task)
     for export in check.get("exports") or ():
         known = {
             "sandbox": check.get("sandbox"),

@@ -14,7 +14,7 @@ from airflow_provider_aep.errors import AepConfigError
 from airflow_provider_aep.monitoring.words import cut
 
 # status of the verdict -> what to say. "error" is a task that failed without a verdict, "late" one that a
-# deadline found unfinished; "gaps" and "warning" come from an audit.
+# deadline found unfinished; "gaps", "warning" and "allowance" come from an audit.
 MESSAGES: Mapping[str, str] = {
     "failed": "AEP export {{ verdict.dataflow_name }} failed: {{ verdict.reason }}",
     "unknown": "AEP export {{ verdict.dataflow_name }} ended in an unknown way: {{ verdict.reason }}",
@@ -32,6 +32,8 @@ MESSAGES: Mapping[str, str] = {
     "late": "AEP export {{ verdict.dataflow_name }} is late: {{ verdict.reason }}",
     "gaps": "AEP export {{ verdict.dataflow_name }} missed runs: {{ verdict.reason }}",
     "warning": "AEP export {{ verdict.dataflow_name }}: {{ verdict.reason }}",
+    "allowance": "AEP allowance {{ verdict.dataflow_name }} in sandbox {{ verdict.sandbox }}: "
+    "{{ verdict.reason }}",
     "nothing": "AEP exports were not checked: {{ verdict.reason }}",
     "error": "AEP export could not be watched: {{ exception }}",
 }

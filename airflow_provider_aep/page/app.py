@@ -30,6 +30,7 @@ from airflow_provider_aep.page.reading import Snapshot, read_snapshot
 from airflow_provider_aep.page.sources import Seen, Sources
 from airflow_provider_aep.page.story import Stories, Story, read_told
 from airflow_provider_aep.page.tasks import task_path, tasks_of, verdict_of
+from airflow_provider_aep.page.usage import Ledger, ledger_row, read_ledger
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ WWW = Path(__file__).parent / "www"
 # How long a viewer waits for the first result before the page says that it is being read.
 PATIENCE_SECONDS = 1.0
 REFRESH_SECONDS = 30.0
+# The ledger takes the runs of a year.
+LEDGER_SECONDS = 3600.0
 # A story takes more requests than a look at all exports.
 STORY_SECONDS = 120.0
 HEADERS = (
@@ -57,6 +60,13 @@ def read_source(conn_id: str, sandbox: str | None, before: Snapshot | None) -> S
     return hook.run(read_snapshot(hook.sandbox, before, now=datetime.now(tz=UTC)))
 
 
+def read_ledger_of(conn_id: str, sandbox: str | None, before: Ledger | None) -> Ledger:
+    """The ledger behind one Airflow connection."""
+    hook = AepHook(conn_id, sandbox=sandbox)
+    allowance = conf.get("aep", "page_allowance", fallback="")
+    return hook.run(read_ledger(hook.sandbox, allowance=allowance, now=datetime.now(tz=UTC)))
+
+
 def read_story_of(conn_id: str, sandbox: str, dataflow_id: str) -> Story:
     """The story of one export behind an Airflow connection."""
     hook = AepHook(conn_id, sandbox=sandbox)
@@ -66,6 +76,7 @@ def read_story_of(conn_id: str, sandbox: str, dataflow_id: str) -> Story:
 
 sources = Sources(read_source)
 stories = Stories(read_story_of)
+ledgers = Sources(read_ledger_of, ledger_row)
 router = APIRouter(dependencies=[Depends(requires_access_view(AccessView.PLUGINS))])
 files = StaticFiles(directory=WWW)
 
@@ -108,6 +119,16 @@ def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, sessi
                 },
             }
     raise HTTPException(404, "There is no such export, or no longer")
+
+
+@router.get("/api/usage")
+def usage(user: GetUserDep, session: SessionDep) -> Response:
+    """What was exported in the year, sandbox by sandbox, of those that the viewer may see."""
+    seen = _look(permitted(listed_places(session), user), ledgers, fresh=LEDGER_SECONDS)
+    head = {"refresh_seconds": LEDGER_SECONDS / 10, "sources": [one.to_json() for one in seen]}
+    rows = b",".join(one.rows for one in seen if one.rows)
+    body = b'%b,"usage":[%b]}' % (json.dumps(head).encode()[:-1], rows)
+    return Response(body, media_type="application/json")
 
 
 @router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}/story")
@@ -183,9 +204,9 @@ def _places_of(conn_id: str, user: Any, session: Any) -> list[Place]:
     return places
 
 
-def _look(places: list[Place]) -> list[Seen]:
-    fresh = refresh_seconds()
-    found = [sources.of(*place) for place in places]
+def _look(places: list[Place], among: Sources = sources, *, fresh: float | None = None) -> list[Seen]:
+    fresh = refresh_seconds() if fresh is None else fresh
+    found = [among.of(*place) for place in places]
     # All of them begin to read before any of them is waited for.
     for one in found:
         one.look(fresh_seconds=fresh, patience=0)

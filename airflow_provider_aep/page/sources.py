@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 FORGOTTEN_SECONDS = 3600.0
 # A look is repeated for half a minute before it fails; whoever watches the page hears of trouble sooner.
 SLOW_SECONDS = 10.0
+# After trouble a look is due as soon, however long its result would be shared.
+AFTER_TROUBLE_SECONDS = 60.0
 
 # What is read is a snapshot of the exports, or another record that knows its sandbox.
 Read = Callable[[str, "str | None", Any], Any]
@@ -81,6 +83,8 @@ class Source:
         """
         with self._lock:
             self.asked_at = time.monotonic()
+            if self._error is not None:
+                fresh_seconds = min(fresh_seconds, AFTER_TROUBLE_SECONDS)
             idle = self._reader is None or not self._reader.is_alive()
             if idle and (self._ended_at is None or self.asked_at - self._ended_at >= fresh_seconds):
                 self._began_at = self.asked_at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -486,3 +487,29 @@ def test_a_first_full_export_flattens_neither_the_strip_nor_a_chart(open_page, s
         .map(each => each.getBBox().height)"""
     first, *others = page.evaluate(heights)
     assert min(others) > first * 0.8
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_was_exported_in_the_year_is_asked_for_when_it_is_opened(open_page, theme, width):
+    page = open_page(PAGE, theme=theme, width=width)
+    expect(table(page)).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "api/usage" in request.url else None)
+    page.wait_for_timeout(1500)
+    assert asked == []
+    page.get_by_text("What was exported this year").click()
+    ledger = page.get_by_role("article")
+    counted = ledger.get_by_text(re.compile(r"In all .+ records?.* and .+B.*, in .+ runs"))
+    new_year = ledger.get_by_text("No run of this year is listed.")
+    expect(counted.or_(new_year)).to_be_visible()
+    if datetime.now(tz=UTC).timetuple().tm_yday > 1:  # on the first day there may be none yet
+        expect(counted).to_be_visible()
+        for name in ("By month", "By export", "By dataset", "By destination"):
+            expect(ledger.get_by_role("table", name=name).get_by_role("rowheader").first).to_be_visible()
+    expect(ledger).to_contain_text("for this year are exported")
+    expect(ledger).to_contain_text("which Adobe calls indicative")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    sentence = ledger.locator(".aep-allowance p").first.bounding_box()
+    assert sentence is not None
+    assert sentence["x"] + sentence["width"] <= width

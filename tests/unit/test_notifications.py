@@ -507,3 +507,33 @@ def test_channels_are_plain_json_as_a_deadline_alert_stores_them():
     channels = ["log", EMAIL]
     kept = json.loads(json.dumps({"channels": channels, "on": ["late"]}))
     assert AepRunNotifier(**kept).channels == AepRunNotifier(channels=channels).channels
+
+
+def test_an_allowance_that_will_not_do_is_one_alert_of_its_own(ti):
+    told = "at least 4.9 TB of the 5.0 TB for this year are exported (98%)"
+    yearly = {"allowance": "exported_bytes/year", "outcome": "warn", "told": told}
+    allowances = [yearly, {**yearly, "outcome": "ok", "told": "which was told before"}]
+    ti.xcom_push("aep_check", {"sandbox": "prod", "exports": [{}], "allowances": allowances})
+    calls: list[tuple[str, Any]] = []
+    AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
+    ((text, _),) = calls
+    assert text == f"AEP allowance exported_bytes/year in sandbox prod: {told}"
+
+
+def test_two_allowances_of_a_check_are_two_incidents_and_no_warning_about_a_dataflow(ti):
+    allowances = [
+        {"allowance": f"exported_{measure}/year", "outcome": "warn", "told": "used up"}
+        for measure in ("bytes", "records")
+    ]
+    ti.xcom_push("aep_check", {"sandbox": "prod", "exports": [{}], "allowances": allowances})
+    calls: list[tuple[str, Any]] = []
+    AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
+    ((_, found),) = calls
+    assert {alert["key"] for alert in found["alerts"]} == {
+        f"aep:prod:exports:judge:exported_{measure}/year:allowance" for measure in ("bytes", "records")
+    }
+    assert {alert["next_step"].partition(";")[0] for alert in found["alerts"]} == {
+        "Look at the usage by export"
+    }
+    AepRunNotifier(on=["warning"], send=lambda *told: calls.append(told))(context_of(ti))
+    assert len(calls) == 1
