@@ -89,7 +89,7 @@ def refresh_seconds() -> float:
 @router.get("/api/exports")
 def exports(user: GetUserDep, session: SessionDep) -> Response:
     """All exports that the viewer may see."""
-    seen = _look(permitted(listed_places(session), user))
+    seen = _look(permitted(listed_places(session), user), sources)
     head = {"refresh_seconds": refresh_seconds(), "sources": [one.to_json() for one in seen]}
     rows = b",".join(one.rows for one in seen if one.rows)
     # The rows are kept as JSON; only what differs from viewer to viewer is made anew.
@@ -100,7 +100,7 @@ def exports(user: GetUserDep, session: SessionDep) -> Response:
 @router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}")
 def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, session: SessionDep) -> Any:
     """One export, with its runs, findings and entities."""
-    for seen in _look(_places_of(conn_id, user, session)):
+    for seen in _look(_places_of(conn_id, user, session), sources):
         if seen.snapshot is None and seen.sandbox in (None, sandbox):
             return {"refresh_seconds": refresh_seconds(), "source": seen.to_json(), "export": None}
         found = seen.snapshot and seen.sandbox == sandbox and seen.snapshot.exports.get(dataflow_id)
@@ -134,7 +134,7 @@ def usage(user: GetUserDep, session: SessionDep) -> Response:
 @router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}/story")
 def story(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, session: SessionDep) -> Any:
     """What came into one export and what went out in the last days, and what can be done now."""
-    for seen in _look(_places_of(conn_id, user, session)):
+    for seen in _look(_places_of(conn_id, user, session), sources):
         if seen.snapshot is None and seen.sandbox in (None, sandbox):
             return {"refresh_seconds": refresh_seconds(), "source": seen.to_json(), "story": None}
         if seen.snapshot and seen.sandbox == sandbox and dataflow_id in seen.snapshot.exports:
@@ -178,7 +178,7 @@ def task(
         "links": {"platform": None, "task": None, "owner": None},
         "page": None,
     }
-    for seen in _look(permitted(listed_places(session), user)):
+    for seen in _look(permitted(listed_places(session), user), sources):
         found = seen.snapshot and seen.sandbox == sandbox and seen.snapshot.exports.get(dataflow_id)
         if found:
             answer["conn_id"] = seen.conn_id
@@ -204,7 +204,7 @@ def _places_of(conn_id: str, user: Any, session: Any) -> list[Place]:
     return places
 
 
-def _look(places: list[Place], among: Sources = sources, *, fresh: float | None = None) -> list[Seen]:
+def _look(places: list[Place], among: Sources, *, fresh: float | None = None) -> list[Seen]:
     fresh = refresh_seconds() if fresh is None else fresh
     found = [among.of(*place) for place in places]
     # All of them begin to read before any of them is waited for.
