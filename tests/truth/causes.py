@@ -6,8 +6,8 @@ is worked out from (windows, margins, statuses, counts) nothing is used.
 * *not_exported*: some dataset has batches that no run exported, though a run that exported nothing has seen
   them since the last good one; or, of a run that is missing, that were there at its tick, and that nobody has
   exported by the time of the check. As many as are told, with as many rows, at least.
-* *nothing_ingested*: since the last good export looked, no batch has ended up to the moment at which this one
-  did, in none of its datasets: none with rows, and none that failed.
+* *nothing_ingested*: since the last good export looked, and until this one did, or ended, no batch has ended
+  in any of its datasets: none with rows, and none that failed.
 * *ingestion_failed*: of the dataset that is named, as many of its last batches as are told failed, and the
   run has lost nothing of it, or the sentence says that this cannot be told.
 * *window*: of the dataset that is named the run has lost nothing, and it is deleted, or old events came in.
@@ -26,7 +26,7 @@ from typing import Any
 
 from tests.truth.checks import Checked, Told
 from tests.truth.lake import TrueBatch, TrueDataset
-from tests.truth.months import Look, Month, TrueRun
+from tests.truth.months import Month, TrueRun
 
 SILENT = ("too_close", "unknown")
 _COUNT = re.compile(r"the last (?:([\d,]+) batches|batch) of")
@@ -218,7 +218,8 @@ class _Truth:
             there = dataset.batches if dataset.is_there(told.tick) else ()
             lost = [each for each in there if each.is_in(told.tick)]
             gone = _ids(batch for each in good for batch in each.looks[name].seen)
-            gone |= _ids(batch for each in runs for batch in _exported(each.looks[name]) if each in later)
+            # What a small run has left out is a matter of that run.
+            gone |= _ids(batch for each in later if each.exported for batch in each.looks[name].seen)
             seen = _ids(batch for each in earlier for batch in each.looks[name].seen)
             fact = _Fact(
                 dataset=dataset,
@@ -254,10 +255,6 @@ def _ids(batches: Iterable[TrueBatch]) -> set[str]:
     return {batch.id for batch in batches}
 
 
-def _exported(look: Look) -> list[TrueBatch]:
-    return [batch for batch in look.seen if batch not in look.lost]
-
-
 def _is_listed(run: TrueRun, now: datetime) -> bool:
     return run.run.end_listed_at is not None and run.run.end_listed_at <= now
 
@@ -268,7 +265,7 @@ def _holds_lost(fact: _Fact, cause: Any) -> bool:
 
 
 def _is_quiet(fact: _Fact) -> bool:
-    came = [batch for batch in fact.ended(fact.at) if batch.rows or batch.kind == "failed"]
+    came = [batch for batch in fact.ended(min(fact.at, fact.ends)) if batch.rows or batch.kind == "failed"]
     return not fact.lost and not came and not fact.is_gone and not fact.dataset.is_snapshot
 
 

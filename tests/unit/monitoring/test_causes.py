@@ -13,6 +13,7 @@ from airflow_provider_aep.monitoring.alerts import Alert, digest
 from airflow_provider_aep.monitoring.audit import audit_exports
 from airflow_provider_aep.monitoring.causes import Ingested, Question, Snapshot, cause_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy
+from benchmarks.checking import Sandbox
 
 HOUR = 3600.0
 START = datetime(2026, 11, 2, 6, tzinfo=UTC)
@@ -445,3 +446,13 @@ class TestRequests:
         kinds = {cause_in(each).kind for each in audit.exports}
         assert kinds == ({"not_exported"} if ingested else {"nothing_ingested"})
         assert len(asked(emulator)) <= 10
+
+    @pytest.mark.parametrize("lost", [False, True], ids=["nothing ingested", "ingested"])
+    def test_a_check_of_100_exports_sends_no_more_than_before_and_one_for_each_empty_one(self, lost):
+        """4 is what it took before the Catalog was ever asked: dataflows, datasets, two pages of runs."""
+        well, audit = Sandbox("1d", empty=0, lost=False, days=2).check()
+        assert (len(audit.exports), audit.outcome, well) == (100, "ok", 4)
+        requests, audit = Sandbox("1d", empty=10, lost=lost, days=2).check()
+        kinds = [finding.cause.kind for export in audit.exports for finding in export.findings]
+        assert kinds == 10 * ["not_exported" if lost else "nothing_ingested"]
+        assert requests <= well + 10
