@@ -36,7 +36,7 @@ EXPORTED_FOR = timedelta(days=365)
 NAMED_CODES = 3
 ADVICE: Mapping[CauseKind, str] = {
     "not_exported": "Export the dataset on demand, and give Adobe's support the run id and the batch ids.",
-    "ingestion_failed": "Look at the source of the dataset: the export has nothing new to deliver.",
+    "ingestion_failed": "Look at the source of the dataset: nothing new has come in since.",
     "too_close": "Wait for the next run: it owes these data, and settles the question.",
     "unknown": "Compare the dataset's batches with the run in the Platform UI.",
     "window": "Look at the dataset: this export cannot deliver what it holds.",
@@ -97,6 +97,7 @@ class Question:
     :param delivered: the export before exported something, for each dataset; else it was empty as well.
     :param starts: the earliest moment of its snapshot; the tick of a run that is missing.
     :param ends: when it ended; of a run that is missing, when that was certain.
+    :param under_way: a run before it has not ended yet, and may still export what seems to be owed.
     :param is_full: it exports all that the dataset holds, and not only what is new.
     """
 
@@ -106,6 +107,7 @@ class Question:
     delivered: Mapping[str, bool]
     starts: datetime
     ends: datetime
+    under_way: bool = False
     is_full: bool = False
 
 
@@ -186,7 +188,7 @@ def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: 
         told = f"{ingested.name} has more batches than were read ({len(ingested.batches):,})"
         return _about(question, "unknown", told, (), before)
     if sorted_out.failed:
-        return _failed(question, ingested, sorted_out.failed)
+        return _failed(question, ingested, sorted_out)
     if sorted_out.close:
         count = told_number(sorted_out.close)
         told = f"{count} came into {ingested.name} too close to a run to tell which one exports it"
@@ -212,7 +214,11 @@ def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: 
     if question.is_full:
         told = f"nothing new came into {ingested.name}, and a full export delivers also what is old"
         return _about(question, "unknown", told, (), before)
-    told = f"nothing was ingested into {ingested.name} {_since(question, [ingested.dataset_id])}"
+    since = _since(question, [ingested.dataset_id])
+    if not question.delivered.get(ingested.dataset_id):
+        told = f"nothing came into {ingested.name} {since}; what came before it may not have been exported"
+        return _about(question, "unknown", told, (), before)
+    told = f"nothing was ingested into {ingested.name} {since}"
     return _about(question, "nothing_ingested", told, (), before)
 
 
@@ -220,7 +226,7 @@ class _SortedOut(NamedTuple):
     """The batches that matter to a run.
 
     :param owed: ingested with records, and surely between the two snapshots.
-    :param failed: the last ones to end, if they failed.
+    :param failed: the last ones to end, if they failed; none where it is not known which ones were the last.
     :param close: around a snapshot, or still under way.
     :param odd: of which nobody can say whether the export owes them.
     :param old: with events that are not exported any more.
@@ -245,15 +251,17 @@ def _sort_out(
     owed_after = before.latest if before is not None and not question.is_full else None
     found = _SortedOut([], [], [], [], [])
     ended: list[Batch] = []
+    last_is_known = True
     for batch in ingested.batches:
         at, standing = batch.ended_at, standing_of(batch, replaced=replaced, margin=margin, now=now)
-        if _is_under_way(batch, question.ends):
+        if _is_under_way(batch, question.ends, now):
             found.close.append(batch)
             continue
         if at is None or standing is Standing.UNDATED:
-            # A batch without a right time counts for the moment at which it was opened.
-            if batch.created_at is None or first is None or batch.created_at > first:
+            # A batch without a right time may have ended at any, but for one after its last change.
+            if first is None or batch.changed_at is None or batch.changed_at > first:
                 found.odd.append(batch)
+                last_is_known = False
             continue
         if (first is not None and at <= first) or at > question.ends:
             continue
@@ -270,19 +278,19 @@ def _sort_out(
             found.close.append(batch)
     ended.sort(key=lambda batch: (batch.ended_at or now, batch.id), reverse=True)
     for batch in ended:
-        if batch.status is not BatchStatus.FAILED:
+        if batch.status is not BatchStatus.FAILED or not last_is_known:
             break
         found.failed.append(batch)
     return found
 
 
-def _is_under_way(batch: Batch, ends: datetime) -> bool:
+def _is_under_way(batch: Batch, ends: datetime, now: datetime) -> bool:
     """Whether a batch was open, and had not ended, when the run ended."""
     if batch.created_at is not None and batch.created_at > ends:
         return False
     if batch.status is BatchStatus.UNDER_WAY:
         return True
-    return batch.ended_at is not None and batch.ended_at > ends and batch.created_at is not None
+    return batch.ended_at is not None and ends < batch.ended_at <= now and batch.created_at is not None
 
 
 def _not_exported(
@@ -292,6 +300,9 @@ def _not_exported(
     when = _span(owed)
     if question.what == "low_records":
         told = f"{what} came into {ingested.name} {when}; how many of them an export owes cannot be counted"
+        return _about(question, "unknown", told, owed, before)
+    if question.under_way:
+        told = f"{what} came into {ingested.name} {when}, and a run before may still export them"
         return _about(question, "unknown", told, owed, before)
     if ingested.dataset is None:
         why = ingested.why_no_dataset or "the Catalog does not show it"
@@ -308,12 +319,16 @@ def _not_exported(
     return replace(_about(question, "not_exported", told, owed, before), owed=tuple(owed))
 
 
-def _failed(question: Question, ingested: Ingested, failed: Sequence[Batch]) -> Cause:
+def _failed(question: Question, ingested: Ingested, sorted_out: _SortedOut) -> Cause:
+    failed = sorted_out.failed
     codes = list(dict.fromkeys(code for batch in failed for code in batch.codes))
     more = f" and {len(codes) - NAMED_CODES} more" if len(codes) > NAMED_CODES else ""
     named = f" with {', '.join(codes[:NAMED_CODES])}{more}" if codes else ""
     last = "batch" if len(failed) == 1 else f"{len(failed):,} batches"
     told = f"ingestion failed: the last {last} of {ingested.name} failed{named}"
+    if doubtful := [*sorted_out.close, *sorted_out.odd]:
+        # Who looks at the source must not take it for certain that the export has lost nothing.
+        told += f"; whether an export owes {told_number(doubtful)} beside them cannot be told"
     return Cause(kind="ingestion_failed", told=told, since=None, until=question.ends, batches=len(failed))
 
 

@@ -79,6 +79,8 @@ def case_of(finding: Finding, timeline: Timeline) -> Case | None:
     if finding.kind not in EXPLAINED:
         return None
     if finding.kind == "missing":
+        if finding.tick is None or not _still_owed(finding.tick, timeline):
+            return None  # later runs have exported what it owed
         return Case(finding.kind, timeline, at=finding.tick, known_at=finding.known_at)
     run = next((one for one in timeline.runs if one.id in finding.run_ids), None)
     return Case(finding.kind, timeline, run=run) if run else None
@@ -158,6 +160,18 @@ def _is_good(run: DataflowRun) -> bool:
     return run.delivered and run.records_out != 0
 
 
+def _still_owed(tick: datetime, timeline: Timeline) -> tuple[str, ...]:
+    """The datasets that no later run has exported, of a tick without a run."""
+    datasets = _datasets_of(None, timeline)
+    later = [
+        one for one in timeline.runs if _is_good(one) and _snapshot(one, timeline, timedelta())[0] >= tick
+    ]
+    if any(not one.dataset_ids for one in later) and (timeline.learnt or 1) == 1:
+        return ()
+    exported = {each for one in later for each in one.dataset_ids}
+    return tuple(each for each in datasets if each not in exported)
+
+
 class Budget:
     """How many requests may still be sent.
 
@@ -182,7 +196,7 @@ def _question(case: Case, margin: timedelta) -> Question:
     ends = case.known_at or starts
     if run is not None and run.started_at is not None:
         starts, ends = _snapshot(run, timeline, timedelta())
-    datasets = _datasets_of(run, timeline)
+    datasets = _datasets_of(run, timeline) if run else _still_owed(starts, timeline)
     before = {each: _before(each, run, starts, timeline) for each in datasets}
     return Question(
         what=case.what,
@@ -191,6 +205,7 @@ def _question(case: Case, margin: timedelta) -> Question:
         delivered={each: one is not None and _is_good(one) for each, one in before.items()},
         starts=starts,
         ends=ends,
+        under_way=_is_under_way(run, starts, timeline, before.values()),
         is_full=_is_full(run, timeline, before.values()),
     )
 
@@ -219,6 +234,25 @@ def _before(
     ]
     good = [one for one in earlier if _is_good(one)]
     return good[-1] if good else earlier[0] if earlier else None
+
+
+def _is_under_way(
+    run: DataflowRun | None,
+    starts: datetime,
+    timeline: Timeline,
+    before: Iterable[DataflowRun | None],
+) -> bool:
+    """Whether an earlier run has not ended, of another tick and later than the exports before."""
+    since = min((one.started_at for one in before if one and one.started_at), default=None)
+    tick = timeline.tick_of.get(run.id) if run else None
+    return any(
+        not one.finished
+        and one.started_at is not None
+        and one.started_at < starts
+        and (since is None or one.started_at > since)
+        and (tick is None or timeline.tick_of.get(one.id) != tick)
+        for one in timeline.runs
+    )
 
 
 def _snapshot(run: DataflowRun, timeline: Timeline, margin: timedelta) -> Snapshot:
