@@ -389,6 +389,20 @@ def test_a_sender_of_ones_own_that_fails_hides_nothing(failed, box, logged):
         ({"type": "email", "to": ""}, "/channels/0/to is missing"),
         ({"type": "email", "to": "x@y", "subjekt": "s"}, "/channels/0/subjekt is not known; there are to,"),
         ({"type": "webhook", "url": "https://hooks/Secr3t"}, "/channels/0/http_conn_id is missing"),
+        (
+            {"type": "webhook", "http_conn_id": "https://hooks/Secr3t"},
+            "must be the id of an Airflow connection",
+        ),
+        (
+            {"type": "email", "to": " ; "},
+            "/channels/0/to must be text or a list of texts, and not an empty one",
+        ),
+        ({"type": "email", "to": "x@y\nBcc: z@y"}, "/channels/0/to must be one line"),
+        ({"type": "email", "to": "x@y", "smtp_conn_id": None}, "/channels/0/smtp_conn_id must be text"),
+        (
+            {"type": "webhook", "http_conn_id": " "},
+            "/channels/0/http_conn_id must be text, and not an empty one",
+        ),
     ],
 )
 def test_a_channel_that_is_not_well_described_is_refused_when_the_dag_is_parsed(channel, says):
@@ -396,6 +410,27 @@ def test_a_channel_that_is_not_well_described_is_refused_when_the_dag_is_parsed(
         AepRunNotifier(channels=[channel])
     assert says in str(refused.value)
     assert "Secr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"channels": []}, "/channels must name one channel at least"),
+        ({"channels": 5}, "/channels must name one channel at least"),
+        ({"on": []}, "on must name one status at least"),
+        ({"on": None}, "on must name one status at least"),
+        ({"on": ["failed", 1]}, "not 1"),
+        ({"messages": ["failed"]}, "messages must be a dict"),
+        ({"send": "page_me"}, "send must be a function"),
+    ],
+)
+def test_a_notifier_that_could_never_tell_anybody_is_refused_when_the_dag_is_parsed(given, says):
+    with pytest.raises((AepConfigError, AepValidationError), match=says):
+        AepRunNotifier(**given)
+
+
+def test_a_single_status_needs_no_list():
+    assert AepRunNotifier(on="failed").on == ("failed",)
 
 
 @pytest.mark.skipif(installed("slack"), reason="the Slack provider is installed")
