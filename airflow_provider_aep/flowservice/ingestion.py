@@ -81,6 +81,7 @@ class Batch:
     :param replaces: the ids of batches that it takes the place of, or whose data it deletes.
     :param is_replay: it restates what was ingested before: a replacement, a deletion, a compaction.
     :param data_until: the last moment that its data are about, where the batch tells.
+    :param changed_at: when it was last changed.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Batch:
     replaces: tuple[str, ...]
     is_replay: bool
     data_until: datetime | None
+    changed_at: datetime | None = None
 
     @classmethod
     def from_api(cls, batch_id: str, wire: Mapping[str, Any]) -> Batch:
@@ -113,6 +115,7 @@ class Batch:
             ),
             created_at=epoch_moment(wire.get("created")),
             ended_at=completed,
+            changed_at=epoch_moment(wire.get("updated")),
             records=_records(wire),
             codes=tuple(
                 dict.fromkeys(

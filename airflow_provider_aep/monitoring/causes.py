@@ -251,8 +251,9 @@ def _sort_out(
             found.close.append(batch)
             continue
         if at is None or standing is Standing.UNDATED:
-            # A batch without a right time counts for the moment at which it was opened.
-            if batch.created_at is None or first is None or batch.created_at > first:
+            # Without a right time it may have been completed at any, up to its last change.
+            known = (batch.changed_at, batch.created_at)
+            if first is None or batch.changed_at is None or any(each and each > first for each in known):
                 found.odd.append(batch)
             continue
         if (first is not None and at <= first) or at > question.ends:
