@@ -489,6 +489,20 @@ def test_an_audit_of_many_exports_is_one_message(ti):
     ]
 
 
+def test_a_harmless_reason_of_a_later_run_hides_no_alarm(ti):
+    lost = {"kind": "not_exported", "told": "3 batches came in", "advice": "Export on demand."}
+    close = {"kind": "too_close", "told": "1 batch came in too close", "advice": "Wait for the next run."}
+    findings = [
+        {"kind": "zero_records", "outcome": "fail", "told": "a", "run_ids": ["r-1"], "cause": lost},
+        {"kind": "zero_records", "outcome": "warn", "told": "b", "run_ids": ["r-2"], "cause": close},
+    ]
+    ti.xcom_push("aep_check", {**CHECK, "exports": [{"dataflow_id": "f-1", "findings": findings}]})
+    calls: list[tuple[str, Any]] = []
+    AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
+    (told,) = calls[0][1]["alerts"]
+    assert (told["severity"], told["next_step"]) == ("critical", "Export on demand.")
+
+
 def test_an_audit_that_found_nothing_stays_silent(ti):
     ti.xcom_push("aep_check", {**CHECK, "exports": CHECK["exports"][2:]})
     calls: list[Any] = []
