@@ -215,7 +215,8 @@ class Alert:
         about: list[str | None] = [self.dataflow_id] if self.dataflow_id else [dag_id, self.task]
         if self.status == "allowance":
             about.append(self.dataflow_name)  # a check may hold several
-        state = "resolved" if self.severity == "info" else "firing"
+        # What the policy skips ends nothing that is open.
+        state = "resolved" if self.severity == "info" and not self.since else "firing"
         kinds: dict[str, str | None] = {**self.recovered} or {
             self.status: self.since or self.run_ended_at or self.run_started_at
         }

@@ -54,6 +54,8 @@ class Cause:
     :param batches: how many batches the sentence is about.
     :param records: what they brought in, where all of them tell.
     :param owed: the batches themselves, where they were ingested and not exported.
+    :param settles: nothing is lacking, as nothing was ingested since an export that delivered something. What
+        one that was empty itself left out may still be lacking.
     """
 
     kind: CauseKind
@@ -63,6 +65,7 @@ class Cause:
     batches: int = 0
     records: int | None = None
     owed: tuple[Batch, ...] = field(default=(), repr=False)
+    settles: bool = False
 
     @property
     def advice(self) -> str:
@@ -160,6 +163,7 @@ def cause_of(
         told=f"nothing was ingested into {len(alike)} datasets {_since(question, question.dataset_ids)}",
         since=gravest.since,
         until=question.ends,
+        settles=all(each.settles for each in causes),
     )
 
 
@@ -213,7 +217,8 @@ def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: 
         told = f"nothing new came into {ingested.name}, and a full export delivers also what is old"
         return _about(question, "unknown", told, (), before)
     told = f"nothing was ingested into {ingested.name} {_since(question, [ingested.dataset_id])}"
-    return _about(question, "nothing_ingested", told, (), before)
+    settles = question.delivered.get(ingested.dataset_id, False)
+    return replace(_about(question, "nothing_ingested", told, (), before), settles=settles)
 
 
 class _SortedOut(NamedTuple):
