@@ -34,6 +34,8 @@ Document = Mapping[str, Any]
 # The body of a PATCH: [{"op": "replace", "path": "/scheduleParams", "value": {...}}], op in lower case.
 Operations = list[dict[str, Any]]
 
+# No moment of the service lies elsewhere, and spans may be added to one between these.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 # Epoch numbers below this are seconds: as milliseconds they would lie in 1973.
 LEAST_MILLISECONDS = 1e11
 LARGEST_PAGE = 100
@@ -362,16 +364,17 @@ def sequence(value: object) -> Sequence[Any]:
 def epoch_moment(epoch: object) -> datetime | None:
     """A moment in UTC from epoch milliseconds, or from the seconds that some samples carry in their place.
 
-    :return: ``None`` for what is no such number.
+    :return: ``None`` for what is no such number, and for what is not between ``EARLIEST`` and ``LATEST``.
     """
     if isinstance(epoch, str) and re.fullmatch(r"[0-9]{9,17}", epoch):
         epoch = int(epoch)
     if isinstance(epoch, bool) or not isinstance(epoch, int | float) or epoch <= 0:
         return None
     try:
-        return datetime.fromtimestamp(epoch if epoch < LEAST_MILLISECONDS else epoch / 1000, tz=UTC)
+        moment = datetime.fromtimestamp(epoch if epoch < LEAST_MILLISECONDS else epoch / 1000, tz=UTC)
     except (ValueError, OverflowError, OSError):
         return None
+    return moment if EARLIEST <= moment <= LATEST else None
 
 
 def count_of(value: object) -> int | None:

@@ -34,6 +34,7 @@ _ORDER: tuple[CauseKind, ...] = (
 # Source: "Export datasets": of event datasets only the last 365 days are exported.
 EXPORTED_FOR = timedelta(days=365)
 NAMED_CODES = 3
+_UNSETTLED = "; what came before it may not have been exported"
 ADVICE: Mapping[CauseKind, str] = {
     "not_exported": "Export the dataset on demand, and give Adobe's support the run id and the batch ids.",
     "ingestion_failed": "Look at the source of the dataset: nothing new has come in since.",
@@ -54,6 +55,8 @@ class Cause:
     :param batches: how many batches the sentence is about.
     :param records: what they brought in, where all of them tell.
     :param owed: the batches themselves, where they were ingested and not exported.
+    :param settles: nothing is lacking, as nothing was ingested since an export that delivered something. What
+        one that was empty itself left out may still be lacking.
     """
 
     kind: CauseKind
@@ -63,6 +66,7 @@ class Cause:
     batches: int = 0
     records: int | None = None
     owed: tuple[Batch, ...] = field(default=(), repr=False)
+    settles: bool = False
 
     @property
     def advice(self) -> str:
@@ -157,12 +161,10 @@ def cause_of(
         )
     if len(causes) == 1 or gravest.kind != "nothing_ingested":
         return gravest
-    return Cause(
-        kind=gravest.kind,
-        told=f"nothing was ingested into {len(alike)} datasets {_since(question, question.dataset_ids)}",
-        since=gravest.since,
-        until=question.ends,
-    )
+    settles = all(each.settles for each in causes)
+    told = f"nothing was ingested into {len(alike)} datasets {_since(question, question.dataset_ids)}"
+    told += "" if settles else _UNSETTLED
+    return Cause(kind=gravest.kind, told=told, since=gravest.since, until=question.ends, settles=settles)
 
 
 def owed(question: Question, ingested: Ingested, *, margin: timedelta, now: datetime) -> list[Batch]:
@@ -214,12 +216,10 @@ def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: 
     if question.is_full:
         told = f"nothing new came into {ingested.name}, and a full export delivers also what is old"
         return _about(question, "unknown", told, (), before)
-    since = _since(question, [ingested.dataset_id])
-    if not question.delivered.get(ingested.dataset_id):
-        told = f"nothing came into {ingested.name} {since}; what came before it may not have been exported"
-        return _about(question, "unknown", told, (), before)
-    told = f"nothing was ingested into {ingested.name} {since}"
-    return _about(question, "nothing_ingested", told, (), before)
+    settles = question.delivered.get(ingested.dataset_id, False)
+    told = f"nothing was ingested into {ingested.name} {_since(question, [ingested.dataset_id])}"
+    told += "" if settles else _UNSETTLED
+    return replace(_about(question, "nothing_ingested", told, (), before), settles=settles)
 
 
 class _SortedOut(NamedTuple):
@@ -258,8 +258,9 @@ def _sort_out(
             found.close.append(batch)
             continue
         if at is None or standing is Standing.UNDATED:
-            # A batch without a right time may have ended at any, but for one after its last change.
-            if first is None or batch.changed_at is None or batch.changed_at > first:
+            # Without a right time it may have been completed at any, up to its last change.
+            known = (batch.changed_at, batch.created_at)
+            if first is None or batch.changed_at is None or any(each and each > first for each in known):
                 found.odd.append(batch)
                 last_is_known = False
             continue

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from airflow_provider_aep.flowservice.entities import EARLIEST, LATEST
 
 VERSION = 1
 # What became known longer ago is not looked for again.
 KEPT_FOR = timedelta(days=3)
 MOST_KEPT = 2_000
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,20 +54,24 @@ def severity_of(status: str, outcome: str, cause: str | None = None) -> str:
     return "critical" if status in _NOT_DELIVERED or cause == "not_exported" else "error"
 
 
-def with_incidents(told: Mapping[str, Any], last: object, now: datetime) -> dict[str, Any]:
+def with_incidents(
+    told: Mapping[str, Any], last: object, now: datetime, *, settles: bool = False
+) -> dict[str, Any]:
     """A sensor's verdict as plain JSON, with the incidents of its export.
 
     A bad verdict gets ``open``: each kind that is wrong, and since when. A good one gets ``recovered``, the
-    same of all that the verdict before it left open.
+    same of all that the verdict before it left open. An empty one does not: it delivers nothing of what an
+    earlier one has lost.
 
     :param last: the verdict of the task in the DAG run before this one, as it was kept.
+    :param settles: nothing is lacking although the runs exported nothing.
     """
     known = last if isinstance(last, Mapping) else {}
     # A task may have been pointed elsewhere since.
     if any(known.get(name) != told.get(name) for name in ("dataflow_id", "sandbox")):
         known = {}
     before = moments(known.get("open"))
-    if told["outcome"] == "ok":
+    if told["outcome"] == "ok" and (told.get("records_out") != 0 or settles):
         return {**told, "recovered": before} if before else dict(told)
     if told["outcome"] not in MINDED:
         return {**told, "open": before} if before else dict(told)

@@ -65,12 +65,14 @@ def _found_by_status(export: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[s
         # The numbers and the tick are those of the last one.
         last = findings[-1]
         run_ids = tuple(last.get("run_ids") or ())
+        # An alarm must not read as the harmless reason of a later run.
+        gravest = [each for each in findings if each["outcome"] == "fail"] or findings
         known = [str(finding["known_at"]) for finding in findings if finding.get("known_at")]
         minded = {
             "run_ids": list(run_ids),
             **verdicts.get(run_ids, {}),
             "tick": last.get("tick"),
-            "cause": next((each["cause"] for each in reversed(findings) if each.get("cause")), None),
+            "cause": next((each["cause"] for each in reversed(gravest) if each.get("cause")), None),
             "known_at": min(known, default=None),
             "outcome": "fail" if "fail" in outcomes else "warn",
             "reason": told,

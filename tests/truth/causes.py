@@ -12,7 +12,8 @@ is worked out from (windows, margins, statuses, counts) nothing is used.
   run has lost nothing of it, or the sentence says that this cannot be told.
 * *window*: of the dataset that is named the run has lost nothing, and it is deleted, or old events came in.
 
-*too_close* and *unknown* are counted as not known, whatever is true.
+*too_close* and *unknown* are counted as not known, whatever is true; and so is a *nothing_ingested* that says
+of what came before it that it may not have been exported.
 """
 
 from __future__ import annotations
@@ -164,6 +165,8 @@ class _Truth:
         assert told.cause
         facts = list(self._facts(told))
         kind = told.cause["kind"]
+        if kind == "nothing_ingested" and "may not have been exported" in told.cause["told"]:
+            kind = "unknown"
         named = [each for each in facts if each.dataset.name in told.cause["told"]]
         named = named or [each for each in facts if each.dataset.id in told.cause["told"]] or facts
         is_right = {

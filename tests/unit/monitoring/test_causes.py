@@ -12,6 +12,7 @@ from airflow_provider_aep.monitoring.alert_formats import as_html, as_line, as_s
 from airflow_provider_aep.monitoring.alerts import Alert, digest
 from airflow_provider_aep.monitoring.audit import audit_exports
 from airflow_provider_aep.monitoring.causes import Ingested, Question, Snapshot, cause_of
+from airflow_provider_aep.monitoring.emptiness import believes_windows
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy
 from benchmarks.checking import Sandbox
 
@@ -247,11 +248,12 @@ class TestIngestionFailed:
 
 
 class TestNotKnown:
-    def test_where_no_good_export_is_known_an_empty_one_may_have_lost_what_came_before(self):
-        assert told_of().kind == "nothing_ingested"
+    def test_where_no_good_export_is_known_an_empty_one_settles_nothing_of_what_came_before(self):
+        assert (told_of().kind, told_of().settles) == ("nothing_ingested", True)
         cause = told_of(delivered=False)
-        assert cause.kind == "unknown"
+        assert (cause.kind, cause.settles) == ("nothing_ingested", False)
         assert "since the oldest run looked at" in cause.told
+        assert cause.told.endswith("what came before it may not have been exported")
 
     @pytest.mark.parametrize(
         "members",
@@ -320,6 +322,26 @@ class TestNotKnown:
         kind = "window" if (path, status) == ("/dataSets", 404) else "unknown"
         assert (found.outcome, cause_in(found).kind) == ("warn", kind)
 
+    @pytest.mark.parametrize("word", ["startedAtUTC", "completedAtUTC"])
+    @pytest.mark.parametrize("at", [1, 253402300799999])
+    def test_a_run_at_an_impossible_moment_hides_no_export(
+        self, export, emulator, check, clock, monkeypatch, word, at
+    ):
+        clock.advance(5 * HOUR)
+        emulator.tick()
+        send = emulator.send
+
+        def answer(request):
+            reply = send(request)
+            if not request.path.startswith("/runs"):
+                return reply
+            told = json.loads(reply.body)
+            told["items"][0]["metrics"]["durationSummary"][word] = at
+            return type(reply)(reply.status, reply.headers, json.dumps(told).encode())
+
+        monkeypatch.setattr(emulator, "send", answer)
+        assert check().dataflow.id == export
+
     @pytest.mark.parametrize("body", [[], [{}], {"items": []}, {"a": 1}, "<html>"])
     def test_an_answer_of_another_shape_changes_no_verdict(self, export, emulator, check, clock, body):
         clock.advance(5 * HOUR)
@@ -339,6 +361,55 @@ class TestNotKnown:
         found = check()
         assert (found.outcome, cause_in(found).kind) == ("warn", "unknown")
         assert "may not be what it seems" in cause_in(found).told
+
+    @pytest.mark.parametrize("body", [{"error": {"code": "403"}}, {"_page": {"count": 0}}])
+    def test_an_error_in_place_of_batches_proves_nothing_of_the_window(self, run, emulator, still, now, body):
+        emulator.fail_next(200, times=1, match="catalog/batches", body=body)
+        assert not run(believes_windows([], until=now, may_ask=True))
+        odd = Batch.from_api(*next(iter(body.items())))
+        read = [Ingested(dataset_id="a", batches=(odd,)), Ingested(dataset_id="b")]
+        assert not run(believes_windows(read, until=now, may_ask=False))
+
+    @pytest.mark.parametrize(
+        ("times", "kind"),
+        [
+            ({}, "unknown"),
+            ({"completed": "2026-12-01T10:00:00Z"}, "unknown"),
+            ({"updated": "too late"}, "unknown"),
+            ({"updated": 2}, "unknown"),
+            ({"updated": 1}, "nothing_ingested"),
+        ],
+    )
+    def test_a_batch_opened_before_the_last_export_may_have_been_completed_after_it(self, times, kind):
+        start = datetime(2026, 12, 1, 12, tzinfo=UTC)
+        last = start - timedelta(days=1)
+        moments = {1: last - timedelta(hours=1), 2: last + timedelta(hours=5)}
+        told = {
+            name: int(moments[at].timestamp() * 1000) if at in moments else at for name, at in times.items()
+        }
+        wire = {
+            "status": "success",
+            "created": int((last - timedelta(hours=2)).timestamp() * 1000),
+            "recordCount": 5,
+            "relatedObjects": [{"type": "dataSet", "id": "a"}],
+            **told,
+        }
+        question = Question(
+            what="zero_records",
+            dataset_ids=("a",),
+            before={"a": Snapshot(last, last + timedelta(hours=1))},
+            delivered={"a": True},
+            starts=start,
+            ends=start + timedelta(minutes=5),
+        )
+        ingested = Ingested(
+            dataset_id="a",
+            batches=(Batch.from_api("b", wire),),
+            is_complete=True,
+            dataset=CatalogDataset.from_api("a", {"name": "A"}),
+        )
+        cause = cause_of(question, {"a": ingested}, margin=timedelta(hours=1), now=start + timedelta(hours=1))
+        assert cause.kind == kind
 
     def test_that_the_window_is_understood_is_asked_once(self, export, emulator, check, clock):
         clock.advance(5 * HOUR)
