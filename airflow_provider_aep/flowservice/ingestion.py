@@ -82,7 +82,6 @@ class Batch:
     :param replaces: the ids of batches that it takes the place of, or whose data it deletes.
     :param is_replay: it restates what was ingested before: a replacement, a deletion, a compaction.
     :param data_until: the last moment that its data are about, where the batch tells.
-    :param changed_at: when it was last changed.
     """
 
     id: str
