@@ -44,7 +44,7 @@ class PrivateDirectory:
             if not stat.S_ISREG(status.st_mode) or not _is_private(status) or status.st_size > LARGEST:
                 raise PermissionError(errno.EPERM, "not a private file")
             content = b""
-            while chunk := os.read(file, LARGEST):
+            while len(content) <= LARGEST and (chunk := os.read(file, LARGEST)):
                 content += chunk
             return content
 
