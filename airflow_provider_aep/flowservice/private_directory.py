@@ -73,8 +73,6 @@ class PrivateDirectory:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
             file = os.open(name, flags, 0o600, dir_fd=directory)
         try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise PermissionError(errno.EPERM, "not a plain file")
             # Not ``lockf``: that one does not keep the threads of a process apart, and is lost as soon as any
             # of them closes the file.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -27,7 +27,7 @@ from airflow_provider_aep.flowservice.connections import get_connection_spec
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import get_destination
 from airflow_provider_aep.flowservice.exchange import Request, Response, adrive, drive
-from airflow_provider_aep.flowservice.host_files import TOKEN
+from airflow_provider_aep.flowservice.host_files import TOKEN, HostFiles
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.tokens import PATIENCE
 from airflow_provider_aep.flowservice.write_guard import read_sandbox_type
@@ -225,6 +225,19 @@ def test_files_of_secrets_that_are_long_gone_are_removed(files, place):
     assert list(home_of(place).iterdir()) == [file_of(files, place)]
 
 
+def test_a_token_that_came_between_looking_and_claiming_is_used(new_task, use, emulator, monkeypatch):
+    late, other, claim = new_task(), new_task(), HostFiles.claim
+
+    def overtaken(files, about):
+        monkeypatch.setattr(HostFiles, "claim", claim)
+        use(other)
+        return claim(files, about)
+
+    monkeypatch.setattr(HostFiles, "claim", overtaken)
+    use(late)
+    assert len(emulator.requests(*LOGIN)) == 1
+
+
 # Specs
 
 
@@ -268,7 +281,7 @@ def a_directory(file):
 
 def a_pipe_that_nobody_writes_to(file):
     file.unlink()
-    os.mkfifo(file)
+    os.mkfifo(file, 0o600)
 
 
 def open_to_the_world(file):
@@ -361,9 +374,12 @@ def test_a_token_of_an_odd_shape_is_none(new_task, use, emulator, files, content
 
 
 @pytest.mark.parametrize("years", [1, -1])
-def test_a_token_of_a_clock_that_is_a_year_off_is_not_used(new_task, use, emulator, clock, files, years):
+def test_a_token_of_a_clock_that_is_a_year_off_is_not_used(
+    new_task, use, emulator, clock, files, tokens, years
+):
     files.write(TOKEN, {"value": "odd", "since": clock() + years * YEAR, "lasts": 86399})
     use(new_task())
+    assert "odd" not in tokens
     assert len(emulator.requests(*LOGIN)) == 1
 
 
@@ -390,7 +406,7 @@ def test_who_waits_for_a_lock_that_is_never_released_fetches_a_token_in_the_end(
     held.release()
 
 
-@pytest.mark.parametrize("spoil", ["a directory", "a link", "a pipe", "no locks", "read-only"])
+@pytest.mark.parametrize("spoil", ["a directory", "a link", "no locks", "read-only"])
 def test_who_cannot_lock_fetches_a_token_at_once(new_task, use, emulator, files, place, monkeypatch, spoil):
     files.write(("another",), "to make the directory")
     lock = file_of(files, place).with_suffix(".lock")
@@ -398,8 +414,6 @@ def test_who_cannot_lock_fetches_a_token_at_once(new_task, use, emulator, files,
         lock.mkdir()
     elif spoil == "a link":
         lock.symlink_to("elsewhere")
-    elif spoil == "a pipe":
-        os.mkfifo(lock)
     elif spoil == "no locks":
 
         def no_locks(*_):
