@@ -158,6 +158,7 @@ def test_a_failed_run_turns_the_task_red_with_adobes_error_and_an_alert(stage: S
     since = datetime.now(tz=UTC).isoformat()
     stage.emulator.script_runs("doomed", ["failed"] * 20)
     dataflow_id = stage.dataflow("doomed")
+    logins = len(stage.emulator.requests("POST", "/ims/token/v3"))
     run_id = stage.airflow.api.trigger("aep_wait", {"dataflow_id": dataflow_id, "started_after": since})
 
     assert stage.airflow.api.wait_for_run("aep_wait", run_id) == "failed"
@@ -165,6 +166,8 @@ def test_a_failed_run_turns_the_task_red_with_adobes_error_and_an_alert(stage: S
     log = stage.airflow.api.log_text("aep_wait", run_id, "wait")
     assert "Adobe's error ACTIVATION_BATCH-0000-FAILED: Job aborted." in log
     assert "AEP export doomed failed" in log
+    # Two starts of a worker and the triggerer share a token, which an earlier test may have fetched.
+    assert len(stage.emulator.requests("POST", "/ims/token/v3")) <= logins + 1
 
 
 def test_no_secret_is_anywhere_in_airflows_home(stage: Stage) -> None:
