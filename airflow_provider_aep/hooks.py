@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import BaseHook, conf, mask_secret
 
 from airflow_provider_aep import stats
 from airflow_provider_aep.errors import AepConfigError, AepError
@@ -27,7 +28,9 @@ from airflow_provider_aep.flowservice.destinations import Destination
 from airflow_provider_aep.flowservice.encryption import PublicKey, hold_public_key
 from airflow_provider_aep.flowservice.entities import list_entities, mapping
 from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
+from airflow_provider_aep.flowservice.host_files import HostFiles
 from airflow_provider_aep.flowservice.logins import Held, hold_login
+from airflow_provider_aep.flowservice.private_directory import PARENTS
 from airflow_provider_aep.flowservice.session import SCOPES, TOKEN_URL, AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import PLATFORM_URL, RequestsTransport, check_url
 from airflow_provider_aep.flowservice.validation import check_id
@@ -305,7 +308,19 @@ def _writes_given(extra: Mapping[str, Any]) -> object:
     return given[0] if len(given) == 1 else given or "all"
 
 
-_sessions: dict[tuple[Any, ...], tuple[AepSession, RequestsTransport]] = {}
+# A session that nobody has asked for in so many seconds goes when a new one comes: its secret may have been
+# rotated.
+IDLE = 600.0
+
+
+@dataclass(slots=True)
+class _Shared:
+    session: AepSession
+    transport: RequestsTransport
+    used_at: float
+
+
+_sessions: dict[tuple[Any, ...], _Shared] = {}
 _sessions_lock = threading.Lock()
 
 
@@ -329,23 +344,53 @@ def _shared(connection: AepConnection) -> tuple[AepSession, RequestsTransport]:
         connection.ca_bundle,
         connection.writes,
     )
+    # Without the lock: Airflow may suspend a trigger in its functions, and the next caller, in the same
+    # thread, would wait for the lock for good.
+    shared = _sessions.get(key) or _new_session(connection)
+    now = time.monotonic()
     with _sessions_lock:
         if key not in _sessions:
-            # Airflow masks the password and what is called a secret; a proxy's login is neither.
-            if proxy_password := urlsplit(connection.proxy or "").password:
-                mask_secret(proxy_password)
-            _sessions[key] = (
-                AepSession(
-                    connection.credentials,
-                    writes=connection.writes,
-                    on_token=mask_secret,
-                    on_event=stats.counted,
-                ),
-                RequestsTransport(
-                    connection.platform_url, proxy=connection.proxy, ca_bundle=connection.ca_bundle
-                ),
-            )
-        return _sessions[key]
+            for old in [each for each, held in _sessions.items() if now - held.used_at > IDLE]:
+                del _sessions[old]
+        shared = _sessions.setdefault(key, shared)
+        shared.used_at = now
+    return shared.session, shared.transport
+
+
+def _new_session(connection: AepConnection) -> _Shared:
+    # Airflow masks the password and what is called a secret; a proxy's login is neither.
+    if proxy_password := urlsplit(connection.proxy or "").password:
+        mask_secret(proxy_password)
+    session = AepSession(
+        connection.credentials,
+        writes=connection.writes,
+        files=_host_files(connection),
+        on_token=mask_secret,
+        on_event=stats.counted,
+    )
+    transport = RequestsTransport(
+        connection.platform_url, proxy=connection.proxy, ca_bundle=connection.ca_bundle
+    )
+    return _Shared(session, transport, time.monotonic())
+
+
+def _host_files(connection: AepConnection) -> HostFiles | None:
+    """What the processes of this host share of a credential; ``None`` where that is switched off.
+
+    :raises AepConfigError: the directory that Airflow's configuration names cannot be one.
+    """
+    if not conf.getboolean("aep", "share_tokens", fallback=True):
+        return None
+    place = conf.get("aep", "share_directory", fallback="")
+    if place and not Path(place).is_absolute():
+        raise AepConfigError("[aep] share_directory must be an absolute path, as processes start anywhere")
+    who = connection.credentials
+    return HostFiles(
+        who.client_secret,
+        (who.token_url, who.client_id, who.scopes, who.org_id),
+        platform_url=connection.platform_url,
+        parents=(place,) if place else PARENTS,
+    )
 
 
 def _platform_url(conn: Any) -> str:

@@ -123,6 +123,22 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "30",
                         "default": "60",
                     },
+                    "share_tokens": {
+                        "description": "Whether the processes of one user and credential on one host share "
+                        "their access token, in an encrypted file.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": "False",
+                        "default": "True",
+                    },
+                    "share_directory": {
+                        "description": "An absolute path, on a local file system, in which each user gets "
+                        "a private directory for that. By default /dev/shm, else /tmp.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/run/airflow",
+                        "default": "",
+                    },
                     "page_refresh_seconds": {
                         "description": "How long the exports page shows the same results to all viewers.",
                         "version_added": "0.1.0",

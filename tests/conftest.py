@@ -26,6 +26,8 @@ for name in [name for name in os.environ if name.startswith(("AIRFLOW", "_AIRFLO
 os.environ.update(
     AIRFLOW_HOME=_home,
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    # Tests must not find one another's tokens; those of sharing have directories of their own.
+    AIRFLOW__AEP__SHARE_TOKENS="False",
     AIRFLOW__CORE__DAGS_FOLDER=f"{_home}/dags",
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_home}/airflow.db",
 )

@@ -151,6 +151,8 @@ class AirflowStack:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
+            # Its tasks share tokens with one another, and with nothing else on this machine.
+            "AIRFLOW__AEP__SHARE_DIRECTORY": str(self.home),
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             # A task's supervisor lives this long after the task has deferred. When the trigger fires within

@@ -20,7 +20,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from airflow_provider_aep.errors import AepApiError, AepError
@@ -43,7 +43,8 @@ class Request:
     :param params: the query; a sequence of pairs where a name repeats, as ``property`` does.
     :param json: the body, for requests that carry JSON.
     :param form: the body, for the token request.
-    :param keep: the answer hardly ever changes; the session may hand out the one that it has.
+    :param keep: the answer hardly ever changes, so the session may return one that it has (``process``), or
+        one that another process of this host has stored (``host``; so it must hold no secret).
     """
 
     method: str
@@ -52,7 +53,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     json: Any = field(default=None, repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
-    keep: bool = False
+    keep: Literal["process", "host"] | None = None
 
     @property
     def query(self) -> list[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """Everything around a request that every request needs: token, headers, repeats, and judging the status.
 
-One session serves a whole process for one credential, in as many threads and sandboxes as ask. It does no
-I/O: like any exchange it yields requests and pauses.
+One session serves a whole process for one credential, in as many threads and sandboxes as ask. It opens no
+socket and never waits: like any exchange it yields requests and pauses. What it shares with other processes
+is in small local files, read in the thread that drives it, which is never an event loop's.
 
-Units: seconds. The token's ``expires_in`` is in seconds too (the retired JWT exchange gave milliseconds).
+Units: seconds.
 
-Sources: "Server-to-server authentication" and "Authenticate and access Experience Platform APIs" for the
-token and the headers, "Experience Platform FAQ and troubleshooting" for gateway codes; read 2026-11.
+Sources: "Authenticate and access Experience Platform APIs" for the headers, "Experience Platform FAQ and
+troubleshooting" for gateway codes; read 2026-11.
 """
 
 from __future__ import annotations
@@ -15,14 +16,11 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from airflow_provider_aep.errors import (
     AepApiError,
-    AepAuthError,
-    AepError,
     AepRateLimitError,
     AepServerError,
     AepTransportError,
@@ -30,6 +28,9 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, conduct
 from airflow_provider_aep.flowservice.failures import failure_of, token_was_refused
 from airflow_provider_aep.flowservice.habits import Habits
+from airflow_provider_aep.flowservice.host_files import HostFiles
+from airflow_provider_aep.flowservice.kept import Kept
+from airflow_provider_aep.flowservice.tokens import Tokens
 from airflow_provider_aep.flowservice.write_guard import Writes, check_may_send
 
 T = TypeVar("T")
@@ -42,11 +43,6 @@ FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 60.0
 # For so long we take the word of a 429 for all others, too; some gateways ask for hours.
 LONGEST_CLOSED = 600.0
-RENEW_EARLY = 600.0
-# How long one caller may hold the right to fetch the token before another one tries.
-CLAIM = 400.0
-# How often those who wait for it look whether it is there.
-FIRST_GLANCE, LONGEST_GLANCE = 0.05, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +59,14 @@ class AepCredentials:
     token_url: str = TOKEN_URL
 
 
-@dataclass(slots=True)
-class _Token:
-    value: str = field(repr=False)
-    renew_at: float
-
-
 class AepSession:
     """A logged-in conversation for one credential.
 
     :param writes: in which sandboxes anything but a GET is sent; see ``write_guard``.
     :param now: the clock, in epoch seconds.
     :param jitter: a number from 0 to 1 that stretches each pause, so that many callers spread.
-    :param on_token: told each fetched token, to have it masked in logs.
+    :param files: what processes of this host share; by default nothing.
+    :param on_token: told each token that this process begins to use, to have it masked in logs.
     :param on_event: told ``rate_limited`` at each 429 and ``token_fetches`` at each fetched token, for
         those who count.
     """
@@ -87,16 +78,22 @@ class AepSession:
         writes: Writes = "all",
         now: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
+        files: HostFiles | None = None,
         on_token: Callable[[str], object] = lambda token: None,
         on_event: Callable[[str], object] = lambda event: None,
     ) -> None:
         self.credentials, self._writes = credentials, writes
-        self._now, self._jitter, self._on_token, self._on_event = now, jitter, on_token, on_event
+        self._now, self._jitter, self._on_event = now, jitter, on_event
         self._lock = threading.Lock()
-        self._token: _Token | None = None
-        self._claim: tuple[object, float] | None = None
-        self._trouble: AepError | None = None
-        self._kept: dict[tuple[str, str], Response] = {}
+        self._tokens = Tokens(
+            _token_request(credentials),
+            self._persist,
+            files=files,
+            now=now,
+            on_token=on_token,
+            on_event=on_event,
+        )
+        self._kept = Kept(files, now)
         self._habits: dict[str, Habits] = {}
         self._not_before = 0.0
         self._closed_until = 0.0
@@ -113,20 +110,18 @@ class AepSession:
 
     def _ask(self, request: Request, sandbox: str) -> Exchange[Response]:
         yield from self.conduct(check_may_send(request, self._writes, sandbox), sandbox=sandbox)
-        key = (sandbox, request.path)
-        if request.keep and key in self._kept:
-            return self._kept[key]
-        token = yield from self._valid_token()
+        if (kept := self._kept.find(request, sandbox)) is not None:
+            return kept
+        token = yield from self._tokens.valid()
         try:
             answer = yield from self._persist(self._signed(request, sandbox, token))
         except AepApiError as refusal:
             if not token_was_refused(refusal):
                 raise
-            self._forget(token)
-            token = yield from self._valid_token()
+            self._tokens.forget(token)
+            token = yield from self._tokens.valid()
             answer = yield from self._persist(self._signed(request, sandbox, token))
-        if request.keep and (answer.json.get("items") or answer.json.get("id")):
-            self._kept[key] = answer
+        self._kept.add(request, sandbox, answer)
         return answer
 
     def _signed(self, request: Request, sandbox: str, token: str) -> Request:
@@ -143,73 +138,6 @@ class AepSession:
             headers["Content-Type"] = "application/json"
         given = {name: value for name, value in request.headers.items() if name.lower() != "x-sandbox-name"}
         return replace(request, headers={**headers, **given})
-
-    def _valid_token(self) -> Exchange[str]:
-        """The current token; when there is none, one caller fetches it and the others wait.
-
-        :raises AepError: why there is none; whoever waited gets the error of the one that tried, instead
-            of trying in vain one after the other.
-        """
-        mine = object()
-        pause, waited = FIRST_GLANCE, False
-        while True:
-            with self._lock:
-                now = self._now()
-                if self._token is not None and now < self._token.renew_at:
-                    return self._token.value
-                if waited and self._trouble is not None:
-                    raise copy(self._trouble)
-                if self._claim is None or now >= self._claim[1]:
-                    self._claim, self._trouble = (mine, now + CLAIM), None
-                    break
-            yield Pause(pause)
-            pause, waited = min(pause * 2, LONGEST_GLANCE), True
-        try:
-            token = yield from self._fetch_token()
-            self._on_token(token.value)
-            self._on_event("token_fetches")
-            with self._lock:
-                self._token = token
-            return token.value
-        except AepError as error:
-            with self._lock:
-                self._trouble = error
-            raise
-        finally:
-            self._release(mine)
-
-    def _release(self, claim: object) -> None:
-        with self._lock:
-            if self._claim is not None and self._claim[0] is claim:
-                self._claim = None
-
-    def _fetch_token(self) -> Exchange[_Token]:
-        asked_at = self._now()
-        request = Request(
-            "POST",
-            self.credentials.token_url,
-            headers={"Accept": "application/json"},
-            # In the body, not the query: queries end up in access logs.
-            form={
-                "grant_type": "client_credentials",
-                "client_id": self.credentials.client_id,
-                "client_secret": self.credentials.client_secret,
-                "scope": self.credentials.scopes,
-            },
-        )
-        answer = (yield from self._persist(request)).json
-        value, lasts = answer.get("access_token"), answer.get("expires_in")
-        if not isinstance(value, str) or not value or not isinstance(lasts, int | float):
-            raise AepAuthError(
-                doing=str(request), status=200, message="the answer holds no access_token and expires_in"
-            )
-        # A token that lives shorter than we renew early is used for half of its life.
-        return _Token(value, asked_at + max(lasts - RENEW_EARLY, lasts / 2))
-
-    def _forget(self, token: str) -> None:
-        with self._lock:
-            if self._token is not None and self._token.value == token:
-                self._token = None
 
     def _persist(self, request: Request) -> Exchange[Response]:
         """Send until there is an answer worth returning, as often as it is safe and polite."""
@@ -305,3 +233,18 @@ def _texts_in(value: object) -> Iterator[str]:
 def _repeatable(request: Request) -> bool:
     """Whether sending it twice does no more than sending it once: all but a POST that creates."""
     return request.method != "POST" or request.form is not None
+
+
+def _token_request(credentials: AepCredentials) -> Request:
+    return Request(
+        "POST",
+        credentials.token_url,
+        headers={"Accept": "application/json"},
+        # In the body, not the query: queries end up in access logs.
+        form={
+            "grant_type": "client_credentials",
+            "client_id": credentials.client_id,
+            "client_secret": credentials.client_secret,
+            "scope": credentials.scopes,
+        },
+    )

@@ -66,7 +66,7 @@ def read_sandbox_type(sandbox: str) -> Exchange[tuple[str | None, str | None]]:
     """The type of a sandbox, and why it cannot be relied on, if it cannot."""
     path = f"/data/foundation/sandbox-management/sandboxes/{quote(sandbox, safe='')}"
     try:
-        found = (yield Request("GET", path, keep=True)).json
+        found = (yield Request("GET", path, keep="process")).json
     except AepError as error:
         return None, str(error)
     if found.get("name") != sandbox:

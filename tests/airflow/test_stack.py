@@ -133,6 +133,7 @@ def test_a_deferred_wait_outlives_an_outage_and_an_expired_token(stage: Stage) -
     since = datetime.now(tz=UTC).isoformat()
     stage.emulator.script_runs("outage", ["in_progress"])
     dataflow_id = stage.dataflow("outage")
+    logins = len(stage.emulator.requests("POST", "/ims/token/v3"))
     run_id = stage.airflow.api.trigger("aep_wait", {"dataflow_id": dataflow_id, "started_after": since})
     states = stage.airflow.api.task_states
     eventually(lambda: states("aep_wait", run_id).get("wait") == "deferred", "deferral")
@@ -151,6 +152,8 @@ def test_a_deferred_wait_outlives_an_outage_and_an_expired_token(stage: Stage) -
     assert stage.airflow.api.wait_for_run("aep_wait", run_id) == "success"
     verdict = stage.airflow.api.xcoms("aep_wait", run_id, "wait")["return_value"]
     assert (verdict["outcome"], verdict["dataflow_name"]) == ("ok", "outage")
+    # Both starts of the worker and the triggerer share one, and then the one that replaced it.
+    assert len(stage.emulator.requests("POST", "/ims/token/v3")) <= logins + 2
     assert link == f"https://experience.adobe.com/#/sname:prod/platform/destination/browse/{dataflow_id}"
 
 

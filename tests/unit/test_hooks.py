@@ -6,6 +6,9 @@ import json
 import logging
 import os
 import sys
+import threading
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -647,3 +650,74 @@ def test_a_connection_with_less_leave_gets_none_from_one_with_the_same_login(aep
     with pytest.raises(AepWriteRefusedError, match=r"extra\.writes is none"):
         AepHook("aep_watcher").run(create_source_connection(**create))
     assert len(aep.requests("POST", "/sourceConnections")) == 1
+
+
+# What processes share, and what goes
+
+
+@pytest.fixture
+def sharing(aep, monkeypatch, tmp_path):
+    """Sharing is on, in a directory of this test alone; ``sharing()`` forgets what a process knows."""
+    monkeypatch.setenv("AIRFLOW__AEP__SHARE_TOKENS", "True")
+    monkeypatch.setenv("AIRFLOW__AEP__SHARE_DIRECTORY", str(tmp_path))
+    return hooks._sessions.clear
+
+
+def test_hooks_of_several_processes_share_a_token_and_each_masks_it(aep, sharing, monkeypatch):
+    masked = []
+    monkeypatch.setattr(hooks, "mask_secret", masked.append)
+    for _ in range(3):
+        AepHook().run(list_datasets())
+        asyncio.run(AepHook().arun(list_datasets()))
+        sharing()
+    assert len(aep.requests("POST", "/ims/token/v3")) == 1
+    assert len(masked) == 3
+    assert len(set(masked)) == 1
+
+
+def test_sharing_can_be_switched_off(aep, sharing, monkeypatch, tmp_path):
+    monkeypatch.setenv("AIRFLOW__AEP__SHARE_TOKENS", "False")
+    for _ in range(2):
+        AepHook().run(list_datasets())
+        sharing()
+    assert len(aep.requests("POST", "/ims/token/v3")) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shared_directory_that_depends_on_where_a_process_starts_is_refused(aep, sharing, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__AEP__SHARE_DIRECTORY", "run/airflow")
+    with pytest.raises(AepConfigError, match="share_directory must be an absolute path"):
+        AepHook().run(list_datasets())
+    assert aep.log == []
+
+
+def test_nothing_of_airflows_is_called_while_the_sessions_are_locked(connect, monkeypatch):
+    proxied = connect({"proxy": f"http://user:{SECRET}@proxy.example:3128"}).get_conn()
+    other = replace(proxied, proxy=None)
+    met = []
+
+    def suspended(secret):  # as in a trigger: meanwhile another one asks, in the same thread
+        met.append(hooks._shared(other))
+
+    monkeypatch.setattr(hooks, "_sessions", {})
+    monkeypatch.setattr(hooks, "mask_secret", suspended)
+    asking = threading.Thread(target=lambda: met.append(hooks._shared(proxied)), daemon=True)
+    asking.start()
+    asking.join(10)
+    assert len(met) == 2
+
+
+def test_the_sessions_of_rotated_secrets_go_when_they_are_idle(connect, monkeypatch):
+    monkeypatch.setattr(hooks, "_sessions", {})
+    now = [0.0]
+    monkeypatch.setattr(hooks, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    connection = connect({}).get_conn()
+    steady = replace(connection, writes="none")
+    kept = hooks._shared(steady)
+    for number in range(50):
+        now[0] += 300.0
+        rotated = replace(connection.credentials, client_secret=f"rotated-{number}")
+        used = hooks._shared(replace(connection, credentials=rotated))
+        assert hooks._shared(steady) == kept
+    assert len(hooks._sessions) <= 4
+    assert hooks._shared(replace(connection, credentials=rotated)) == used

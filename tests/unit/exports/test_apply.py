@@ -470,7 +470,7 @@ def test_two_writers_make_one_export_whoever_is_how_far_ahead(new_desk, lead, mo
     """Also where both entities of a kind bear one time of creation: ids say nothing about who was first."""
     for seed, follow in itertools.product((7, 8), (1, 2, 3, 20)):
         desk = new_desk(seed=seed)
-        desk.carry_out(desk.session._valid_token())
+        desk.carry_out(desk.session._tokens.valid())
         writers = [Writer(desk, desk.spec()), Writer(desk, desk.spec())]
         turns = itertools.chain([0] * lead, itertools.cycle([1] * follow + [0]))
         if moving:

@@ -143,7 +143,7 @@ def test_a_destination_of_the_table_is_named_without_a_request(run, emulator):
 def test_without_its_connection_spec_a_destination_goes_by_its_flow_spec(run, emulator, marketo_spec_id):
     (connection_spec_id,) = run(destination_of_flow_spec(marketo_spec_id)).connection_spec_ids
     emulator.withdraw(connection_spec_id)
-    run.session._kept.clear()
+    run.session._kept.answers.clear()
     assert run(destination_of_flow_spec(marketo_spec_id)).name == f"{MARKETO} dataset export"
 
 

@@ -362,7 +362,7 @@ def test_the_latest_moment_counts(emulator, run):
 
 def test_a_closed_service_does_not_close_the_login(emulator, run):
     refused_for_long(emulator, run)
-    run.session._forget(run.session._token.value)
+    run.session._tokens.forget(run.session._tokens._token.value)
     _, first = parked(run.session)
     assert first.form
 
@@ -387,7 +387,7 @@ def test_other_credentials_have_their_own_quota(emulator, run, credentials, cloc
 
 def test_the_login_is_another_service_and_is_not_slowed_down(emulator, run):
     throttled(emulator, run, retry_after=7)
-    run.session._forget(run.session._token.value)
+    run.session._tokens.forget(run.session._tokens._token.value)
     _, first = parked(run.session)
     assert isinstance(first, Request)
     assert first.form

@@ -1,0 +1,52 @@
+"""Answers that hardly ever change, so that they are not asked for again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from airflow_provider_aep.flowservice.entities import mapping
+from airflow_provider_aep.flowservice.exchange import Request, Response
+from airflow_provider_aep.flowservice.host_files import HostFiles, is_fresh
+
+# How long other processes believe an answer: a new rule of Adobe's counts for them an hour later at most.
+LASTS = 3600.0
+
+
+class Kept:
+    """The answers that a session has kept, in its process and, where a request allows it, on its host.
+
+    :param files: where processes of this host share them; ``None`` to share nothing.
+    :param now: the clock, in epoch seconds.
+    """
+
+    def __init__(self, files: HostFiles | None, now: Callable[[], float]) -> None:
+        self._files, self._now = files, now
+        self.answers: dict[tuple[str, str], Response] = {}
+
+    def find(self, request: Request, sandbox: str) -> Response | None:
+        if request.keep is None:
+            return None
+        key = (sandbox, request.path)
+        if request.keep == "host" and key not in self.answers:
+            shared = self._shared(key)
+            if shared is not None:
+                self.answers[key] = shared
+        return self.answers.get(key)
+
+    def add(self, request: Request, sandbox: str, answer: Response) -> None:
+        if request.keep is None or not (answer.json.get("items") or answer.json.get("id")):
+            return
+        key = (sandbox, request.path)
+        self.answers[key] = answer
+        if request.keep == "host" and self._files is not None:
+            self._files.write(self._files.answer_of(*key), {"since": self._now(), "json": answer.json})
+
+    def _shared(self, key: tuple[str, str]) -> Response | None:
+        if self._files is None:
+            return None
+        found = mapping(self._files.read(self._files.answer_of(*key)))
+        since, document = found.get("since"), mapping(found.get("json"))
+        if not document or not isinstance(since, int | float) or not is_fresh(since, LASTS, self._now()):
+            return None
+        return Response(200, body=json.dumps(document).encode())
