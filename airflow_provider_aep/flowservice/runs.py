@@ -276,10 +276,16 @@ def _is_later_word(run: DataflowRun, other: DataflowRun) -> bool:
     return (run.ended_at, not run.delivered) > (other.ended_at, not other.delivered)
 
 
+def earlier(moment: datetime, by: timedelta) -> datetime:
+    """So much earlier than a moment; not before the first that there is, as of "0001-01-01"."""
+    first = datetime.min.replace(tzinfo=UTC)
+    return moment - by if moment - first > by else first
+
+
 def _older_than(moment: datetime) -> Callable[[list[Mapping[str, Any]]], bool]:
     def enough(found: list[Mapping[str, Any]]) -> bool:
         created_at = epoch_moment(found[-1].get("createdAt")) if found else None
-        return created_at is not None and created_at < moment - timedelta(seconds=ORDER_TOLERANCE)
+        return created_at is not None and created_at < earlier(moment, timedelta(seconds=ORDER_TOLERANCE))
 
     return enough
 

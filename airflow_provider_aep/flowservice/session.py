@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -29,7 +28,7 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, conduct
 from airflow_provider_aep.flowservice.failures import failure_of, token_was_refused
-from airflow_provider_aep.flowservice.habits import Habits
+from airflow_provider_aep.flowservice.habits import Habits, steady_time
 from airflow_provider_aep.flowservice.write_guard import Writes, check_may_send
 
 T = TypeVar("T")
@@ -73,7 +72,7 @@ class AepSession:
     """A logged-in conversation for one credential.
 
     :param writes: in which sandboxes anything but a GET is sent; see ``write_guard``.
-    :param now: the clock, in epoch seconds.
+    :param now: the clock, in epoch seconds; one that never goes back, as pauses are counted by it.
     :param jitter: a number from 0 to 1 that stretches each pause, so that many callers spread.
     :param on_token: told each fetched token, to have it masked in logs.
     :param on_event: told ``rate_limited`` at each 429 and ``token_fetches`` at each fetched token, for
@@ -85,7 +84,7 @@ class AepSession:
         credentials: AepCredentials,
         *,
         writes: Writes = "all",
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = steady_time,
         jitter: Callable[[], float] = random.random,
         on_token: Callable[[str], object] = lambda token: None,
         on_event: Callable[[str], object] = lambda event: None,
@@ -267,7 +266,8 @@ class AepSession:
     def _pause_before_repeat(self, request: Request, failure: AepApiError, attempt: int) -> float | None:
         if isinstance(failure, AepRateLimitError):  # refused at the door: even a POST did nothing
             asked = failure.retry_after
-            if asked is None:
+            # Zero, or a date that is past by a clock ahead of Adobe's, is no leave to ask without a pause.
+            if asked is None or asked < FIRST_PAUSE * 2 ** (attempt - 1):
                 return self._backoff(attempt)
             # Longer than we may hold a worker: the error carries the number to whoever can wait.
             return asked if asked <= LONGEST_PAUSE else None

@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from airflow_provider_aep.errors import AepApiError, AepAuthError, AepError
+from airflow_provider_aep.errors import (
+    AepApiError,
+    AepAuthError,
+    AepError,
+    AepRateLimitError,
+    AepServerError,
+    AepTransportError,
+)
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, recall, together
 from airflow_provider_aep.flowservice.habits import Habits
 from airflow_provider_aep.flowservice.runs import DataflowRun
@@ -26,6 +33,7 @@ DOUBTED_EACH = 5
 TRUSTED_EACH = 20
 # Of a list: too many, too long. Others may be about one dataflow of it.
 _TOO_MUCH = (400, 413, 414, 431)
+_OUTAGES = (AepServerError, AepRateLimitError, AepTransportError)
 
 Reading = Callable[[Sequence[str]], Exchange[list[DataflowRun]]]
 Found = dict[str, list[DataflowRun] | AepError]
@@ -59,7 +67,7 @@ def read_many(
         if isinstance(end, Done):
             found |= _by_dataflow(batch, end.value)
             lists += [batch] if len(batch) > 1 else []
-        elif len(batch) > 1 and concerns_the_request(end):
+        elif len(batch) > 1 and _may_concern_one(end):
             refused += batch
             refusals.append(end)
         else:
@@ -69,7 +77,7 @@ def read_many(
         if any(map(_is_too_much, refusals)):
             habits.note(ALONE)
         for each in alone:  # or it would spoil the list of the others at each look
-            if concerns_the_request(alone[each]):
+            if _may_concern_one(alone[each]):
                 habits.note(REFUSED.format(each), warn=False)
     found |= alone
     found |= yield from _left_out(lists, found, read, since, doubt, habits)
@@ -89,7 +97,15 @@ def concerns_the_request(end: object) -> bool:
     """Whether an answer is about what was asked for, and not about the service or the login."""
     if isinstance(end, AepAuthError):
         return end.status == 403
-    return isinstance(end, AepApiError) and 400 <= end.status < 500 and end.status != 429
+    # A request that did not arrive in time, or too early, is an outage in spite of its number.
+    return isinstance(end, AepApiError) and 400 <= end.status < 500 and not isinstance(end, _OUTAGES)
+
+
+def _may_concern_one(end: object) -> bool:
+    """Whether one dataflow may be at fault: by a refusal, or as what is told of it cannot be read."""
+    if isinstance(end, AepAuthError):
+        return concerns_the_request(end)
+    return isinstance(end, AepError) and not isinstance(end, _OUTAGES)
 
 
 def _is_too_much(refusal: AepError) -> bool:

@@ -22,6 +22,7 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun, get_run, list_runs
+from airflow_provider_aep.flowservice.session import LONGEST_CLOSED
 from airflow_provider_aep.monitoring.stuck import LEAST, stuck_after, stuck_reach
 from airflow_provider_aep.monitoring.usual import Past
 from airflow_provider_aep.monitoring.waits import NO_RUN, Sighting, Wait, sighting_of, with_stuck
@@ -115,7 +116,7 @@ def find_stuck(wait: Wait, run: DataflowRun, known: MutableMapping[str, datetime
 
 def no_answer(error: AepError) -> Sighting:
     """A poll that found no service, or none that would talk."""
-    asked = getattr(error, "retry_after", None) or 0.0
+    asked = min(getattr(error, "retry_after", None) or 0.0, LONGEST_CLOSED)
     return Sighting(told=f"the service gave no answer: {error}", wait_seconds=asked, answered=False)
 
 
