@@ -59,6 +59,7 @@ _ABOUT = {
 }
 # Of a sandbox, a header, a right: no other query would be answered either.
 _ABOUT_ELSE = re.compile(r"FLOW-(2|1100-|1403-|1439-)|[^F]")
+_FILTER_WORDS = re.compile(r"\b(property|filter\w*|flowId)\b", re.IGNORECASE)
 # What means something in a filter is a comma, a comparison, a quote.
 _FILTERABLE = re.compile(r"[^,=<>~!\"'\\]+")
 
@@ -114,7 +115,7 @@ def list_entities(
     askable = narrowed is not None and narrowed.askable
     asked = {"orderby": newest_first, "property": askable, "limit": True}
     plain = [part for part in asked if asked[part] and habits.holds(_refused(path, part))]
-    again = False
+    again, held = False, len(plain)
     while True:
         shape = {part: wanted and part not in plain for part, wanted in asked.items()}
         params: list[tuple[str, str | int]] = []
@@ -137,7 +138,8 @@ def list_entities(
             if part is None or (part == "property" and not or_all):
                 raise
             plain.append(part)
-    for part in plain:
+    # Not those that are held already: a listing that is read each minute would never be asked as usual again.
+    for part in plain[held:]:
         habits.note(_refused(path, part))
     if newest_first and not ordered:
         habits.note(f"the service does not list {path} newest first, so it is read to the end")
@@ -194,9 +196,19 @@ def _is_about_the_query(refusal: AepApiError) -> bool:
 
 
 def _part_to_drop(refusal: AepApiError, parts: Sequence[str]) -> str | None:
-    number = str(refusal.code or "").removeprefix("FLOW-").partition("-")[0]
-    named = [part for part in parts if number in _ABOUT[part]]
+    named = [part for part in parts if _number(refusal) in _ABOUT[part]]
     return next(iter([*named, *parts]), None)
+
+
+def names_the_filter(refusal: AepApiError) -> bool:
+    """Whether a refusal is about the filter of a listing, by its code or in its words."""
+    if refusal.status != 400:
+        return False
+    return _number(refusal) in _ABOUT["property"] or bool(_FILTER_WORDS.search(refusal.message))
+
+
+def _number(refusal: AepApiError) -> str:
+    return str(refusal.code or "").removeprefix("FLOW-").partition("-")[0]
 
 
 def values_at(document: object, path: str) -> Iterator[Any]:

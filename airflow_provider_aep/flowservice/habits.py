@@ -63,6 +63,10 @@ class Habits:
         with self._lock:
             return self._now() < self._until.get(habit, 0.0)
 
+    def forget(self, habit: str) -> None:
+        with self._lock:
+            self._until.pop(habit, None)
+
     def turn(self) -> int:
         """A number that is one more each time, to take turns by."""
         with self._lock:

@@ -31,8 +31,6 @@ from airflow_provider_aep.flowservice.entities import (
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.validation import check_id
 
-# A poll wants the newest few; a page of 100 whole run documents is rarely worth its bytes.
-POLL_PAGE = 25
 # The service writes down an end soon after it happened; an end far behind its last word is a wrong number.
 _WRITTEN_WITHIN = timedelta(hours=1)
 
@@ -189,12 +187,13 @@ def list_runs(
     *,
     started_after: datetime | None = None,
     started_before: datetime | None = None,
-    page_size: int = POLL_PAGE,
+    page_size: int = LARGEST_PAGE,
 ) -> Exchange[list[DataflowRun]]:
     """Runs of one dataflow, newest first.
 
     :param started_after: only those that started at or after this moment.
     :param started_before: only those that started earlier than this moment.
+    :param page_size: from 1 to 100; less than 100 where the newest few are likely to be enough.
     """
     check_id("dataflow_id", dataflow_id)
     # Neither status nor start is asked of the server: its filters' letter case is undocumented, and a run

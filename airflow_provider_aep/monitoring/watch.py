@@ -34,6 +34,8 @@ from airflow_provider_aep.monitoring.waits import Sighting, Wait, sighting_of, w
 
 # A run may be created a little before it starts, and windows ask when it started.
 CREATED_EARLIER = timedelta(minutes=10)
+# How often a dataflow runs of which a wait does not say it; the least that Adobe documents for datasets.
+USUAL_STEP = timedelta(hours=3)
 
 Seen = dict[int, Sighting | AepError]
 
@@ -55,12 +57,13 @@ def look_for_many(
     :param stuck_at: what is known of runs that are long under way; what is found out is added. See
         ``find_stuck``.
     """
-    # Those for ticks read further back, so others do not come along with them.
-    of_ticks = sorted(
-        (at for at, wait in enumerate(waits) if wait.tick), key=lambda at: waits[at].started_after
-    )
+    by_reach = sorted(range(len(waits)), key=lambda at: waits[at].started_after)
     seen: Seen = {}
-    for positions in ([at for at, wait in enumerate(waits) if not wait.tick], of_ticks):
+    # Those for ticks read further back, so others do not come along with them.
+    for positions in (
+        [at for at in by_reach if not waits[at].tick],
+        [at for at in by_reach if waits[at].tick],
+    ):
         doubted = {waits[at].dataflow_id for at in positions if at in doubt}
         seen |= yield from _look_at(waits, positions, now, doubted)
     stuck_at = {} if stuck_at is None else stuck_at
@@ -106,12 +109,12 @@ def _look_at(
 def _batches(of_flow: Mapping[str, Sequence[Wait]]) -> list[list[str]]:
     """Dataflows that are asked for together: no more than a request may name, nor read back too far.
 
-    :param of_flow: the waits for each; where they have a ``step``, those that read furthest back first.
+    :param of_flow: the waits for each, those that read furthest back first.
     """
     batches: list[list[str]] = []
     first, needless = datetime.min.replace(tzinfo=UTC), 0.0
     for dataflow_id, (wait, *_) in of_flow.items():
-        more = (wait.started_after - first) / wait.step if batches and wait.step else 0.0
+        more = (wait.started_after - first) / (wait.step or USUAL_STEP) if batches else 0.0
         if not batches or len(batches[-1]) == LARGEST_PAGE or needless + more > LARGEST_PAGE:
             batches.append([])
             first, needless, more = wait.started_after, 0.0, 0.0

@@ -134,6 +134,19 @@ def test_a_refused_filter_is_asked_once_more_and_then_without_it_for_an_hour(
     assert "property" in queries(emulator)[0]
 
 
+def test_a_refused_filter_is_tried_again_after_an_hour_by_those_who_list_each_minute(
+    run, emulator, clock, three
+):
+    emulator.fail_next(400, times=2, match="GET /flows", body=refusal(1449))
+    run(list_entities("/flows", only("name", "second")))
+    emulator.log.clear()
+    for _ in range(61):
+        clock.advance(60)
+        run(list_entities("/flows", only("name", "second")))
+    asked = [("property" in each) for each in queries(emulator)]
+    assert asked == [False] * 59 + [True] * 2
+
+
 def test_a_filter_that_was_refused_once_is_still_used(run, emulator, three):
     emulator.fail_next(400, match="GET /flows", body=refusal(1449))
     run(list_entities("/flows", only("name", "second")))
