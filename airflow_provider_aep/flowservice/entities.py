@@ -39,6 +39,8 @@ LEAST_MILLISECONDS = 1e11
 LARGEST_PAGE = 100
 # So many pages in a row may bring nothing new: a store that filters what it has read gives empty pages too.
 MOST_BARREN = 50
+# A listing of more pages than this has no end: at 100 a page, these are 200,000 entities.
+MOST_PAGES = 2_000
 _OUR_QUERY = ("property", "orderby", "limit", "count")
 # Who sorts by whole seconds, or on several machines, may put neighbours in the wrong order.
 ORDER_TOLERANCE = 60.0
@@ -109,7 +111,7 @@ def list_entities(
     :param enough: stop when this says so of what was read up to now, whatever it was narrowed to; by default,
         and where the service does not keep to the order, read to the end.
     :param or_all: where the service refuses the filter, read all and pick; else raise its refusal.
-    :raises AepError: the service repeats a page for ever.
+    :raises AepError: the service repeats a page for ever, or has no last one.
     """
     habits = yield from recall()
     askable = narrowed is not None and narrowed.askable
@@ -172,6 +174,8 @@ def _read_pages(
         known.update(each["id"] for each in page)
         if link in links:
             raise AepError(f"GET {path}: the service gives the same continuation token again")
+        if len(links) + 1 == MOST_PAGES:
+            raise AepError(f"GET {path}: the listing has no end after {MOST_PAGES} pages")
         if barren > MOST_BARREN:
             raise AepError(f"GET {path}: {barren} pages in a row brought nothing new, and there are more")
         links.append(link)

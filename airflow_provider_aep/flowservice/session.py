@@ -91,7 +91,9 @@ class AepSession:
     ) -> None:
         self.credentials, self._writes = credentials, writes
         self._now, self._jitter, self._on_token, self._on_event = now, jitter, on_token, on_event
-        self._lock = threading.Lock()
+        # Re-entrant: an exchange that is collected gives up its claim, and it may be collected in the very
+        # thread that holds the lock, wherever that thread makes an object.
+        self._lock = threading.RLock()
         self._token: _Token | None = None
         self._claim: tuple[object, float] | None = None
         self._trouble: AepError | None = None
@@ -158,7 +160,8 @@ class AepSession:
                     return self._token.value
                 if waited and self._trouble is not None:
                     raise copy(self._trouble)
-                if self._claim is None or now >= self._claim[1]:
+                claim = self._claim
+                if claim is None or now >= claim[1]:
                     self._claim, self._trouble = (mine, now + CLAIM), None
                     break
             yield Pause(pause)
@@ -179,7 +182,8 @@ class AepSession:
 
     def _release(self, claim: object) -> None:
         with self._lock:
-            if self._claim is not None and self._claim[0] is claim:
+            held = self._claim
+            if held is not None and held[0] is claim:
                 self._claim = None
 
     def _fetch_token(self) -> Exchange[_Token]:

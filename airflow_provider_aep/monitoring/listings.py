@@ -3,8 +3,8 @@
 A filter with several values is documented, and never shown for ``flowId``. So the answer is looked at: where
 the service refuses a list at two looks in a row, in words about the filter or its length, or leaves out a
 dataflow that has runs, each is asked for alone, for a while. After any other refusal each is asked for alone
-once, and the next look asks for the list again. That a list shows several dataflows is remembered too: then it
-is doubted less often.
+once, and the next look asks for the list again. That a list shows several dataflows is remembered too, and
+then it is doubted less often.
 """
 
 from __future__ import annotations
@@ -101,6 +101,10 @@ def _apart(batches: Sequence[Sequence[str]], habits: Habits) -> Iterator[Sequenc
         yield from ([each] for each in refused)
 
 
+class UnreadableError(AepError):
+    """What the service tells of one of several dataflows cannot be read; nobody knows of which."""
+
+
 def concerns_the_request(end: object) -> bool:
     """Whether an answer is about what was asked for, and not about the service or the login."""
     if isinstance(end, AepAuthError):
@@ -111,9 +115,8 @@ def concerns_the_request(end: object) -> bool:
 
 def _may_concern_one(end: object) -> bool:
     """Whether one dataflow may be at fault: by a refusal, or as what is told of it cannot be read."""
-    if isinstance(end, AepAuthError):
-        return concerns_the_request(end)
-    return isinstance(end, AepError) and not isinstance(end, _OUTAGES)
+    odd = isinstance(end, UnreadableError) or (isinstance(end, AepApiError) and end.status < 300)
+    return odd or concerns_the_request(end)
 
 
 def _is_about_lists(refusal: AepError) -> bool:

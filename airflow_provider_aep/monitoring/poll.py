@@ -30,8 +30,8 @@ from airflow_provider_aep.monitoring.waits import NO_RUN, Sighting, Wait, sighti
 
 # A service that is out of order or busy, or was not reached: it is asked again.
 OUTAGES = (AepServerError, AepRateLimitError, AepTransportError)
-# A poll wants the newest few; a page of 100 whole run documents is rarely worth its bytes. Where the window is
-# longer, it saves requests.
+# A poll wants the newest few; a page of 100 whole run documents is rarely worth its bytes. In a longer window
+# it saves requests.
 POLL_PAGE = 25
 SHORT_WINDOW = timedelta(days=1)
 

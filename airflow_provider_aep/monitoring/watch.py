@@ -22,7 +22,12 @@ from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow, r
 from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.runs import DataflowRun, earlier, list_runs_of
-from airflow_provider_aep.monitoring.listings import AT_MOST, concerns_the_request, read_many
+from airflow_provider_aep.monitoring.listings import (
+    AT_MOST,
+    UnreadableError,
+    concerns_the_request,
+    read_many,
+)
 from airflow_provider_aep.monitoring.poll import (
     find_stuck,
     in_doubt,
@@ -87,7 +92,8 @@ def _look_at(
         except AepError:
             raise
         except Exception as error:
-            raise AepError(f"what the service tells cannot be read: {without_words(error)}") from error
+            told = f"what the service tells cannot be read: {without_words(error)}"
+            raise UnreadableError(told) from error
 
     since = {each: min(wait.started_after for wait in some) for each, some in of_flow.items()}
     found = yield from read_many(_batches(of_flow), read, since=since, doubt=doubted)
