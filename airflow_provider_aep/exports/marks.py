@@ -88,7 +88,7 @@ def text_of(entity: Mapping[str, Any]) -> str:
         rf"\(?aep-export of \S+ {mark.export}-[0-9a-f]{{12}}-[0-9a-f]{{6}}(?:-[0-9a-f]{{6}})?\)?",
         re.IGNORECASE,
     )
-    # The blanks before a mark go too; not by the pattern, which would try each run of blanks from each of them.
+    # The blanks before a mark go too; not by the pattern, which would try a run of blanks from each of them.
     *before, rest = own.split(description)
     return "".join([*map(str.rstrip, before), rest]).strip()
 
