@@ -98,6 +98,10 @@ class AepTransportError(AepError):
         return type(self), (str(self), self.sent)
 
 
+class AepAnswerError(AepTransportError):
+    """There was an answer, and it holds something else than was asked for."""
+
+
 class AepApiError(AepError):
     """The service answered with a status of 300 or more.
 

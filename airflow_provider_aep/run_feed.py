@@ -79,7 +79,8 @@ class Look:
 
     async def stored(self) -> None:
         for keep in self._keepers:
-            await keep()
+            with suppress(Exception):  # one cursor that cannot be kept leaves the others alone
+                await keep()
 
 
 class Feed:
@@ -90,7 +91,7 @@ class Feed:
         self._wants: set[Want] = set()
         self._joined = asyncio.Event()
         self._flows: dict[str, Dataflow] = {}
-        self._flows_due = 0.0
+        self._flows_due = float("-inf")
         self._locations: dict[str, Location | None] = {}
         self._reading = asyncio.Lock()
 
@@ -126,7 +127,7 @@ class Feed:
                 except (AepServerError, AepTransportError, AepRateLimitError) as error:
                     return error
                 except AepError as error:
-                    log.warning("AEP: where dataflow %s delivers cannot be read: %s", run.dataflow_id, error)
+                    _warn("AEP: where dataflow %s delivers cannot be read: %s", run.dataflow_id, error)
                     found = None
                 self._locations[run.dataflow_id] = found
             return self._locations[run.dataflow_id]
@@ -139,16 +140,16 @@ class Feed:
             look = await self._look()
         except Exception as error:
             # Also for instance a connection that cannot be read just now.
-            log.warning("AEP: the poll failed and goes on: %s: %s", type(error).__name__, error)
+            _warn("AEP: the poll failed and goes on: %s: %s", type(error).__name__, error)
         stats.polled(time.monotonic() - start, failed=look is None)
         return look
 
     async def _look(self) -> Look:
         wants, now = frozenset(self._wants), time.time()
-        if now >= self._flows_due:
+        if time.monotonic() >= self._flows_due:
             self._flows = {flow.id: flow for flow in await self._converse(list_dataflows())}
             self._locations.clear()
-            self._flows_due = now + FLOWS_EVERY
+            self._flows_due = time.monotonic() + FLOWS_EVERY
             self._tell_of_unknown_names(wants)
         names = {flow.id: flow.name for flow in self._flows.values()}
         ids = {want.dataflow_id for want in wants if want.dataflow_id is not None}
@@ -168,11 +169,11 @@ class Feed:
     def _tell_of_unknown_names(self, wants: Iterable[Want]) -> None:
         known = {flow.name for flow in self._flows.values()}
         for name in {want.dataflow_name for want in wants if want.dataflow_name is not None} - known:
-            log.warning("AEP: no export is named %r; it will be looked for again", name)
+            _warn("AEP: no export is named %r; it will be looked for again", name)
 
     def _tell(self, seen: Seen) -> None:
         for dataflow_id, error in seen.unread.items():
-            log.warning("AEP: the runs of dataflow %s cannot be listed just now: %s", dataflow_id, error)
+            _warn("AEP: the runs of dataflow %s cannot be listed just now: %s", dataflow_id, error)
 
     async def _converse(self, exchange: Exchange[T]) -> T:
         from airflow_provider_aep.hooks import AepHook
@@ -180,6 +181,12 @@ class Feed:
         # A new hook each time: a connection that was mended is read anew.
         aep_conn_id, sandbox = self._at
         return await AepHook(aep_conn_id, sandbox=sandbox).arun(exchange)
+
+
+def _warn(text: str, *values: object) -> None:
+    """A line that cannot be written, as on a full disk, ends no poll that others share."""
+    with suppress(Exception):
+        log.warning(text, *values)
 
 
 # By event loop, as Airflow runs some triggers in loops of their own.

@@ -85,10 +85,12 @@ def text_of(entity: Mapping[str, Any]) -> str:
         return description.strip()
     # All of them: where somebody has written behind one, the next would be put behind that text.
     own = re.compile(
-        rf"\s*\(?aep-export of \S+ {mark.export}-[0-9a-f]{{12}}-[0-9a-f]{{6}}(-[0-9a-f]{{6}})?\)?",
+        rf"\(?aep-export of \S+ {mark.export}-[0-9a-f]{{12}}-[0-9a-f]{{6}}(?:-[0-9a-f]{{6}})?\)?",
         re.IGNORECASE,
     )
-    return own.sub("", description).strip()
+    # The blanks before a mark go too; not by the pattern, which would try a run of blanks from each of them.
+    *before, rest = own.split(description)
+    return "".join([*map(str.rstrip, before), rest]).strip()
 
 
 def digest_of(content: object) -> str:

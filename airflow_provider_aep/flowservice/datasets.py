@@ -13,7 +13,13 @@ from typing import Any
 
 from airflow_provider_aep.errors import AepAuthError, AepError, AepValidationError, Problem
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, entities_of, mapping, part_of_name
+from airflow_provider_aep.flowservice.entities import (
+    LARGEST_PAGE,
+    MOST_PAGES,
+    entities_of,
+    mapping,
+    part_of_name,
+)
 from airflow_provider_aep.flowservice.exchange import Exchange, Request
 from airflow_provider_aep.flowservice.validation import nearest
 
@@ -49,12 +55,12 @@ def list_datasets(*, name_contains: str | None = None) -> Exchange[list[Dataset]
     """The exportable datasets of the sandbox, in the service's order.
 
     :param name_contains: only those whose name holds this text, in any letter case.
-    :raises AepError: the service repeats a page for ever.
+    :raises AepError: the service repeats a page for ever, or has no last one.
     """
     part = part_of_name(name_contains)
     found: dict[str, Dataset] = {}
     start = 0
-    while True:
+    for _ in range(MOST_PAGES):
         request = Request(
             "GET",
             f"/connectionSpecs/{DATA_LAKE_SPEC_ID}/configs",
@@ -75,6 +81,7 @@ def list_datasets(*, name_contains: str | None = None) -> Exchange[list[Dataset]
         if len(found) == known:
             raise AepError(f"{request}: the service gives the same datasets again")
         start += len(datasets)
+    raise AepError(f"{request}: the listing has no end after {MOST_PAGES} pages")
 
 
 def list_for_names() -> Exchange[list[Dataset]]:

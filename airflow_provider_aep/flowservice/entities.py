@@ -19,11 +19,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_aep.errors import (
+    AepAnswerError,
     AepApiError,
     AepError,
     AepNotFoundError,
     AepPreconditionError,
-    AepTransportError,
     AepValidationError,
     Problem,
 )
@@ -41,6 +41,8 @@ LEAST_MILLISECONDS = 1e11
 LARGEST_PAGE = 100
 # So many pages in a row may bring nothing new: a store that filters what it has read gives empty pages too.
 MOST_BARREN = 50
+# A listing of more pages than this has no end: at 100 a page, these are 200,000 entities.
+MOST_PAGES = 2_000
 _OUR_QUERY = ("property", "orderby", "limit", "count")
 # Who sorts by whole seconds, or on several machines, may put neighbours in the wrong order.
 ORDER_TOLERANCE = 60.0
@@ -61,6 +63,7 @@ _ABOUT = {
 }
 # Of a sandbox, a header, a right: no other query would be answered either.
 _ABOUT_ELSE = re.compile(r"FLOW-(2|1100-|1403-|1439-)|[^F]")
+_FILTER_WORDS = re.compile(r"\b(property|filter\w*|flowId)\b", re.IGNORECASE)
 # What means something in a filter is a comma, a comparison, a quote.
 _FILTERABLE = re.compile(r"[^,=<>~!\"'\\]+")
 
@@ -127,14 +130,14 @@ def list_entities(
         and where the service does not keep to the order, read to the end.
     :param or_all: where the service refuses the filter, read all and pick; else raise its refusal.
     :param pages: how many may be read; it is told how many were. By default all.
-    :raises AepError: the service repeats a page for ever; or it does not keep to the order, and has more than
-        ``pages``, so that nobody can tell which are left out.
+    :raises AepError: the service repeats a page for ever, or has no last one, or does not keep to the order
+        and has more than ``pages``: then nobody can tell which are left out.
     """
     habits = yield from recall()
     askable = narrowed is not None and narrowed.askable
     asked = {"orderby": newest_first, "property": askable, "limit": True}
     plain = [part for part in asked if asked[part] and habits.holds(_refused(path, part))]
-    again = False
+    again, held = False, len(plain)
     while True:
         shape = {part: wanted and part not in plain for part, wanted in asked.items()}
         params: list[tuple[str, str | int]] = []
@@ -157,7 +160,8 @@ def list_entities(
             if part is None or (part == "property" and not or_all):
                 raise
             plain.append(part)
-    for part in plain:
+    # Not those that are held already: a listing that is read each minute would never be asked as usual again.
+    for part in plain[held:]:
         habits.note(_refused(path, part))
     if newest_first and not ordered:
         habits.note(f"the service does not list {path} newest first, so it is read to the end")
@@ -198,6 +202,8 @@ def _read_pages(
         known.update(each["id"] for each in page)
         if link in links:
             raise AepError(f"GET {path}: the service gives the same continuation token again")
+        if len(links) + 1 == MOST_PAGES:
+            raise AepError(f"GET {path}: the listing has no end after {MOST_PAGES} pages")
         if barren > MOST_BARREN:
             raise AepError(f"GET {path}: {barren} pages in a row brought nothing new, and there are more")
         links.append(link)
@@ -222,9 +228,19 @@ def _is_about_the_query(refusal: AepApiError) -> bool:
 
 
 def _part_to_drop(refusal: AepApiError, parts: Sequence[str]) -> str | None:
-    number = str(refusal.code or "").removeprefix("FLOW-").partition("-")[0]
-    named = [part for part in parts if number in _ABOUT[part]]
+    named = [part for part in parts if _number(refusal) in _ABOUT[part]]
     return next(iter([*named, *parts]), None)
+
+
+def names_the_filter(refusal: AepApiError) -> bool:
+    """Whether a refusal is about the filter of a listing, by its code or in its words."""
+    if refusal.status != 400:
+        return False
+    return _number(refusal) in _ABOUT["property"] or bool(_FILTER_WORDS.search(refusal.message))
+
+
+def _number(refusal: AepApiError) -> str:
+    return str(refusal.code or "").removeprefix("FLOW-").partition("-")[0]
 
 
 def values_at(document: object, path: str) -> Iterator[Any]:
@@ -332,11 +348,11 @@ def entities_of(request: Request, reply: Response, *, bare: bool = False) -> lis
     """The entities of an answer, each with an id.
 
     :param bare: the answer is the entity itself.
-    :raises AepTransportError: it holds something else, so the question is as open as without an answer.
+    :raises AepAnswerError: it holds something else, so the question is as open as without an answer.
     """
     items = [reply.json] if bare else reply.json.get("items")
     if not isinstance(items, list) or not all(mapping(item).get("id") for item in items):
-        raise AepTransportError(f"{request}: the answer holds no list of entities", sent=True)
+        raise AepAnswerError(f"{request}: the answer holds no list of entities", sent=True)
     return items
 
 

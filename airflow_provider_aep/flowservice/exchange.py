@@ -17,7 +17,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, wait
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast
@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_aep.errors import AepApiError, AepError
 from airflow_provider_aep.flowservice.habits import Habits
+from airflow_provider_aep.flowservice.threads import DaemonThreads
 
 T = TypeVar("T")
 
@@ -259,23 +260,26 @@ def _side_by_side(
             if stopped.is_set():
                 raise _Stopped
 
+        if stopped.is_set():
+            raise _Stopped
         try:
             return Done(drive(exchange, _Stoppable(transport, stopped), unless_stopped))
         except AepError as error:
             return error
 
-    with ThreadPoolExecutor(max_workers=step.at_most, thread_name_prefix="aep-together") as threads:
-        try:
-            ends = [
-                threads.submit(contextvars.copy_context().run, run, exchange) for exchange in step.exchanges
-            ]
-            # Not one after the other: an error in the last must not wait for the pauses of the first.
-            for end in wait(ends, return_when=FIRST_EXCEPTION).done:
-                end.result()
-            return [end.result() for end in ends]
-        finally:
-            stopped.set()
-            threads.shutdown(wait=False, cancel_futures=True)
+    threads, whole = DaemonThreads(step.at_most, "aep-together"), False
+    try:
+        ends = [threads.submit(contextvars.copy_context().run, run, exchange) for exchange in step.exchanges]
+        # Not one after the other: an error in the last must not wait for the pauses of the first.
+        for end in wait(ends, return_when=FIRST_EXCEPTION).done:
+            end.result()
+        whole = True
+        return [end.result() for end in ends]
+    finally:
+        stopped.set()
+        # After an interrupt, or an error that is not ours, a request may be under way for a minute yet. It is
+        # abandoned, as by a process that is killed: whatever it does is found by the next attempt.
+        threads.shutdown(wait=whole)
 
 
 class _Stopped(BaseException):
@@ -335,8 +339,8 @@ async def _gather(step: Together, transport: Transport) -> list[Done[Any] | AepE
 
 
 @cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=8, thread_name_prefix="aep")
+def _threads() -> DaemonThreads:
+    return DaemonThreads(8, "aep")
 
 
 os.register_at_fork(after_in_child=_threads.cache_clear)  # threads do not survive a fork

@@ -20,16 +20,26 @@ _LONGEST_LAG = 900.0
 
 log = logging.getLogger(__name__)
 
+_BEGAN = time.time() - time.monotonic()
+
+
+def steady_time() -> float:
+    """Epoch seconds as of the start of this process, and on from there by a clock that nobody can set back.
+
+    A wall clock that is set back an hour would make an hour of each pause that is counted by it.
+    """
+    return _BEGAN + time.monotonic()
+
 
 class Habits:
     """What one process has seen of the service, and done, in one sandbox.
 
     ``deleted`` holds the ids of what it has deleted, which may be listed for a while.
 
-    :param now: the clock, in epoch seconds.
+    :param now: the clock, in seconds; one that never goes back.
     """
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, now: Callable[[], float] = steady_time) -> None:
         self._now = now
         self._until: dict[str, float] = {}
         self._lag = 0.0
@@ -52,6 +62,10 @@ class Habits:
     def holds(self, habit: str) -> bool:
         with self._lock:
             return self._now() < self._until.get(habit, 0.0)
+
+    def forget(self, habit: str) -> None:
+        with self._lock:
+            self._until.pop(habit, None)
 
     def turn(self) -> int:
         """A number that is one more each time, to take turns by."""

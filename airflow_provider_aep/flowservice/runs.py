@@ -38,8 +38,6 @@ from airflow_provider_aep.flowservice.run_counts import (
 )
 from airflow_provider_aep.flowservice.validation import check_id
 
-# A poll wants the newest few; a page of 100 whole run documents is rarely worth its bytes.
-POLL_PAGE = 25
 # The service writes down an end soon after it happened; an end far behind its last word is a wrong number.
 _WRITTEN_WITHIN = timedelta(hours=1)
 
@@ -199,12 +197,13 @@ def list_runs(
     *,
     started_after: datetime | None = None,
     started_before: datetime | None = None,
-    page_size: int = POLL_PAGE,
+    page_size: int = LARGEST_PAGE,
 ) -> Exchange[list[DataflowRun]]:
     """Runs of one dataflow, newest first.
 
     :param started_after: only those that started at or after this moment.
     :param started_before: only those that started earlier than this moment.
+    :param page_size: from 1 to 100; less than 100 where the newest few are likely to be enough.
     """
     check_id("dataflow_id", dataflow_id)
     # Neither status nor start is asked of the server: its filters' letter case is undocumented, and a run
@@ -289,10 +288,16 @@ def _is_later_word(run: DataflowRun, other: DataflowRun) -> bool:
     return (run.ended_at, not run.delivered) > (other.ended_at, not other.delivered)
 
 
+def earlier(moment: datetime, by: timedelta) -> datetime:
+    """So much earlier than a moment; not before the first that there is, as of "0001-01-01"."""
+    first = datetime.min.replace(tzinfo=UTC)
+    return moment - by if moment - first > by else first
+
+
 def _older_than(moment: datetime) -> Callable[[list[Mapping[str, Any]]], bool]:
     def enough(found: list[Mapping[str, Any]]) -> bool:
         created_at = epoch_moment(found[-1].get("createdAt")) if found else None
-        return created_at is not None and created_at < moment - timedelta(seconds=ORDER_TOLERANCE)
+        return created_at is not None and created_at < earlier(moment, timedelta(seconds=ORDER_TOLERANCE))
 
     return enough
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -27,7 +26,7 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, conduct
 from airflow_provider_aep.flowservice.failures import failure_of, token_was_refused
-from airflow_provider_aep.flowservice.habits import Habits
+from airflow_provider_aep.flowservice.habits import Habits, steady_time
 from airflow_provider_aep.flowservice.host_files import HostFiles
 from airflow_provider_aep.flowservice.kept import Kept
 from airflow_provider_aep.flowservice.tokens import Tokens
@@ -63,7 +62,7 @@ class AepSession:
     """A logged-in conversation for one credential.
 
     :param writes: in which sandboxes anything but a GET is sent; see ``write_guard``.
-    :param now: the clock, in epoch seconds.
+    :param now: the clock, in epoch seconds; one that never goes back, as pauses are counted by it.
     :param jitter: a number from 0 to 1 that stretches each pause, so that many callers spread.
     :param files: what processes of this host share; by default nothing.
     :param on_token: told each token that this process begins to use, to have it masked in logs.
@@ -76,7 +75,7 @@ class AepSession:
         credentials: AepCredentials,
         *,
         writes: Writes = "all",
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = steady_time,
         jitter: Callable[[], float] = random.random,
         files: HostFiles | None = None,
         on_token: Callable[[str], object] = lambda token: None,
@@ -84,7 +83,8 @@ class AepSession:
     ) -> None:
         self.credentials, self._writes = credentials, writes
         self._now, self._jitter, self._on_event = now, jitter, on_event
-        self._lock = threading.Lock()
+        # Re-entrant: an exchange that is collected may be so in the very thread that holds the lock.
+        self._lock = threading.RLock()
         self._tokens = Tokens(
             _token_request(credentials),
             self._persist,
@@ -195,7 +195,8 @@ class AepSession:
     def _pause_before_repeat(self, request: Request, failure: AepApiError, attempt: int) -> float | None:
         if isinstance(failure, AepRateLimitError):  # refused at the door: even a POST did nothing
             asked = failure.retry_after
-            if asked is None:
+            # Zero, or a date that is past by a clock ahead of Adobe's, is no leave to ask without a pause.
+            if asked is None or asked < FIRST_PAUSE * 2 ** (attempt - 1):
                 return self._backoff(attempt)
             # Longer than we may hold a worker: the error carries the number to whoever can wait.
             return asked if asked <= LONGEST_PAUSE else None

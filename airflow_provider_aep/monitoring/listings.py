@@ -1,8 +1,10 @@
 """Reading the runs of many dataflows: up to 100 of them in one listing, where the service keeps to that.
 
 A filter with several values is documented, and never shown for ``flowId``. So the answer is looked at: where
-the service refuses a list, or leaves out a dataflow that has runs, each is asked for alone, for a while. That
-a list shows several dataflows is remembered too, and then it is doubted less often.
+the service refuses a list at two looks in a row, in words about the filter or its length, or leaves out a
+dataflow that has runs, each is asked for alone, for a while. After any other refusal each is asked for alone
+once, and the next look asks for the list again. That a list shows several dataflows is remembered too, and
+then it is doubted less often.
 """
 
 from __future__ import annotations
@@ -10,13 +12,24 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from airflow_provider_aep.errors import AepApiError, AepAuthError, AepError
+from airflow_provider_aep.errors import (
+    AepAnswerError,
+    AepApiError,
+    AepAuthError,
+    AepError,
+    AepRateLimitError,
+    AepServerError,
+    AepTransportError,
+)
+from airflow_provider_aep.flowservice.entities import names_the_filter
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, recall, together
 from airflow_provider_aep.flowservice.habits import Habits
 from airflow_provider_aep.flowservice.runs import DataflowRun
 
 AT_MOST = 8
 ALONE = "the service takes no list of dataflows in GET /runs, so each is asked for alone"
+# What a first refusal is remembered as; a list that is answered in between ends it.
+REFUSES = "the service may take no list of dataflows in GET /runs"
 HIDES = "the service leaves dataflows out of a list in GET /runs, so each is asked for alone"
 REFUSED = "the service refuses the runs of dataflow {}, so it is asked for alone"
 SHOWS = "the service lists the runs of several dataflows"
@@ -24,8 +37,8 @@ SHOWS = "the service lists the runs of several dataflows"
 DOUBTED_EACH = 5
 # The same where the service has shown that it keeps to lists.
 TRUSTED_EACH = 20
-# Of a list: too many, too long. Others may be about one dataflow of it.
-_TOO_MUCH = (400, 413, 414, 431)
+_TOO_LONG = (413, 414, 431)
+_OUTAGES = (AepServerError, AepRateLimitError, AepTransportError)
 
 Reading = Callable[[Sequence[str]], Exchange[list[DataflowRun]]]
 Found = dict[str, list[DataflowRun] | AepError]
@@ -59,18 +72,22 @@ def read_many(
         if isinstance(end, Done):
             found |= _by_dataflow(batch, end.value)
             lists += [batch] if len(batch) > 1 else []
-        elif len(batch) > 1 and concerns_the_request(end):
+        elif len(batch) > 1 and _may_concern_one(end):
             refused += batch
             refusals.append(end)
         else:
             found |= dict.fromkeys(batch, end)
     alone = yield from _alone(refused, read)
     if any(isinstance(one, list) for one in alone.values()):
-        if any(map(_is_too_much, refusals)):
-            habits.note(ALONE)
+        if any(map(_is_about_lists, refusals)):
+            if habits.holds(REFUSES):
+                habits.note(ALONE)
+            habits.note(REFUSES, warn=False)
         for each in alone:  # or it would spoil the list of the others at each look
-            if concerns_the_request(alone[each]):
+            if _may_concern_one(alone[each]):
                 habits.note(REFUSED.format(each), warn=False)
+    if lists:
+        habits.forget(REFUSES)
     found |= alone
     found |= yield from _left_out(lists, found, read, since, doubt, habits)
     return found
@@ -89,11 +106,18 @@ def concerns_the_request(end: object) -> bool:
     """Whether an answer is about what was asked for, and not about the service or the login."""
     if isinstance(end, AepAuthError):
         return end.status == 403
-    return isinstance(end, AepApiError) and 400 <= end.status < 500 and end.status != 429
+    # A request that did not arrive in time, or too early, is an outage in spite of its number.
+    return isinstance(end, AepApiError) and 400 <= end.status < 500 and not isinstance(end, _OUTAGES)
 
 
-def _is_too_much(refusal: AepError) -> bool:
-    return isinstance(refusal, AepApiError) and refusal.status in _TOO_MUCH
+def _may_concern_one(end: object) -> bool:
+    """Whether one dataflow may be at fault: by a refusal, or as what is told of it cannot be read."""
+    return isinstance(end, AepAnswerError) or concerns_the_request(end)
+
+
+def _is_about_lists(refusal: AepError) -> bool:
+    """Whether a refusal is about a list as such; others may be about one dataflow of it, or about nothing."""
+    return isinstance(refusal, AepApiError) and (refusal.status in _TOO_LONG or names_the_filter(refusal))
 
 
 def _left_out(

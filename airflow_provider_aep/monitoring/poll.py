@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, MutableMapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow_provider_aep.errors import (
     AepError,
@@ -20,14 +20,20 @@ from airflow_provider_aep.errors import (
     Problem,
 )
 from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
+from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun, get_run, list_runs
+from airflow_provider_aep.flowservice.session import LONGEST_CLOSED
 from airflow_provider_aep.monitoring.stuck import LEAST, stuck_after, stuck_reach
 from airflow_provider_aep.monitoring.usual import Past
 from airflow_provider_aep.monitoring.waits import NO_RUN, Sighting, Wait, sighting_of, with_stuck
 
 # A service that is out of order or busy, or was not reached: it is asked again.
 OUTAGES = (AepServerError, AepRateLimitError, AepTransportError)
+# A poll wants the newest few; a page of 100 whole run documents is rarely worth its bytes. In a longer window
+# it saves requests.
+POLL_PAGE = 25
+SHORT_WINDOW = timedelta(days=1)
 
 
 def look_for_runs(
@@ -51,7 +57,11 @@ def look_for_runs(
         if wait.run_ids:
             runs = yield from read_given(wait, wait.run_ids)
         else:
-            runs = yield from list_runs(wait.dataflow_id, started_after=wait.started_after)
+            runs = yield from list_runs(
+                wait.dataflow_id,
+                started_after=wait.started_after,
+                page_size=POLL_PAGE if now - wait.started_after <= SHORT_WINDOW else LARGEST_PAGE,
+            )
         seen = sighting_of(wait, runs, now)
         if not seen.runs and ask_why:
             flow = yield from get_dataflow(wait.dataflow_id)
@@ -115,7 +125,7 @@ def find_stuck(wait: Wait, run: DataflowRun, known: MutableMapping[str, datetime
 
 def no_answer(error: AepError) -> Sighting:
     """A poll that found no service, or none that would talk."""
-    asked = getattr(error, "retry_after", None) or 0.0
+    asked = min(getattr(error, "retry_after", None) or 0.0, LONGEST_CLOSED)
     return Sighting(told=f"the service gave no answer: {error}", wait_seconds=asked, answered=False)
 
 

@@ -4,8 +4,11 @@ Whoever waits sleeps until there is news of its own: a look at a thousand datafl
 finished. The poll asks for all at once (see ``watch``), and each as often as it wishes, or up to twice as
 often, so that those who joined at different moments end up in the same requests.
 
-Nothing that goes wrong in the poll ends a wait: it is told, and tried again. What is wrong with one dataflow
-ends the waits for that dataflow alone.
+Nothing that goes wrong in the poll ends a wait: it is told, and tried again. A problem with one dataflow ends
+only that dataflow's waits, and a log that cannot be written costs its waiter lines and nobody anything else.
+
+Deadlines are moments of the wall clock, as they cross from a worker to the triggerer. Pauses are counted by a
+clock that never goes back.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import Any
 
 from airflow_provider_aep.errors import AepError, error_to_json
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.session import LONGEST_CLOSED
 from airflow_provider_aep.monitoring.waits import Sighting, Wait
 from airflow_provider_aep.monitoring.watch import look_for_many
 
@@ -40,6 +44,12 @@ Look = list[Sighting | AepError]
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Waiter:
+    """One who waits.
+
+    :param deadline: in epoch seconds.
+    :param due: when to look next, by ``time.monotonic``.
+    """
+
     wait: Wait
     deadline: float
     interval: float
@@ -97,15 +107,15 @@ class SharedPoll:
 
         :param deadline: when to give up, in epoch seconds.
         :param interval: seconds between two looks, at most.
-        :param first_pause: at least so long until the first look.
+        :param first_pause: at least so long until the first look, within ``LONGEST_CLOSED``.
         :param tell: told what was seen, whenever that is something new.
         """
-        now = time.time()
+        pause = max(interval * _jitter(), min(first_pause, LONGEST_CLOSED))
         waiter = _Waiter(
             wait=wait,
             deadline=deadline,
             interval=interval,
-            due=min(now + max(interval * _jitter(), first_pause), deadline),
+            due=time.monotonic() + min(pause, deadline - time.time()),
             ended=asyncio.get_running_loop().create_future(),
             tell=tell,
         )
@@ -122,7 +132,7 @@ class SharedPoll:
         while True:
             self._changed.clear()
             self._next = min((waiter.due for waiter in self._waiters), default=float("inf"))
-            pause = self._next - time.time()
+            pause = self._next - time.monotonic()
             if pause <= 0:
                 await self._look_after_those_due()
                 continue
@@ -141,26 +151,27 @@ class SharedPoll:
                 self._task = None
 
     async def _look_after_those_due(self) -> None:
-        start = time.time()
-        due = [each for each in self._waiters if each.due - start <= EARLY * each.interval]
+        began, now = time.monotonic(), time.time()
+        due = [each for each in self._waiters if each.due - began <= EARLY * each.interval]
         failed = False
         try:
-            seen = await self._look(due, start)
+            seen = await self._look(due, now)
         except Exception as error:
             # For instance a connection that cannot be read just now.
             failed = True
             told = f"the poll failed and goes on: {type(error).__name__}: {error}"
             seen = [Sighting(told=told)] * len(due)
             if told != self._trouble:  # not once a minute for as long as it lasts
-                log.warning("AEP: %s", told)
+                with suppress(Exception):
+                    log.warning("AEP: %s", told)
             self._trouble = told
         else:
             self._trouble = ""
-        end = time.time()
-        jitter = _jitter()
+        took, jitter = time.monotonic() - began, _jitter()
         for waiter, sighting in zip(due, seen, strict=True):
-            self._settle(waiter, sighting, start, end, jitter)
-        self._observe(sum(not each.ended.done() for each in self._waiters), end - start, failed)
+            self._settle(waiter, sighting, now, began, took, jitter)
+        with suppress(Exception):
+            self._observe(sum(not each.ended.done() for each in self._waiters), took, failed)
 
     async def _look(self, due: Sequence[_Waiter], now: float) -> Sequence[Sighting | AepError]:
         for waiter in due:
@@ -189,7 +200,13 @@ class SharedPoll:
         return look
 
     def _settle(
-        self, waiter: _Waiter, seen: Sighting | AepError, start: float, end: float, jitter: float
+        self,
+        waiter: _Waiter,
+        seen: Sighting | AepError,
+        now: float,
+        began: float,
+        took: float,
+        jitter: float,
     ) -> None:
         if isinstance(seen, AepError):
             waiter.end({"status": "error", "error": error_to_json(seen)})
@@ -204,12 +221,14 @@ class SharedPoll:
         else:
             if seen.told != waiter.told:
                 waiter.told = seen.told
-                waiter.context.run(waiter.tell, seen.told)
-            if _is_last(waiter, start):
+                with suppress(Exception):  # a full disk, for one, on which no line of its log can be written
+                    waiter.context.run(waiter.tell, seen.told)
+            if _is_last(waiter, now):
                 waiter.end({"status": "timeout", "last_seen": seen.told})
             # Counted from the start of a look, save where looking itself takes long.
-            usual = max(start + waiter.interval * jitter, end + waiter.interval * EARLY)
-            waiter.due = min(max(usual, end + seen.wait_seconds), max(waiter.deadline, end))
+            usual = max(waiter.interval * jitter, took + waiter.interval * EARLY)
+            pause = max(usual, took + seen.wait_seconds)
+            waiter.due = began + max(min(pause, waiter.deadline - now), took)
 
 
 async def _pause(changed: asyncio.Event, seconds: float) -> None:
@@ -218,9 +237,9 @@ async def _pause(changed: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(changed.wait(), None if seconds == float("inf") else seconds)
 
 
-def _is_last(waiter: _Waiter, start: float) -> bool:
+def _is_last(waiter: _Waiter, now: float) -> bool:
     # A loop's timer may ring a little early.
-    return waiter.deadline <= start + 0.05
+    return waiter.deadline <= now + 0.05
 
 
 def _jitter() -> float:

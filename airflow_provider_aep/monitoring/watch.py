@@ -6,16 +6,28 @@ stays with those who wait for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from airflow_provider_aep.errors import AepAuthError, AepError, AepNotFoundError, AepValidationError
+from airflow_provider_aep.errors import (
+    AepAnswerError,
+    AepAuthError,
+    AepError,
+    AepNotFoundError,
+    AepValidationError,
+    without_words,
+)
 from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow, read_dataflows
 from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
-from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs_of
-from airflow_provider_aep.monitoring.listings import AT_MOST, concerns_the_request, read_many
+from airflow_provider_aep.flowservice.runs import DataflowRun, earlier, list_runs_of
+from airflow_provider_aep.monitoring.listings import (
+    AT_MOST,
+    concerns_the_request,
+    read_many,
+)
 from airflow_provider_aep.monitoring.poll import (
     find_stuck,
     in_doubt,
@@ -27,6 +39,8 @@ from airflow_provider_aep.monitoring.waits import Sighting, Wait, sighting_of, w
 
 # A run may be created a little before it starts, and windows ask when it started.
 CREATED_EARLIER = timedelta(minutes=10)
+# How often a dataflow runs of which a wait does not say it; the least that Adobe documents for datasets.
+USUAL_STEP = timedelta(hours=3)
 
 Seen = dict[int, Sighting | AepError]
 
@@ -48,12 +62,13 @@ def look_for_many(
     :param stuck_at: what is known of runs that are long under way; what is found out is added. See
         ``find_stuck``.
     """
-    # Those for ticks read further back, so others do not come along with them.
-    of_ticks = sorted(
-        (at for at, wait in enumerate(waits) if wait.tick), key=lambda at: waits[at].started_after
-    )
+    by_reach = sorted(range(len(waits)), key=lambda at: waits[at].started_after)
     seen: Seen = {}
-    for positions in ([at for at, wait in enumerate(waits) if not wait.tick], of_ticks):
+    # Those for ticks read further back, so others do not come along with them.
+    for positions in (
+        [at for at in by_reach if not waits[at].tick],
+        [at for at in by_reach if waits[at].tick],
+    ):
         doubted = {waits[at].dataflow_id for at in positions if at in doubt}
         seen |= yield from _look_at(waits, positions, now, doubted)
     stuck_at = {} if stuck_at is None else stuck_at
@@ -72,7 +87,13 @@ def _look_at(
         of_flow.setdefault(waits[at].dataflow_id, []).append(waits[at])
 
     def read(ids: Sequence[str]) -> Exchange[list[DataflowRun]]:
-        return _runs_of([wait for each in ids for wait in of_flow[each]])
+        try:
+            return (yield from _runs_of([wait for each in ids for wait in of_flow[each]]))
+        except AepError:
+            raise
+        except Exception as error:
+            told = f"what the service tells cannot be read: {without_words(error)}"
+            raise AepAnswerError(told, sent=True) from error
 
     since = {each: min(wait.started_after for wait in some) for each, some in of_flow.items()}
     found = yield from read_many(_batches(of_flow), read, since=since, doubt=doubted)
@@ -83,7 +104,7 @@ def _look_at(
     for at in positions:
         one = found[waits[at].dataflow_id]
         if not isinstance(one, AepError):
-            seen[at] = sighting_of(waits[at], one, now)
+            seen[at] = _of_one(partial(sighting_of, waits[at], one, now))
         elif concerns_the_request(one) and not excused:
             seen[at] = one
         else:
@@ -94,12 +115,12 @@ def _look_at(
 def _batches(of_flow: Mapping[str, Sequence[Wait]]) -> list[list[str]]:
     """Dataflows that are asked for together: no more than a request may name, nor read back too far.
 
-    :param of_flow: the waits for each; where they have a ``step``, those that read furthest back first.
+    :param of_flow: the waits for each, those that read furthest back first.
     """
     batches: list[list[str]] = []
     first, needless = datetime.min.replace(tzinfo=UTC), 0.0
     for dataflow_id, (wait, *_) in of_flow.items():
-        more = (wait.started_after - first) / wait.step if batches and wait.step else 0.0
+        more = (wait.started_after - first) / (wait.step or USUAL_STEP) if batches else 0.0
         if not batches or len(batches[-1]) == LARGEST_PAGE or needless + more > LARGEST_PAGE:
             batches.append([])
             first, needless, more = wait.started_after, 0.0, 0.0
@@ -117,7 +138,7 @@ def _runs_of(waits: Sequence[Wait]) -> Exchange[list[DataflowRun]]:
 
     runs = yield from list_runs_of(
         sorted({wait.dataflow_id for wait in waits}),
-        started_after=min(wait.started_after for wait in waits) - CREATED_EARLIER,
+        started_after=earlier(min(wait.started_after for wait in waits), CREATED_EARLIER),
         enough=enough,
     )
     return runs
@@ -142,7 +163,7 @@ def _find_given(waits: Sequence[Wait], seen: Seen, now: datetime) -> Exchange[No
     ends = (yield from together(asking, at_most=AT_MOST)) if asking else []
     for (at, (runs, _)), end in zip(lacking.items(), ends, strict=True):
         if isinstance(end, Done):
-            seen[at] = sighting_of(waits[at], [*runs, *end.value], now)
+            seen[at] = _of_one(partial(sighting_of, waits[at], [*runs, *end.value], now))
         elif concerns_the_request(end) or isinstance(end, AepValidationError):
             seen[at] = end
         else:
@@ -167,7 +188,15 @@ def _find_stuck(
         # Trouble here takes nothing from what was seen: the next poll asks again.
         yield from together(asking, at_most=AT_MOST)
     for at, one in answered.items():
-        seen[at] = with_stuck(waits[at], one, now, stuck_at)
+        seen[at] = _of_one(partial(with_stuck, waits[at], one, now, stuck_at))
+
+
+def _of_one(judge: Callable[[], Sighting]) -> Sighting:
+    """What one wait saw; a wait that nobody has foreseen must not blind the others."""
+    try:
+        return judge()
+    except Exception as error:
+        return Sighting(told=f"what was seen cannot be judged: {without_words(error)}", answered=False)
 
 
 def _needs_no_reason(seen: Sighting | AepError) -> bool:

@@ -73,10 +73,10 @@ class AepCheckExportsOperator(AepOperator):
     :param ends_soon_days: how many days before its end a schedule is worth a word.
     :param alert_on_backfill: let the check of a backfill fail and alert as any other does. By default it only
         tells what it found.
-    :return: a dict with ``sandbox``, ``since``, ``until``, ``outcome``, ``totals``, ``notes`` and
-        ``exports``, the worst first; each with ``dataflow_id``, ``dataflow_name``, ``outcome``,
-        ``findings``, ``standing``, ``verdict``, ``verdicts`` and more. Kept under the XCom key
-        ``aep_check`` as well.
+    :return: a dict with ``sandbox``, ``since``, ``until``, ``outcome``, ``totals`` and ``notes``. The XCom
+        key ``aep_check``, also of a task that failed, has the same and the ``exports``, the worst first; each
+        with ``dataflow_id``, ``dataflow_name``, ``outcome``, ``findings``, ``standing``, ``verdict``,
+        ``verdicts`` and more. It has 192 KiB at most; ``left_out`` counts what did not fit.
     :raises AepValidationError: an argument makes no sense; nothing was asked.
     """
 
@@ -143,6 +143,7 @@ class AepCheckExportsOperator(AepOperator):
         from airflow_provider_aep import stats
         from airflow_provider_aep.monitoring.allowance import parse_allowances
         from airflow_provider_aep.monitoring.audit import audit_exports
+        from airflow_provider_aep.monitoring.bounds import bounded
 
         allowances = parse_allowances(self.allowance)
         policy, selection = self._policies()
@@ -171,6 +172,7 @@ class AepCheckExportsOperator(AepOperator):
         for verdict in (verdict for export in audit.exports for verdict in export.verdicts):
             stats.judged({**verdict.to_json(), "sandbox": found["sandbox"]})
         # Before the task may fail: a notifier reads it from there, and the next check goes on from here.
+        found = bounded(found)
         context["ti"].xcom_push(key=CHECK_KEY, value=found)
         if window.hands_over:
             handover = {**audit.handover.to_json(), "scope": self._scope(selection)}
@@ -196,7 +198,8 @@ class AepCheckExportsOperator(AepOperator):
             raise AirflowFailException(_summary(audit, "fail"))
         elif audit.outcome == "skip":
             raise AirflowSkipException(_summary(audit, "skip"))
-        return found
+        # The exports are kept once: a return value is an XCom too.
+        return {name: value for name, value in found.items() if name != "exports"}
 
     def _places(self, audit: Audit) -> dict[str, str]:
         """Where the files of the exports that are not well should be, by dataflow id."""

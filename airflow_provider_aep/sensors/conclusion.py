@@ -114,20 +114,25 @@ def judge(sensor: Judging, sighting: Sighting, flow: Dataflow | None) -> Verdict
 
     found = verdict({})
     looks_wrong = found.status in (*EMPTY_OR_SMALL, "incomplete")
-    causes = _causes(sensor, sighting.runs, flow, policy, history) if flow and looks_wrong else {}
+    causes = _causes(sensor, sighting.runs, flow, policy, history) if looks_wrong else {}
     return verdict(causes) if causes else found
 
 
 def _causes(
     sensor: Judging,
     runs: Sequence[DataflowRun],
-    flow: Dataflow,
+    flow: Dataflow | None,
     policy: RunPolicy,
     history: History | None,
 ) -> dict[str, Cause]:
-    """Why runs exported nothing, or little; empty where that cannot be asked."""
+    """Why runs exported nothing, or little; empty where that cannot be asked.
+
+    :raises AepError: the service gave no answer; asked again, it may tell of rows that are lost.
+    """
+    from airflow_provider_aep.flowservice.dataflows import get_dataflow
     from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL
     from airflow_provider_aep.monitoring.explaining import explain_runs
+    from airflow_provider_aep.monitoring.poll import OUTAGES
     from airflow_provider_aep.monitoring.verdict import judge_run
 
     odd = {
@@ -136,7 +141,10 @@ def _causes(
         if run.finished and (status := judge_run(run, policy, history).status) in EMPTY_OR_SMALL
     }
     try:
+        flow = flow or sensor.hook.run(get_dataflow(sensor.dataflow_id))
         return sensor.hook.run(explain_runs(flow, runs, odd, margin=policy.margin, now=datetime.now(tz=UTC)))
+    except OUTAGES:
+        raise
     except AepError as error:
         sensor.log.warning("Why dataflow %s exported nothing cannot be told: %s", sensor.dataflow_id, error)
         return {}

@@ -126,7 +126,7 @@ def poll_moves(clock, monkeypatch) -> Callable[[Callable[[float], object]], None
         }
         monkeypatch.setattr(shared_poll.SharedPoll, "run_while_waiting", started)
         monkeypatch.setattr(shared_poll, "_pause", pause)
-        monkeypatch.setattr(shared_poll, "time", SimpleNamespace(time=clock))
+        monkeypatch.setattr(shared_poll, "time", SimpleNamespace(time=clock, monotonic=clock))
         monkeypatch.setattr(exchange, "asyncio", SimpleNamespace(sleep=pause_in_an_exchange, **loop))
 
     return move

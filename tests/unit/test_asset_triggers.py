@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pkgutil import resolve_name
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from airflow_provider_aep.asset_triggers import AepDataflowRunFinishedTrigger
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice import exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun
-from airflow_provider_aep.monitoring.finished import Cursor, created_at
+from airflow_provider_aep.monitoring.finished import Cursor, begin, created_at
 
 POLL = 0.02
 HOUR = 3600.0
@@ -623,3 +624,24 @@ def test_one_who_joins_later_gets_what_was_missed_since_its_own_cursor(aep, expo
 
     other, late = asyncio.run(story())
     assert (other, late) == ([], runs_of(aep, flow_id)[1:])
+
+
+def test_a_poll_of_watchers_whose_log_cannot_be_written_goes_on(caplog):
+    class FullDisk(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError(28, "No space left on device")
+
+    async def looking() -> bool:
+        feed = run_feed.Feed("no_such_connection", None)
+        with feed.join(run_feed.Want(None, None, begin(datetime.now(tz=UTC)), 0.05)):
+            look = asyncio.ensure_future(anext(feed.looks()))
+            done, _ = await asyncio.wait([look], timeout=2.0)
+            look.cancel()
+            return not done
+
+    full = FullDisk()
+    run_feed.log.addHandler(full)
+    try:
+        assert asyncio.run(looking())
+    finally:
+        run_feed.log.removeHandler(full)

@@ -6,6 +6,7 @@ import pytest
 from airflow_provider_aep import errors
 from airflow_provider_aep.errors import (
     AepAmbiguousNameError,
+    AepAnswerError,
     AepApiError,
     AepAuthError,
     AepConfigError,
@@ -42,6 +43,7 @@ EXAMPLES = [
     AepConfigError("login is missing"),
     AepValidationError("the name", [Problem("name", "is missing"), Problem("/path", "is odd")], "Mend it."),
     AepTransportError("no answer", sent=True),
+    AepAnswerError("no list", sent=True),
     *(
         kind(**ANSWER)
         for kind in (

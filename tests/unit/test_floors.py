@@ -17,6 +17,7 @@ FLOORS = {
     "errors": 0,
     "provider_info": 0,
     "flowservice.habits": 0,
+    "flowservice.threads": 0,
     "flowservice.exchange": 1,
     "flowservice.validation": 1,
     "flowservice.destinations": 1,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_aep.errors import AepValidationError
+from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators import monitoring
 from airflow_provider_aep.operators.monitoring import CHECK_KEY, AepCheckExportsOperator
 from tests.unit.task_instance import FakeTaskInstance, context_of
@@ -50,9 +52,10 @@ def test_a_sandbox_in_order_passes_and_tells_what_it_saw(check, clock, nightly, 
     clock.advance(5 * HOUR)
     ti = FakeTaskInstance()
     found = check(ti)
-    assert json.loads(json.dumps(found)) == found == ti.pushed(CHECK_KEY)
+    kept = ti.pushed(CHECK_KEY)
+    assert json.loads(json.dumps(found)) == found == {key: kept[key] for key in kept if key != "exports"}
     assert (found["outcome"], found["sandbox"]) == ("ok", "prod")
-    (export,) = found["exports"]
+    (export,) = kept["exports"]
     assert (export["dataflow_id"], export["ticks"], export["runs"], export["verdicts"]) == (nightly, 2, 2, [])
     assert nightly in export["dataflow_url"]
     told = logged()
@@ -97,8 +100,9 @@ def test_without_a_window_it_takes_the_data_interval_or_the_last_day(aep, clock,
         "data_interval_start": now + timedelta(hours=3),
         "data_interval_end": now + timedelta(hours=5),
     }
-    found = operator.execute(context_of(FakeTaskInstance(), **interval))
-    assert found["exports"][0]["ticks"] == 1
+    ti = FakeTaskInstance()
+    operator.execute(context_of(ti, **interval))
+    assert ti.pushed(CHECK_KEY)["exports"][0]["ticks"] == 1
     by_hand = operator.execute(context_of(FakeTaskInstance()))
     span = datetime.fromisoformat(by_hand["until"]) - datetime.fromisoformat(by_hand["since"])
     assert span == timedelta(days=1)
@@ -124,3 +128,24 @@ def test_bad_input_is_refused_before_anything_is_asked(check, aep, nightly, give
 def test_airflows_own_owner_of_the_task_is_left_alone():
     operator = AepCheckExportsOperator(task_id="check", owner="data-team", export_owner="crm")
     assert (operator.owner, operator.export_owner) == ("data-team", "crm")
+
+
+def test_a_hundred_exports_that_fail_all_day_are_kept_once_in_bounded_size_and_all_told(
+    aep, clock, now, make_dataflow, logged
+):
+    flows = {make_dataflow(f"export {number:03}", end=now + timedelta(days=90)) for number in range(100)}
+    aep.script_runs(None, ["failed"] * 900)
+    clock.advance(25 * HOUR)
+    ti = FakeTaskInstance()
+    operator = AepCheckExportsOperator(task_id="check", since=now.isoformat(), run_policy={})
+    with pytest.raises(AirflowFailException, match="100 of 100 exports"):
+        operator.execute(context_of(ti))
+    ((place, kept),) = ti.xcoms.items()
+    assert place[2] == CHECK_KEY
+    assert len(json.dumps(kept)) <= 192 * 1024
+    assert kept["left_out"]["findings"] > 0
+    assert kept["left_out"]["exports"] == 0
+    told: list[dict[str, Any]] = []
+    AepRunNotifier(send=lambda text, about: told.extend(about["alerts"]))(context_of(ti))
+    assert {each["dataflow_id"] for each in told} == flows
+    assert {each["status"] for each in told} == {"failed"}

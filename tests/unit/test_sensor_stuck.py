@@ -120,6 +120,18 @@ def test_an_outage_while_the_history_is_read_is_waited_out(aep, watch, nightly, 
     assert len(outcome.deferrals) == (mode == "deferrable")
 
 
+@each_mode
+def test_rows_that_are_lost_are_told_although_the_service_was_down_when_it_judged(
+    aep, watch, nightly, clock, now, mode
+):
+    flow = nightly("zero")  # a first export, which should hold what the dataset holds
+    clock.advance(1.5 * HOUR)
+    strike_after_the_look(aep, watch)
+    outcome = watch(mode, dataflow_id=flow, started_after=now, timeout=9 * HOUR, on_zero_records="ok")
+    assert outcome.state == "failed"
+    assert type(outcome.error).__name__ == "AirflowFailException"
+
+
 def test_an_outage_when_a_deferred_task_resumes_defers_it_again_and_moves_no_deadline(
     aep, watch, nightly, clock, now, ti
 ):

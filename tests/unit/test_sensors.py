@@ -518,31 +518,34 @@ def test_a_number_of_runs_that_is_none_fails_before_any_waiting(aep, watch, nigh
     assert aep.log == []
 
 
+@pytest.mark.parametrize(("asked", "heeded"), [(500, 500), (432_000, 600)], ids=["500 s", "5 days"])
 @each_mode
-def test_a_service_that_asks_for_time_gets_it(aep, watch, nightly, mode):
+def test_a_service_that_asks_for_time_gets_it_within_ten_minutes(aep, watch, nightly, mode, asked, heeded):
     looks: list[float] = []
 
     def refuse() -> None:
         looks.append(watch.clock())
-        aep.fail_next(429, times=1, match="GET /runs", retry_after=2000)
+        aep.fail_next(429, times=1, match="GET /runs", retry_after=asked)
 
     watch(
         mode,
+        poke_interval=60.0,
         dataflow_id=nightly("success"),
         started_after=watch.now(),
         between=[refuse, lambda: looks.append(watch.clock())],
     )
-    assert looks[1] - looks[0] == 2000
+    assert looks[1] - looks[0] == heeded
 
 
 @each_mode
 def test_a_service_that_asks_for_time_at_the_first_look_gets_it_too(aep, watch, nightly, mode):
     flow = nightly("success")
-    aep.fail_next(429, times=1, match="GET /runs", retry_after=2000)
+    aep.fail_next(429, times=1, match="GET /runs", retry_after=500)
     begun = watch.clock()
     looks: list[float] = []
-    watch(mode, dataflow_id=flow, started_after=watch.now(), between=[lambda: looks.append(watch.clock())])
-    assert looks[0] - begun == 2000
+    given = {"dataflow_id": flow, "started_after": watch.now(), "poke_interval": 60.0}
+    watch(mode, **given, between=[lambda: looks.append(watch.clock())])
+    assert looks[0] - begun == 500
 
 
 @each_mode

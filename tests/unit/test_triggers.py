@@ -216,13 +216,28 @@ def test_a_short_time_left_is_not_overslept(trigger, pauses, clock):
     assert event["last_seen"] == "no run has started yet"
 
 
-def test_it_leaves_a_busy_service_alone_for_as_long_as_it_asks(aep, trigger, pauses):
+@pytest.mark.parametrize(("asked", "heeded"), [(550, 550), (432_000, 600)], ids=["550 s", "5 days"])
+def test_it_leaves_a_busy_service_alone_as_it_asks_within_ten_minutes(aep, trigger, pauses, asked, heeded):
     waiting = trigger()
-    aep.fail_next(429, retry_after=950, match="GET /runs")
-    events(waiting)
+    aep.fail_next(429, retry_after=asked, match="GET /runs")
+    (event,) = events(waiting)
     assert pauses[0] < 70
-    assert pauses[1] == 950
+    assert pauses[1] == heeded
     assert pauses[2] < 70
+    assert event["status"] == "finished"
+
+
+def test_one_that_an_older_version_stored_with_days_to_wait_looks_after_ten_minutes(trigger, pauses):
+    events(trigger(asked_to_wait=432_000.0))
+    assert pauses[0] == 600
+
+
+def test_at_its_deadline_a_busy_service_is_waited_for_no_longer(aep, trigger, pauses, clock):
+    waiting = trigger(deadline=clock() + 300)
+    aep.fail_next(429, retry_after=432_000, match="GET /runs")
+    (event,) = events(waiting)
+    assert event["status"] == "timeout"
+    assert clock() == pytest.approx(waiting.deadline)
 
 
 def test_a_service_that_is_down_for_an_hour_is_waited_out(aep, trigger, pauses):

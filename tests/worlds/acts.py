@@ -476,7 +476,7 @@ async def _all_wait(stage: Stage, waits: Sequence[Wait]) -> list[dict[str, Any]]
 
     with (
         patch.object(shared_poll, "_pause", pause),
-        patch.object(shared_poll, "time", SimpleNamespace(time=stage.clock)),
+        patch.object(shared_poll, "time", SimpleNamespace(time=stage.clock, monotonic=stage.clock)),
         patch.object(shared_poll, "_jitter", lambda: 1.0),
     ):
         poll = SharedPoll(converse)

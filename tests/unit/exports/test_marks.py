@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,3 +73,10 @@ def test_a_mark_tells_what_changed():
 
 def test_a_mark_has_no_character_that_means_something_in_a_filter():
     assert not set(str(MARK)) & set(",=<>~!&?[]()\"'")
+
+
+def test_a_description_of_blanks_is_read_in_no_time():
+    text = f"from{' ' * 20_000}here"
+    began = time.perf_counter()
+    assert text_of({"description": described(described(text, MARK), MARK)}) == text
+    assert time.perf_counter() - began < 0.5

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 import threading
 import time
 from contextvars import ContextVar
@@ -24,6 +26,7 @@ from airflow_provider_aep.flowservice.exchange import (
     together,
 )
 from airflow_provider_aep.flowservice.habits import Habits
+from airflow_provider_aep.flowservice.threads import DaemonThreads
 
 
 class Counter:
@@ -263,5 +266,77 @@ def test_advancing_stops_where_it_branches():
 
 
 def test_no_thread_is_left_when_all_is_done():
+    before = set(threading.enumerate())
     drive(greetings(*"abcdef"), Counter())
-    assert not [one for one in threading.enumerate() if one.name.startswith("aep-together")]
+    assert not set(threading.enumerate()) - before
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_interrupt_does_not_wait_for_the_requests_that_are_under_way(killed_after, nested):
+    def outer():
+        yield from together([greetings("a", "b")], at_most=2)
+
+    killed_after(0.2)
+    began = time.perf_counter()
+    with pytest.raises(Killed):
+        drive(outer() if nested else greetings("a", "b"), Counter(5.0))
+    assert time.perf_counter() - began < 2
+
+
+PROGRAM = """
+import asyncio, sys, time
+from airflow_provider_aep.flowservice.exchange import Request, Response, adrive, drive, together
+
+class Stalled:
+    def send(self, request):
+        sys.stdout.write("sent\\n"); sys.stdout.flush()
+        time.sleep(30)
+        return Response(200)
+
+def ask():
+    return (yield Request("GET", "/flows"))
+
+def both():
+    return (yield from together([ask(), ask()], at_most=2))
+
+if sys.argv[1] == "loop":
+    asyncio.run(adrive(both(), Stalled()))
+else:
+    drive(both() if sys.argv[1] == "together" else ask(), Stalled())
+"""
+
+
+@pytest.mark.parametrize("how", ["alone", "together", "loop"])
+def test_a_process_that_is_interrupted_while_a_request_is_under_way_ends_at_once(how):
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, how], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout.readline()
+        time.sleep(0.3)
+        began = time.perf_counter()
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        assert time.perf_counter() - began < 5
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_threads_are_started_as_they_are_needed_and_no_more_than_allowed():
+    threads = DaemonThreads(3, "aep-test")
+    assert [threads.submit(pow, 2, number).result() for number in range(5)] == [1, 2, 4, 8, 16]
+
+    def names():
+        return {one.name for one in threading.enumerate() if one.name.startswith("aep-test")}
+
+    assert len(names()) <= 2  # one is idle again a moment after it has told its result
+    together = threading.Barrier(3)
+    ends = [threads.submit(together.wait, 10) for _ in range(6)]
+    assert sorted(end.result(10) for end in ends) == [0, 0, 1, 1, 2, 2]
+    assert len(names()) == 3
+    with pytest.raises(ZeroDivisionError):
+        threads.submit(divmod, 1, 0).result(10)
+    threads.shutdown()
+    assert not names()

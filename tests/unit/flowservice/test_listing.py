@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from airflow_provider_aep.errors import AepApiError, AepError
+from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.entities import Only, list_entities, only
 from airflow_provider_aep.flowservice.exchange import Response, drive
 from airflow_provider_aep.flowservice.runs import list_runs
@@ -134,6 +135,19 @@ def test_a_refused_filter_is_asked_once_more_and_then_without_it_for_an_hour(
     assert "property" in queries(emulator)[0]
 
 
+def test_a_refused_filter_is_tried_again_after_an_hour_by_those_who_list_each_minute(
+    run, emulator, clock, three
+):
+    emulator.fail_next(400, times=2, match="GET /flows", body=refusal(1449))
+    run(list_entities("/flows", only("name", "second")))
+    emulator.log.clear()
+    for _ in range(61):
+        clock.advance(60)
+        run(list_entities("/flows", only("name", "second")))
+    asked = [("property" in each) for each in queries(emulator)]
+    assert asked == [False] * 59 + [True] * 2
+
+
 def test_a_filter_that_was_refused_once_is_still_used(run, emulator, three):
     emulator.fail_next(400, match="GET /flows", body=refusal(1449))
     run(list_entities("/flows", only("name", "second")))
@@ -191,6 +205,26 @@ def test_pages_that_bring_nothing_new_for_ever_are_an_error(items):
     with pytest.raises(AepError, match="brought nothing new"):
         drive(list_entities("/flows"), pages)
     assert pages.asked < 60
+
+
+class EverNew(Endless):
+    """Ever new tokens, and ever new entities."""
+
+    def __init__(self):
+        super().__init__([])
+
+    def send(self, request):
+        self.items = [{"id": str(self.asked)}]
+        answer = super().send(request)
+        return Response(200, body=json.dumps({**answer.json, "pageInfo": {"hasNext": True}}).encode())
+
+
+@pytest.mark.parametrize("listing", [lambda: list_entities("/flows"), list_datasets], ids=["token", "offset"])
+def test_a_listing_without_an_end_is_an_error(listing):
+    pages = EverNew()
+    with pytest.raises(AepError, match=r"GET /\S+: the listing has no end after 2000 pages"):
+        drive(listing(), pages)
+    assert pages.asked == 2000
 
 
 def test_an_empty_page_in_the_middle_is_not_the_end():

@@ -326,7 +326,7 @@ def test_a_run_is_asked_for_by_dataflow_and_judged_here(run, emulator, clock, ma
     assert asked.query == (
         ("property", f"flowId=={dataflow_id}"),
         ("orderby", "-createdAt"),
-        ("limit", "25"),
+        ("limit", "100"),
     )
 
 
@@ -366,6 +366,16 @@ def test_reading_stops_at_the_page_that_is_past_the_moment(run, emulator, clock,
     found = run(list_runs(dataflow_id, started_after=later(now, 46), page_size=3))
     assert len(found) == 5
     assert len(emulator.requests("GET", "/runs")) == 3
+
+
+def test_all_runs_of_a_dataflow_take_as_few_requests_as_the_service_allows(
+    run, emulator, clock, make_dataflow
+):
+    dataflow_id = make_dataflow(every="1h")
+    clock.advance(350 * 3600)
+    emulator.tick()
+    assert len(run(list_runs(dataflow_id))) == 350
+    assert len(emulator.requests("GET", "/runs")) == 4
 
 
 def test_without_a_moment_all_pages_are_read(run, emulator, clock, make_dataflow):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+
 import pytest
 
 from airflow_provider_aep.emulator import Emulator
@@ -67,6 +70,38 @@ def test_after_a_slow_login_no_request_is_sent_with_a_token_that_has_ended(new_t
     clock.advance(25)  # 65 seconds after the token was issued
     assert drive(new_task(), slow)
     assert {each.status for each in emulator.log} == {200}
+
+
+# An exchange that is collected
+
+
+def test_an_exchange_that_is_collected_while_the_lock_is_held_lets_its_thread_go_on(credentials, emulator):
+    """The collector runs wherever an object is made, also in the middle of what the lock guards."""
+    lost = []
+
+    def collecting() -> float:
+        if lost:
+            lost.clear()
+            gc.collect()
+        return emulator.clock()
+
+    session = AepSession(credentials, now=collecting)
+    exchange = session.conduct(list_datasets(), sandbox="prod")
+    assert next(exchange).form  # it holds the claim
+    circle = [exchange]
+    circle.append(circle)  # as a traceback makes them: only the collector finds it
+    del exchange, circle
+    lost.append(True)
+    found = []
+
+    def another() -> None:
+        found.append(drive(session.conduct(list_datasets(), sandbox="prod"), emulator))
+
+    thread = threading.Thread(target=another, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert found
+    assert len(emulator.requests(*LOGIN)) == 1
 
 
 # A login that takes long, fails, or never ends

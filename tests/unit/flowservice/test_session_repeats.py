@@ -5,6 +5,8 @@ The jitter is zero here, so that a pause is a number.
 
 from __future__ import annotations
 
+import inspect
+import time
 from email.utils import formatdate
 
 import pytest
@@ -145,22 +147,44 @@ def in_seconds(seconds):
         ("7", 7.0),
         ("38", 38.0),
         ("60", 60.0),
-        ("0", 0.0),
-        ("-5", 0.0),
+        ("0", 2.0),
+        ("1", 2.0),
+        ("-5", 2.0),
         (in_seconds(20), 20.0),
-        (in_seconds(-20), 0.0),
+        (in_seconds(-20), 2.0),
         ("soon", 2.0),
         ("1.5", 2.0),
         ("", 2.0),
         ("9" * 400, 2.0),
         ("9" * 999, 2.0),
     ],
-    ids=["7", "38", "60", "0", "negative", "date", "past date", "word", "fraction", "empty", "huge", "vast"],
+    ids=[
+        "7",
+        "38",
+        "60",
+        "0",
+        "1",
+        "negative",
+        "date",
+        "past date",
+        "word",
+        "fraction",
+        "empty",
+        "huge",
+        "vast",
+    ],
 )
 def test_retry_after_is_honoured_when_it_can_be_read(emulator, run, clock, header, pause):
     emulator.fail_next(429, retry_after=header(clock) if callable(header) else header)
     assert run(list_datasets())
     assert run.pauses == [pause]
+
+
+@pytest.mark.parametrize("header", ["0", in_seconds(-60)], ids=["0", "past date"])
+def test_a_service_that_asks_for_no_pause_is_asked_again_after_the_usual_ones(emulator, run, clock, header):
+    emulator.fail_next(429, times=4, retry_after=header(clock) if callable(header) else header)
+    assert run(list_datasets())
+    assert run.pauses == [2.0, 4.0, 8.0, 16.0]
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("61", 61.0), ("3600", 3600.0), (in_seconds(90), 90.0)])
@@ -401,6 +425,13 @@ def test_those_that_waited_do_not_all_start_at_the_same_moment(emulator, credent
     emulator.fail_next(429, retry_after=8)
     assert exchange.send(emulator.send(request)) == Pause(8.0)
     assert [parked(session)[1].seconds for _ in range(3)] == [8.0, 9.0, 12.0]
+
+
+def test_pauses_are_counted_by_a_clock_that_nobody_can_set_back(credentials, monkeypatch):
+    now = inspect.signature(AepSession).parameters["now"].default
+    hour_ago = time.time() - 3600
+    monkeypatch.setattr(time, "time", lambda: hour_ago)
+    assert now() > hour_ago + 3590
 
 
 @pytest.mark.parametrize(

@@ -219,3 +219,12 @@ def test_trouble_while_what_is_usual_is_asked_takes_nothing_from_what_was_seen(
     emulator.fail_next(status, times=9, match="GET /flows/")
     seen = look(hanging, started_after=now + timedelta(hours=49))
     assert (seen.answered, len(seen.runs), seen.stuck) == (True, 1, "")
+
+
+@pytest.mark.parametrize(("days", "limits"), [(1, ["25"]), (8, ["100", "100"])])
+def test_a_long_window_is_read_in_pages_of_a_hundred(look, emulator, clock, make_dataflow, days, limits):
+    dataflow_id = make_dataflow(every="1h")
+    clock.advance(days * 24 * HOUR)
+    emulator.log.clear()
+    look(dataflow_id)
+    assert [dict(each.query)["limit"] for each in emulator.requests("GET", "/runs")] == limits

@@ -108,33 +108,86 @@ def test_a_service_that_takes_no_list_is_asked_for_each_alone_and_says_so(
     look, emulator, clock, flows, caplog
 ):
     clock.advance(3600 + 1800)
-    emulator.fail_next(400, times=2, match="GET /runs", body=NO_LIST)
-    emulator.log.clear()
+    emulator.enter("several-values-refused")
     with caplog.at_level(logging.WARNING):
-        found = look(flows)
-    assert all(each.finished for each in found)
-    assert asked(emulator) == ["GET /runs"] * (2 + len(flows))  # the list twice, as once is no habit
-    emulator.log.clear()
-    look(flows)
-    assert asked(emulator) == ["GET /runs"] * len(flows)
+        for requests in (2 + len(flows), 2 + len(flows), len(flows), len(flows)):
+            emulator.log.clear()
+            assert all(each.finished for each in look(flows))
+            assert asked(emulator) == ["GET /runs"] * requests  # the list twice, as once is no habit
     assert sum("takes no list of dataflows" in record.message for record in caplog.records) == 1
 
 
 def test_a_list_is_tried_again_after_a_while(look, emulator, clock, flows):
-    emulator.fail_next(400, times=2, match="GET /runs", body=NO_LIST)
-    look(flows)
-    clock.advance(3700)
+    for _ in range(2):
+        emulator.fail_next(400, times=2, match="GET /runs", body=NO_LIST)
+        look(flows)
+    for minute in range(60):
+        clock.advance(60)
+        emulator.log.clear()
+        look(flows)
+        assert asked(emulator) == ["GET /runs"] * (len(flows) if minute < 59 else 1)
+
+
+GENERIC = {"title": "Bad Request", "status": 400}
+
+
+@pytest.mark.parametrize(
+    ("status", "times", "body"),
+    [(408, 1, None), (408, 5, None), (425, 5, None), (400, 3, GENERIC), (400, 2, NO_LIST), (414, 1, None)],
+)
+def test_one_refusal_of_a_list_is_no_reason_to_give_up_lists(
+    look, emulator, clock, flows, caplog, status, times, body
+):
+    clock.advance(3600 + 1800)
+    emulator.fail_next(status, times=times, match="GET /runs", body=body)
+    with caplog.at_level(logging.WARNING):
+        look(flows)
+        emulator.log.clear()
+        assert all(each.finished for each in look(flows))
+    assert asked(emulator) == ["GET /runs"]
+    assert not caplog.records
+
+
+def test_refusals_that_say_nothing_of_the_filter_never_end_lists(look, emulator, clock, flows):
+    clock.advance(3600 + 1800)
+    for _ in range(3):
+        emulator.fail_next(400, times=3, match="GET /runs", body=GENERIC)
+        assert all(each.finished for each in look(flows))
     emulator.log.clear()
     look(flows)
     assert asked(emulator) == ["GET /runs"]
 
 
-def test_one_timeout_of_the_service_is_no_reason_to_give_up_lists(look, emulator, clock, flows):
-    clock.advance(3600 + 1800)
-    emulator.fail_next(408, match="GET /runs")
+def test_a_list_that_is_answered_between_two_refusals_is_not_given_up(look, emulator, clock, flows):
+    for _ in range(2):
+        emulator.fail_next(400, times=2, match="GET /runs", body=NO_LIST)
+        look(flows)
+        look(flows)
     emulator.log.clear()
-    assert all(each.finished for each in look(flows))
-    assert asked(emulator) == ["GET /runs"] * 2
+    look(flows)
+    assert asked(emulator) == ["GET /runs"]
+
+
+def test_a_service_that_times_out_for_one_dataflow_ends_no_wait(look, emulator, flows):
+    emulator.fail_next(408, times=20, match="GET /runs")
+    assert [each.answered for each in look(flows[:1])] == [False]
+
+
+def test_one_that_has_waited_for_a_week_makes_nobody_else_read_back_as_far(
+    look, run, emulator, clock, make_dataflow
+):
+    flows = [make_dataflow(f"export {number}") for number in range(30)]
+    run(set_dataflow_state(flows[0], "disabled"))
+    week_ago = datetime.fromtimestamp(clock(), tz=UTC)
+    clock.advance(7 * 24 * 3600)
+    now = datetime.fromtimestamp(clock(), tz=UTC)
+    waits = [
+        Wait(dataflow_id=each, started_after=week_ago if each == flows[0] else now - timedelta(hours=1))
+        for each in flows[::-1]
+    ]
+    emulator.log.clear()
+    run(look_for_many(waits, now=now))
+    assert len(asked(emulator)) == 2
 
 
 class FirstOnly:

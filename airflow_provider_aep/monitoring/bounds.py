@@ -1,0 +1,129 @@
+"""What a check found, in a size that fits an XCom: of too much, the details that matter least are left out.
+
+First those of exports about which there is nothing to tell, then older findings of a kind, long texts and
+verdicts, and at last exports, the well ones before the others. What was left out is counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from airflow_provider_aep.flowservice.entities import mapping
+
+# Of plain JSON: room for a hundred exports of which all runs of a day have failed.
+MOST_BYTES = 192 * 1024
+LONGEST_TEXT = 300
+LONGEST_LIST = 10
+# For the count of what was left out, and a note.
+_SPARE = 1024
+# What is kept of an export about which there is nothing to tell.
+_OF_A_QUIET_ONE = ("dataflow_id", "dataflow_name", "outcome", "runs", "ticks")
+
+# What is kept of the gravest verdict, which is one of the others.
+_OF_THE_GRAVEST = ("outcome", "status", "reason", "run_ids")
+
+Export = Mapping[str, Any]
+
+
+def bounded(found: Mapping[str, Any], *, most: int = MOST_BYTES) -> dict[str, Any]:
+    """The same result of a check, in at most so many bytes of JSON.
+
+    :param found: plain JSON with ``exports``, the worst first.
+    :return: with ``left_out`` where something is: how many ``exports``, how many that are there are without
+        their ``details``, and how many ``findings`` (and what stands) and ``verdicts`` these had; exports
+        that are not well and left out have a note of their own.
+    """
+    if _size(found) <= most:
+        return dict(found)
+    whole: Sequence[Export] = found["exports"]
+    room = most - _size({**found, "exports": []}) - _SPARE
+    exports = [export if _has_news(export) else _bare(export) for export in whole]
+    for shorter in (partial(_newest, kept=3), partial(_newest, kept=1), _short, _without_verdicts):
+        if _size(exports) > room:
+            exports = [shorter(export) for export in exports]
+    exports = _as_many_as_fit(exports, room)
+    there = {export["dataflow_id"] for export in exports}
+    gone = [export for export in whole if export["dataflow_id"] not in there]
+    untold = sum(map(_has_news, gone))
+    notes = list(found.get("notes") or ())
+    if untold:
+        notes.append(
+            f"{untold} more exports have news, and are left out, as the result would be too large: see the "
+            "log of the task."
+        )
+    kept_of = [each for each in whole if each["dataflow_id"] in there]
+    left_out = {
+        "exports": len(gone),
+        "details": sum(len(now) < len(was) for now, was in zip(exports, kept_of, strict=True)),
+        "findings": _count(kept_of, "findings", "standing") - _count(exports, "findings", "standing"),
+        "verdicts": _count(kept_of, "verdicts") - _count(exports, "verdicts"),
+    }
+    return {**found, "exports": exports, "notes": notes, "left_out": left_out}
+
+
+def _has_news(export: Export) -> bool:
+    """Whether somebody may have to be told of an export: it is not well, or is well again."""
+    return export.get("outcome") in ("fail", "warn") or bool(export.get("recovered"))
+
+
+def _bare(export: Export) -> dict[str, Any]:
+    kept = {name: export[name] for name in _OF_A_QUIET_ONE if name in export}
+    return {**kept, "verdict": None, "verdicts": [], "findings": [], "standing": []}
+
+
+def _newest(export: Export, *, kept: int) -> dict[str, Any]:
+    """An export with so many findings of each kind, the newest, and the verdicts of their runs."""
+    told = {name: _newest_of_each_kind(export.get(name) or (), kept) for name in ("findings", "standing")}
+    runs = {tuple(each.get("run_ids") or ()) for some in told.values() for each in some}
+    verdicts = [each for each in export.get("verdicts") or () if tuple(each.get("run_ids") or ()) in runs]
+    gravest = {name: mapping(export.get("verdict")).get(name) for name in _OF_THE_GRAVEST}
+    return {**export, **told, "verdict": gravest if export.get("verdict") else None, "verdicts": verdicts}
+
+
+def _newest_of_each_kind(findings: Sequence[Mapping[str, Any]], kept: int) -> list[Mapping[str, Any]]:
+    seen: dict[tuple[Any, Any], int] = {}
+    newest = []
+    for each in reversed(findings):
+        kind = (each.get("kind"), each.get("outcome"))
+        seen[kind] = seen.get(kind, 0) + 1
+        if seen[kind] <= kept:
+            newest.append(each)
+    return newest[::-1]
+
+
+def _short(value: Any) -> Any:
+    """The same with texts and lists of a bounded length."""
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_TEXT]}..."
+    if isinstance(value, Mapping):
+        return {name: _short(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_short(each) for each in value[:LONGEST_LIST]]
+    return value
+
+
+def _without_verdicts(export: Export) -> dict[str, Any]:
+    return {**export, "verdicts": []}
+
+
+def _as_many_as_fit(exports: Sequence[Export], room: int) -> list[Export]:
+    """Those with news first, and of these the worst; in the order in which they were."""
+    by_need = sorted(range(len(exports)), key=lambda at: not _has_news(exports[at]))
+    fit: set[int] = set()
+    for at in by_need:
+        room -= _size(exports[at]) + 2
+        if room < 0:
+            break
+        fit.add(at)
+    return [export for at, export in enumerate(exports) if at in fit]
+
+
+def _count(exports: Sequence[Export], *names: str) -> int:
+    return sum(len(export.get(name) or ()) for export in exports for name in names)
+
+
+def _size(value: object) -> int:
+    return len(json.dumps(value))
