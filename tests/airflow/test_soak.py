@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tools.postgres import find_programs
+from tools.redis_server import find_program
 from tools.soak import Plan, soak
 
 pytestmark = [
@@ -16,6 +17,13 @@ pytestmark = [
 
 
 def test_a_killed_triggerer_and_an_outage_lose_no_wait_and_end_none_twice() -> None:
-    plan = Plan(sensors=20, outage=8, poll=1, silence=4, patience=120)
+    plan = Plan(sensors=20, outage=8, poll=1, silence=4, idle=1, patience=120)
 
     assert soak(plan) == []
+
+
+@pytest.mark.skipif(find_program() is None, reason="Redis's server is not installed")
+def test_on_a_cluster_a_killed_worker_scheduler_and_triggerer_lose_no_wait_and_tell_none_twice() -> None:
+    plan = Plan(sensors=12, outage=8, poll=1, silence=4, redis_outage=1, intervals=3, idle=1, patience=120)
+
+    assert soak(plan, executor="celery") == []
