@@ -93,8 +93,7 @@ class Soak:
         self._prepare()
         empty = self._memory()
         self.requests = Requests(self.service)
-        ids = [export.dataflow_id for export in self.exports]
-        run_id = self.airflow.api.trigger(DAG, {"dataflow_ids": ids, "started_after": since})
+        runs = self._start(since)
         self._defer()
         self._watch(empty)
 
@@ -112,9 +111,16 @@ class Soak:
         self._finish(rest)
         self._until(lambda: len(self.ledger.ended()) == count, "all tasks have ended")
         self.report.say(f"All tasks have ended, {time.monotonic() - back:.0f} s after the service's return")
-        self.airflow.api.wait_for_run(DAG, run_id)
+        for dag_id, run_id in runs.items():
+            self.airflow.api.wait_for_run(dag_id, run_id)
         self._judge()
         self._cost()
+
+    def _start(self, since: str) -> dict[str, str]:
+        """Start each DAG that watches the exports; the ids of their runs, by DAG id."""
+        ids = [export.dataflow_id for export in self.exports]
+        conf = {"dataflow_ids": ids, "started_after": since}
+        return {dag_id: self.airflow.api.trigger(dag_id, conf) for dag_id in (DAG,)}
 
     def _prepare(self) -> None:
         self.cpu.start(self.plan.idle)
