@@ -29,8 +29,8 @@ test: environment  ## lint, types, and all tests on Airflow 3.3 and 2.11
 lint: environment  ## lint and types only
 	@$(airflow) -m tools.checks --lint
 
-soak: environment  ## 300 deferred sensors on PostgreSQL, a killed triggerer and an outage (about five minutes)
-	@$(airflow) -m tools.soak
+soak: environment  ## 300 deferred sensors, a killed triggerer and an outage; EXECUTOR=celery: on a cluster
+	@$(airflow) -m tools.soak --executor $(or $(EXECUTOR),local)
 
 dist: environment  ## build a release into dist/, and try it in plain Airflow 3.3 and 2.11 environments
 	@$(airflow) -m tools.dist

@@ -65,18 +65,26 @@ class Children:
         finally:
             self._signals.__exit__(None, None, None)
 
-    def start(self, name: str, command: Iterable[str | Path], *, user: str | None = None) -> None:
+    def start(
+        self,
+        name: str,
+        command: Iterable[str | Path],
+        *,
+        user: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         """Start a child in a session of its own, so that Ctrl-C in the terminal reaches only its owner.
 
         A child of the same name that was killed before leaves its log to be continued.
 
         :param user: whose it shall be; only root may give it away.
+        :param env: what its environment has of its own.
         """
         account = pwd.getpwnam(user) if user else None
         with self.log_path(name).open("ab") as log:
             self.running[name] = subprocess.Popen(
                 [str(word) for word in command],
-                env=self.env,
+                env={**self.env, **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

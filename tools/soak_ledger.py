@@ -48,16 +48,20 @@ class Ending:
 
     def once(self, export: Export) -> bool:
         """Whether it came about once."""
-        return (self.tries, self.resumed, len(self.told)) == (1, 1, int(export.outcome != "fail"))
+        return (self.tries, self.resumed) == (1, 1) and self.told_once(export)
+
+    def told_once(self, export: Export) -> bool:
+        """Whether it was told once, however many attempts Airflow has made."""
+        return len(self.told) == int(export.outcome != "fail")
 
 
 class Ledger:
-    """A reader of Airflow's PostgreSQL database and of the task logs in its home."""
+    """A reader of Airflow's PostgreSQL database and of the task logs in its homes."""
 
-    def __init__(self, url: str, home: Path) -> None:
+    def __init__(self, url: str, homes: Sequence[Path]) -> None:
         # No connection is kept: the server goes before we do.
         self._engine = create_engine(url, poolclass=NullPool)
-        self._home = home
+        self._homes = homes
 
     def holders(self) -> dict[int, int | None]:
         """Which triggerer, by its job id, holds which deferred task, by map index."""
@@ -75,6 +79,21 @@ class Ledger:
         """The map indexes of the tasks that have ended."""
         return {index for index, state in self._instances() if state in ENDED}
 
+    def in_airflows_hands(self) -> set[int]:
+        """The map indexes of the tasks that neither wait nor have ended: scheduled, queued, or running."""
+        return {index for index, state in self._instances() if state not in ENDED | {"deferred"}}
+
+    def hosts(self) -> Counter[str]:
+        """How many tasks ended on which worker."""
+        rows = self._rows("SELECT hostname FROM task_instance WHERE dag_id = :dag AND task_id = :task")
+        return Counter(host for (host,) in rows)
+
+    def alive(self) -> dict[str, int]:
+        """How many components have started and not ended, by type, such as ``SchedulerJob``."""
+        return dict(
+            self._rows("SELECT job_type, count(*) FROM job WHERE state = 'running' GROUP BY job_type")
+        )
+
     def triggers_left(self) -> int:
         return int(self._rows("SELECT count(*) FROM trigger")[0][0])
 
@@ -89,13 +108,7 @@ class Ledger:
 
     def endings(self) -> dict[int, Ending]:
         """By map index."""
-        tries = Counter(
-            index
-            for table in ("task_instance", "task_instance_history")
-            for (index,) in self._rows(
-                f"SELECT map_index FROM {table} WHERE dag_id = :dag AND task_id = :task"  # noqa: S608
-            )
-        )
+        tries = self.tries()
         xcoms = {
             (index, key): value
             for index, key, value in self._rows(
@@ -120,6 +133,20 @@ class Ledger:
             for index, state in self._instances()
         }
 
+    def tries(self) -> Counter[int]:
+        """How many attempts there were, by map index."""
+        return Counter(
+            index
+            for table in ("task_instance", "task_instance_history")
+            for (index,) in self._rows(
+                f"SELECT map_index FROM {table} WHERE dag_id = :dag AND task_id = :task"  # noqa: S608
+            )
+        )
+
+    def starts(self) -> int:
+        """How many processes have worked on a task."""
+        return sum(self._resumed(index) + 1 for index, _ in self._instances())
+
     def _instances(self) -> Sequence[Any]:
         return self._rows(
             "SELECT map_index, state FROM task_instance WHERE dag_id = :dag AND task_id = :task"
@@ -127,7 +154,8 @@ class Ledger:
 
     def _resumed(self, index: int) -> int:
         """Each process that worked on a task begins with that line; the first one deferred."""
-        logs = self._home.glob(f"logs/dag_id={DAG}/*/task_id={TASK}/map_index={index}/attempt=*.log")
+        pattern = f"logs/dag_id={DAG}/*/task_id={TASK}/map_index={index}/attempt=*.log"
+        logs = [log for home in self._homes for log in home.glob(pattern)]
         return sum(log.read_text().count("::group::Pre Execute") for log in logs) - 1
 
     def _rows(self, query: str, **values: Any) -> Sequence[Any]:

@@ -107,7 +107,8 @@ class AirflowStack:
 
     def start(self, component: str) -> None:
         """Start a component that was killed again; it needs some seconds until it works."""
-        self._children.start(component, [*AIRFLOW, *self.components[component]])
+        command = [*AIRFLOW, *self.components[component]]
+        self._children.start(component, command, env=self._own_environment(component))
 
     def kill(self, component: str) -> None:
         """SIGKILL a component, such as ``triggerer-2``, and all that it has started."""
@@ -132,6 +133,10 @@ class AirflowStack:
             timeout=seconds,
             check=False,
         )
+
+    def _own_environment(self, component: str) -> dict[str, str]:
+        """What a component's environment has of its own."""
+        return {}
 
     def _environment(self) -> dict[str, str]:
         return {

@@ -97,6 +97,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AirflowSta
             triggerers=2,
             env={
                 "AIRFLOW__AEP__POLL_INTERVAL": "1",
+                "AIRFLOW__CORE__EXECUTOR": "LocalExecutor,tools.pods.PodExecutor",
                 # So that a triggerer soon takes over what a dead one has left.
                 "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "4",
                 "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
@@ -195,4 +196,32 @@ def test_waits_outlive_their_triggerers_and_two_triggerers_do_nothing_twice(stag
     ]
     assert sorted(run for run in told if run[0] in {each.remote_run for each in waits}) == sorted(
         [each.remote_run] for each in waits
+    )
+
+
+def test_a_wait_whose_tasks_find_an_empty_home_as_in_pods_of_kubernetes_ends_as_any_other(stage) -> None:
+    airflow, emulator = stage
+    earlier = len(emulator.requests())
+    good = Waiting(*stage, "aep_wait_pod", "in a pod", "in_progress")
+    bad = Waiting(*stage, "aep_wait_pod", "failed in a pod", "failed")
+    good.until("deferred")
+    good.until_asked_again()
+
+    emulator.finish_run(good.remote_run)
+
+    assert [each.end() for each in (good, bad)] == ["success", "failed"]
+    assert good.verdict()["run_ids"] == [good.remote_run]
+    assert [each.task["try_number"] for each in (good, bad)] == [1, 1]
+    pods = [log.read_text() for log in (airflow.home / "pods").glob("aep_wait_pod-*.log")]
+    assert len(pods) in (3, 4)  # the failed run may have ended before its task could defer
+    assert any(f"run {bad.remote_run} ended as failed" in log for log in pods)
+    assert not any(emulator.client_secret in log for log in pods)
+    fetched = [
+        each
+        for each in emulator.log[earlier:]
+        if each.path == "/ims/token/v3" and "user-agent" in each.headers  # not by this test itself
+    ]
+    assert len(fetched) <= len(pods) + 2  # no pod finds another's; the triggerers may need one each
+    eventually(
+        lambda: not any(each.is_dir() for each in (airflow.home / "pods").iterdir()), "the pods are removed"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG, task
@@ -27,5 +27,6 @@ with DAG("aep_soak", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC),
         deferrable=True,
         timeout=3600,
         retries=2,  # a second try would show
+        retry_delay=timedelta(seconds=2),
         outlets=[ASSET],
     ).expand(dataflow_id=dataflows())

@@ -17,6 +17,7 @@ WAITS: dict[str, dict[str, Any]] = {
     "aep_wait_long": {"timeout": LONG, "retries": 2, "outlets": [ASSET]},
     "aep_wait_timeout": {"timeout": 4},
     "aep_wait_timeout_soft": {"timeout": 4, "soft_fail": True},
+    "aep_wait_pod": {"timeout": LONG, "retries": 2, "outlets": [ASSET], "executor": "tools.pods.PodExecutor"},
     "aep_wait_execution_timeout": {"timeout": LONG, "execution_timeout": timedelta(seconds=5)},
 }
 
