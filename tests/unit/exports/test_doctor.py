@@ -21,6 +21,7 @@ from airflow_provider_aep.exports.spec_rules import places_of
 from airflow_provider_aep.flowservice.connections import get_connection_spec
 from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, S3
+from airflow_provider_aep.flowservice.session import AepSession
 
 
 @pytest.fixture
@@ -59,8 +60,10 @@ def test_a_sound_sandbox_passes_every_check(emulator, examined, make_dataflow):
         ({"org_id": "nonsense"}, "organization", "org_id"),
     ],
 )
-def test_what_is_wrong_with_the_credential_is_told_at_its_own_check(run, examined, wrong, failed, advice):
-    run.session.credentials = replace(run.session.credentials, **wrong)
+def test_what_is_wrong_with_the_credential_is_told_at_its_own_check(
+    run, examined, clock, wrong, failed, advice
+):
+    run.session = AepSession(replace(run.session.credentials, **wrong), now=clock, jitter=lambda: 0.0)
     found = examined()
     told = only(found, failed)
     assert told.level == "fail"
