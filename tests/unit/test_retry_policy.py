@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowException, BaseOpera
 from airflow_provider_aep import errors
 from airflow_provider_aep.errors import (
     AepAmbiguousNameError,
+    AepAnswerError,
     AepApiError,
     AepAuthError,
     AepConfigError,
@@ -61,6 +62,7 @@ TABLE = [
     (AepRateLimitError(status=429, retry_after=1e300, **ANSWER), "retry", 3600),
     (AepServerError(status=503, **ANSWER), "retry", 60),
     (AepTransportError("connection reset", sent=True), "retry", 60),
+    (AepAnswerError("no list", sent=True), "retry", 60),
     (AepPreconditionError(status=412, **ANSWER), "default", None),
     (AepApiError(status=400, **ANSWER), "default", None),
     (AepOvertakenError("other writers were faster"), "default", None),
