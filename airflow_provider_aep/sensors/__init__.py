@@ -1,6 +1,7 @@
 """Sensors: wait for runs of a dataflow, and judge them."""
 
 from airflow_provider_aep.sensors.conclusion import VERDICT_KEY
+from airflow_provider_aep.sensors.exports import AepExportsSensor
 from airflow_provider_aep.sensors.runs import AepDataflowRunSensor
 
-__all__ = ["VERDICT_KEY", "AepDataflowRunSensor"]
+__all__ = ["VERDICT_KEY", "AepDataflowRunSensor", "AepExportsSensor"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.locations import Location
     from airflow_provider_aep.flowservice.runs import DataflowRun
     from airflow_provider_aep.hooks import AepHook
-    from airflow_provider_aep.monitoring.causes import Cause
     from airflow_provider_aep.monitoring.policy import RunPolicy
-    from airflow_provider_aep.monitoring.usual import History
     from airflow_provider_aep.monitoring.verdict import Verdict
     from airflow_provider_aep.monitoring.waits import Sighting
 
@@ -98,57 +96,21 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
 
 def judge(sensor: Judging, sighting: Sighting, flow: Dataflow | None) -> Verdict:
     """The verdict on what was seen."""
-    from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL
-    from airflow_provider_aep.monitoring.verdict import incomplete, judge_runs, stuck
+    from airflow_provider_aep.monitoring.judging import judge_sighting
 
-    policy = sensor.run_policy()
-    if sighting.stuck:
-        return stuck(sighting.runs, policy, sighting.stuck)
-    history = _history(sensor, sighting.runs, policy)
-
-    def verdict(causes: Mapping[str, Cause]) -> Verdict:
-        if sighting.incomplete:
-            return incomplete(sighting.runs, policy, sighting.incomplete, history, causes)
-        return judge_runs(sighting.runs, policy, history, causes)
-
-    found = verdict({})
-    looks_wrong = found.status in (*EMPTY_OR_SMALL, "incomplete")
-    causes = _causes(sensor, sighting.runs, flow, policy, history) if flow and looks_wrong else {}
-    return verdict(causes) if causes else found
-
-
-def _causes(
-    sensor: Judging,
-    runs: Sequence[DataflowRun],
-    flow: Dataflow,
-    policy: RunPolicy,
-    history: History | None,
-) -> dict[str, Cause]:
-    """Why runs exported nothing, or little; empty where that cannot be asked."""
-    from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL
-    from airflow_provider_aep.monitoring.explaining import explain_runs
-    from airflow_provider_aep.monitoring.verdict import judge_run
-
-    odd = {
-        run.id: status
-        for run in runs
-        if run.finished and (status := judge_run(run, policy, history).status) in EMPTY_OR_SMALL
-    }
-    try:
-        return sensor.hook.run(explain_runs(flow, runs, odd, margin=policy.margin, now=datetime.now(tz=UTC)))
-    except AepError as error:
+    def unexplained(error: AepError) -> None:
         sensor.log.warning("Why dataflow %s exported nothing cannot be told: %s", sensor.dataflow_id, error)
-        return {}
 
-
-def _history(sensor: Judging, runs: Sequence[DataflowRun], policy: RunPolicy) -> History | None:
-    """What came before the runs, for a policy that compares."""
-    from airflow_provider_aep.monitoring.history import read_history
-
-    starts = [run.started_at for run in runs if run.started_at]
-    if not policy.needs_history or not starts:
-        return None
-    return sensor.hook.run(read_history(sensor.dataflow_id, before=min(starts), policy=policy))
+    return sensor.hook.run(
+        judge_sighting(
+            sensor.dataflow_id,
+            sighting,
+            flow,
+            sensor.run_policy(),
+            now=datetime.now(tz=UTC),
+            unexplained=unexplained,
+        )
+    )
 
 
 def _held_against_storage(sensor: Judging, told: dict[str, Any], dataflow: str | Dataflow) -> dict[str, Any]:

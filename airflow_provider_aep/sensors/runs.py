@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
     AirflowSensorTimeout,
-    AirflowSkipException,
     AirflowTaskTimeout,
-    BaseSensorOperator,
     PokeReturnValue,
     conf,
 )
 
-from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.sensors import conclusion, deferring
+from airflow_provider_aep.sensors.base import AepSensor
 from airflow_provider_aep.sensors.wanted import Wanted, read_wait
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.locations import Location
-    from airflow_provider_aep.hooks import AepHook
     from airflow_provider_aep.monitoring.policy import RunPolicy
     from airflow_provider_aep.monitoring.waits import Sighting, Wait
     from airflow_provider_aep.operators.base import Moment, Upstream
@@ -35,7 +29,7 @@ if TYPE_CHECKING:
 IN_VAIN = "The time for what was waited for is over."
 
 
-class AepDataflowRunSensor(BaseSensorOperator):
+class AepDataflowRunSensor(AepSensor):
     """Wait for runs of a dataflow, and judge them: those of a tick, of a window, or given ones.
 
     Poke, reschedule and deferrable mode run the same code and end alike. While waiting, a service that
@@ -114,7 +108,6 @@ class AepDataflowRunSensor(BaseSensorOperator):
         "storage_conn_id",
     )
     operator_extra_links = (AepDataflowLink(),)
-    ui_color = "#fbe3e0"
 
     def __init__(
         self,
@@ -153,9 +146,13 @@ class AepDataflowRunSensor(BaseSensorOperator):
         sandbox: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if poke_interval is None:  # neither given nor in default_args
-            poke_interval = conf.getfloat("aep", "poll_interval", fallback=60.0)
-        super().__init__(poke_interval=poke_interval, **kwargs)
+        super().__init__(
+            poke_interval=poke_interval,
+            deferrable=deferrable,
+            aep_conn_id=aep_conn_id,
+            sandbox=sandbox,
+            **kwargs,
+        )
         self.dataflow_id = dataflow_id
         self.started_after = started_after
         self.started_before = started_before
@@ -186,23 +183,13 @@ class AepDataflowRunSensor(BaseSensorOperator):
         self.storage_conn_id = storage_conn_id
         self.on_missing_files = on_missing_files
         self.on_unchecked_files = on_unchecked_files
-        self.deferrable = deferrable
-        self.aep_conn_id = aep_conn_id
-        self.sandbox = sandbox
         self.last_seen = "nothing yet"
-        self.asked_to_wait = 0.0
         self.known_wait: Wait | None = None
         self.verdict: dict[str, Any] | None = None
         self.known_location: Location | None = None
         self._stuck_at: dict[str, datetime] = {}
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._kind = self._wanted().kind()
-
-    @cached_property
-    def hook(self) -> AepHook:
-        from airflow_provider_aep.hooks import AepHook
-
-        return AepHook(self.aep_conn_id, sandbox=self.sandbox)
 
     def execute(self, context: Any) -> Any:
         # Reject typos now, not after hours of waiting.
@@ -253,18 +240,6 @@ class AepDataflowRunSensor(BaseSensorOperator):
             self._note(no_answer(error))
             return None
 
-    @contextmanager
-    def _lenient(self) -> Iterator[None]:
-        """``soft_fail`` and ``never_fail`` as in poke mode, in which alone all Airflow versions agree."""
-        try:
-            yield
-        except (AirflowFailException, AirflowSensorTimeout, AepError) as error:
-            if self.never_fail or (self.soft_fail and not isinstance(error, AepError)):
-                # Airflow puts words of its own in the place of these when a deferred task resumes.
-                self.log.warning("%s", error)
-                raise AirflowSkipException(str(error)) from error
-            raise
-
     def wait_of(self, context: Any) -> Wait:
         """What the sensor waits for; found out once."""
         if self.known_wait is None:
@@ -294,12 +269,6 @@ class AepDataflowRunSensor(BaseSensorOperator):
         self.last_seen, self.asked_to_wait = sighting.told, sighting.wait_seconds
         self.log.info("Dataflow %s: %s", self.dataflow_id, sighting.told)
 
-    def _get_next_poke_interval(self, started_at: Any, run_duration: Any, poke_count: int) -> float:
-        # A service that asks to be left alone is, also when Airflow's own loop does the waiting.
-        usual = float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
-        left = float(self.timeout - run_duration())
-        return max(usual, min(self.asked_to_wait, left))
-
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """What OpenLineage's provider, where it is installed, asks for when the task has ended.
 
@@ -309,10 +278,6 @@ class AepDataflowRunSensor(BaseSensorOperator):
 
         org = self.hook.get_conn().credentials.org_id
         return facets_of(self.verdict, self.known_location, org=org, outlets=self.outlets)
-
-    @property
-    def execution_seconds(self) -> float:
-        return self.execution_timeout.total_seconds() if self.execution_timeout else float("inf")
 
     def time_out(self, last_seen: object) -> NoReturn:
         """End the wait, with what was seen last."""

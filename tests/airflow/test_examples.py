@@ -143,7 +143,7 @@ def test_the_monitor_alerts_on_what_failed_and_what_is_empty(
             about["verdict"]["dataflow_name"], (text, dict(about))
         )
 
-    run = run_dag("aep_monitor_exports", at=on_the_hour, prepare=listen)
+    run = run_dag("aep_monitor_each_export", at=on_the_hour, prepare=listen)
     due = pulled(run, "list_dataflows")
     assert {each["id"] for each in due} == set(exports.values())
     tick = (on_the_hour - LAST_HOUR).isoformat()
@@ -178,7 +178,7 @@ def test_the_monitor_alerts_on_what_failed_and_what_is_empty(
 def test_the_monitor_without_a_sender_alerts_in_the_log(run_dag, aep_server, on_the_hour, logged):
     aep_server.emulator.script_runs(None, ["failed"])
     flow = export("nightly", start=on_the_hour - LAST_HOUR)
-    run_dag("aep_monitor_exports", at=on_the_hour)
+    run_dag("aep_monitor_each_export", at=on_the_hour)
     assert "AEP export nightly FAILED: run " in logged()
     assert f"/browse/{flow}" in logged()
 
@@ -187,13 +187,13 @@ def test_the_monitor_watches_all_dataflows_from_a_moment_on(run_dag, aep_server,
     aep_server.emulator.script_runs(None, ["zero"])
     since = datetime.now(tz=UTC).isoformat()
     flow = export("nightly")  # starts now, which is not in the hour before
-    run = run_dag("aep_monitor_exports", since=since)
+    run = run_dag("aep_monitor_each_export", since=since)
     assert [each["id"] for each in pulled(run, "list_dataflows")] == [flow]
     assert pulled(run, "judge_runs", VERDICT_KEY, 0)["status"] == "zero_records"
 
 
 def test_a_monitor_with_nothing_due_has_nothing_to_say(run_dag, aep_server, states):
-    run = run_dag("aep_monitor_exports")
+    run = run_dag("aep_monitor_each_export")
     assert states(run)["list_dataflows"] == "success"
     assert states(run)["judge_runs"] == "skipped"
     assert str(run.state) == "success"
@@ -203,9 +203,42 @@ def test_a_monitor_with_nothing_due_has_nothing_to_say(run_dag, aep_server, stat
 def test_the_monitor_by_hand_without_a_moment_watches_all_dataflows_from_now_on(turn, aep_server, pulled):
     now = datetime.now(tz=UTC)
     flow = export("nightly", start=now + timedelta(seconds=3))
-    run = turn("aep_monitor_exports", now, kind="manual", undated=True)
+    run = turn("aep_monitor_each_export", now, kind="manual", undated=True)
     assert [each["id"] for each in pulled(run, "list_dataflows")] == [flow]
     assert pulled(run, "judge_runs", VERDICT_KEY, 0)["started_at"] >= now.isoformat()
+
+
+def test_one_task_that_waits_for_all_alerts_on_each_that_is_not_good(
+    run_dag, aep_server, on_the_hour, states, pulled
+):
+    aep = aep_server.emulator
+    for kind in ("success", "failed", "zero"):
+        aep.script_runs(kind, [kind])
+        export(kind, start=on_the_hour - LAST_HOUR)
+    export("not due", start=datetime.now(tz=UTC) + timedelta(days=1))
+    told: list[tuple[str, str]] = []
+
+    def listen(names: dict[str, Any]) -> None:
+        names["alert"].send = lambda text, about: told.extend(
+            (each["dataflow_name"], each["text"]) for each in about["alerts"]
+        )
+
+    run = run_dag("aep_monitor_exports", at=on_the_hour, prepare=listen)
+    assert states(run) == {"exports.wait": "success", "exports.require": "failed"}
+    found = pulled(run, "exports.wait")
+    assert {each["dataflow_name"]: each["outcome"] for each in found["verdicts"]} == {
+        "success": "ok",
+        "failed": "fail",
+        "zero": "warn",
+    }
+    assert sorted(name for name, _ in told) == ["failed", "zero"]
+    assert dict(told)["failed"].startswith("AEP export failed FAILED: run ")
+
+
+def test_one_task_with_nothing_due_is_content(run_dag, aep_server, states):
+    export("not due", start=datetime.now(tz=UTC) + timedelta(days=1))
+    run = run_dag("aep_monitor_exports", at=datetime.now(tz=UTC).replace(minute=0, second=0, microsecond=0))
+    assert set(states(run).values()) == {"success"}
 
 
 def test_the_check_alerts_on_whatever_went_wrong_with_one_task(run_dag, aep_server, states, pulled):

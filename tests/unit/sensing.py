@@ -43,6 +43,7 @@ class Watch:
     clock: Any
     base: Any
     between: list[Callable[[], object]] = field(default_factory=list)
+    kind: Any = AepDataflowRunSensor
 
     def __call__(self, mode: str, *, between: Iterable[Callable[[], object]] = (), **given: Any) -> Outcome:
         """:param between: what happens during the first, second ... wait."""
@@ -80,11 +81,11 @@ class Watch:
                 assert json.loads(json.dumps(outcome.value)) == outcome.value
                 return outcome
 
-    def sensor(self, mode: str = "poke", **given: Any) -> AepDataflowRunSensor:
+    def sensor(self, mode: str = "poke", **given: Any) -> Any:
         settings = {"task_id": "task", "poke_interval": 600.0, "timeout": 3 * HOUR, **given}
         if mode == "deferrable":
-            return AepDataflowRunSensor(deferrable=True, **settings)
-        return AepDataflowRunSensor(mode=mode, deferrable=False, **settings)
+            return self.kind(deferrable=True, **settings)
+        return self.kind(mode=mode, deferrable=False, **settings)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), tz=UTC)
