@@ -47,15 +47,19 @@ class _AepTrigger(BaseEventTrigger):
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
         poll = _shared_poll(self.aep_conn_id, self.sandbox)
-        yield self._event(await self._wait(poll))
+        yield self._event(await self._first() or await self._wait(poll))
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """The same where Airflow shares no streams: before 3.3, and in ``dag.test()``."""
         poll = _shared_poll(self.aep_conn_id, self.sandbox)
-        yield self._event(await poll.run_while_waiting(self._wait(poll)))
+        yield self._event(await self._first() or await poll.run_while_waiting(self._wait(poll)))
 
     def _event(self, ending: dict[str, Any]) -> TriggerEvent:
         return TriggerEvent({"version": EVENT_VERSION, **ending})
+
+    async def _first(self) -> dict[str, Any]:
+        """How it ends before it waits in the poll; empty where it does not."""
+        return {}
 
     async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
         raise NotImplementedError

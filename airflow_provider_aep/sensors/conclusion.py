@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -92,6 +93,17 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
         )
     _tell_assets(sensor, context, sighting.runs, told, location)
     return told
+
+
+def forget_earlier_try(context: Any) -> None:
+    """Take away what an earlier try of this task left, as Airflow does where a task begins on a worker."""
+    from airflow.providers.common.compat.sdk import XCom
+
+    ti = context["ti"]
+    place = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+    for key in (VERDICT_KEY, "return_value"):
+        with suppress(Exception):  # there is none, or an Airflow that keeps none here
+            XCom.delete(key=key, **place)
 
 
 def judge(sensor: Judging, sighting: Sighting, flow: Dataflow | None) -> Verdict:

@@ -29,7 +29,7 @@ from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
 from airflow_provider_aep.operators.monitoring import CHECK_KEY
 from airflow_provider_aep.sensors import AepExportsSensor, ledger
 from airflow_provider_aep.triggers import EVENT_VERSION
-from tests.unit.sensing import HOUR, Outcome, Watch, each_mode, fire
+from tests.unit.sensing import HOUR, PLAIN, Outcome, Watch, fire
 from tests.unit.task_instance import context_of
 
 
@@ -98,6 +98,7 @@ ENDINGS = {
     "odd": "unknown_status",
     "hangs": "in_progress",
 }
+each_mode = pytest.mark.parametrize("mode", PLAIN)
 WINDOW = {"fail_on_bad": False, "timeout": 9 * HOUR}
 
 
