@@ -131,6 +131,14 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "60",
                         "default": "30",
                     },
+                    "page_allowance": {
+                        "description": "What each sandbox may export, for the ledger on the exports page; "
+                        "several are separated by commas.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "exported_bytes=5TB/year",
+                        "default": "",
+                    },
                     "page_connections": {
                         "description": "Further sources of the exports page, separated by commas: the "
                         "connections of secrets backends, which Airflow cannot list, and with a slash the "

@@ -44,6 +44,19 @@ class StorageCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A delivered file.
+
+    :param written_at: as its folder says, or else the storage.
+    :param dataset_id: of the folder in which it lies, where one is named.
+    """
+
+    written_at: datetime
+    bytes: int
+    dataset_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryFinding:
     """What the storage says of a run.
 
@@ -101,8 +114,7 @@ def check_delivery(
         )
     except Exception as error:
         # Each file system has errors of its own, and some quote more than they should.
-        why = str(redact(f"{type(error).__name__}: {error}"))[:300]
-        return unchecked(f"the storage under {where} could not be checked: {why}")
+        return unchecked(f"the storage under {where} could not be checked: {why_unread(error)}")
     return judge_delivery(verdict, count, where=where)
 
 
@@ -137,7 +149,21 @@ def count_files(
     dataset_ids: Collection[str] = (),
     margin: timedelta = MARGIN,
 ) -> StorageCount:
-    """Count the delivered files of a window below a place, without manifests.
+    """Count the delivered files of a window below a place: see ``stored_files``."""
+    files = stored_files(url, conn_id, since=since, until=until, dataset_ids=dataset_ids, margin=margin)
+    return StorageCount(files=len(files), bytes=sum(each.bytes for each in files))
+
+
+def stored_files(
+    url: str,
+    conn_id: str | None = None,
+    *,
+    since: datetime,
+    until: datetime,
+    dataset_ids: Collection[str] = (),
+    margin: timedelta = MARGIN,
+) -> list[StoredFile]:
+    """The delivered files of a window below a place, without manifests.
 
     :param since: the start of the window, as ``started_at`` of a run.
     :param until: its end, as ``completed_at``.
@@ -155,14 +181,22 @@ def count_files(
         # An object store has no folder before it has a file; a bucket that is not there is a mistake.
         if path.bucket:
             fs.info(path.bucket)
-        return StorageCount(files=0, bytes=0)
-    sizes = [
-        int(info.get("size") or 0)
-        for folder, name, info in _files(fs, path.path, since - FAR_OFF, until + FAR_OFF, dataset_ids)
-        if _DELIVERED.fullmatch(name)
-        and any(since - margin <= moment <= until + margin for moment in _moments(folder, info))
-    ]
-    return StorageCount(files=len(sizes), bytes=sum(sizes))
+        return []
+    found = []
+    for folder, name, info in _files(fs, path.path, since - FAR_OFF, until + FAR_OFF, dataset_ids):
+        if not _DELIVERED.fullmatch(name):
+            continue
+        moments = _moments(folder, info)
+        if any(since - margin <= moment <= until + margin for moment in moments):
+            dataset = _DATASET_ID.search(folder.removeprefix(path.path))
+            found.append(
+                StoredFile(
+                    written_at=moments[0],
+                    bytes=int(info.get("size") or 0),
+                    dataset_id=dataset[0] if dataset else None,
+                )
+            )
+    return found
 
 
 def _files(
@@ -221,6 +255,11 @@ def unchecked(told: str) -> DeliveryFinding:
     :param told: why, in one sentence.
     """
     return DeliveryFinding(status="unchecked", told=told)
+
+
+def why_unread(error: Exception) -> str:
+    """Why a storage could not be read, without what must not be told."""
+    return str(redact(f"{type(error).__name__}: {error}"))[:300]
 
 
 def _claim(records: int | None, files: int | None) -> str:

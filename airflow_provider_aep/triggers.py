@@ -1,27 +1,31 @@
-"""The triggers that wait for dataflow runs. They only read; nothing is ever created or cancelled here."""
+"""The triggers of the sensors. They only read; nothing is ever created or cancelled here."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Hashable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
-from airflow.triggers.base import TriggerEvent
+from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_aep.errors import AepError, error_to_json
+from airflow_provider_aep.errors import AepAuthError, AepConfigError, AepError, error_to_json, without_words
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.exchange import Exchange
+    from airflow_provider_aep.monitoring.arrivals import IngestionWait, Seen
     from airflow_provider_aep.monitoring.shared_poll import Look, SharedPoll
 
 # The layout of the event. A worker that meets another one fails the task instead of guessing.
 EVENT_VERSION = 1
 # The id of none: whatever the service answers to it, it answers.
 NO_DATAFLOW = "00000000-0000-0000-0000-000000000000"
+# The poll at a deadline itself may take this long; Airflow's own timeout of the task comes later.
+LAST_LOOK_SECONDS = 30.0
 
 
 class _AepTrigger(BaseEventTrigger):
@@ -250,11 +254,7 @@ class AepExportsTrigger(_AepTrigger):
             for each in waiting:
                 each.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
-        return {"status": "look"}
-
-
-async def _pause(seconds: float) -> None:
-    await asyncio.sleep(seconds)
+        return {"status": "finished"}
 
 
 # By event loop, as Airflow runs some triggers in loops of their own.
@@ -278,3 +278,106 @@ def _shared_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     if key not in polls:
         polls[key] = SharedPoll(converse, observe=stats.observer(key))
     return polls[key]
+
+
+class AepDatasetIngestedTrigger(BaseTrigger):
+    """Waits until something was ingested into datasets.
+
+    :param wait: what is waited for, as ``IngestionWait.to_json`` says it.
+    :param deadline: when to give up, in epoch seconds; absolute, so that a triggerer's restart
+        does not start it anew.
+    :param poll_interval: seconds between two polls.
+    :param aep_conn_id: the Airflow connection.
+    :param sandbox: overrides the connection's.
+    :param asked_to_wait: how long the service asked the sensor, which has just polled, to leave it alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        wait: dict[str, Any],
+        deadline: float,
+        poll_interval: float,
+        aep_conn_id: str,
+        sandbox: str | None,
+        asked_to_wait: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.wait = wait
+        self.deadline = deadline
+        self.poll_interval = poll_interval
+        self.aep_conn_id = aep_conn_id
+        self.sandbox = sandbox
+        self.asked_to_wait = asked_to_wait
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return (
+            "airflow_provider_aep.triggers.AepDatasetIngestedTrigger",
+            {
+                "wait": self.wait,
+                "deadline": self.deadline,
+                "poll_interval": self.poll_interval,
+                "aep_conn_id": self.aep_conn_id,
+                "sandbox": self.sandbox,
+                "asked_to_wait": self.asked_to_wait,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        yield TriggerEvent({"version": EVENT_VERSION, **await self._wait()})
+
+    async def _wait(self) -> dict[str, Any]:
+        from airflow_provider_aep.monitoring.arrivals import IngestionWait
+
+        wait, told, asked = IngestionWait.from_json(self.wait), "", self.asked_to_wait
+        while True:
+            pause = max(self.poll_interval * random.uniform(0.9, 1.0), asked)
+            await _pause(max(0.0, min(pause, self.deadline - time.time())))
+            # A loop's timer may ring a little early.
+            is_last = time.time() >= self.deadline - 0.05
+            try:
+                seen = await self._look(wait)
+            except Exception as error:
+                if _ends_the_wait(error):
+                    return {"status": "error", "error": error_to_json(error)}
+                now, asked = f"the service gave no answer: {without_words(error)}", 0.0
+            else:
+                if seen.finished:
+                    return {"status": "finished", "result": seen.result, "told": seen.told}
+                wait, now, asked = seen.wait, seen.told, seen.wait_seconds
+            if is_last:
+                return {"status": "timeout", "last_seen": now}
+            if now != told:
+                self.log.info("%s", now)
+            told = now
+
+    async def _look(self, wait: IngestionWait) -> Seen:
+        from airflow_provider_aep import stats
+        from airflow_provider_aep.hooks import AepHook
+        from airflow_provider_aep.monitoring.arrivals import look_for_ingestion
+
+        began, answered = time.time(), False
+        # A new hook for each poll: a connection that was mended is read anew.
+        exchange = look_for_ingestion(wait, now=datetime.fromtimestamp(began, tz=UTC))
+        patience = max(self.deadline - began, LAST_LOOK_SECONDS)
+        try:
+            converse = AepHook(self.aep_conn_id, sandbox=self.sandbox).arun(exchange)
+            seen = await asyncio.wait_for(converse, patience)
+            answered = seen.answered
+        finally:
+            stats.polled(time.time() - began, failed=not answered)
+        return seen
+
+
+def _ends_the_wait(error: Exception) -> TypeGuard[AepError]:
+    """Whether another poll would come to the same.
+
+    A login that is refused is not: one rotated secret must not fail all tasks that wait.
+    """
+    if isinstance(error, AepAuthError):
+        return error.status == 403
+    return isinstance(error, AepError) and not isinstance(error, AepConfigError)
+
+
+async def _pause(seconds: float) -> None:
+    await asyncio.sleep(seconds)

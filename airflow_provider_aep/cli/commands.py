@@ -147,8 +147,7 @@ def delete_command(arguments: Namespace, output: Output) -> int:
     named = ", ".join(f"{name!r} of {owner} in sandbox {sandbox or usual}" for name, owner, sandbox in wanted)
     what = "what is left behind of" if arguments.leftovers_only else "and what was made for them:"
     question = f"Delete {what} {named}?" if arguments.leftovers_only else f"Delete {named}, {what[:-1]}?"
-    if not arguments.yes and not _confirmed(question):
-        raise AepConfigError("nothing was deleted: not confirmed")
+    _ask(arguments, question, "deleted")
     results: list[dict[str, Any]] = []
     for name, owner, sandbox in wanted:
         try:
@@ -200,10 +199,38 @@ def runs_command(arguments: Namespace, output: Output) -> int:
     return 0
 
 
+def explain_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.explain import explain
+    from airflow_provider_aep.monitoring.telling import check_days
+
+    check_days(arguments.days)
+    return explain(arguments, _hook(arguments), output)
+
+
+def run_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.acting import read_dataflow, run_now
+
+    hook = _hook(arguments)
+    flow = hook.run(read_dataflow(arguments.name_or_id))
+    named = f"dataset {', '.join(arguments.dataset)}" if arguments.dataset else "all its datasets"
+    _ask(arguments, f"Export {named} of {flow.name} ({flow.id}) in sandbox {hook.sandbox} now?", "exported")
+    return run_now(flow, arguments, hook, output)
+
+
+def enable_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.acting import enable, read_dataflow
+
+    hook = _hook(arguments)
+    flow = hook.run(read_dataflow(arguments.name_or_id))
+    _ask(arguments, f"Enable {flow.name} ({flow.id}) in sandbox {hook.sandbox}?", "enabled")
+    return enable(flow, hook, output)
+
+
 def check_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime, timedelta
 
     from airflow_provider_aep.flowservice.schedule import parse_moment
+    from airflow_provider_aep.monitoring.allowance import parse_allowances
     from airflow_provider_aep.monitoring.audit import audit_exports
     from airflow_provider_aep.monitoring.audit_table import TABLE, rows_of
     from airflow_provider_aep.monitoring.policy import audit_policy
@@ -218,6 +245,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
         owner=arguments.owner,
     )
     policy = audit_policy(dict(map(_policy_part, arguments.policy or ())))
+    allowances = parse_allowances(arguments.allowance)
     hook = _hook(arguments)
     audit = hook.run(
         audit_exports(
@@ -227,6 +255,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
             policy=policy,
             selection=selection,
             standing_reach=timedelta(days=1),
+            allowances=allowances,
         )
     )
     output.document({"sandbox": hook.sandbox, **audit.to_json()})
@@ -236,7 +265,16 @@ def check_command(arguments: Namespace, output: Output) -> int:
         output.table(TABLE, rows_of(audit))
     else:
         output.line(audit.told_nothing())
+    for each in audit.allowances:
+        told = f"{each.outcome:<4}  {each.standing.allowance.key}: {each.standing.told}"
+        output.line(told, word=each.outcome)
     return 1 if audit.outcome == "fail" else 0
+
+
+def usage_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.usage import usage
+
+    return usage(arguments, _hook(arguments), output)
 
 
 def destinations_command(arguments: Namespace, output: Output) -> int:
@@ -408,12 +446,16 @@ def _policy_part(text: str) -> tuple[str, int | float | str]:
     return name.strip(), value.strip()
 
 
-def _confirmed(question: str) -> bool:
+def _ask(arguments: Namespace, question: str, done: str) -> None:
+    """:raises AepConfigError: it was not confirmed, so nothing is done."""
+    if arguments.yes:
+        return
     if not sys.stdin.isatty():
-        raise AepConfigError("nothing was deleted: there is no terminal to ask on. Give --yes")
+        raise AepConfigError(f"nothing was {done}: there is no terminal to ask on. Give --yes")
     sys.stderr.write(f"{printable(question)} [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise AepConfigError(f"nothing was {done}: not confirmed")
 
 
 def _summary(outcomes: Sequence[Outcome]) -> dict[str, int]:

@@ -47,6 +47,8 @@ def _flag(name: str, told: str) -> Option:
 PATHS = Option(
     ("paths",), "files of export specs (YAML or JSON), or folders of them", {"nargs": "+", "metavar": "PATH"}
 )
+NAME_OR_ID = Option(("name_or_id",), "the exact name of a dataflow, or its id", {"metavar": "NAME_OR_ID"})
+YES = _flag("--yes", "do not ask")
 JSON = _flag("--json", "print one JSON document on standard output, and nothing else there")
 CONN_ID = Option(
     ("--conn-id",),
@@ -58,6 +60,12 @@ SANDBOX = Option(
 )
 TALKS = (CONN_ID, SANDBOX, JSON)
 ROTATE = _flag("--rotate-credentials", "send the logins of base connections again: they cannot be compared")
+ALLOWANCE = Option(
+    ("--allowance",),
+    "what may be exported, such as exported_bytes=5TB/year or exported_records=2000000/month; "
+    "may be repeated",
+    {"action": "append", "metavar": "NAME=AMOUNT/PERIOD"},
+)
 
 COMMANDS = (
     Command(
@@ -112,7 +120,7 @@ COMMANDS = (
             ),
             _flag("--with-base", "delete its base connection too, where nothing else needs it"),
             _flag("--leftovers-only", "delete only what replacements and broken-off attempts left behind"),
-            _flag("--yes", "do not ask"),
+            YES,
             *TALKS,
         ),
     ),
@@ -121,11 +129,7 @@ COMMANDS = (
         "list the latest runs of an export",
         "0: listed. 1: an error.",
         (
-            Option(
-                ("name_or_id",),
-                "the exact name of a dataflow, or its id",
-                {"metavar": "NAME_OR_ID"},
-            ),
+            NAME_OR_ID,
             Option(
                 ("--limit",), "at most so many (default: 20)", {"type": int, "default": 20, "metavar": "N"}
             ),
@@ -137,6 +141,41 @@ COMMANDS = (
             ),
             *TALKS,
         ),
+    ),
+    Command(
+        "explain",
+        "tell what came into an export, what went out, what was lost and why, and what to do now",
+        "0: nothing failed; warnings do not count. 1: something did, or an error.",
+        (
+            NAME_OR_ID,
+            Option(
+                ("--days",),
+                "how many days to look back, 1 to 31 (default: 7)",
+                {"type": int, "default": 7, "metavar": "N"},
+            ),
+            *TALKS,
+        ),
+    ),
+    Command(
+        "run",
+        "export datasets of an export now, outside its schedule",
+        "0: the runs have begun, or were under way. 1: an error, or not confirmed.",
+        (
+            NAME_OR_ID,
+            Option(
+                ("--dataset",),
+                "the id of a dataset of the export (default: all); may be repeated",
+                {"action": "append", "metavar": "ID"},
+            ),
+            YES,
+            *TALKS,
+        ),
+    ),
+    Command(
+        "enable",
+        "enable an export: it runs again from its next tick on",
+        "0: it is enabled. 1: an error, or not confirmed.",
+        (NAME_OR_ID, YES, *TALKS),
     ),
     Command(
         "check",
@@ -161,6 +200,48 @@ COMMANDS = (
                 ("--policy",),
                 "a part of the policy, such as max_drop=0.5 or on_missing=warn; may be repeated",
                 {"action": "append", "metavar": "NAME=VALUE"},
+            ),
+            ALLOWANCE,
+            *TALKS,
+        ),
+    ),
+    Command(
+        "usage",
+        "tell the records and bytes that were exported, and whether allowances will do",
+        "0: told. 2: an allowance is used up, or will be by the forecast. 1: an error.",
+        (
+            Option(
+                ("--by",),
+                "the period of the sums: day, month or year (default: month)",
+                {"choices": ("day", "month", "year"), "default": "month"},
+            ),
+            Option(
+                ("--of",),
+                "what the table sums: export, dataset, destination or sandbox (default: export)",
+                {"choices": ("export", "dataset", "destination", "sandbox"), "default": "export"},
+            ),
+            Option(
+                ("--year",), "the calendar year, in UTC (default: this one)", {"type": int, "metavar": "YEAR"}
+            ),
+            ALLOWANCE,
+            Option(("--name",), "only dataflows with this in their name", {"metavar": "TEXT"}),
+            Option(
+                ("--destination",),
+                "only to this destination, such as s3; may be repeated",
+                {"action": "append", "metavar": "DESTINATION"},
+            ),
+            Option(("--owner",), "only those that this owner declared", {"metavar": "OWNER"}),
+            Option(
+                ("--storage",),
+                "count the files of an export too, by period: its name or id, and its folder as a URL, "
+                "such as crm=s3://bucket/path; may be repeated",
+                {"action": "append", "metavar": "EXPORT=URL"},
+            ),
+            Option(("--storage-conn-id",), "the Airflow connection to that storage", {"metavar": "ID"}),
+            Option(
+                ("--requests",),
+                "read at most about so many pages of 100 runs; older runs are then missing (default: 100)",
+                {"type": int, "default": 100, "metavar": "N"},
             ),
             *TALKS,
         ),

@@ -34,6 +34,8 @@ Document = Mapping[str, Any]
 # The body of a PATCH: [{"op": "replace", "path": "/scheduleParams", "value": {...}}], op in lower case.
 Operations = list[dict[str, Any]]
 
+# No moment of the service lies elsewhere, and spans may be added to one between these.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 # Epoch numbers below this are seconds: as milliseconds they would lie in 1973.
 LEAST_MILLISECONDS = 1e11
 LARGEST_PAGE = 100
@@ -61,6 +63,21 @@ _ABOUT = {
 _ABOUT_ELSE = re.compile(r"FLOW-(2|1100-|1403-|1439-)|[^F]")
 # What means something in a filter is a comma, a comparison, a quote.
 _FILTERABLE = re.compile(r"[^,=<>~!\"'\\]+")
+
+
+@dataclass(slots=True, kw_only=True)
+class Pages:
+    """How many pages of a listing may be read.
+
+    :param read: how many were.
+    :param cut_off: whether there are more.
+    :param oldest: the first creation on the last page that was read, in a listing that is newest first.
+    """
+
+    most: int
+    read: int = 0
+    cut_off: bool = False
+    oldest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +118,7 @@ def list_entities(
     page_size: int = LARGEST_PAGE,
     enough: Callable[[list[Document]], bool] = lambda found: False,
     or_all: bool = True,
+    pages: Pages | None = None,
 ) -> Exchange[list[Document]]:
     """The entities of a listing, page by page.
 
@@ -108,7 +126,9 @@ def list_entities(
     :param enough: stop when this says so of what was read up to now, whatever it was narrowed to; by default,
         and where the service does not keep to the order, read to the end.
     :param or_all: where the service refuses the filter, read all and pick; else raise its refusal.
-    :raises AepError: the service repeats a page for ever.
+    :param pages: how many may be read; it is told how many were. By default all.
+    :raises AepError: the service repeats a page for ever; or it does not keep to the order, and has more than
+        ``pages``, so that nobody can tell which are left out.
     """
     habits = yield from recall()
     askable = narrowed is not None and narrowed.askable
@@ -125,7 +145,7 @@ def list_entities(
         if shape["limit"]:
             params.append(("limit", page_size))
         try:
-            found, ordered = yield from _read_pages(path, params, enough, newest_first)
+            found, ordered = yield from _read_pages(path, params, enough, newest_first, pages)
             break
         except AepApiError as refusal:
             if not _is_about_the_query(refusal):
@@ -150,6 +170,7 @@ def _read_pages(
     params: Sequence[tuple[str, str | int]],
     enough: Callable[[list[Document]], bool],
     newest_first: bool,
+    pages: Pages | None,
 ) -> Exchange[tuple[list[Document], bool]]:
     """What a listing holds, and whether it came in order."""
     found: list[Document] = []
@@ -163,8 +184,15 @@ def _read_pages(
         page = entities_of(request, reply)
         ordered = ordered and (not newest_first or _is_descending([*found[-1:], *page]))
         found += page
+        if pages is not None:
+            pages.read += 1
         link = next_page(reply.json)
         if not link or (ordered and enough(found)):
+            return found, ordered
+        if pages is not None and pages.read >= pages.most:
+            pages.cut_off, pages.oldest = True, epoch_moment(found[-1].get("createdAt")) if found else None
+            if newest_first and not ordered:
+                raise AepError(f"GET {path}: more than {pages.most} pages, and not newest first")
             return found, ordered
         barren = 0 if any(each["id"] not in known for each in page) else barren + 1
         known.update(each["id"] for each in page)
@@ -336,16 +364,17 @@ def sequence(value: object) -> Sequence[Any]:
 def epoch_moment(epoch: object) -> datetime | None:
     """A moment in UTC from epoch milliseconds, or from the seconds that some samples carry in their place.
 
-    :return: ``None`` for what is no such number.
+    :return: ``None`` for what is no such number, and for what is not between ``EARLIEST`` and ``LATEST``.
     """
     if isinstance(epoch, str) and re.fullmatch(r"[0-9]{9,17}", epoch):
         epoch = int(epoch)
     if isinstance(epoch, bool) or not isinstance(epoch, int | float) or epoch <= 0:
         return None
     try:
-        return datetime.fromtimestamp(epoch if epoch < LEAST_MILLISECONDS else epoch / 1000, tz=UTC)
+        moment = datetime.fromtimestamp(epoch if epoch < LEAST_MILLISECONDS else epoch / 1000, tz=UTC)
     except (ValueError, OverflowError, OSError):
         return None
+    return moment if EARLIEST <= moment <= LATEST else None
 
 
 def count_of(value: object) -> int | None:

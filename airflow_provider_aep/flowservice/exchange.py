@@ -13,6 +13,7 @@ import asyncio
 import contextvars
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -28,6 +29,9 @@ from airflow_provider_aep.flowservice.habits import Habits
 T = TypeVar("T")
 
 BASE_PATH = "/data/foundation/flowservice"
+_ODD = re.compile("[\\ud800-\\udfff\\x00]")
+# How these may be written; a few sound letters are written so as well.
+_ODD_BYTES = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,25 @@ class Response:
 
     @cached_property
     def json(self) -> Any:
-        """The body as JSON; ``{}`` when it is empty, ``None`` for a proxy's page, and what is cut short."""
+        """The body as JSON; ``{}`` when it is empty, ``None`` for a proxy's page, and what is cut short.
+
+        Half characters and NULs, which no database and no encoder takes, are replaced.
+        """
         try:
-            return json.loads(self.body or b"{}")
+            told = json.loads(self.body or b"{}")
+            return _whole(told) if _ODD_BYTES.search(self.body) else told
         except (ValueError, RecursionError):
             return None
+
+
+def _whole(told: Any) -> Any:
+    if isinstance(told, str):
+        return _ODD.sub("\N{REPLACEMENT CHARACTER}", told)
+    if isinstance(told, list):
+        return [_whole(each) for each in told]
+    if isinstance(told, dict):
+        return {_whole(name): _whole(each) for name, each in told.items()}
+    return told
 
 
 @dataclass(frozen=True, slots=True)

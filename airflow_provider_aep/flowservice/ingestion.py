@@ -77,6 +77,7 @@ class Batch:
     :param dataset_ids: the datasets that it belongs to; none where it does not say.
     :param created_at: when it was opened.
     :param ended_at: when it was completed; of one that failed, when it was last changed.
+    :param changed_at: when it was last changed; one that is over had ended by then.
     :param records: how many records it brought into the dataset.
     :param replaces: the ids of batches that it takes the place of, or whose data it deletes.
     :param is_replay: it restates what was ingested before: a replacement, a deletion, a compaction.
@@ -88,6 +89,7 @@ class Batch:
     dataset_ids: tuple[str, ...]
     created_at: datetime | None
     ended_at: datetime | None
+    changed_at: datetime | None
     records: int | None
     codes: tuple[str, ...]
     replaces: tuple[str, ...]
@@ -98,9 +100,9 @@ class Batch:
     def from_api(cls, batch_id: str, wire: Mapping[str, Any]) -> Batch:
         word = str(wire.get("status")).strip().casefold()
         status = STATUS_WORDS.get(word, BatchStatus.UNKNOWN)
-        completed = epoch_moment(wire.get("completed"))
+        completed, changed = epoch_moment(wire.get("completed")), epoch_moment(wire.get("updated"))
         if completed is None and status in (BatchStatus.FAILED, BatchStatus.GONE):
-            completed = epoch_moment(wire.get("updated"))
+            completed = changed
         replay = wire.get("replay")
         related = [mapping(each) for each in sequence(wire.get("relatedObjects"))]
         return cls(
@@ -113,6 +115,7 @@ class Batch:
             ),
             created_at=epoch_moment(wire.get("created")),
             ended_at=completed,
+            changed_at=changed,
             records=_records(wire),
             codes=tuple(
                 dict.fromkeys(

@@ -20,6 +20,7 @@ from typing import Any
 from airflow_provider_aep.flowservice.entities import (
     LARGEST_PAGE,
     ORDER_TOLERANCE,
+    Pages,
     count_of,
     epoch_moment,
     get_entity,
@@ -29,6 +30,12 @@ from airflow_provider_aep.flowservice.entities import (
     sequence,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.run_counts import (
+    DatasetCount,
+    dataset_counts_of,
+    named_datasets,
+    records_of,
+)
 from airflow_provider_aep.flowservice.validation import check_id
 
 # A poll wants the newest few; a page of 100 whole run documents is rarely worth its bytes.
@@ -93,6 +100,7 @@ class DataflowRun:
         counts.
     :param records_out: how many records were exported.
     :param dataset_ids: the datasets that it says it exported; often none.
+    :param dataset_counts: what it says of each of them; nothing where its summaries do not tell them apart.
     """
 
     id: str
@@ -109,6 +117,7 @@ class DataflowRun:
     files_out: int | None
     errors: tuple[RunError, ...]
     dataset_ids: tuple[str, ...] = ()
+    dataset_counts: tuple[DatasetCount, ...] = ()
     created_at: datetime | None = None
     ended_at: datetime | None = None
     raw: Mapping[str, Any] = field(repr=False, compare=False)
@@ -146,13 +155,14 @@ class DataflowRun:
             started_at=started_at,
             completed_at=completed_at,
             records_in=count_of(records.get("inputRecordCount")),
-            records_out=_exported(records),
+            records_out=records_of(records),
             records_skipped=count_of(records.get("skippedRecordCount")),
             records_failed=count_of(records.get("failedRecordCount")),
             bytes_out=count_of(mapping(metrics.get("sizeSummary")).get("outputBytes")),
             files_out=count_of(mapping(metrics.get("fileSummary")).get("outputFileCount")),
             errors=tuple(dict.fromkeys(_errors(wire))),
-            dataset_ids=tuple(dict.fromkeys(_datasets(records))),
+            dataset_ids=tuple(dict.fromkeys(named_datasets(records))),
+            dataset_counts=dataset_counts_of(records, mapping(metrics.get("sizeSummary"))),
             created_at=created_at,
             ended_at=ended_at,
             raw=wire,
@@ -215,12 +225,14 @@ def list_runs_of(
     dataflow_ids: Sequence[str],
     *,
     started_after: datetime,
-    enough: Callable[[list[DataflowRun]], bool] = lambda found: False,
+    enough: Callable[[list[DataflowRun]], bool] | None = None,
+    pages: Pages | None = None,
 ) -> Exchange[list[DataflowRun]]:
     """Runs of up to 100 dataflows in one listing, newest first; those of any other dataflow are left out.
 
     :param started_after: read no further than this moment; what lies before it on the last page comes along.
     :param enough: stop reading when this says so of the runs found up to now.
+    :param pages: how many may be read.
     """
     wanted = frozenset(check_id("dataflow_id", each) for each in dataflow_ids)
     old = _older_than(started_after)
@@ -239,8 +251,9 @@ def list_runs_of(
         only("flowId", *sorted(wanted)),
         newest_first=True,
         page_size=LARGEST_PAGE,
-        enough=lambda found: old(found) or enough(runs_in(found)),
+        enough=lambda found: old(found) or (enough is not None and enough(runs_in(found))),
         or_all=len(wanted) == 1,
+        pages=pages,
     )
     return runs_in(found)
 
@@ -301,28 +314,6 @@ def _ended(
     if completed_at is None or started_at is None:
         return completed_at or started_at
     return max(completed_at, started_at)
-
-
-def _exported(records: Mapping[str, Any]) -> int | None:
-    for key in ("outputRecordCount", "createdRecordCount"):
-        if (count := count_of(records.get(key))) is not None:
-            return count
-    targets = [mapping(target) for target in sequence(records.get("targetSummaries"))]
-    counts = [count_of(target.get("outputRecordCount")) for target in targets]
-    if counts and None not in counts:
-        return sum(filter(None, counts))
-    # A zero-record run names no output at all.
-    return 0 if count_of(records.get("inputRecordCount")) == 0 else None
-
-
-def _datasets(records: Mapping[str, Any]) -> Iterator[str]:
-    # Assumed: samples show "segment:<id>" for audiences; the tutorial on datasets cuts its sample off here.
-    for side in ("targetSummaries", "sourceSummaries"):
-        for summary in sequence(records.get(side)):
-            for entity in sequence(mapping(summary).get("entitySummaries")):
-                kind, _, dataset_id = str(mapping(entity).get("id")).partition(":")
-                if kind == "dataset" and dataset_id:
-                    yield dataset_id
 
 
 def _errors(wire: Mapping[str, Any]) -> Iterator[RunError]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow_provider_aep.monitoring.incidents import incident_key, moments, severity_of
 from airflow_provider_aep.monitoring.run_codes import NEXT, explain
+from airflow_provider_aep.monitoring.table import printable
 from airflow_provider_aep.monitoring.words import clock_words, cut, exact_span_words, iso_moment, read_moment
 
 VERSION = 1  # of the JSON; alert.schema.json describes it
@@ -41,6 +42,7 @@ STATUSES: Mapping[str, str] = {
     "zero_records": "empty",
     "slow": "slow",
     "warning": "with a warning",
+    "allowance": "near or above an allowance",
     "recovered": "recovered",
     "success": "fine",
 }
@@ -110,10 +112,10 @@ class Alert:
             text=_one_line(text),
             reason=_one_line(verdict.get("reason") or ""),
             outcome=str(verdict.get("outcome") or "fail"),
-            sandbox=verdict.get("sandbox"),
-            dataflow_id=verdict.get("dataflow_id"),
-            dataflow_name=verdict.get("dataflow_name"),
-            run_ids=tuple(map(str, verdict.get("run_ids") or ())),
+            sandbox=_known(verdict.get("sandbox")),
+            dataflow_id=_known(verdict.get("dataflow_id")),
+            dataflow_name=_known(verdict.get("dataflow_name")),
+            run_ids=tuple(map(_one_line, verdict.get("run_ids") or ())),
             run_started_at=iso_moment(verdict.get("started_at")),
             run_ended_at=iso_moment(verdict.get("completed_at")),
             due_at=iso_moment(verdict.get("tick")),
@@ -193,7 +195,7 @@ class Alert:
             for kind, at in self.recovered.items()
         )
         facts = (
-            ("Export", _one_line(named)),
+            ("Allowance" if self.status == "allowance" else "Export", _one_line(named)),
             ("Sandbox", _one_line(self.sandbox or "")),
             ("Due", clock_words(due) if due else ""),
             ("Run", ", ".join(filter(None, (self.run_time, *self.run_ids[:3])))),
@@ -210,8 +212,11 @@ class Alert:
 
         :param dag_id: tells apart what is about no dataflow.
         """
-        about = (self.dataflow_id,) if self.dataflow_id else (dag_id, self.task)
-        state = "resolved" if self.severity == "info" else "firing"
+        about: list[str | None] = [self.dataflow_id] if self.dataflow_id else [dag_id, self.task]
+        if self.status == "allowance":
+            about.append(self.dataflow_name)  # a check may hold several
+        # What the policy skips ends nothing that is open.
+        state = "resolved" if self.severity == "info" and not self.since else "firing"
         kinds: dict[str, str | None] = {**self.recovered} or {
             self.status: self.since or self.run_ended_at or self.run_started_at
         }
@@ -340,8 +345,14 @@ def _weight(alert: Alert) -> tuple[int, str]:
 
 
 def _one_line(text: object) -> str:
-    """A line break in a name must not begin a new line of a log, nor a new header of an e-mail."""
-    return " ".join(str(text).split())
+    """A line break in a name must not begin a new line of a log, nor a new header of an e-mail, and half a
+    character must not keep an alert from being encoded.
+    """
+    return printable(" ".join(str(text).split()))
+
+
+def _known(text: object) -> str | None:
+    return cut(_one_line(text), LONGEST_TEXT) if text is not None else None
 
 
 def _cut_all(cause: Mapping[str, Any]) -> dict[str, Any]:

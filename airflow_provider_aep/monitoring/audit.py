@@ -16,6 +16,7 @@ from airflow_provider_aep.errors import AepValidationError, Problem, without_wor
 from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.schedule import schedule_words
+from airflow_provider_aep.monitoring.allowance import Allowance
 from airflow_provider_aep.monitoring.attribution import Served
 from airflow_provider_aep.monitoring.causes import Cause
 from airflow_provider_aep.monitoring.explaining import case_of, read_causes
@@ -37,6 +38,7 @@ from airflow_provider_aep.monitoring.reading import Known, Read, read_timelines
 from airflow_provider_aep.monitoring.recovery import Recovery, recovery_of
 from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.timeline import Timeline
+from airflow_provider_aep.monitoring.usage import CheckedAllowance, check_allowances, told_by
 from airflow_provider_aep.monitoring.verdict import Verdict, judge_runs, worst
 
 # A first check looks back so long for what has been going on, such as a run that hangs.
@@ -88,6 +90,7 @@ class AuditedExport:
 class Audit:
     """What was found in a window, export by export, the worst first.
 
+    :param allowances: how each allowance stands; of the exports that are selected.
     :param listed: how many export dataflows there are, selected or not.
     :param handover: for the check that goes on where this one ends.
     """
@@ -99,13 +102,15 @@ class Audit:
     policy: AuditPolicy
     selection: Selection
     handover: Handover
+    allowances: tuple[CheckedAllowance, ...] = ()
 
     @property
     def outcome(self) -> Choice:
         """The worst of all; ``skip`` only where no export is any better."""
         if not self.exports:
             return self.policy.on_nothing
-        return worst_choice(export.outcome for export in self.exports)
+        outcomes = [export.outcome for export in self.exports]
+        return worst_choice([*outcomes, *(each.outcome for each in self.allowances if each.outcome != "ok")])
 
     def told_nothing(self) -> str:
         """That no export was selected, and from how many."""
@@ -119,6 +124,7 @@ class Audit:
             "outcome": self.outcome,
             "totals": {choice: outcomes.count(choice) for choice in ("fail", "warn", "skip", "ok")},
             "exports": [export.to_json() for export in self.exports],
+            "allowances": [each.to_json() for each in self.allowances],
         }
 
 
@@ -131,6 +137,7 @@ def audit_exports(
     selection: Selection | None = None,
     before: Handover | None = None,
     standing_reach: timedelta = STANDING_REACH,
+    allowances: Sequence[Allowance] = (),
 ) -> Exchange[Audit]:
     """Audit the export dataflows of the sandbox: what became known from ``since`` on and earlier than
     ``until``.
@@ -138,6 +145,7 @@ def audit_exports(
     :param before: what the check before this one handed over. Without it, and for a dataflow that it does not
         know, what stands counts as if it were new.
     :param standing_reach: how far before the window a first check looks for what stands.
+    :param allowances: held against the runs of the year, which takes a bounded number of requests more.
     :raises AepValidationError: the window ends before it begins.
     """
     if until <= since:
@@ -167,6 +175,8 @@ def audit_exports(
     )
     audited = [_audited(one, _Window(begins[one.flow.id], until), policy, before) for one in read]
     audited = yield from _explained(read, audited, begins, until, policy, before, now)
+    told = before.allowances if before else ()
+    checked = yield from check_allowances(allowances, flows, now=now, policy=policy, told=told)
     audited.sort(key=lambda export: (_ORDER.index(export.outcome), export.dataflow.name, export.dataflow.id))
     return Audit(
         since=since,
@@ -175,7 +185,11 @@ def audit_exports(
         listed=len({flow.id for flow in listed}),
         policy=policy,
         selection=selection,
-        handover=_handover(read, audited, begins, since, until, before, datasets),
+        handover=replace(
+            _handover(read, audited, begins, since, until, before, datasets),
+            allowances=told_by(checked, told),
+        ),
+        allowances=checked,
     )
 
 

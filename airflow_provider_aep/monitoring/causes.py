@@ -12,11 +12,12 @@ reference; read 2026-11.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from airflow_provider_aep.flowservice.ingestion import Batch, BatchStatus, CatalogDataset
+from airflow_provider_aep.monitoring.batches import Standing, replaced_by, standing_of, told_number
 
 CauseKind = Literal["not_exported", "ingestion_failed", "too_close", "unknown", "window", "nothing_ingested"]
 # What a run that looks wrong is called where ingestion may explain it.
@@ -33,9 +34,10 @@ _ORDER: tuple[CauseKind, ...] = (
 # Source: "Export datasets": of event datasets only the last 365 days are exported.
 EXPORTED_FOR = timedelta(days=365)
 NAMED_CODES = 3
+_UNSETTLED = "; what came before it may not have been exported"
 ADVICE: Mapping[CauseKind, str] = {
     "not_exported": "Export the dataset on demand, and give Adobe's support the run id and the batch ids.",
-    "ingestion_failed": "Look at the source of the dataset: the export has nothing new to deliver.",
+    "ingestion_failed": "Look at the source of the dataset: nothing new has come in since.",
     "too_close": "Wait for the next run: it owes these data, and settles the question.",
     "unknown": "Compare the dataset's batches with the run in the Platform UI.",
     "window": "Look at the dataset: this export cannot deliver what it holds.",
@@ -52,6 +54,9 @@ class Cause:
     :param until: up to when: the end of the run.
     :param batches: how many batches the sentence is about.
     :param records: what they brought in, where all of them tell.
+    :param owed: the batches themselves, where they were ingested and not exported.
+    :param settles: nothing is lacking, as nothing was ingested since an export that delivered something. What
+        one that was empty itself left out may still be lacking.
     """
 
     kind: CauseKind
@@ -60,6 +65,8 @@ class Cause:
     until: datetime | None = None
     batches: int = 0
     records: int | None = None
+    owed: tuple[Batch, ...] = field(default=(), repr=False)
+    settles: bool = False
 
     @property
     def advice(self) -> str:
@@ -94,6 +101,7 @@ class Question:
     :param delivered: the export before exported something, for each dataset; else it was empty as well.
     :param starts: the earliest moment of its snapshot; the tick of a run that is missing.
     :param ends: when it ended; of a run that is missing, when that was certain.
+    :param under_way: a run before it has not ended yet, and may still export what seems to be owed.
     :param is_full: it exports all that the dataset holds, and not only what is new.
     """
 
@@ -103,6 +111,7 @@ class Question:
     delivered: Mapping[str, bool]
     starts: datetime
     ends: datetime
+    under_way: bool = False
     is_full: bool = False
 
 
@@ -146,14 +155,16 @@ def cause_of(
     ]
     gravest = min(causes, key=lambda each: _ORDER.index(each.kind))
     alike = [each for each in causes if each.kind == gravest.kind]
+    if gravest.kind == "not_exported":
+        return replace(
+            gravest, owed=tuple({batch.id: batch for each in alike for batch in each.owed}.values())
+        )
     if len(causes) == 1 or gravest.kind != "nothing_ingested":
         return gravest
-    return Cause(
-        kind=gravest.kind,
-        told=f"nothing was ingested into {len(alike)} datasets {_since(question, question.dataset_ids)}",
-        since=gravest.since,
-        until=question.ends,
-    )
+    settles = all(each.settles for each in causes)
+    told = f"nothing was ingested into {len(alike)} datasets {_since(question, question.dataset_ids)}"
+    told += "" if settles else _UNSETTLED
+    return Cause(kind=gravest.kind, told=told, since=gravest.since, until=question.ends, settles=settles)
 
 
 def owed(question: Question, ingested: Ingested, *, margin: timedelta, now: datetime) -> list[Batch]:
@@ -179,17 +190,17 @@ def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: 
         told = f"{ingested.name} has more batches than were read ({len(ingested.batches):,})"
         return _about(question, "unknown", told, (), before)
     if sorted_out.failed:
-        return _failed(question, ingested, sorted_out.failed)
+        return _failed(question, ingested, sorted_out)
     if sorted_out.close:
-        count = _batches(sorted_out.close)
+        count = told_number(sorted_out.close)
         told = f"{count} came into {ingested.name} too close to a run to tell which one exports it"
         return _about(question, "too_close", told, sorted_out.close, before)
     if sorted_out.odd:
-        told = f"{_batches(sorted_out.odd)} of {ingested.name} {_why_odd(sorted_out.odd)}"
+        told = f"{told_number(sorted_out.odd)} of {ingested.name} {_why_odd(sorted_out.odd)}"
         return _about(question, "unknown", told, sorted_out.odd, before)
     if sorted_out.old:
         told = (
-            f"{_batches(sorted_out.old)} of {ingested.name} hold events that are older than "
+            f"{told_number(sorted_out.old)} of {ingested.name} hold events that are older than "
             f"{EXPORTED_FOR.days} days, which are not exported"
         )
         return _about(question, "window", told, sorted_out.old, before)
@@ -205,15 +216,17 @@ def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: 
     if question.is_full:
         told = f"nothing new came into {ingested.name}, and a full export delivers also what is old"
         return _about(question, "unknown", told, (), before)
+    settles = question.delivered.get(ingested.dataset_id, False)
     told = f"nothing was ingested into {ingested.name} {_since(question, [ingested.dataset_id])}"
-    return _about(question, "nothing_ingested", told, (), before)
+    told += "" if settles else _UNSETTLED
+    return replace(_about(question, "nothing_ingested", told, (), before), settles=settles)
 
 
 class _SortedOut(NamedTuple):
     """The batches that matter to a run.
 
     :param owed: ingested with records, and surely between the two snapshots.
-    :param failed: the last ones to end, if they failed.
+    :param failed: the last ones to end, if they failed; none where it is not known which ones were the last.
     :param close: around a snapshot, or still under way.
     :param odd: of which nobody can say whether the export owes them.
     :param old: with events that are not exported any more.
@@ -229,7 +242,7 @@ class _SortedOut(NamedTuple):
 def _sort_out(
     question: Question, ingested: Ingested, before: Snapshot | None, margin: timedelta, now: datetime
 ) -> _SortedOut:
-    replaced = {each for batch in ingested.batches for each in batch.replaces}
+    replaced = replaced_by(ingested.batches)
     first = None
     if before is not None and not question.is_full:
         # An empty export proves nothing of what came shortly before it.
@@ -238,23 +251,25 @@ def _sort_out(
     owed_after = before.latest if before is not None and not question.is_full else None
     found = _SortedOut([], [], [], [], [])
     ended: list[Batch] = []
+    last_is_known = True
     for batch in ingested.batches:
-        at = batch.ended_at
-        if _is_under_way(batch, question.ends):
+        at, standing = batch.ended_at, standing_of(batch, replaced=replaced, margin=margin, now=now)
+        if _is_under_way(batch, question.ends, now):
             found.close.append(batch)
             continue
-        if at is None or at > now or (batch.created_at and at < batch.created_at - margin):
-            # A batch without a right time counts for the moment at which it was opened.
-            if batch.created_at is None or first is None or batch.created_at > first:
+        if at is None or standing is Standing.UNDATED:
+            # Without a right time it may have been completed at any, up to its last change.
+            known = (batch.changed_at, batch.created_at)
+            if first is None or batch.changed_at is None or any(each and each > first for each in known):
                 found.odd.append(batch)
+                last_is_known = False
             continue
         if (first is not None and at <= first) or at > question.ends:
             continue
         ended.append(batch)
-        if batch.status is BatchStatus.FAILED:
+        if standing is Standing.FAILED:
             continue
-        plain = batch.status is BatchStatus.SUCCESS and batch.dataset_ids and batch.records
-        if not plain or batch.is_replay or batch.id in replaced:
+        if standing is not Standing.NEWS:
             found.odd.append(batch)
         elif batch.data_until is not None and batch.data_until < question.starts - EXPORTED_FOR:
             found.old.append(batch)
@@ -264,28 +279,31 @@ def _sort_out(
             found.close.append(batch)
     ended.sort(key=lambda batch: (batch.ended_at or now, batch.id), reverse=True)
     for batch in ended:
-        if batch.status is not BatchStatus.FAILED:
+        if batch.status is not BatchStatus.FAILED or not last_is_known:
             break
         found.failed.append(batch)
     return found
 
 
-def _is_under_way(batch: Batch, ends: datetime) -> bool:
+def _is_under_way(batch: Batch, ends: datetime, now: datetime) -> bool:
     """Whether a batch was open, and had not ended, when the run ended."""
     if batch.created_at is not None and batch.created_at > ends:
         return False
     if batch.status is BatchStatus.UNDER_WAY:
         return True
-    return batch.ended_at is not None and batch.ended_at > ends and batch.created_at is not None
+    return batch.ended_at is not None and ends < batch.ended_at <= now and batch.created_at is not None
 
 
 def _not_exported(
     question: Question, ingested: Ingested, owed: Sequence[Batch], before: Snapshot | None
 ) -> Cause:
-    what = f"{_batches(owed)} with {sum(each.records or 0 for each in owed):,} records"
+    what = f"{told_number(owed)} with {sum(each.records or 0 for each in owed):,} records"
     when = _span(owed)
     if question.what == "low_records":
         told = f"{what} came into {ingested.name} {when}; how many of them an export owes cannot be counted"
+        return _about(question, "unknown", told, owed, before)
+    if question.under_way:
+        told = f"{what} came into {ingested.name} {when}, and a run before may still export them"
         return _about(question, "unknown", told, owed, before)
     if ingested.dataset is None:
         why = ingested.why_no_dataset or "the Catalog does not show it"
@@ -299,15 +317,19 @@ def _not_exported(
     least = "" if ingested.is_complete else "at least "
     missing = "no run exported them" if question.what == "missing" else "none of them was exported"
     told = f"{least}{what} came into {ingested.name} {when}, and {missing}"
-    return _about(question, "not_exported", told, owed, before)
+    return replace(_about(question, "not_exported", told, owed, before), owed=tuple(owed))
 
 
-def _failed(question: Question, ingested: Ingested, failed: Sequence[Batch]) -> Cause:
+def _failed(question: Question, ingested: Ingested, sorted_out: _SortedOut) -> Cause:
+    failed = sorted_out.failed
     codes = list(dict.fromkeys(code for batch in failed for code in batch.codes))
     more = f" and {len(codes) - NAMED_CODES} more" if len(codes) > NAMED_CODES else ""
     named = f" with {', '.join(codes[:NAMED_CODES])}{more}" if codes else ""
     last = "batch" if len(failed) == 1 else f"{len(failed):,} batches"
     told = f"ingestion failed: the last {last} of {ingested.name} failed{named}"
+    if doubtful := [*sorted_out.close, *sorted_out.odd]:
+        # Who looks at the source must not take it for certain that the export has lost nothing.
+        told += f"; whether an export owes {told_number(doubtful)} beside them cannot be told"
     return Cause(kind="ingestion_failed", told=told, since=None, until=question.ends, batches=len(failed))
 
 
@@ -337,10 +359,6 @@ def _why_odd(odd: Sequence[Batch]) -> str:
     if any(batch.ended_at is None for batch in odd):
         return "do not tell when they were completed"
     return "do not tell how many records they brought in, or tell none"
-
-
-def _batches(batches: Sequence[Batch]) -> str:
-    return "1 batch" if len(batches) == 1 else f"{len(batches):,} batches"
 
 
 def _span(batches: Sequence[Batch]) -> str:

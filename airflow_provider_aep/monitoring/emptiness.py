@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from airflow_provider_aep.flowservice.exchange import Exchange, recall
-from airflow_provider_aep.flowservice.ingestion import list_batches
+from airflow_provider_aep.flowservice.ingestion import Batch, list_batches
 from airflow_provider_aep.monitoring.causes import Ingested
 
 # How far back a batch of any dataset will do.
@@ -27,12 +27,17 @@ def believes_windows(read: Iterable[Ingested], *, until: datetime, may_ask: bool
     :raises AepApiError: the credential may not see batches.
     """
     habits = yield from recall()
-    seen = any(one.batches for one in read)
+    seen = any(_shows_one(one.batches) for one in read)
     if not seen and not habits.holds(_WINDOWS_WORK) and may_ask:
         listed = yield from list_batches(
             (), created_after=until - FURTHEST, created_before=until, most_pages=1
         )
-        seen = bool(listed.found)
+        seen = _shows_one(listed.found)
     if seen:
         habits.note(_WINDOWS_WORK, warn=False)
     return habits.holds(_WINDOWS_WORK)
+
+
+def _shows_one(found: Iterable[Batch]) -> bool:
+    """Whether there is a batch that tells when it was opened: an error in place of an answer does not."""
+    return any(batch.created_at for batch in found)

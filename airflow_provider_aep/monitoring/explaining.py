@@ -54,7 +54,6 @@ SIMILAR = timedelta(days=1)
 # So many datasets are worth a request that shows whether a list of them is understood.
 FEW = 3
 EVER = datetime(2015, 1, 1, tzinfo=UTC)
-_TOO_MANY = "too many runs look wrong at once"
 _LISTS_WORK = "the Catalog lists the batches of several datasets at once"
 
 
@@ -80,6 +79,8 @@ def case_of(finding: Finding, timeline: Timeline) -> Case | None:
     if finding.kind not in EXPLAINED:
         return None
     if finding.kind == "missing":
+        if finding.tick is None or not _still_owed(finding.tick, timeline):
+            return None  # later runs have exported what it owed
         return Case(finding.kind, timeline, at=finding.tick, known_at=finding.known_at)
     run = next((one for one in timeline.runs if one.id in finding.run_ids), None)
     return Case(finding.kind, timeline, run=run) if run else None
@@ -92,7 +93,7 @@ def read_causes(cases: Mapping[K, Case], *, margin: timedelta, now: datetime) ->
     """
     if not cases:
         return {}
-    budget = _Budget(max(LEAST_REQUESTS, len(cases)))
+    budget = Budget(max(LEAST_REQUESTS, len(cases)), told="too many runs look wrong at once")
     cases = yield from _reach_further(cases, budget)
     questions = {key: _question(case, margin) for key, case in cases.items()}
 
@@ -104,7 +105,7 @@ def read_causes(cases: Mapping[K, Case], *, margin: timedelta, now: datetime) ->
         )
 
     windows = _windows(questions.values(), margin)
-    ingested = yield from _read(windows, enough, budget)
+    ingested = yield from read_ingested(windows, budget, enough)
     return {key: _cause_of(each, ingested, margin, now) for key, each in questions.items()}
 
 
@@ -159,15 +160,31 @@ def _is_good(run: DataflowRun) -> bool:
     return run.delivered and run.records_out != 0
 
 
-class _Budget:
-    """How many requests may still be sent."""
+def _still_owed(tick: datetime, timeline: Timeline) -> tuple[str, ...]:
+    """The datasets that no later run has exported, of a tick without a run."""
+    datasets = _datasets_of(None, timeline)
+    later = [
+        one for one in timeline.runs if _is_good(one) and _snapshot(one, timeline, timedelta())[0] >= tick
+    ]
+    if any(not one.dataset_ids for one in later) and (timeline.learnt or 1) == 1:
+        return ()
+    exported = {each for one in later for each in one.dataset_ids}
+    return tuple(each for each in datasets if each not in exported)
 
-    def __init__(self, left: int) -> None:
-        self.left = left
+
+class Budget:
+    """How many requests may still be sent.
+
+    :param told: why something was not read, once they are used up.
+    :param most_pages: of one listing.
+    """
+
+    def __init__(self, left: int, *, told: str, most_pages: int = MOST_PAGES) -> None:
+        self.left, self.told, self.most_pages = left, told, most_pages
 
     def pages(self) -> int:
         """How many pages a listing may take; 0 where nothing may be asked any more."""
-        return max(0, min(MOST_PAGES, self.left - 1))  # one is for the datasets themselves
+        return max(0, min(self.most_pages, self.left - 1))  # one is for the datasets themselves
 
 
 # What is asked
@@ -179,7 +196,7 @@ def _question(case: Case, margin: timedelta) -> Question:
     ends = case.known_at or starts
     if run is not None and run.started_at is not None:
         starts, ends = _snapshot(run, timeline, timedelta())
-    datasets = _datasets_of(run, timeline)
+    datasets = _datasets_of(run, timeline) if run else _still_owed(starts, timeline)
     before = {each: _before(each, run, starts, timeline) for each in datasets}
     return Question(
         what=case.what,
@@ -188,6 +205,7 @@ def _question(case: Case, margin: timedelta) -> Question:
         delivered={each: one is not None and _is_good(one) for each, one in before.items()},
         starts=starts,
         ends=ends,
+        under_way=_is_under_way(run, starts, timeline, before.values()),
         is_full=_is_full(run, timeline, before.values()),
     )
 
@@ -218,6 +236,25 @@ def _before(
     return good[-1] if good else earlier[0] if earlier else None
 
 
+def _is_under_way(
+    run: DataflowRun | None,
+    starts: datetime,
+    timeline: Timeline,
+    before: Iterable[DataflowRun | None],
+) -> bool:
+    """Whether an earlier run has not ended, of another tick and later than the exports before."""
+    since = min((one.started_at for one in before if one and one.started_at), default=None)
+    tick = timeline.tick_of.get(run.id) if run else None
+    return any(
+        not one.finished
+        and one.started_at is not None
+        and one.started_at < starts
+        and (since is None or one.started_at > since)
+        and (tick is None or timeline.tick_of.get(one.id) != tick)
+        for one in timeline.runs
+    )
+
+
 def _snapshot(run: DataflowRun, timeline: Timeline, margin: timedelta) -> Snapshot:
     started = run.started_at or timeline.now
     tick = timeline.tick_of.get(run.id)
@@ -232,7 +269,7 @@ def _is_full(run: DataflowRun | None, timeline: Timeline, before: Iterable[Dataf
     return run is not None and timeline.past.is_first(run) and not any(before)
 
 
-def _reach_further(cases: Mapping[K, Case], budget: _Budget) -> Exchange[Mapping[K, Case]]:
+def _reach_further(cases: Mapping[K, Case], budget: Budget) -> Exchange[Mapping[K, Case]]:
     """The cases with more runs before them, where those that are known hold no good export."""
     lacking = {
         case.timeline.flow.id: (case.timeline, starts)
@@ -295,9 +332,16 @@ def _windows(questions: Iterable[Question], margin: timedelta) -> dict[str, tupl
     return windows
 
 
-def _read(
-    windows: Mapping[str, tuple[datetime, datetime]], enough: Enough, budget: _Budget
+def read_ingested(
+    windows: Mapping[str, tuple[datetime, datetime]],
+    budget: Budget,
+    enough: Enough = lambda dataset_ids, batches: False,
 ) -> Exchange[dict[str, Ingested]]:
+    """What was ingested into datasets, by their ids. Raises nothing of ours: what cannot be read says why.
+
+    :param windows: when the batches of each dataset were opened.
+    :param enough: read no further when this says so of what was read up to now.
+    """
     found: dict[str, Ingested] = {}
     try:
         for group in _groups(windows):
@@ -336,7 +380,7 @@ def _read_batches(
     group: Sequence[str],
     windows: Mapping[str, tuple[datetime, datetime]],
     enough: Enough,
-    budget: _Budget,
+    budget: Budget,
 ) -> Exchange[dict[str, Ingested]]:
     """What was ingested into a group of datasets: together, and then each alone that is not shown."""
     habits = yield from recall()
@@ -373,7 +417,7 @@ def _concerns_all(error: AepApiError) -> bool:
 
 
 def _shows_several(
-    group: Sequence[str], windows: Mapping[str, tuple[datetime, datetime]], budget: _Budget
+    group: Sequence[str], windows: Mapping[str, tuple[datetime, datetime]], budget: Budget
 ) -> Exchange[bool]:
     """Whether the newest batches of a group, however old, are those of more than one dataset."""
     if len(group) < FEW or not budget.pages():
@@ -392,11 +436,11 @@ def _list(
     group: Sequence[str],
     windows: Mapping[str, tuple[datetime, datetime]],
     enough: Enough,
-    budget: _Budget,
+    budget: Budget,
 ) -> Exchange[dict[str, Ingested]]:
     pages = budget.pages()
     if not pages:
-        return {each: Ingested(dataset_id=each, why=_TOO_MANY) for each in group}
+        return {each: Ingested(dataset_id=each, why=budget.told) for each in group}
     # Before it is sent: a request that fails has been sent as well.
     budget.left -= 1
     listed = yield from list_batches(
@@ -416,7 +460,7 @@ def _ingested(dataset_id: str, batches: Sequence[Batch], *, is_complete: bool = 
     return Ingested(dataset_id=dataset_id, batches=own, is_complete=is_complete)
 
 
-def _read_datasets(ids: Sequence[str], found: dict[str, Ingested], budget: _Budget) -> Exchange[None]:
+def _read_datasets(ids: Sequence[str], found: dict[str, Ingested], budget: Budget) -> Exchange[None]:
     """Add to what was ingested what the Catalog says of the datasets themselves."""
     alone: Sequence[str] = ids
     if len(ids) > 1:
@@ -434,10 +478,10 @@ def _read_datasets(ids: Sequence[str], found: dict[str, Ingested], budget: _Budg
                 found[each] = replace(found[each], why_no_dataset=str(error))
 
 
-def _add(ids: Sequence[str], found: dict[str, Ingested], budget: _Budget) -> Exchange[list[str]]:
+def _add(ids: Sequence[str], found: dict[str, Ingested], budget: Budget) -> Exchange[list[str]]:
     """Read datasets; the ids of those that the answer left out."""
     if budget.left <= 0:
-        found |= {each: replace(found[each], why_no_dataset=_TOO_MANY) for each in ids}
+        found |= {each: replace(found[each], why_no_dataset=budget.told) for each in ids}
         return []
     budget.left -= 1
     shown = yield from read_catalog_datasets(ids)

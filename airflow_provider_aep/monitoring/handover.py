@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from airflow_provider_aep.flowservice.entities import EARLIEST, LATEST
 
 VERSION = 1
 # What became known longer ago is not looked for again.
 KEPT_FOR = timedelta(days=3)
 MOST_KEPT = 2_000
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Handover:
     :param open: the kinds of incident that were told and are not over, and since when, by dataflow.
     :param datasets: of source connections, by their id.
     :param runs_per_tick: how many runs a tick makes, by dataflow, and of how many datasets that was learnt.
+    :param allowances: the keys of what was told of allowances in periods that go on.
     """
 
     since: datetime
@@ -41,6 +43,7 @@ class Handover:
     open: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     datasets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runs_per_tick: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    allowances: tuple[str, ...] = ()
 
     def knows(self, dataflow_id: str) -> bool:
         """Whether a dataflow was looked at before."""
@@ -68,6 +71,7 @@ class Handover:
             },
             "datasets": {source_id: list(ids) for source_id, ids in self.datasets.items()},
             "runs_per_tick": {flow_id: list(learnt) for flow_id, learnt in self.runs_per_tick.items()},
+            "allowances": list(self.allowances),
         }
 
     @classmethod
@@ -99,6 +103,7 @@ class Handover:
                 runs_per_tick={
                     flow_id: (int(runs), int(of)) for flow_id, (runs, of) in kept["runs_per_tick"].items()
                 },
+                allowances=tuple(map(str, kept.get("allowances") or ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return None

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from airflow_provider_aep.monitoring.policy import CONCERN
-
 LONGEST_KEY = 255
+# Outcomes of which somebody hears.
+MINDED = ("fail", "warn")
 # Findings of a check that are told together, by kind; all others are told under their own.
 TOGETHER: Mapping[str, str] = {
     **dict.fromkeys(("missing", "late", "doubled"), "gaps"),
@@ -54,22 +54,26 @@ def severity_of(status: str, outcome: str, cause: str | None = None) -> str:
     return "critical" if status in _NOT_DELIVERED or cause == "not_exported" else "error"
 
 
-def with_incidents(told: Mapping[str, Any], last: object, now: datetime) -> dict[str, Any]:
+def with_incidents(
+    told: Mapping[str, Any], last: object, now: datetime, *, settles: bool = False
+) -> dict[str, Any]:
     """A sensor's verdict as plain JSON, with the incidents of its export.
 
     A bad verdict gets ``open``: each kind that is wrong, and since when. A good one gets ``recovered``, the
-    same of all that the verdict before it left open.
+    same of all that the verdict before it left open. An empty one does not: it delivers nothing of what an
+    earlier one has lost.
 
     :param last: the verdict of the task in the DAG run before this one, as it was kept.
+    :param settles: nothing is lacking although the runs exported nothing.
     """
     known = last if isinstance(last, Mapping) else {}
     # A task may have been pointed elsewhere since.
     if any(known.get(name) != told.get(name) for name in ("dataflow_id", "sandbox")):
         known = {}
     before = moments(known.get("open"))
-    if told["outcome"] == "ok":
+    if told["outcome"] == "ok" and (told.get("records_out") != 0 or settles):
         return {**told, "recovered": before} if before else dict(told)
-    if not CONCERN[told["outcome"]]:
+    if told["outcome"] not in MINDED:
         return {**told, "open": before} if before else dict(told)
     since = told.get("completed_at") or told.get("started_at") or now.astimezone(UTC).isoformat()
     return {**told, "open": {told["status"]: since, **before}}

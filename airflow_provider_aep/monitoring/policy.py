@@ -20,6 +20,8 @@ CONCERN: Mapping[Choice, int] = {"fail": 2, "warn": 1, "ok": 0, "skip": 0}
 FURTHEST_BACK = timedelta(days=45)
 # A margin that is longer would leave nothing between two daily exports.
 LARGEST_MARGIN = 12 * 3600
+# No run takes a year, and a span without end is none.
+LONGEST_RUN = 366 * 86_400
 # With fewer runs than this, a median is meaningless.
 LEAST_HISTORY = 3
 
@@ -160,7 +162,8 @@ def _broken_rule(name: str, value: object) -> str | None:
             None if number and isinstance(value, int) and value > 0 else "must be a whole number, at least 1"
         )
     if name == "max_duration":
-        return None if number and value > 0 else "must be a number of seconds above 0"  # type: ignore[operator]
+        good = number and 0 < value <= LONGEST_RUN  # type: ignore[operator]
+        return None if good else f"must be a number of seconds above 0, and at most {LONGEST_RUN}"
     good = number and 0 <= value <= 1  # type: ignore[operator]
     return None if good else "must be a share, from 0 to 1"
 
@@ -178,6 +181,7 @@ class AuditPolicy:
     :param on_ends_soon: a schedule ends within ``ends_soon_days``, or has ended.
     :param on_standing: something that was told before is still so. By default it is listed and alerts nobody
         again.
+    :param on_allowance: an allowance is used up or nearly, or will be by the forecast.
     :param on_nothing: no dataflow was selected. By default that fails: a check that looks at nothing would be
         green for ever.
     """
@@ -191,6 +195,7 @@ class AuditPolicy:
     on_unread: Choice = "fail"
     on_unreadable: Choice = "warn"
     on_standing: Choice = "ok"
+    on_allowance: Choice = "warn"
     on_nothing: Choice = "fail"
     ends_soon_days: int = 14
 

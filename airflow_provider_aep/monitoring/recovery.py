@@ -1,8 +1,9 @@
 """Whether an export is well again: what is open between checks, and the run that ends it.
 
 A run ends what is open if it delivered, nothing about it is minded, and it began after every run that went
-wrong. Where a tick makes several runs, all of them must be good. What is wrong with a dataflow itself, as
-when it is disabled, is over as soon as it is no longer so.
+wrong. One that exported nothing ends it only where nothing is lacking (``Cause.settles``). Where a tick makes
+several runs, all of them must be good. What is wrong with a dataflow itself, as when it is disabled, is over
+as soon as it is no longer so.
 """
 
 from __future__ import annotations
@@ -70,7 +71,10 @@ def recovery_of(
         is_open.setdefault(kind_of(each.kind), each.known_at or until)
     if timeline is None or not is_open:
         return Recovery(is_open, {}, None)
-    run = _good_run(timeline, minded, told, ended)
+    settled = {run_id for each in new if each.cause and each.cause.settles for run_id in each.run_ids}
+    run = _good_run(
+        timeline, minded, told, [one for one in ended if one.records_out != 0 or one.id in settled]
+    )
     stands = {kind_of(each.kind) for each in standing}
     mended = not list(of_dataflow(timeline, policy))
     over = {

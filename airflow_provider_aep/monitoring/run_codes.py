@@ -62,13 +62,31 @@ CODES: Mapping[str, Meaning] = {
     "429050": Meaning("Too many requests.", "Share the credential with fewer applications."),
     "invalid_client": Meaning("The client id or the client secret was refused.", _LOGIN),
 }
+# About the credential for Adobe, its organization, its sandbox or its rights.
+_ABOUT_ACCESS = frozenset(
+    {
+        *("1439", "2000", "2100", "2118", "2120", "2121"),
+        *("401013", "403000", "403003", "403025", "403027", "invalid_client"),
+    }
+)
 _FLOW = re.compile(r"FLOW-(\d{4})-\d{3}")
+
+
+def concern_of(code: str) -> str:
+    """What a code is about: ``access`` to Adobe, the ``storage``, or empty where it is neither."""
+    if _plain(code) in _ABOUT_ACCESS:
+        return "access"
+    return "storage" if explain(code).advice == _STORAGE else ""
 
 
 def explain(code: str) -> Meaning:
     """What a code of Adobe's means; also one that Adobe does not publish gets an answer."""
+    return CODES.get(_plain(code), UNKNOWN)
+
+
+def _plain(code: str) -> str:
     flow = _FLOW.fullmatch(code)
-    return CODES.get(flow[1] if flow else code, UNKNOWN)
+    return flow[1] if flow else code
 
 
 # status of an alert -> what to do next, whatever the code says.
@@ -87,6 +105,7 @@ NEXT: Mapping[str, str] = {
     "late": "Look at the task's log: it may still wait for a run that is under way.",
     "gaps": "Look whether the dataflow is enabled and its schedule goes on; else export on demand.",
     "warning": "Enable the dataflow or mend its schedule; where it is unread, check the credential's rights.",
+    "allowance": "Look at the usage by export; pause what nobody reads, or ask Adobe about the licence.",
     "nothing": "Check the selection, the sandbox, and the rights of the credential.",
     "error": "Read the log of the Airflow task; clear the task once the reason is mended.",
 }

@@ -13,6 +13,16 @@ def aligned(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[s
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
 
 
+# Between letters of some languages, and between the parts of an emoji.
+_JOINERS = "\u200c\u200d"
+
+
 def printable(text: str) -> str:
-    """A text that moves no cursor: names in a sandbox may hold anything."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+    """A text that moves no cursor, turns no line around, and can be encoded: names in a sandbox may hold
+    anything.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" or letter in _JOINERS else "?" for letter in text
+    )

@@ -34,6 +34,7 @@ from airflow_provider_aep.notifications.words import (
     MESSAGES,
     USUAL,
     check_messages,
+    check_statuses,
     lent,
     text_of,
 )
@@ -59,7 +60,7 @@ class AepRunNotifier(BaseNotifier):
         every other verdict that the run policy finds ok; ``error`` for a task that
         failed without a verdict (timeout, credential refused); ``late`` for a deadline; of a check also
         ``gaps`` (missing, late and doubled runs), ``warning`` (a dataflow that is disabled, ends, or cannot
-        be read) and ``nothing`` (it selected no dataflow).
+        be read), ``allowance`` (it is used up, nearly, or will be) and ``nothing`` (it selected no dataflow).
     :param messages: status -> your own text, in place of the usual one. Jinja, with the task's context and
         ``verdict``, a dict as the sensor returns it.
     :param channels: where it goes: ``"log"``, the default, or dicts with ``type`` (``email``, ``slack``,
@@ -67,9 +68,9 @@ class AepRunNotifier(BaseNotifier):
     :param send: called with the text and a dict; for one task ``status``, ``verdict``, ``link``, ``dag_id``,
         ``run_id``, ``task_id`` and ``map_index``, for several exports ``title``, ``sandbox``, ``counts``,
         ``alerts`` and more. Without ``channels`` it takes the place of the log.
-    :raises AepConfigError: ``on`` or ``messages`` names a status that no verdict has, a message is no Jinja
-        template, or the provider that a channel goes through is not installed.
-    :raises AepValidationError: a channel is not well described, or given twice.
+    :raises AepConfigError: ``on`` or ``messages`` names a status that no verdict has, ``on`` names none, a
+        message is no Jinja template, or the provider that a channel goes through is not installed.
+    :raises AepValidationError: a channel is not well described, or given twice, or there is none.
     """
 
     def __init__(
@@ -82,13 +83,15 @@ class AepRunNotifier(BaseNotifier):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if unknown := sorted({*on, *(messages or ())} - set(MESSAGES)):
-            # Found out when the DAG is parsed, and not by an alert that never comes.
-            raise AepConfigError(f"on and messages know {', '.join(MESSAGES)}, not {', '.join(unknown)}")
+        # All is found out when the DAG is parsed, and not by an alert that never comes.
+        self.on = check_statuses(on)
         check_messages(messages or {})
-        self.on = tuple(on)
+        if send is not None and not callable(send):
+            raise AepConfigError("send must be a function, which is called with the text and a dict")
         self.messages = dict(messages or {})
-        self.channels = parse_channels(channels if channels is not None else [] if send else ["log"])
+        self.channels = (
+            () if send and not channels else parse_channels(["log"] if channels is None else channels)
+        )
         self.send = send
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:

@@ -6,7 +6,7 @@ which Airflow stores. Addresses and tokens stay in Airflow connections.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,10 +15,6 @@ from airflow_provider_aep.errors import AepConfigError, AepValidationError, Prob
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.alerts import Message
-
-# What a lookup of a connection imports, on Airflow 2 and on Airflow 3.
-_LOOKUP = ("airflow.models.connection", "airflow.sdk.definitions.connection")
-
 
 # What a lookup of a connection imports, on Airflow 2 and on Airflow 3.
 _LOOKUP = ("airflow.models.connection", "airflow.sdk.definitions.connection")
@@ -175,7 +171,7 @@ KINDS: Mapping[str, type[Channel]] = {
 }
 
 
-def parse_channels(given: Sequence[str | Mapping[str, Any]]) -> tuple[Channel, ...]:
+def parse_channels(given: Any) -> tuple[Channel, ...]:
     """Channels as a DAG file gives them: ``"log"``, or ``{"type": "email", "to": "team@example.com"}``.
 
     :raises AepValidationError: a channel is of no known type, one of its fields is missing, unknown or no
@@ -184,6 +180,9 @@ def parse_channels(given: Sequence[str | Mapping[str, Any]]) -> tuple[Channel, .
     """
     if isinstance(given, str | Mapping):
         given = [given]
+    if not (isinstance(given, Collection) and given):
+        # Nobody would ever hear of anything.
+        raise AepValidationError("the notifier", [Problem("/channels", "must name one channel at least")])
     problems: list[Problem] = []
     channels: dict[int, Channel] = {}
     for place, one in enumerate(given):
@@ -215,6 +214,7 @@ def parse_channels(given: Sequence[str | Mapping[str, Any]]) -> tuple[Channel, .
 def _problems(kind: type[Channel], given: Mapping[str, Any], where: str) -> list[Problem]:
     known = {each.name: each for each in fields(kind)}
     missing = [name for name, each in known.items() if each.default is MISSING and not given.get(name)]
+    optional = {name for name, each in known.items() if each.default is None}
     return [
         *(Problem(f"{where}/{name}", "is missing") for name in missing),
         *(
@@ -222,17 +222,27 @@ def _problems(kind: type[Channel], given: Mapping[str, Any], where: str) -> list
             for name in given.keys() - known.keys()
         ),
         *(
-            Problem(f"{where}/{name}", f"must be text{' or a list of texts' if name == 'to' else ''}")
+            Problem(f"{where}/{name}", rule)
             for name in given.keys() & known.keys() - set(missing)
-            if not _is_text(given[name], several=name == "to")
+            if not (given[name] is None and name in optional) and (rule := _broken_rule(name, given[name]))
         ),
     ]
 
 
-def _is_text(value: object, *, several: bool) -> bool:
-    if several and isinstance(value, list | tuple):
-        return all(isinstance(one, str) and one.strip() for one in value)
-    return value is None or isinstance(value, str)
+def _broken_rule(name: str, value: object) -> str | None:
+    """What is wrong with a field of a channel, if anything; its value may be a secret, and is not told."""
+    several = name == "to"
+    texts: Sequence[Any] = value if several and isinstance(value, list | tuple) else [value]
+    if several and isinstance(value, str):
+        texts = value.replace(";", ",").split(",")
+    if not all(isinstance(one, str) and one.strip() for one in texts):
+        return f"must be text{' or a list of texts' if several else ''}, and not an empty one"
+    if not all(str(one).isprintable() for one in texts):
+        return "must be one line"
+    if name.endswith("conn_id") and "://" in str(value):
+        # It would stand in logs, and whoever knows the address of a webhook may post to it.
+        return "must be the id of an Airflow connection, which holds the address"
+    return None
 
 
 def _need_provider(name: str, kind: type[Channel]) -> None:

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_aep.monitoring.alerts import Alert
-from airflow_provider_aep.monitoring.incidents import heard, kind_of
+from airflow_provider_aep.monitoring.incidents import MINDED, heard, kind_of
 from airflow_provider_aep.notifications.words import MESSAGES, lent
-
-_MINDED = ("fail", "warn")
 
 
 def alerts_of(
@@ -27,7 +25,7 @@ def alerts_of(
     """
     if check.get("quiet"):
         return
-    if not check.get("exports") and check.get("outcome") in _MINDED and "nothing" in notifier.on:
+    if not check.get("exports") and check.get("outcome") in MINDED and "nothing" in notifier.on:
         found = {
             "sandbox": check.get("sandbox"),
             "reason": check.get("told"),
@@ -37,6 +35,15 @@ def alerts_of(
     for note in check.get("notes") or () if "nothing" in notifier.on else ():
         untold = {"sandbox": check.get("sandbox"), "reason": note, "outcome": "warn"}
         yield notifier.alert(context, "nothing", untold, None, where, task)
+    for each in check.get("allowances") or () if "allowance" in notifier.on else ():
+        if each.get("outcome") in MINDED:
+            spent = {
+                "sandbox": check.get("sandbox"),
+                "dataflow_name": each.get("allowance"),
+                "reason": each.get("told"),
+                "outcome": each["outcome"],
+            }
+            yield notifier.alert(context, "allowance", spent, None, where, task)
     for export in check.get("exports") or ():
         if not again:
             export = _untold(export)
@@ -67,7 +74,7 @@ def _found_by_status(export: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[s
     """What the policy minds of an export, by the status under which it is told, as a verdict says it."""
     by_status: dict[str, list[Mapping[str, Any]]] = {}
     for finding in (*(export.get("findings") or ()), *(export.get("standing") or ())):
-        if finding.get("outcome") in _MINDED:
+        if finding.get("outcome") in MINDED:
             by_status.setdefault(kind_of(str(finding.get("kind"))), []).append(finding)
     verdicts = {tuple(each.get("run_ids") or ()): each for each in export.get("verdicts") or ()}
     for status, findings in by_status.items():
@@ -76,12 +83,14 @@ def _found_by_status(export: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[s
         # The numbers and the tick are those of the last one.
         last = findings[-1]
         run_ids = tuple(last.get("run_ids") or ())
+        # An alarm must not read as the harmless reason of a later run.
+        gravest = [each for each in findings if each["outcome"] == "fail"] or findings
         known = [str(finding["known_at"]) for finding in findings if finding.get("known_at")]
         minded = {
             "run_ids": list(run_ids),
             **verdicts.get(run_ids, {}),
             "tick": last.get("tick"),
-            "cause": next((each["cause"] for each in reversed(findings) if each.get("cause")), None),
+            "cause": next((each["cause"] for each in reversed(gravest) if each.get("cause")), None),
             "known_at": min(known, default=None),
             "outcome": "fail" if "fail" in outcomes else "warn",
             "reason": told,

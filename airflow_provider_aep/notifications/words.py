@@ -6,7 +6,7 @@ one that cannot be rendered when it matters is replaced by the usual text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from airflow_provider_aep.errors import AepConfigError
 from airflow_provider_aep.monitoring.words import cut
 
 # status of the verdict -> what to say. "error" is a task that failed without a verdict, "late" one that a
-# deadline found unfinished; "gaps" and "warning" come from an audit.
+# deadline found unfinished; "gaps", "warning" and "allowance" come from an audit.
 MESSAGES: Mapping[str, str] = {
     "failed": "AEP export {{ verdict.dataflow_name }} failed: {{ verdict.reason }}",
     "unknown": "AEP export {{ verdict.dataflow_name }} ended in an unknown way: {{ verdict.reason }}",
@@ -32,6 +32,8 @@ MESSAGES: Mapping[str, str] = {
     "late": "AEP export {{ verdict.dataflow_name }} is late: {{ verdict.reason }}",
     "gaps": "AEP export {{ verdict.dataflow_name }} missed runs: {{ verdict.reason }}",
     "warning": "AEP export {{ verdict.dataflow_name }}: {{ verdict.reason }}",
+    "allowance": "AEP allowance {{ verdict.dataflow_name }} in sandbox {{ verdict.sandbox }}: "
+    "{{ verdict.reason }}",
     "nothing": "AEP exports were not checked: {{ verdict.reason }}",
     "error": "AEP export could not be watched: {{ exception }}",
 }
@@ -43,10 +45,25 @@ USUAL = tuple(status for status in MESSAGES if status != "success")
 LONGEST_TEXT = 3_000  # characters of a rendered text, beyond which it is cut
 
 
-def check_messages(messages: Mapping[str, object]) -> None:
-    """:raises AepConfigError: a text is no text, is empty, or is no template that Jinja can parse."""
+def check_statuses(on: object) -> tuple[str, ...]:
+    """The statuses of an ``on``, which may be a single one.
+
+    :raises AepConfigError: one is none that an alert can have, or there is none at all.
+    """
+    given = [on] if isinstance(on, str) else list(on) if isinstance(on, Collection) else []
+    if not given:
+        raise AepConfigError(f"on must name one status at least, of {', '.join(MESSAGES)}")
+    _refuse_unknown("on", given)
+    return tuple(map(str, given))
+
+
+def check_messages(messages: object) -> None:
+    """:raises AepConfigError: no texts by status, or one that is empty or no template for Jinja."""
     from jinja2 import Environment, TemplateSyntaxError
 
+    if not isinstance(messages, Mapping):
+        raise AepConfigError("messages must be a dict of a text for each status")
+    _refuse_unknown("messages", messages)
     for status, text in messages.items():
         if not isinstance(text, str) or not text.strip():
             raise AepConfigError(f"the message for {status!r} must be a text, and not an empty one")
@@ -59,6 +76,11 @@ def check_messages(messages: Mapping[str, object]) -> None:
             raise AepConfigError(
                 f"the message for {status!r} is no template: {error.message}, in its line {error.lineno}"
             ) from None
+
+
+def _refuse_unknown(name: str, given: Iterable[object]) -> None:
+    if unknown := [str(each) for each in given if not isinstance(each, str) or each not in MESSAGES]:
+        raise AepConfigError(f"{name} knows {', '.join(MESSAGES)}, not {', '.join(unknown)}")
 
 
 def text_of(

@@ -65,7 +65,11 @@ class AepCheckExportsOperator(AepOperator):
     :param on_unread: the same for a dataflow whose runs could not be read.
     :param on_unreadable: the same for a schedule that cannot be read: a missing run would not be noticed.
     :param on_standing: the same for what was told before and is still so. By default it alerts nobody again.
+    :param on_allowance: the same for an allowance that is used up or nearly, or will be by the forecast.
     :param on_nothing: the same where no dataflow is selected: a check of nothing would be green for ever.
+    :param allowance: what the selected exports may export, such as ``exported_bytes=5TB/year`` or
+        ``exported_records=2000000/month``; one or a list. It takes some requests more, a bounded number that
+        the log tells. Templated.
     :param ends_soon_days: how many days before its end a schedule is worth a word.
     :param alert_on_backfill: let the check of a backfill fail and alert as any other does. By default it only
         tells what it found.
@@ -83,6 +87,7 @@ class AepCheckExportsOperator(AepOperator):
         "name_contains",
         "destinations",
         "export_owner",
+        "allowance",
     )
 
     def __init__(
@@ -103,7 +108,9 @@ class AepCheckExportsOperator(AepOperator):
         on_unread: str = "fail",
         on_unreadable: str = "warn",
         on_standing: str = "ok",
+        on_allowance: str = "warn",
         on_nothing: str = "fail",
+        allowance: str | Sequence[str] | None = None,
         ends_soon_days: int = 14,
         alert_on_backfill: bool = False,
         **kwargs: Any,
@@ -117,6 +124,7 @@ class AepCheckExportsOperator(AepOperator):
         self.export_owner = export_owner
         self.run_policy = run_policy
         self.alert_on_backfill = alert_on_backfill
+        self.allowance = allowance
         self.policy = {
             "on_missing": on_missing,
             "on_late": on_late,
@@ -126,14 +134,17 @@ class AepCheckExportsOperator(AepOperator):
             "on_unread": on_unread,
             "on_unreadable": on_unreadable,
             "on_standing": on_standing,
+            "on_allowance": on_allowance,
             "on_nothing": on_nothing,
             "ends_soon_days": ends_soon_days,
         }
 
     def execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_aep import stats
+        from airflow_provider_aep.monitoring.allowance import parse_allowances
         from airflow_provider_aep.monitoring.audit import audit_exports
 
+        allowances = parse_allowances(self.allowance)
         policy, selection = self._policies()
         window = self._window(context, self._scope(selection))
         audit = self.hook.run(
@@ -144,6 +155,7 @@ class AepCheckExportsOperator(AepOperator):
                 policy=policy,
                 selection=selection,
                 before=window.before,
+                allowances=allowances,
             )
         )
         quiet = window.is_backfill and not self.alert_on_backfill
@@ -174,6 +186,10 @@ class AepCheckExportsOperator(AepOperator):
             window.until,
             _table_of(audit),
         )
+        for each in audit.allowances:
+            level = logging.INFO if each.outcome in ("ok", "skip") else logging.WARNING
+            told, requests = each.standing.told, each.requests
+            self.log.log(level, "%s: %s (%d requests more)", each.standing.allowance.key, told, requests)
         if quiet:
             self.log.info("A backfill: nobody is alerted")
         elif audit.outcome == "fail":
@@ -316,7 +332,10 @@ def _summary(audit: Audit, outcome: str) -> str:
     bad = [export for export in audit.exports if export.outcome == outcome]
     told = [f"{export.dataflow.name!r}: {'; '.join(found_in(export))[:300]}" for export in bad[:NAMED]]
     more = f" And {len(bad) - NAMED} more." if len(bad) > NAMED else ""
-    return f"{len(bad)} of {len(audit.exports)} exports: {'. '.join(told)}.{more}"
+    allowances = [each.standing for each in audit.allowances if each.outcome == outcome]
+    spent = "".join(f" Allowance {each.allowance.key}: {each.told}." for each in allowances)
+    exports = f"{len(bad)} of {len(audit.exports)} exports: {'. '.join(told)}.{more}" if bad else ""
+    return f"{exports}{spent}".strip()
 
 
 def _table_of(audit: Audit) -> str:

@@ -14,8 +14,8 @@ from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.monitoring.findings import Finding
 from airflow_provider_aep.monitoring.overview import Overviewed, usual_range
 from airflow_provider_aep.monitoring.policy import RunPolicy
-from airflow_provider_aep.monitoring.run_codes import UNKNOWN, explain
 from airflow_provider_aep.monitoring.states import KINDS, State, told_running
+from airflow_provider_aep.monitoring.story_parts import error_told
 from airflow_provider_aep.monitoring.verdict import judge_runs
 from airflow_provider_aep.page.reading import Facts, Snapshot
 
@@ -117,12 +117,7 @@ def run_row(run: DataflowRun, one: Overviewed) -> dict[str, Any]:
         "files": run.files_out,
         "duration_seconds": _seconds(run),
         "errors": [
-            {
-                "code": _short(error.code),
-                "told": _short(error.message),
-                "meaning": None if (known := explain(error.code)) is UNKNOWN else known.meaning,
-                "advice": known.advice,
-            }
+            {name: text and _short(text) for name, text in error_told(error.code, error.message).items()}
             for error in run.errors
         ],
     }

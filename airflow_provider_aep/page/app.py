@@ -28,7 +28,9 @@ from airflow_provider_aep.page.access import Place, listed_places, may_see_dag, 
 from airflow_provider_aep.page.answers import export_detail, export_row, iso, owner_of, run_row
 from airflow_provider_aep.page.reading import Snapshot, read_snapshot
 from airflow_provider_aep.page.sources import Seen, Sources
+from airflow_provider_aep.page.story import Stories, Story, read_told
 from airflow_provider_aep.page.tasks import task_path, tasks_of, verdict_of
+from airflow_provider_aep.page.usage import Ledger, ledger_row, read_ledger
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,10 @@ WWW = Path(__file__).parent / "www"
 # How long a viewer waits for the first result before the page says that it is being read.
 PATIENCE_SECONDS = 1.0
 REFRESH_SECONDS = 30.0
+# The ledger takes the runs of a year.
+LEDGER_SECONDS = 3600.0
+# A story takes more requests than a look at all exports.
+STORY_SECONDS = 120.0
 HEADERS = (
     # Nothing here is a document of its own; whatever is opened as one may do nothing at all.
     (
@@ -54,7 +60,23 @@ def read_source(conn_id: str, sandbox: str | None, before: Snapshot | None) -> S
     return hook.run(read_snapshot(hook.sandbox, before, now=datetime.now(tz=UTC)))
 
 
+def read_ledger_of(conn_id: str, sandbox: str | None, before: Ledger | None) -> Ledger:
+    """The ledger behind one Airflow connection."""
+    hook = AepHook(conn_id, sandbox=sandbox)
+    allowance = conf.get("aep", "page_allowance", fallback="")
+    return hook.run(read_ledger(hook.sandbox, allowance=allowance, now=datetime.now(tz=UTC)))
+
+
+def read_story_of(conn_id: str, sandbox: str, dataflow_id: str) -> Story:
+    """The story of one export behind an Airflow connection."""
+    hook = AepHook(conn_id, sandbox=sandbox)
+    now = datetime.now(tz=UTC)
+    return hook.run(read_told(dataflow_id, conn_id=conn_id, sandbox=hook.sandbox, now=now))
+
+
 sources = Sources(read_source)
+stories = Stories(read_story_of)
+ledgers = Sources(read_ledger_of, ledger_row)
 router = APIRouter(dependencies=[Depends(requires_access_view(AccessView.PLUGINS))])
 files = StaticFiles(directory=WWW)
 
@@ -67,7 +89,7 @@ def refresh_seconds() -> float:
 @router.get("/api/exports")
 def exports(user: GetUserDep, session: SessionDep) -> Response:
     """All exports that the viewer may see."""
-    seen = _look(permitted(listed_places(session), user))
+    seen = _look(permitted(listed_places(session), user), sources)
     head = {"refresh_seconds": refresh_seconds(), "sources": [one.to_json() for one in seen]}
     rows = b",".join(one.rows for one in seen if one.rows)
     # The rows are kept as JSON; only what differs from viewer to viewer is made anew.
@@ -78,11 +100,7 @@ def exports(user: GetUserDep, session: SessionDep) -> Response:
 @router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}")
 def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, session: SessionDep) -> Any:
     """One export, with its runs, findings and entities."""
-    places = [place for place in listed_places(session) if place[0] == conn_id]
-    if not permitted(places, user):
-        # The same for a connection that is not there: what exists is not told.
-        raise HTTPException(403, "Forbidden")
-    for seen in _look(places):
+    for seen in _look(_places_of(conn_id, user, session), sources):
         if seen.snapshot is None and seen.sandbox in (None, sandbox):
             return {"refresh_seconds": refresh_seconds(), "source": seen.to_json(), "export": None}
         found = seen.snapshot and seen.sandbox == sandbox and seen.snapshot.exports.get(dataflow_id)
@@ -99,6 +117,34 @@ def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, sessi
                     "task": _task_link(session, user, dataflow_id),
                     "owner": owner_of(found),
                 },
+            }
+    raise HTTPException(404, "There is no such export, or no longer")
+
+
+@router.get("/api/usage")
+def usage(user: GetUserDep, session: SessionDep) -> Response:
+    """What was exported in the year, sandbox by sandbox, of those that the viewer may see."""
+    seen = _look(permitted(listed_places(session), user), ledgers, fresh=LEDGER_SECONDS)
+    head = {"refresh_seconds": LEDGER_SECONDS / 10, "sources": [one.to_json() for one in seen]}
+    rows = b",".join(one.rows for one in seen if one.rows)
+    body = b'%b,"usage":[%b]}' % (json.dumps(head).encode()[:-1], rows)
+    return Response(body, media_type="application/json")
+
+
+@router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}/story")
+def story(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, session: SessionDep) -> Any:
+    """What came into one export and what went out in the last days, and what can be done now."""
+    for seen in _look(_places_of(conn_id, user, session), sources):
+        if seen.snapshot is None and seen.sandbox in (None, sandbox):
+            return {"refresh_seconds": refresh_seconds(), "source": seen.to_json(), "story": None}
+        if seen.snapshot and seen.sandbox == sandbox and dataflow_id in seen.snapshot.exports:
+            told = stories.of(conn_id, sandbox, dataflow_id).look(
+                fresh_seconds=max(STORY_SECONDS, refresh_seconds()), patience=PATIENCE_SECONDS
+            )
+            return {
+                "refresh_seconds": max(REFRESH_SECONDS, refresh_seconds()),
+                "source": told.to_json(),
+                "story": told.snapshot.told if told.snapshot else None,
             }
     raise HTTPException(404, "There is no such export, or no longer")
 
@@ -132,7 +178,7 @@ def task(
         "links": {"platform": None, "task": None, "owner": None},
         "page": None,
     }
-    for seen in _look(permitted(listed_places(session), user)):
+    for seen in _look(permitted(listed_places(session), user), sources):
         found = seen.snapshot and seen.sandbox == sandbox and seen.snapshot.exports.get(dataflow_id)
         if found:
             answer["conn_id"] = seen.conn_id
@@ -149,9 +195,18 @@ async def static(name: str, request: Request) -> Response:
     return await files.get_response(name, request.scope)
 
 
-def _look(places: list[Place]) -> list[Seen]:
-    fresh = refresh_seconds()
-    found = [sources.of(*place) for place in places]
+def _places_of(conn_id: str, user: Any, session: Any) -> list[Place]:
+    """Where a connection leads, for a viewer who may read it."""
+    places = [place for place in listed_places(session) if place[0] == conn_id]
+    if not permitted(places, user):
+        # The same for a connection that is not there: what exists is not told.
+        raise HTTPException(403, "Forbidden")
+    return places
+
+
+def _look(places: list[Place], among: Sources, *, fresh: float | None = None) -> list[Seen]:
+    fresh = refresh_seconds() if fresh is None else fresh
+    found = [among.of(*place) for place in places]
     # All of them begin to read before any of them is waited for.
     for one in found:
         one.look(fresh_seconds=fresh, patience=0)

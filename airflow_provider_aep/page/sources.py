@@ -26,8 +26,12 @@ log = logging.getLogger(__name__)
 FORGOTTEN_SECONDS = 3600.0
 # A look is repeated for half a minute before it fails; whoever watches the page hears of trouble sooner.
 SLOW_SECONDS = 10.0
+# After trouble a look is due as soon, however long its result would be shared.
+AFTER_TROUBLE_SECONDS = 60.0
 
-Read = Callable[[str, "str | None", "Snapshot | None"], Snapshot]
+# What is read is a snapshot of the exports, or another record that knows its sandbox.
+Read = Callable[[str, "str | None", Any], Any]
+Tell = Callable[[str, Any], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,8 @@ class Seen:
     """What a viewer gets of one source.
 
     :param state: ``ok``, ``stale`` (the newest look failed), ``error`` (no look succeeded) or ``loading``.
-    :param rows: the exports as JSON, without the brackets around them; made once for all viewers.
+    :param snapshot: what was read last; ``None`` before that.
+    :param rows: the same as JSON, without the brackets around them; made once for all viewers.
     """
 
     conn_id: str
@@ -43,7 +48,7 @@ class Seen:
     state: str
     age_seconds: float | None
     error: Mapping[str, str | None] | None
-    snapshot: Snapshot | None = field(repr=False)
+    snapshot: Any = field(repr=False)
     rows: bytes = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -57,17 +62,17 @@ class Seen:
 
 
 class Source:
-    """The exports of one connection and sandbox, read again when somebody asks and they are old."""
+    """What is known of one connection and sandbox, read again when somebody asks and they are old."""
 
-    def __init__(self, conn_id: str, sandbox: str | None, read: Read) -> None:
-        self.conn_id, self.sandbox, self._read = conn_id, sandbox, read
+    def __init__(self, conn_id: str, sandbox: str | None, read: Read, tell: Tell) -> None:
+        self.conn_id, self.sandbox, self._read, self._tell = conn_id, sandbox, read, tell
         self.asked_at = time.monotonic()
         self._lock = threading.Lock()
         self._reader: threading.Thread | None = None
         self._began_at = 0.0
         self._ended_at: float | None = None
         self._read_at: float | None = None
-        self._snapshot: Snapshot | None = None
+        self._snapshot: Any = None
         self._error: Mapping[str, str | None] | None = None
         self._rows = b""
 
@@ -78,6 +83,8 @@ class Source:
         """
         with self._lock:
             self.asked_at = time.monotonic()
+            if self._error is not None:
+                fresh_seconds = min(fresh_seconds, AFTER_TROUBLE_SECONDS)
             idle = self._reader is None or not self._reader.is_alive()
             if idle and (self._ended_at is None or self.asked_at - self._ended_at >= fresh_seconds):
                 self._began_at = self.asked_at
@@ -121,7 +128,7 @@ class Source:
         read_at = self._read_at
         try:
             snapshot = self._read(self.conn_id, self.sandbox, self._snapshot)
-            rows = self._rows_of(snapshot)
+            rows = self._tell(self.conn_id, snapshot)
             read_at = time.monotonic()
         except AepError as reason:
             error = trouble_of(reason, self.sandbox)
@@ -137,24 +144,22 @@ class Source:
             self._snapshot, self._rows, self._error = snapshot, rows, error
             self._read_at, self._ended_at = read_at, time.monotonic()
 
-    def _rows_of(self, snapshot: Snapshot) -> bytes:
-        rows = [
-            json.dumps(
-                export_row(
-                    one, snapshot.facts, conn_id=self.conn_id, sandbox=snapshot.sandbox, now=snapshot.at
-                ),
-                separators=(",", ":"),
-            )
-            for one in snapshot.exports.values()
-        ]
-        return ",".join(rows).encode()
+
+def rows_of(conn_id: str, snapshot: Snapshot) -> bytes:
+    """The exports of a snapshot as JSON."""
+    place = {"conn_id": conn_id, "sandbox": snapshot.sandbox}
+    rows = [
+        json.dumps(export_row(one, snapshot.facts, now=snapshot.at, **place), separators=(",", ":"))
+        for one in snapshot.exports.values()
+    ]
+    return ",".join(rows).encode()
 
 
 class Sources:
     """All sources that somebody has asked for lately."""
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, read: Read, tell: Tell = rows_of) -> None:
+        self._read, self._tell = read, tell
         self._lock = threading.Lock()
         self._sources: dict[tuple[str, str | None], Source] = {}
 
@@ -165,5 +170,5 @@ class Sources:
                 del self._sources[key]
             key = (conn_id, sandbox)
             if key not in self._sources:
-                self._sources[key] = Source(conn_id, sandbox, self._read)
+                self._sources[key] = Source(conn_id, sandbox, self._read, self._tell)
             return self._sources[key]

@@ -1,16 +1,17 @@
-"""What all sensors of this provider share: the connection, and being lenient alike in every mode."""
+"""What the sensors share: the connection, and how a wait ends in each mode."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     BaseSensorOperator,
     conf,
 )
@@ -18,37 +19,41 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_aep.errors import AepError
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from airflow_provider_aep.hooks import AepHook
+
+# Airflow retries no such timeout: another wait would be in vain, too.
+IN_VAIN = "The time for what was waited for is over."
 
 
 class AepSensor(BaseSensorOperator):
     """Base of the sensors.
 
-    :param poke_interval: seconds between two looks; by default ``[aep] poll_interval``, 60.
+    :param poke_interval: seconds between two polls; ``None`` where neither the author nor ``default_args``
+        gave it.
     :param deferrable: wait in the triggerer.
     :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
     :param sandbox: overrides the connection's sandbox. Templated.
     """
 
+    template_fields: Sequence[str] = ("aep_conn_id", "sandbox")
     ui_color = "#fbe3e0"
 
     def __init__(
         self,
         *,
-        poke_interval: float | timedelta | None = None,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        aep_conn_id: str = "aep_default",
-        sandbox: str | None = None,
+        poke_interval: Any,
+        deferrable: bool,
+        aep_conn_id: str,
+        sandbox: str | None,
         **kwargs: Any,
     ) -> None:
-        if poke_interval is None:  # neither given nor in default_args
+        if poke_interval is None:
             poke_interval = conf.getfloat("aep", "poll_interval", fallback=60.0)
         super().__init__(poke_interval=poke_interval, **kwargs)
         self.deferrable = deferrable
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
+        self.last_seen = "nothing yet"
         self.asked_to_wait = 0.0
 
     @cached_property
@@ -57,9 +62,12 @@ class AepSensor(BaseSensorOperator):
 
         return AepHook(self.aep_conn_id, sandbox=self.sandbox)
 
-    @property
-    def execution_seconds(self) -> float:
-        return self.execution_timeout.total_seconds() if self.execution_timeout else float("inf")
+    def wait_on_worker(self, context: Any) -> Any:
+        """Poke or reschedule, as Airflow does it; a timeout says what was seen last."""
+        try:
+            return super().execute(context)
+        except (AirflowSensorTimeout, AirflowTaskTimeout) as error:
+            raise type(error)(f"{error} Last seen: {self.last_seen}.") from None
 
     @contextmanager
     def _lenient(self) -> Iterator[None]:
@@ -78,3 +86,22 @@ class AepSensor(BaseSensorOperator):
         usual = float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
         left = float(self.timeout - run_duration())
         return max(usual, min(self.asked_to_wait, left))
+
+    @property
+    def execution_seconds(self) -> float:
+        return self.execution_timeout.total_seconds() if self.execution_timeout else float("inf")
+
+    def time_out(self, last_seen: object) -> NoReturn:
+        """End the wait, with what was seen last."""
+        if self.execution_seconds < self.timeout:
+            raise AirflowTaskTimeout(
+                f"The execution_timeout of {self.execution_seconds:g} seconds is over. "
+                f"Last seen: {last_seen}."
+            )
+        raise AirflowSensorTimeout(
+            f"Sensor has timed out after {self.timeout:g} seconds. Last seen: {last_seen}."
+        )
+
+    def give_up(self, last_seen: object) -> NoReturn:
+        """End a wait that nothing can end any more, with what was seen last."""
+        raise AirflowSensorTimeout(f"{IN_VAIN} Last seen: {last_seen}.")

@@ -66,7 +66,7 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
         told = _held_against_storage(sensor, told, flow or sensor.dataflow_id)
     last = _last_verdict(sensor, context)
     is_news = not sensor.outlets or _is_news(last, told["run_ids"])
-    told = with_incidents(told, last, datetime.now(tz=UTC))
+    told = with_incidents(told, last, datetime.now(tz=UTC), settles=verdict.settles)
     location = location_of(sensor, flow) if told["outcome"] in ("fail", "warn") else None
     if location and location.url:
         told["location"] = location.url

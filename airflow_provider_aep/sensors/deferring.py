@@ -13,27 +13,35 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.waits import Sighting, Wait
 
 
-class Waiting(Protocol):
-    """What it takes of a sensor to wait in the triggerer."""
+class Deferring(Protocol):
+    """What it takes of a sensor to defer."""
 
-    dataflow_id: Any
     aep_conn_id: str
     sandbox: str | None
     poke_interval: float
     timeout: float
     last_seen: str
     asked_to_wait: float
-    known_wait: Wait | None
 
+    @property
+    def what(self) -> str: ...
     @property
     def defer(self) -> Any: ...
     @property
     def execution_seconds(self) -> float: ...
+    def time_out(self, last_seen: object) -> NoReturn: ...
+    def give_up(self, last_seen: object) -> NoReturn: ...
+
+
+class Waiting(Deferring, Protocol):
+    """What it takes of a sensor to wait for runs in the triggerer."""
+
+    dataflow_id: Any
+    known_wait: Wait | None
+
     def look(self, context: Any) -> Sighting: ...
     def wait_of(self, context: Any) -> Wait: ...
     def conclude(self, context: Any, sighting: Sighting) -> dict[str, Any] | None: ...
-    def time_out(self, last_seen: object) -> NoReturn: ...
-    def give_up(self, last_seen: object) -> NoReturn: ...
 
 
 def execute_deferrable(sensor: Waiting, context: Any, deadline: float | None = None) -> dict[str, Any]:
@@ -50,9 +58,25 @@ def execute_deferrable(sensor: Waiting, context: Any, deadline: float | None = N
     defer(sensor, deadline)
 
 
-def new_deadline(sensor: Waiting) -> float:
+def new_deadline(sensor: Deferring) -> float:
     # Airflow 3 does not count the time in the triggerer towards the execution_timeout.
     return time.time() + min(sensor.timeout, sensor.execution_seconds)
+
+
+def suspend(sensor: Deferring, trigger: Any, method_name: str, *, deadline: float) -> NoReturn:
+    """Leave the worker until the trigger has an event, or time out where nothing is left of the wait."""
+    left = deadline - time.time()
+    if left <= 0:
+        sensor.time_out(sensor.last_seen)
+    sensor.defer(
+        trigger=trigger,
+        method_name=method_name,
+        kwargs={"deadline": deadline},
+        # The trigger ends the wait itself and says what it saw last. Airflow's own timeout, which
+        # cannot, is there for a triggerer that is dead.
+        timeout=timedelta(seconds=left + 60 + 2 * sensor.poke_interval),
+    )
+    raise AssertionError("unreachable: deferring raises")
 
 
 def defer(sensor: Waiting, deadline: float) -> NoReturn:
@@ -64,17 +88,15 @@ def defer(sensor: Waiting, deadline: float) -> NoReturn:
     from airflow_provider_aep.monitoring.waits import Wait
     from airflow_provider_aep.triggers import AepDataflowRunTrigger
 
-    left = deadline - time.time()
-    if left <= 0:
-        sensor.time_out(sensor.last_seen)
     known = sensor.known_wait
     wait = known or Wait(
         dataflow_id=check_id("dataflow_id", sensor.dataflow_id),
         started_after=datetime.now(tz=UTC),
         expected=0,
     )
-    sensor.defer(
-        trigger=AepDataflowRunTrigger(
+    suspend(
+        sensor,
+        AepDataflowRunTrigger(
             dataflow_id=sensor.dataflow_id,
             started_after=wait.started_after.isoformat(),
             started_before=wait.started_before.isoformat() if wait.started_before else None,
@@ -86,13 +108,9 @@ def defer(sensor: Waiting, deadline: float) -> NoReturn:
             sandbox=sensor.sandbox,
             wait=wait.to_json(),
         ),
-        method_name="execute_complete" if known else "execute_again",
-        kwargs={"deadline": deadline},
-        # The trigger ends the wait itself and says what it saw last. Airflow's own timeout, which
-        # cannot, is there for a triggerer that is dead.
-        timeout=timedelta(seconds=left + 60 + 2 * sensor.poke_interval),
+        "execute_complete" if known else "execute_again",
+        deadline=deadline,
     )
-    raise AssertionError("unreachable: deferring raises")
 
 
 def resume(sensor: Waiting, context: Any, event: Any, deadline: float | None) -> dict[str, Any]:
@@ -104,9 +122,9 @@ def resume(sensor: Waiting, context: Any, event: Any, deadline: float | None) ->
     from airflow_provider_aep.monitoring.poll import OUTAGES
     from airflow_provider_aep.monitoring.waits import Sighting
 
-    told = _ending(sensor, event)
+    told = ending(sensor, event)
     if not told.get("runs"):
-        raise _lost(sensor)
+        raise lost(sensor)
     sighting = Sighting(
         runs=tuple(DataflowRun.from_api(run) for run in told["runs"]),
         finished=True,
@@ -124,11 +142,11 @@ def resume(sensor: Waiting, context: Any, event: Any, deadline: float | None) ->
 
 def resume_polling(sensor: Waiting, context: Any, event: Any, deadline: float) -> dict[str, Any]:
     """The service answers again: find out what to wait for, and wait."""
-    _ending(sensor, event)
+    ending(sensor, event)
     return execute_deferrable(sensor, context, deadline)
 
 
-def _ending(sensor: Waiting, event: Any) -> dict[str, Any]:
+def ending(sensor: Deferring, event: Any) -> dict[str, Any]:
     """What a trigger's event tells of a wait that came to its end; raises for any other."""
     from airflow_provider_aep.triggers import EVENT_VERSION
 
@@ -141,11 +159,11 @@ def _ending(sensor: Waiting, event: Any) -> dict[str, Any]:
         sensor.time_out(told.get("last_seen"))
     if told.get("status") == "error" and isinstance(told.get("error"), dict):
         raise error_from_json(told["error"])
-    raise _lost(sensor)
+    raise lost(sensor)
 
 
-def _lost(sensor: Waiting) -> AepError:
+def lost(sensor: Deferring) -> AepError:
     return AepError(
-        "the trigger's event is lost or not of this provider's version, so the outcome of dataflow "
-        f"{sensor.dataflow_id} is unknown; clear the task to look again"
+        "the trigger's event is lost or not of this provider's version, so the outcome of "
+        f"{sensor.what} is unknown; clear the task to look again"
     )

@@ -14,14 +14,15 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_aep.errors import AepConfigError, AepError, AepValidationError, Problem, error_from_json
+from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
+from airflow_provider_aep.sensors import deferring
 from airflow_provider_aep.sensors.base import AepSensor
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.policy import RunPolicy
     from airflow_provider_aep.monitoring.selection import Selection
     from airflow_provider_aep.operators.base import Moment, Upstream
-    from airflow_provider_aep.sensors.ledger import Ledger
+    from airflow_provider_aep.sensors.progress import Progress
 
 # Of a DAG run by hand that has no data interval.
 USUAL_WINDOW = timedelta(days=1)
@@ -67,8 +68,7 @@ class AepExportsSensor(AepSensor):
     """
 
     template_fields: Sequence[str] = (
-        "aep_conn_id",
-        "sandbox",
+        *AepSensor.template_fields,
         "due_from",
         "due_until",
         "name_contains",
@@ -77,6 +77,7 @@ class AepExportsSensor(AepSensor):
         "ticks",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"ticks": "json"}
+    what = "the exports"
 
     def __init__(
         self,
@@ -116,8 +117,7 @@ class AepExportsSensor(AepSensor):
         self.on_nothing = on_nothing
         self.alert = alert
         self.fail_on_bad = fail_on_bad
-        self.last_seen = "nothing yet"
-        self._ledger: Ledger | None = None
+        self._progress: Progress | None = None
         self._deadline = float("inf")
         self._stuck_at: dict[str, datetime] = {}
         # Remembered, as what was given may turn out to be nothing when it is rendered.
@@ -125,19 +125,17 @@ class AepExportsSensor(AepSensor):
         self._check_arguments()
 
     def execute(self, context: Any) -> Any:
-        from airflow_provider_aep.sensors.ledger import Ledger
+        from airflow_provider_aep.sensors.progress import Progress
 
         # Reject typos now, not after hours of waiting.
         self.run_policy()
         self._chosen(context)
-        self._ledger = Ledger()
-        now = time.time()
+        self._progress = Progress()
         with self._lenient():
             if self.deferrable:
-                # Airflow 3 does not count the time in the triggerer towards the execution_timeout.
-                return self._go_on(context, now + min(self.timeout, self.execution_seconds))
+                return self._go_on(context, deferring.new_deadline(self))
             began = context["ti"].get_first_reschedule_date(context) if self.reschedule else None
-            self._deadline = (began.timestamp() if began else now) + self.timeout
+            self._deadline = (began.timestamp() if began else time.time()) + self.timeout
             try:
                 super().execute(context)
             except (AirflowSensorTimeout, AirflowTaskTimeout):
@@ -158,22 +156,16 @@ class AepExportsSensor(AepSensor):
         context: Any,
         event: Any = None,
         deadline: float | None = None,
-        ledger: Mapping[str, Any] | None = None,
+        progress: Mapping[str, Any] | None = None,
     ) -> Any:
         """Look again, as the trigger saw something end; tell of what is not well, and wait for the rest."""
-        from airflow_provider_aep.sensors.ledger import Ledger
-        from airflow_provider_aep.triggers import EVENT_VERSION
+        from airflow_provider_aep.sensors.progress import Progress
 
         with self._lenient():
-            told = event if isinstance(event, dict) and event.get("version") == EVENT_VERSION else {}
-            if told.get("status") == "error" and isinstance(told.get("error"), dict):
-                raise error_from_json(told["error"])
-            if told.get("status") != "look" or deadline is None or ledger is None:
-                raise AepError(
-                    "the trigger's event is lost or not of this provider's version, so what became of the "
-                    "exports is unknown; clear the task to look again"
-                )
-            self._ledger = Ledger.from_json(ledger)
+            deferring.ending(self, event)
+            if deadline is None or progress is None:
+                raise deferring.lost(self)
+            self._progress = Progress.from_json(progress)
             return self._go_on(context, deadline)
 
     def _go_on(self, context: Any, deadline: float) -> Any:
@@ -188,14 +180,14 @@ class AepExportsSensor(AepSensor):
         from airflow_provider_aep.monitoring.dues import dues_to_json
         from airflow_provider_aep.triggers import AepExportsTrigger
 
-        ledger = self._ledger
-        assert ledger is not None
+        progress = self._progress
+        assert progress is not None
         heartbeat = conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0)
         pause = max(self.poke_interval, HEARTBEATS * heartbeat)
         left = max(deadline - time.time(), pause)
         self.defer(
             trigger=AepExportsTrigger(
-                dues=dues_to_json((ledger.dues or {}).values()),
+                dues=dues_to_json((progress.dues or {}).values()),
                 run_policy=asdict(self.run_policy()),
                 tells_soon=self.alert is not None,
                 deadline=deadline,
@@ -206,7 +198,7 @@ class AepExportsSensor(AepSensor):
                 sandbox=self.sandbox,
             ),
             method_name="execute_complete",
-            kwargs={"deadline": deadline, "ledger": ledger.to_json()},
+            kwargs={"deadline": deadline, "progress": progress.to_json()},
             # The trigger ends the wait itself. Airflow's own timeout is there for a triggerer that is dead.
             timeout=timedelta(seconds=left + 60 + 2 * self.poke_interval),
         )
@@ -217,16 +209,16 @@ class AepExportsSensor(AepSensor):
         from airflow_provider_aep import stats
         from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
         from airflow_provider_aep.sensors import telling
-        from airflow_provider_aep.sensors.ledger import Ledger
+        from airflow_provider_aep.sensors.progress import Progress
         from airflow_provider_aep.sensors.settling import settle
 
-        ledger = self._ledger = self._ledger or Ledger()
+        progress = self._progress = self._progress or Progress()
         began, now = time.monotonic(), datetime.now(tz=UTC)
         before = telling.open_before(self, context)
-        is_first = ledger.dues is None
-        if ledger.dues is None:
+        is_first = progress.dues is None
+        if progress.dues is None:
             try:
-                self._choose(context, ledger, before, now)
+                self._choose(context, progress, before, now)
             except OUTAGES as error:
                 sighting = no_answer(error)
                 self.last_seen, self.asked_to_wait = sighting.told, sighting.wait_seconds
@@ -235,18 +227,18 @@ class AepExportsSensor(AepSensor):
                     raise AirflowSensorTimeout(f"{self._time_out()} Last seen: {self.last_seen}.") from None
                 return False
         last = self._time_out() if is_last else ""
-        settle(self, ledger, before, now=now, stuck_at=self._stuck_at, first=is_first, last=last)
+        settle(self, progress, before, now=now, stuck_at=self._stuck_at, first=is_first, last=last)
         stats.polled(time.monotonic() - began)
-        left = len(ledger.dues or {})
-        self.log.info("%d exports have come to an end, %d are waited for", len(ledger.settled), left)
+        left = len(progress.dues or {})
+        self.log.info("%d exports have come to an end, %d are waited for", len(progress.settled), left)
         if not self.reschedule:
-            telling.tell(self, context, ledger, before)
+            telling.tell(self, context, progress, before)
         return not left
 
-    def _choose(self, context: Any, ledger: Ledger, before: Any, now: datetime) -> None:
+    def _choose(self, context: Any, progress: Progress, before: Any, now: datetime) -> None:
         from airflow_provider_aep.monitoring.dues import choose_due, choose_given
         from airflow_provider_aep.sensors import telling
-        from airflow_provider_aep.sensors.ledger import bounded
+        from airflow_provider_aep.sensors.progress import bounded
 
         given, window, selection = self._chosen(context)
         if given is not None:
@@ -261,7 +253,7 @@ class AepExportsSensor(AepSensor):
                 chosen.selected,
                 *window,
             )
-        ledger.dues = {due.key: due for due in chosen.dues}
+        progress.dues = {due.key: due for due in chosen.dues}
         for dataflow_id, name, at, why in chosen.lost:
             entry = {
                 "dataflow_id": dataflow_id,
@@ -274,13 +266,13 @@ class AepExportsSensor(AepSensor):
                 "open": {**before.get(dataflow_id, {}), "error": now.isoformat()},
             }
             self.log.warning("Dataflow %s", entry["reason"])
-            ledger.settled[f"{dataflow_id} {at.isoformat()}"] = bounded(entry)
+            progress.settled[f"{dataflow_id} {at.isoformat()}"] = bounded(entry)
 
     def _end(self, context: Any) -> dict[str, Any]:
         from airflow_provider_aep.sensors import telling
 
-        assert self._ledger is not None
-        return telling.end(self, context, self._ledger)
+        assert self._progress is not None
+        return telling.end(self, context, self._progress)
 
     @property
     def tells_assets(self) -> bool:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import (
-    AirflowSensorTimeout,
-    AirflowTaskTimeout,
-    PokeReturnValue,
-    conf,
-)
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue, conf
 
 from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.sensors import conclusion, deferring
-from airflow_provider_aep.sensors.base import AepSensor
+from airflow_provider_aep.sensors.base import IN_VAIN, AepSensor
 from airflow_provider_aep.sensors.wanted import Wanted, read_wait
 
 if TYPE_CHECKING:
@@ -24,9 +19,6 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.policy import RunPolicy
     from airflow_provider_aep.monitoring.waits import Sighting, Wait
     from airflow_provider_aep.operators.base import Moment, Upstream
-
-# Airflow retries no such timeout: another wait would be in vain, too.
-IN_VAIN = "The time for what was waited for is over."
 
 
 class AepDataflowRunSensor(AepSensor):
@@ -99,8 +91,7 @@ class AepDataflowRunSensor(AepSensor):
     """
 
     template_fields: Sequence[str] = (
-        "aep_conn_id",
-        "sandbox",
+        *AepSensor.template_fields,
         "dataflow_id",
         "started_after",
         "started_before",
@@ -187,7 +178,6 @@ class AepDataflowRunSensor(AepSensor):
         self.storage_conn_id = storage_conn_id
         self.on_missing_files = on_missing_files
         self.on_unchecked_files = on_unchecked_files
-        self.last_seen = "nothing yet"
         self.known_wait: Wait | None = None
         self.verdict: dict[str, Any] | None = None
         self.known_location: Location | None = None
@@ -234,10 +224,7 @@ class AepDataflowRunSensor(AepSensor):
         with self._lenient():
             if self.deferrable:
                 return deferring.execute_deferrable(self, context)
-            try:
-                return super().execute(context)
-            except (AirflowSensorTimeout, AirflowTaskTimeout) as error:
-                raise type(error)(f"{error} Last seen: {self.last_seen}.") from None
+            return self.wait_on_worker(context)
 
     def poke(self, context: Any) -> PokeReturnValue:
         sighting = self.look(context)
@@ -310,20 +297,9 @@ class AepDataflowRunSensor(AepSensor):
         org = self.hook.get_conn().credentials.org_id
         return facets_of(self.verdict, self.known_location, org=org, outlets=self.outlets)
 
-    def time_out(self, last_seen: object) -> NoReturn:
-        """End the wait, with what was seen last."""
-        if self.execution_seconds < self.timeout:
-            raise AirflowTaskTimeout(
-                f"The execution_timeout of {self.execution_seconds:g} seconds is over. "
-                f"Last seen: {last_seen}."
-            )
-        raise AirflowSensorTimeout(
-            f"Sensor has timed out after {self.timeout:g} seconds. Last seen: {last_seen}."
-        )
-
-    def give_up(self, last_seen: object) -> NoReturn:
-        """End a wait that nothing can end any more, with what was seen last."""
-        raise AirflowSensorTimeout(f"{IN_VAIN} Last seen: {last_seen}.")
+    @property
+    def what(self) -> str:
+        return f"dataflow {self.dataflow_id}"
 
     def _wanted(self) -> Wanted:
         return Wanted(

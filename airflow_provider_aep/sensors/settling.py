@@ -19,7 +19,7 @@ from airflow_provider_aep.monitoring.policy import CONCERN, RunPolicy
 from airflow_provider_aep.monitoring.poll import OUTAGES
 from airflow_provider_aep.monitoring.waits import Sighting
 from airflow_provider_aep.monitoring.watch import look_for_many
-from airflow_provider_aep.sensors.ledger import Ledger, bounded, is_told, open_after
+from airflow_provider_aep.sensors.progress import Progress, bounded, is_told, open_after
 
 Open = Mapping[str, Mapping[str, str]]
 
@@ -41,7 +41,7 @@ class Settling(Protocol):
 
 def settle(
     sensor: Settling,
-    ledger: Ledger,
+    progress: Progress,
     open_before: Open,
     *,
     now: datetime,
@@ -56,7 +56,7 @@ def settle(
     :param last: why this is the last look; what has no end by now is settled by it.
     """
     policy = sensor.run_policy()
-    dues = sorted((ledger.dues or {}).values(), key=lambda due: (due.at, due.flow.id))
+    dues = sorted((progress.dues or {}).values(), key=lambda due: (due.at, due.flow.id))
     if not dues:
         return []
     every = range(len(dues))
@@ -82,9 +82,11 @@ def settle(
             ended[due.key] = without_runs(due, "gaps", sensor.on_missing, one.told, now)
         elif last:
             ended[due.key] = without_runs(due, "error", "fail", f"{last} Last seen: {one.told}", now)
-    ended |= _judged(sensor, finished, policy, now, last)
+    judged, settling = _judged(sensor, finished, policy, now, last)
+    ended |= judged
     events = _events(sensor, finished, ended) if sensor.tells_assets else {}
-    _keep(sensor, ledger, [due for due in dues if due.key in ended], ended, events, open_before, now)
+    over = [due for due in dues if due.key in ended]
+    _keep(sensor, progress, over, ended, events, open_before, now, settling)
     return list(ended)
 
 
@@ -102,8 +104,11 @@ def without_runs(due: Due, status: str, outcome: str, told: str, now: datetime) 
 
 def _judged(
     sensor: Settling, finished: Sequence[tuple[Due, Sighting]], policy: RunPolicy, now: datetime, last: str
-) -> dict[str, dict[str, Any]]:
-    """The verdicts as plain JSON, by key; where the service gave no answer there is none, until the last."""
+) -> tuple[dict[str, dict[str, Any]], set[str]]:
+    """The verdicts as plain JSON, by key, and the keys of those that settle what was lacking.
+
+    Where the service gave no answer there is no verdict, until the last look.
+    """
 
     def unexplained(error: AepError) -> None:
         sensor.log.warning("Why an export is empty or small cannot be told: %s", error)
@@ -113,30 +118,34 @@ def _judged(
         for due, seen in finished
     ]
     ends = sensor.hook.run(together(asking, at_most=AT_MOST)) if asking else []
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
+    settling: set[str] = set()
     for (due, _), end in zip(finished, ends, strict=True):
         if isinstance(end, Done):
             found[due.key] = end.value.to_json()
+            if end.value.settles:
+                settling.add(due.key)
         elif last or not isinstance(end, OUTAGES):
             told = f"its runs have ended, and could not be judged: {end}"
             found[due.key] = without_runs(due, "error", "fail", told, now)
-    return found
+    return found, settling
 
 
 def _keep(
     sensor: Settling,
-    ledger: Ledger,
+    progress: Progress,
     dues: Iterable[Due],
     ended: Mapping[str, dict[str, Any]],
     events: Mapping[str, Mapping[str, Any]],
     open_before: Open,
     now: datetime,
+    settling: Collection[str],
 ) -> None:
     from airflow_provider_aep import stats
 
     dues = list(dues)
     places = _places(sensor, [due for due in dues if CONCERN[ended[due.key]["outcome"]]])
-    known_open = open_after(ledger.settled.values(), open_before)
+    known_open = open_after(progress.settled.values(), open_before)
     for due in dues:
         told = {
             **ended[due.key],
@@ -147,7 +156,8 @@ def _keep(
         }
         before = known_open.get(due.flow.id, {})
         if told["run_ids"] or CONCERN[told["outcome"]]:
-            told = with_incidents(told, {**told, "open": before}, now)
+            last = {**told, "open": before}
+            told = with_incidents(told, last, now, settles=due.key in settling)
         elif before:
             told["open"] = before
         known_open[due.flow.id] = moments(told.get("open"))
@@ -160,9 +170,9 @@ def _keep(
         entry = bounded(told)
         if event := events.get(due.key):
             entry["event"] = dict(event)
-        ledger.settled[due.key] = entry
-        assert ledger.dues is not None
-        del ledger.dues[due.key]
+        progress.settled[due.key] = entry
+        assert progress.dues is not None
+        del progress.dues[due.key]
         _log(sensor, due, told)
 
 

@@ -12,7 +12,7 @@ from airflow_provider_aep.errors import AepValidationError, without_words
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.monitoring.incidents import moments
 from airflow_provider_aep.operators.monitoring import CHECK_KEY
-from airflow_provider_aep.sensors.ledger import Ledger, check_of, ordered, result_of
+from airflow_provider_aep.sensors.progress import Progress, check_of, ordered, result_of
 
 NAMED = 30
 
@@ -55,33 +55,33 @@ def open_before(sensor: Telling, context: Any) -> dict[str, dict[str, str]]:
     return {str(each): moments(kinds) for each, kinds in kept.items()}
 
 
-def tell(sensor: Telling, context: Any, ledger: Ledger, before: Mapping[str, Mapping[str, str]]) -> None:
+def tell(sensor: Telling, context: Any, progress: Progress, before: Mapping[str, Mapping[str, str]]) -> None:
     """Send the alerts that were not sent yet, and keep what is known by now.
 
     A worker that is lost in here tells again when the task is retried, under the same keys.
     """
-    if sensor.alert is None or not (untold := ledger.untold):
+    if sensor.alert is None or not (untold := progress.untold):
         return
-    news = [ledger.settled[key] for key in untold]
+    news = [progress.settled[key] for key in untold]
     sensor.alert.tell(context, check_of(news, place_of(sensor), open_before=before, whole=True))
-    ledger.told.update(untold)
-    _push(sensor, context, ledger, before)
+    progress.told.update(untold)
+    _push(sensor, context, progress, before)
 
 
-def end(sensor: Telling, context: Any, ledger: Ledger) -> dict[str, Any]:
+def end(sensor: Telling, context: Any, progress: Progress) -> dict[str, Any]:
     """Tell what is left to tell, and end the task with the verdicts, or by them."""
     before = open_before(sensor, context)
-    tell(sensor, context, ledger, before)
-    _push(sensor, context, ledger, before)
-    bad = [entry for entry in ordered(ledger.settled.values()) if entry["outcome"] == "fail"]
+    tell(sensor, context, progress, before)
+    _push(sensor, context, progress, before)
+    bad = [entry for entry in ordered(progress.settled.values()) if entry["outcome"] == "fail"]
     if bad:
-        told = told_of_bad(bad, len(ledger.settled))
+        told = told_of_bad(bad, len(progress.settled))
         if sensor.fail_on_bad:
             # Not retried: looking again at what has ended cannot change it.
             raise AirflowFailException(told)
         sensor.log.warning("%s", told)
-    _tell_assets(sensor, context, ledger)
-    return result_of(ledger.settled.values(), place_of(sensor))
+    _tell_assets(sensor, context, progress)
+    return result_of(progress.settled.values(), place_of(sensor))
 
 
 def end_with_nothing(sensor: Telling, context: Any, told: str) -> NoReturn:
@@ -112,21 +112,21 @@ def told_of_bad(bad: Sequence[Mapping[str, Any]], count: int, *, more: int = 0) 
     return f"{len(bad) + more} of {count} exports: {'; '.join(told)}.{others}"
 
 
-def _push(sensor: Telling, context: Any, ledger: Ledger, before: Mapping[str, Mapping[str, str]]) -> None:
+def _push(sensor: Telling, context: Any, progress: Progress, before: Mapping[str, Mapping[str, str]]) -> None:
     found = check_of(
-        ledger.settled.values(),
+        progress.settled.values(),
         place_of(sensor),
-        told=ledger.told,
+        told=progress.told,
         open_before=before,
-        waits_for=len(ledger.dues or {}),
+        waits_for=len(progress.dues or {}),
     )
     context["ti"].xcom_push(key=CHECK_KEY, value=found)
 
 
-def _tell_assets(sensor: Telling, context: Any, ledger: Ledger) -> None:
+def _tell_assets(sensor: Telling, context: Any, progress: Progress) -> None:
     """An event for each dataset of each good export, through each alias."""
     aliases = [outlet for outlet in sensor.outlets or () if isinstance(outlet, AssetAlias)]
-    events = [entry["event"] for entry in ledger.settled.values() if entry.get("event")]
+    events = [entry["event"] for entry in progress.settled.values() if entry.get("event")]
     if not aliases or not events:
         return
     org = sensor.hook.get_conn().credentials.org_id

@@ -53,16 +53,7 @@ class Wanted:
 
         :raises AepValidationError: there is none, or one is no id.
         """
-        from airflow_provider_aep.flowservice.validation import check_id
-
-        given = self.run_ids
-        if isinstance(given, str):
-            given = [each for each in re.split(r"[\[\](),'\"\s]+", given) if each]
-        if not isinstance(given, Collection) or isinstance(given, bytes | Mapping) or not given:
-            raise AepValidationError("the sensor", [Problem("run_ids", "must be a list of run ids")])
-        # A template renders a lost XCom as a word that could be an id.
-        ids = [None if each in ("None", "null") else each for each in given]
-        return tuple(dict.fromkeys(check_id(f"run_ids/{at}", each) for at, each in enumerate(ids)))
+        return ids_of("run_ids", self.run_ids, what="run")
 
     def moment(self) -> datetime:
         """The given tick.
@@ -99,6 +90,23 @@ class Wanted:
             problem = Problem("started_before", "must be later than started_after")
             raise AepValidationError("the window", [problem])
         return {"started_after": after, "started_before": before}
+
+
+def ids_of(field: str, given: Any, *, what: str) -> tuple[str, ...]:
+    """Ids from a list, also where a template rendered it as text; each once.
+
+    :param what: whose ids they are, for the error.
+    :raises AepValidationError: there is none, or one is no id.
+    """
+    from airflow_provider_aep.flowservice.validation import check_id
+
+    if isinstance(given, str):
+        given = [each for each in re.split(r"[\[\](),'\"\s]+", given) if each]
+    if not isinstance(given, Collection) or isinstance(given, bytes | Mapping) or not given:
+        raise AepValidationError("the sensor", [Problem(field, f"must be a list of {what} ids")])
+    # A template renders a lost XCom as a word that could be an id.
+    ids = [None if each in ("None", "null") else each for each in given]
+    return tuple(dict.fromkeys(check_id(f"{field}/{at}", each) for at, each in enumerate(ids)))
 
 
 def default_window(context: Any) -> dict[str, Any]:

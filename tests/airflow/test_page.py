@@ -30,8 +30,10 @@ def get(client: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     from airflow_provider_aep.page import app
     from airflow_provider_aep.page.sources import Sources
+    from airflow_provider_aep.page.story import Stories
 
     monkeypatch.setattr(app, "sources", Sources(app.read_source))
+    monkeypatch.setattr(app, "stories", Stories(app.read_story_of))
     monkeypatch.setattr(app, "PATIENCE_SECONDS", 20.0)
 
     def get(path: str, *, role: str | None = "admin", **params: Any) -> Any:
@@ -88,11 +90,24 @@ def test_an_export_is_told_with_its_runs_entities_and_links(get, aep_server, exp
     assert detail["links"]["platform"].startswith("https://experience.adobe.com/#/sname:prod/platform/")
 
 
+def test_the_story_of_an_export_is_read_when_it_is_asked_for(get, aep_server, export):
+    get(f"{EXPORTS}/aep_default/prod/{export}")
+    assert not aep_server.emulator.requests("GET", "/data/foundation/catalog/batches")
+    answer = get(f"{EXPORTS}/aep_default/prod/{export}/story").json()
+    assert answer["source"]["state"] == "ok"
+    assert answer["story"]["summary"].startswith("crm-nightly is well: ")
+    assert [status for _, status, *_ in answer["story"]["went_out"]] == ["good"]
+    assert aep_server.emulator.requests("GET", "/data/foundation/catalog/batches")
+    # One that the page does not show is not asked for.
+    assert get(f"{EXPORTS}/aep_default/prod/x/story").status_code == 404
+
+
 @pytest.mark.parametrize(
     "path",
     [
         EXPORTS,
         f"{EXPORTS}/aep_default/prod/x",
+        f"{EXPORTS}/aep_default/prod/x/story",
         "/aep/api/task?dag_id=d&run_id=r&task_id=t",
         "/aep/static/exports.js",
         "/aep/static/aep.css",
@@ -109,6 +124,7 @@ def test_a_viewer_without_the_right_to_connections_sees_none_of_their_exports(ge
     assert not aep_server.emulator.requests("GET", "/flows")
     for path in (f"{EXPORTS}/aep_default/prod/{export}", f"{EXPORTS}/no_such/prod/{export}"):
         assert get(path, role="viewer").status_code == 403
+        assert get(f"{path}/story", role="viewer").status_code == 403
     assert get(f"{EXPORTS}/aep_default/prod/{export}", role="op").status_code == 200
 
 

@@ -75,6 +75,7 @@ def stage(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         url = serving.enter_context(serve(story.emulator))
         env = {
             "AIRFLOW__AEP__PAGE_REFRESH_SECONDS": str(REFRESH_SECONDS),
+            "AIRFLOW__AEP__PAGE_ALLOWANCE": "exported_bytes=2GB/year, exported_records=90000000/month",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{user}" for user in USERS),
             "AEP_PAGE_DATAFLOW": story.ids[WAITED_FOR],
             "AEP_PAGE_AFTER": (datetime.now(tz=UTC) - timedelta(hours=30)).isoformat(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -174,6 +175,36 @@ def test_what_a_check_would_find_is_told_in_its_words(open_page, stage):
     expect(found).to_have_count(1 + 2)
     expect(found.nth(1)).to_contain_text("missing")
     expect(found.nth(1)).to_contain_text(re.compile("no run started within .* after the tick of .* UTC"))
+
+
+def test_what_was_lost_is_drawn_and_told_with_a_command_to_copy(open_page, stage):
+    page = open_page(address_of(stage, "web-events"), width=390)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    expect(page.get_by_text(re.compile("^web-events lost data 2 times in the last 7 days: "))).to_be_visible()
+    drawn = re.compile(r"\d+ batches came in; \d+ runs went out; \d bad$")
+    expect(page.get_by_role("img", name=drawn)).to_be_visible()
+    rows = page.get_by_role("table", name="What came in and what went out, newest first").get_by_role("row")
+    expect(rows.filter(has_text="lost").first).to_contain_text("records, not exported")
+    expect(rows.filter(has_text="empty").first).to_contain_text("and none of them was exported")
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+    page.get_by_role("button", name=re.compile("^Copy: Export on demand what was lost")).click()
+    expect(page.get_by_text("copied", exact=True)).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(f"aep run {stage.story.ids['web-events']} --dataset=")
+
+
+def test_the_story_of_a_good_export_is_asked_for_when_it_is_opened(open_page, stage):
+    page = open_page(address_of(stage, "partner-feed"))
+    title = page.get_by_role("heading", name="What came in, what went out")
+    expect(title).to_be_visible()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    expect(page.get_by_role("heading", name="By time")).to_have_count(0)
+    assert not any(url.endswith("/story") for url in asked)
+    title.click()
+    expect(page.get_by_text("partner-feed is well: nothing was lost or failed")).to_be_visible()
+    assert any(url.endswith("/story") for url in asked)
 
 
 def test_an_id_is_copied(open_page, stage):
@@ -427,8 +458,10 @@ def test_words_are_as_people_read_them(open_page):
 def test_every_kind_has_a_mark_of_its_own(open_page):
     page = open_page(PAGE)
     expect(table(page)).to_be_visible()
-    kinds = page.evaluate("import('/aep/static/kinds.js').then(({ KINDS }) => KINDS)")
-    assert {"stuck", "incomplete"} < kinds.keys()
+    both = "import('/aep/static/kinds.js').then(({ KINDS, BATCHES }) => ({ ...KINDS, ...BATCHES }))"
+    kinds = page.evaluate(both)
+    assert {"stuck", "incomplete", "lost"} < kinds.keys()
+    assert kinds.pop("ingested")["mark"] == kinds["good"]["mark"]
     assert len({kind["mark"] for kind in kinds.values()}) == len(kinds)
     # The colour of each is one that the style sheet knows, in either theme.
     tones = {kind["tone"] for kind in kinds.values()}
@@ -454,3 +487,29 @@ def test_a_first_full_export_flattens_neither_the_strip_nor_a_chart(open_page, s
         .map(each => each.getBBox().height)"""
     first, *others = page.evaluate(heights)
     assert min(others) > first * 0.8
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_was_exported_in_the_year_is_asked_for_when_it_is_opened(open_page, theme, width):
+    page = open_page(PAGE, theme=theme, width=width)
+    expect(table(page)).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "api/usage" in request.url else None)
+    page.wait_for_timeout(1500)
+    assert asked == []
+    page.get_by_text("What was exported this year").click()
+    ledger = page.get_by_role("article")
+    counted = ledger.get_by_text(re.compile(r"In all .+ records?.* and .+B.*, in .+ runs"))
+    new_year = ledger.get_by_text("No run of this year is listed.")
+    expect(counted.or_(new_year)).to_be_visible()
+    if datetime.now(tz=UTC).timetuple().tm_yday > 1:  # on the first day there may be none yet
+        expect(counted).to_be_visible()
+        for name in ("By month", "By export", "By dataset", "By destination"):
+            expect(ledger.get_by_role("table", name=name).get_by_role("rowheader").first).to_be_visible()
+    expect(ledger).to_contain_text("for this year are exported")
+    expect(ledger).to_contain_text("which Adobe calls indicative")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    sentence = ledger.locator(".aep-allowance p").first.bounding_box()
+    assert sentence is not None
+    assert sentence["x"] + sentence["width"] <= width

@@ -1,13 +1,18 @@
-"""``python -m tests.truth``: every history, checked every hour and every day, and what was got wrong."""
+"""``python -m tests.truth``: every history, checked every hour and every day, and what was got wrong; then
+months of ingestion, and how often the cause of an empty run was right, wrong or not known.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+from tests.truth.causes import score_causes
 from tests.truth.checks import consecutive
 from tests.truth.histories import HISTORIES, make
+from tests.truth.months import MONTHS
 from tests.truth.score import score
+from tests.truth.test_month import ASKED
 from tests.truth.test_truth import PERIODS
 
 
@@ -33,6 +38,16 @@ def main() -> int:
                 mistakes += len(each)
                 for line in each[: given.show]:
                     say(f"    {kind}: {line}")
+    for month in MONTHS:
+        if given.only not in month.__name__:
+            continue
+        made = month(seed=given.seed, size=given.ticks)
+        for name, ask in ASKED.items():
+            causes = score_causes(made, ask(made))
+            mistakes += len(causes.wrong)
+            say(f"{name:13} {causes}")
+            for line in (*causes.lines(), *(f"    wrong: {each}" for each in causes.wrong[: given.show])):
+                say(line)
     return min(mistakes, 1)
 
 

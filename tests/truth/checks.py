@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.flowservice.exchange import Done, Exchange, Together, advance
+from airflow_provider_aep.flowservice.exchange import (
+    Done,
+    Exchange,
+    Request,
+    Response,
+    Together,
+    advance,
+    conduct,
+)
+from airflow_provider_aep.flowservice.habits import Habits
+from airflow_provider_aep.monitoring.policy import AuditPolicy
 from tests.truth.listing import Service
 from tests.truth.world import MINUTE, World
 
@@ -28,6 +38,7 @@ class Told:
 
     :param new: in what is told for the first time, or that still stands.
     :param said_at: when the check happened.
+    :param cause: why there is little or nothing, as it crosses XCom, where the Catalog was asked.
     """
 
     dataflow_id: str
@@ -40,6 +51,7 @@ class Told:
     sentence: str
     new: bool
     said_at: datetime
+    cause: Mapping[str, Any] | None = None
 
     @property
     def alarms(self) -> bool:
@@ -70,11 +82,25 @@ class Checked:
     seconds: float = 0.0
 
 
-def audit(service: Service, *, since: datetime, until: datetime, before: Any) -> tuple[list[Told], Any]:
-    """One check, at the moment that the service is at."""
+def audit(
+    service: Service,
+    *,
+    since: datetime,
+    until: datetime,
+    before: Any,
+    policy: AuditPolicy | None = None,
+) -> tuple[list[Told], Any]:
+    """One check, at the moment that the service is at, by a process that has not seen the service before."""
     from airflow_provider_aep.monitoring.audit import audit_exports
 
-    found = carry_out(audit_exports(since=since, until=until, now=service.now, before=before), service)
+    found = carry_out(
+        conduct(
+            audit_exports(since=since, until=until, now=service.now, before=before, policy=policy),
+            ask,
+            Habits(),
+        ),
+        service,
+    )
     told = [
         Told(
             dataflow_id=export.dataflow.id,
@@ -87,6 +113,7 @@ def audit(service: Service, *, since: datetime, until: datetime, before: Any) ->
             sentence=each.told,
             new=new,
             said_at=service.now,
+            cause=each.cause.to_json() if each.cause else None,
         )
         for export in found.exports
         for new, findings in ((True, export.findings), (False, export.standing))
@@ -95,6 +122,11 @@ def audit(service: Service, *, since: datetime, until: datetime, before: Any) ->
     # As it travels from one task to the next.
     handed_over = json.loads(json.dumps(found.handover.to_json()))
     return told, type(found.handover).from_json(handed_over)
+
+
+def ask(request: Request) -> Exchange[Response]:
+    """The shortest exchange: one request, and its answer."""
+    return (yield request)
 
 
 def moments(world: World, period: timedelta) -> Iterator[datetime]:
@@ -108,9 +140,11 @@ def moments(world: World, period: timedelta) -> Iterator[datetime]:
         moment += period
 
 
-def consecutive(world: World, period: timedelta, audit: Audit = audit) -> Checked:
+def consecutive(
+    world: World, period: timedelta, audit: Audit = audit, service: Service | None = None
+) -> Checked:
     """Check a world from its beginning to its end."""
-    service, before = Service(world), None
+    service, before = service or Service(world), None
     since = world.checked_from + AFTER - LAG
     checked = Checked(world=world, since=since, first=next(moments(world, period)))
     began = time.perf_counter()

@@ -67,7 +67,7 @@ class Service:
         if collection == "runs":
             for run in self._runs:
                 if run.id == entity_id and self._is_listed(run):
-                    return _json(b'{"items":[' + run.document_at(self.now) + b"]}")
+                    return of_json(b'{"items":[' + run.document_at(self.now) + b"]}")
         else:
             for document in self._documents(collection):
                 if document["id"] == entity_id:
@@ -89,7 +89,7 @@ class Service:
         following = b""
         if start + limit < len(runs):
             following = b'"next":{"href":"/runs?continuationToken=%d%%3D"}' % (start + limit)
-        return _json(b'{"items":[' + page + b'],"_links":{' + following + b"}}")
+        return of_json(b'{"items":[' + page + b'],"_links":{' + following + b"}}")
 
     def _runs_seen(self, narrowed: str) -> list[Run]:
         key = (self.now, narrowed)
@@ -107,5 +107,6 @@ class Service:
         return run.listed_at <= self.now < run.created_at + self.world.listed_for
 
 
-def _json(body: bytes) -> Response:
+def of_json(body: bytes) -> Response:
+    """An answer of JSON that was written before."""
     return Response(200, {"content-type": "application/json"}, body)

@@ -260,27 +260,27 @@ class Maker:
         if self.habits.listed_late and self.rng.random() < self.habits.listed_late:
             shown = self._minutes(self.habits.late_listing)
         end_listed = max(listed, ended - skew + shown) if ended else None
-        frame = {"id": run_id, "flowId": self.id, "createdAt": _ms(created)}
+        frame = {"id": run_id, "flowId": self.id, "createdAt": epoch_ms(created)}
         under_way = {
             **frame,
-            "updatedAt": _ms(started),
+            "updatedAt": epoch_ms(started),
             "metrics": {
-                "durationSummary": {"startedAtUTC": _ms(started)},
+                "durationSummary": {"startedAtUTC": epoch_ms(started)},
                 "statusSummary": {"status": "processing", "activityRefs": []},
             },
             "activities": [],
         }
-        over = {**frame, "updatedAt": _ms(ended or started), "activities": []}
-        durations = {"startedAtUTC": _ms(started), "completedAtUTC": _ms(ended or started)}
+        over = {**frame, "updatedAt": epoch_ms(ended or started), "activities": []}
+        durations = {"startedAtUTC": epoch_ms(started), "completedAtUTC": epoch_ms(ended or started)}
         if "failed" in wrong:
-            over["metrics"] = {"durationSummary": durations, **_failure()}
+            over["metrics"] = {"durationSummary": durations, **failed_metrics()}
         else:
             count = 0 if fate == "zero_records" else round(USUAL_RECORDS * self.rng.uniform(0.8, 1.2))
             whole = frozenset(datasets)
             if fate == "good" and not whole <= self.full:
                 self.full |= whole
                 count *= FULL_EXPORT if self.habits.first_takes is None else USUAL_RECORDS
-            records = _records(count, datasets if self.habits.named else ())
+            records = record_summary(count, datasets if self.habits.named else ())
             over["metrics"] = {
                 "durationSummary": durations,
                 "recordSummary": records,
@@ -307,8 +307,8 @@ class Maker:
         return {
             "id": f"source-of-{self.id}",
             "name": f"source of {self.id}",
-            "createdAt": _ms(self.created),
-            "updatedAt": _ms(self.created),
+            "createdAt": epoch_ms(self.created),
+            "updatedAt": epoch_ms(self.created),
             "connectionSpec": {"id": DATA_LAKE_SPEC_ID, "version": SPEC_VERSION},
             "params": {"datasets": datasets},
         }
@@ -327,8 +327,8 @@ class Maker:
                     "id": self.id,
                     "name": f"export {self.id}",
                     "state": state,
-                    "createdAt": _ms(self.created + skew),
-                    "updatedAt": _ms(change.at + skew),
+                    "createdAt": epoch_ms(self.created + skew),
+                    "updatedAt": epoch_ms(change.at + skew),
                     "flowSpec": {"id": destination.flow_spec_id, "version": SPEC_VERSION},
                     "sourceConnectionIds": [f"source-of-{self.id}"],
                     "targetConnectionIds": [f"target-of-{self.id}"],
@@ -350,11 +350,11 @@ def like(habits: Habits, **others: Any) -> Habits:
     return replace(habits, **others)
 
 
-def _ms(moment: datetime) -> int:
+def epoch_ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _failure() -> dict[str, Any]:
+def failed_metrics() -> dict[str, Any]:
     error = {"code": "CONNECTOR-2001-500", "message": "The copy was aborted.", "type": "Error"}
     return {
         "recordSummary": {"failedInfo": [error]},
@@ -362,7 +362,7 @@ def _failure() -> dict[str, Any]:
     }
 
 
-def _records(count: int, datasets: Sequence[str]) -> dict[str, Any]:
+def record_summary(count: int, datasets: Sequence[str]) -> dict[str, Any]:
     entities = [{"id": f"dataset:{each}"} for each in datasets]
     if not count:
         # An empty run has no output at all; what it read names the datasets.

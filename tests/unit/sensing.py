@@ -21,6 +21,7 @@ from tests.unit.task_instance import FakeTaskInstance, context_of
 PLAIN = ("poke", "reschedule", "deferrable")
 MODES = (*PLAIN, "triggerer") if AIRFLOW_V_3_3_PLUS else PLAIN
 each_mode = pytest.mark.parametrize("mode", MODES)
+each_plain_mode = pytest.mark.parametrize("mode", PLAIN)
 HOUR = 3600.0
 
 
@@ -45,8 +46,8 @@ class Watch:
     ti: FakeTaskInstance
     clock: Any
     base: Any
+    kind: type[Any] = AepDataflowRunSensor
     between: list[Callable[[], object]] = field(default_factory=list)
-    kind: Any = AepDataflowRunSensor
 
     def __call__(self, mode: str, *, between: Iterable[Callable[[], object]] = (), **given: Any) -> Outcome:
         """:param between: what happens during the first, second ... wait."""

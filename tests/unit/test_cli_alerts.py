@@ -126,6 +126,7 @@ def test_what_cannot_be_tested_is_told_in_one_line(alert_test, arguments, says):
     [
         ("dag = 5", "holds no DAG"),
         ("raise ValueError('https://Secr3t')", "cannot be run as a DAG file: ValueError"),
+        ("import sys\nsys.exit(0)", "cannot be run as a DAG file: SystemExit"),
         (
             "from airflow.providers.common.compat.sdk import DAG\ndag = DAG('x', schedule=None)",
             "has no AepRunNotifier",

@@ -65,3 +65,8 @@ def test_a_part_that_makes_no_sense_is_named_before_anything_is_asked(capsys, ae
     assert main(["check", "--policy", part]) == 1
     assert told in capsys.readouterr().err
     assert not aep.requests()
+
+
+def test_an_allowance_is_told_below_the_exports(capsys, aep, clock, nightly):
+    assert main(["check", "--allowance", "exported_bytes=5TB/year"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("ok    exported_bytes/year: 0 B of the 5.0 TB")

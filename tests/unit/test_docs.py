@@ -24,7 +24,7 @@ from airflow_provider_aep.emulator.run_documents import KINDS
 from airflow_provider_aep.monitoring.verdict import Verdict
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.provider_info import get_provider_info
-from airflow_provider_aep.sensors import AepDataflowRunSensor
+from airflow_provider_aep.sensors import AepDataflowRunSensor, AepDatasetIngestedSensor
 
 try:
     from airflow.dag_processing.dagbag import DagBag
@@ -216,6 +216,10 @@ def words(page: str) -> set[str]:
 @pytest.mark.parametrize("found", [AepDataflowRunSensor, AepRunNotifier], ids=lambda found: found.__name__)
 def test_every_argument_of_sensor_and_notifier_is_explained(found: type) -> None:
     assert arguments(found) - words("sensor.md") == set()
+
+
+def test_every_argument_of_the_sensor_for_ingestion_is_explained() -> None:
+    assert arguments(AepDatasetIngestedSensor) - words("after-ingestion.md") == set()
 
 
 def test_every_field_of_a_verdict_is_explained() -> None:

@@ -27,9 +27,9 @@ from airflow_provider_aep.flowservice.dataflows import delete_dataflow
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
 from airflow_provider_aep.operators.monitoring import CHECK_KEY
-from airflow_provider_aep.sensors import AepExportsSensor, ledger
+from airflow_provider_aep.sensors import AepExportsSensor, progress
 from airflow_provider_aep.triggers import EVENT_VERSION
-from tests.unit.sensing import HOUR, PLAIN, Outcome, Watch, fire
+from tests.unit.sensing import HOUR, Outcome, Watch, each_plain_mode, fire
 from tests.unit.task_instance import context_of
 
 
@@ -98,7 +98,6 @@ ENDINGS = {
     "odd": "unknown_status",
     "hangs": "in_progress",
 }
-each_mode = pytest.mark.parametrize("mode", PLAIN)
 WINDOW = {"fail_on_bad": False, "timeout": 9 * HOUR}
 
 
@@ -112,7 +111,7 @@ def ends() -> dict[str, Any]:
     return {}
 
 
-@each_mode
+@each_plain_mode
 def test_in_every_mode_the_same_exports_have_the_same_verdicts(many, export, now, ti, ends, mode):
     for name, kind in ENDINGS.items():
         export(name, kind)
@@ -131,7 +130,7 @@ def test_in_every_mode_the_same_exports_have_the_same_verdicts(many, export, now
     assert len(set(ends.values())) == 1
 
 
-@each_mode
+@each_plain_mode
 def test_a_bad_export_fails_the_task_by_name_unless_told_otherwise(many, export, now, mode):
     export("good", "success")
     export("bad", "failed")
@@ -211,7 +210,7 @@ def test_a_task_that_is_lost_while_it_waits_is_told_beside_what_it_found(many, e
     assert names(heard) == {("bad", "failed"): 1, (None, "error"): 1}
 
 
-@each_mode
+@each_plain_mode
 def test_what_is_left_at_the_timeout_is_told_by_name(many, export, now, mode, alert, heard, clock):
     export("good", "success")
     export("hangs", "in_progress")
@@ -227,7 +226,7 @@ def test_what_is_left_at_the_timeout_is_told_by_name(many, export, now, mode, al
 
 @pytest.mark.parametrize("settings", [{"late_seconds": 30 * 86400.0}])
 @pytest.mark.parametrize(("choice", "outcome"), [("fail", "fail"), ("warn", "warn"), ("ok", "ok")])
-@each_mode
+@each_plain_mode
 def test_a_tick_that_never_ran_is_missing_as_a_check_calls_it(
     many, export, now, mode, alert, heard, choice, outcome
 ):
@@ -248,7 +247,7 @@ def test_a_dataflow_that_is_deleted_meanwhile_takes_nothing_from_the_others(
     assert names(heard) == {("gone", "error"): 1}
 
 
-@each_mode
+@each_plain_mode
 def test_an_outage_at_the_start_is_waited_out(aep, many, export, now, mode):
     export("good", "success")
     aep.fail_next(503, times=6, match="GET /flows")
@@ -410,7 +409,7 @@ def test_a_task_that_fails_tells_no_asset(many, export, now, ti):
 
 
 @pytest.mark.parametrize("lenient", ["soft_fail", "never_fail"])
-@each_mode
+@each_plain_mode
 def test_a_lenient_sensor_skips(many, export, now, logged, mode, lenient):
     export("bad", "failed")
     outcome = many(mode, **{**window(now), "fail_on_bad": True, lenient: True})
@@ -436,7 +435,7 @@ def test_the_trigger_fires_no_sooner_than_three_heartbeats_after_a_deferral(
         sensor.execute(context_of(many.ti))
     many.pass_time(2 * HOUR)  # by now there is something to tell
     began = clock()
-    assert fire(deferred.value.trigger) == {"version": EVENT_VERSION, "status": "look"}
+    assert fire(deferred.value.trigger) == {"version": EVENT_VERSION, "status": "finished"}
     assert pause <= clock() - began <= pause + interval
 
 
@@ -451,10 +450,10 @@ def test_a_deadline_that_has_passed_does_not_make_it_fire_sooner(many, export, n
     assert clock() - began >= 60
 
 
-@pytest.mark.parametrize("event", [None, "text", {}, {"version": 99, "status": "look"}])
+@pytest.mark.parametrize("event", [None, "text", {}, {"version": 99, "status": "finished"}])
 def test_an_event_that_is_lost_or_of_another_version_fails_the_task(many, event, ti):
     with pytest.raises(AepError, match="clear the task to look again"):
-        many.sensor("deferrable").execute_complete(context_of(ti), event, deadline=1.0, ledger={})
+        many.sensor("deferrable").execute_complete(context_of(ti), event, deadline=1.0, progress={})
 
 
 def test_what_crosses_is_bounded_and_holds_no_secret(aep, many, export, now, alert, ti):
@@ -482,12 +481,12 @@ def test_the_result_of_a_thousand_bad_exports_is_bounded_and_says_how_many_are_l
         }
         for each in range(1_000)
     ]
-    kept = [ledger.bounded(each) for each in entries]
+    kept = [progress.bounded(each) for each in entries]
     assert max(len(json.dumps(each)) for each in kept) < 5_000
-    result = ledger.result_of(kept, {"sandbox": "prod"})
-    check = ledger.check_of(kept, {"sandbox": "prod"})
-    assert len(json.dumps(result)) < 2 * ledger.MOST_BYTES
-    assert len(json.dumps(check)) < 4 * ledger.MOST_BYTES
+    result = progress.result_of(kept, {"sandbox": "prod"})
+    check = progress.check_of(kept, {"sandbox": "prod"})
+    assert len(json.dumps(result)) < 2 * progress.MOST_BYTES
+    assert len(json.dumps(check)) < 4 * progress.MOST_BYTES
     assert len(result["verdicts"]) + result["left_out"] == result["totals"]["fail"] == 1_000
     assert len(check["exports"]) < 1_000
     assert "more exports are not well" in check["notes"][0]

@@ -389,6 +389,20 @@ def test_a_sender_of_ones_own_that_fails_hides_nothing(failed, box, logged):
         ({"type": "email", "to": ""}, "/channels/0/to is missing"),
         ({"type": "email", "to": "x@y", "subjekt": "s"}, "/channels/0/subjekt is not known; there are to,"),
         ({"type": "webhook", "url": "https://hooks/Secr3t"}, "/channels/0/http_conn_id is missing"),
+        (
+            {"type": "webhook", "http_conn_id": "https://hooks/Secr3t"},
+            "must be the id of an Airflow connection",
+        ),
+        (
+            {"type": "email", "to": " ; "},
+            "/channels/0/to must be text or a list of texts, and not an empty one",
+        ),
+        ({"type": "email", "to": "x@y\nBcc: z@y"}, "/channels/0/to must be one line"),
+        ({"type": "email", "to": "x@y", "smtp_conn_id": None}, "/channels/0/smtp_conn_id must be text"),
+        (
+            {"type": "webhook", "http_conn_id": " "},
+            "/channels/0/http_conn_id must be text, and not an empty one",
+        ),
     ],
 )
 def test_a_channel_that_is_not_well_described_is_refused_when_the_dag_is_parsed(channel, says):
@@ -396,6 +410,27 @@ def test_a_channel_that_is_not_well_described_is_refused_when_the_dag_is_parsed(
         AepRunNotifier(channels=[channel])
     assert says in str(refused.value)
     assert "Secr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"channels": []}, "/channels must name one channel at least"),
+        ({"channels": 5}, "/channels must name one channel at least"),
+        ({"on": []}, "on must name one status at least"),
+        ({"on": None}, "on must name one status at least"),
+        ({"on": ["failed", 1]}, "not 1"),
+        ({"messages": ["failed"]}, "messages must be a dict"),
+        ({"send": "page_me"}, "send must be a function"),
+    ],
+)
+def test_a_notifier_that_could_never_tell_anybody_is_refused_when_the_dag_is_parsed(given, says):
+    with pytest.raises((AepConfigError, AepValidationError), match=says):
+        AepRunNotifier(**given)
+
+
+def test_a_single_status_needs_no_list():
+    assert AepRunNotifier(on="failed").on == ("failed",)
 
 
 @pytest.mark.skipif(installed("slack"), reason="the Slack provider is installed")
@@ -454,6 +489,20 @@ def test_an_audit_of_many_exports_is_one_message(ti):
     ]
 
 
+def test_a_harmless_reason_of_a_later_run_hides_no_alarm(ti):
+    lost = {"kind": "not_exported", "told": "3 batches came in", "advice": "Export on demand."}
+    close = {"kind": "too_close", "told": "1 batch came in too close", "advice": "Wait for the next run."}
+    findings = [
+        {"kind": "zero_records", "outcome": "fail", "told": "a", "run_ids": ["r-1"], "cause": lost},
+        {"kind": "zero_records", "outcome": "warn", "told": "b", "run_ids": ["r-2"], "cause": close},
+    ]
+    ti.xcom_push("aep_check", {**CHECK, "exports": [{"dataflow_id": "f-1", "findings": findings}]})
+    calls: list[tuple[str, Any]] = []
+    AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
+    (told,) = calls[0][1]["alerts"]
+    assert (told["severity"], told["next_step"]) == ("critical", "Export on demand.")
+
+
 def test_an_audit_that_found_nothing_stays_silent(ti):
     ti.xcom_push("aep_check", {**CHECK, "exports": CHECK["exports"][2:]})
     calls: list[Any] = []
@@ -507,3 +556,33 @@ def test_channels_are_plain_json_as_a_deadline_alert_stores_them():
     channels = ["log", EMAIL]
     kept = json.loads(json.dumps({"channels": channels, "on": ["late"]}))
     assert AepRunNotifier(**kept).channels == AepRunNotifier(channels=channels).channels
+
+
+def test_an_allowance_that_will_not_do_is_one_alert_of_its_own(ti):
+    told = "at least 4.9 TB of the 5.0 TB for this year are exported (98%)"
+    yearly = {"allowance": "exported_bytes/year", "outcome": "warn", "told": told}
+    allowances = [yearly, {**yearly, "outcome": "ok", "told": "which was told before"}]
+    ti.xcom_push("aep_check", {"sandbox": "prod", "exports": [{}], "allowances": allowances})
+    calls: list[tuple[str, Any]] = []
+    AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
+    ((text, _),) = calls
+    assert text == f"AEP allowance exported_bytes/year in sandbox prod: {told}"
+
+
+def test_two_allowances_of_a_check_are_two_incidents_and_no_warning_about_a_dataflow(ti):
+    allowances = [
+        {"allowance": f"exported_{measure}/year", "outcome": "warn", "told": "used up"}
+        for measure in ("bytes", "records")
+    ]
+    ti.xcom_push("aep_check", {"sandbox": "prod", "exports": [{}], "allowances": allowances})
+    calls: list[tuple[str, Any]] = []
+    AepRunNotifier(send=lambda *told: calls.append(told))(context_of(ti))
+    ((_, found),) = calls
+    assert {alert["key"] for alert in found["alerts"]} == {
+        f"aep:prod:exports:judge:exported_{measure}/year:allowance" for measure in ("bytes", "records")
+    }
+    assert {alert["next_step"].partition(";")[0] for alert in found["alerts"]} == {
+        "Look at the usage by export"
+    }
+    AepRunNotifier(on=["warning"], send=lambda *told: calls.append(told))(context_of(ti))
+    assert len(calls) == 1

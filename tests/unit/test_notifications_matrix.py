@@ -293,7 +293,7 @@ def test_every_alert_arrives_or_is_in_the_log_however_it_is_called_and_whatever_
     with ThreadPoolExecutor(len(CALLERS)) as pool:
         seconds = dict(zip(CALLERS, pool.map(call, CALLERS), strict=True))
 
-    assert max(seconds.values()) < 30, seconds  # the DAG processor's limit is 50
+    assert max(seconds.values()) < 45, seconds  # the DAG processor allows 50
     told = "".join([*capfd.readouterr(), caplog.text])
     assert SECRET not in told
     for caller, (_, says) in CALLERS.items():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aep.monitoring.alerts import Alert
 from airflow_provider_aep.monitoring.incidents import with_incidents
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.sensors import VERDICT_KEY
@@ -42,6 +43,16 @@ def test_a_good_run_after_bad_ones_tells_once_that_the_export_has_recovered(nigh
     assert (told, "recovered" in verdict, "open" in verdict) == ([], False, False)
 
 
+def test_an_empty_run_that_owes_nothing_new_delivers_nothing_that_was_lost(nightly, judge):
+    flow = nightly("zero", "zero", "success")
+    judge(flow)
+    verdict, told = judge(flow)
+    assert (verdict["outcome"], verdict["cause"]["kind"]) == ("ok", "nothing_ingested")
+    assert (list(verdict["open"]), told) == (["zero_records"], [])
+    _, told = judge(flow)
+    assert [one["status"] for one in told] == ["recovered"]
+
+
 def test_a_run_that_the_policy_skips_ends_nothing(nightly, judge):
     flow = nightly("zero", "failed", "success")
     judge(flow)
@@ -49,6 +60,14 @@ def test_a_run_that_the_policy_skips_ends_nothing(nightly, judge):
     assert (verdict["outcome"], list(verdict["open"])) == ("skip", ["zero_records"])
     _, told = judge(flow)
     assert told[-1]["status"] == "recovered"
+
+
+def test_a_run_that_the_policy_skips_resolves_no_incident_that_is_open(nightly, judge):
+    flow = nightly("zero", "zero", "success")
+    judge(flow)
+    verdict, (told,) = judge(flow, on_zero_when_nothing_ingested="skip")
+    alert = Alert.from_verdict(verdict, status=told["status"], text="x")
+    assert (verdict["outcome"], [one["state"] for one in alert.incidents()]) == ("skip", ["firing"])
 
 
 def test_what_another_dataflow_left_open_is_not_ended(now):

@@ -6,6 +6,7 @@ import { outcomeOf } from "./kinds.js";
 import { AnswerTrouble, Cell, Empty, Ends, Id, LinkIn, LinkOut, Name, Notice, SourceTrouble, Waiting, When } from "./parts.js";
 import { RunsTable } from "./runs.js";
 import { Badge, LastGood, tellNow } from "./state.js";
+import { Story } from "./story.js";
 import { Strip, TickList } from "./strip.js";
 import { age, cadence, plainName } from "./words.js";
 
@@ -42,7 +43,7 @@ export function OneExport({ opened, back, onClose }) {
       : h(AnswerTrouble, { error, receivedAt, now }),
     data === null && error === null && h(Waiting, null, "Asking for this export and its runs …"),
     data !== null && data.export === null && h(NotYet, { source: data.source }),
-    data?.export && h(Shown, { data, now, heading, sinceSeconds: (now - receivedAt) / 1000 }),
+    data?.export && h(Shown, { data, path, now, heading, sinceSeconds: (now - receivedAt) / 1000 }),
   );
 }
 
@@ -51,7 +52,7 @@ function NotYet({ source }) {
   return source.state === "loading" ? h(Waiting, null, "Asking for this export and its runs …") : h(SourceTrouble, { source });
 }
 
-function Shown({ data, now, heading, sinceSeconds }) {
+function Shown({ data, path, now, heading, sinceSeconds }) {
   const { export: one, runs, usual, findings, entities, links } = data;
   const underWay = tellNow(one);
   return h(
@@ -74,6 +75,7 @@ function Shown({ data, now, heading, sinceSeconds }) {
       { title: "Last ticks" },
       one.ticks.length === 0 ? h("p", { className: "aep-faint" }, "Its schedule has not ticked yet.") : h(Ticks, { ticks: one.ticks }),
     ),
+    h(Story, { key: path, path, wrong: one.bad > 0 || one.outcome === "fail" || one.outcome === "warn", now }),
     h(
       Section,
       { title: "Runs" },

@@ -1,4 +1,4 @@
-/* What can become of a tick or a run: its title, its colour (a class in aep.css), and the mark that says the
+/* What can become of a tick, a run or a batch: its title, its colour (a class in aep.css), and the mark that says the
  * same without colour. A mark is an SVG path from its middle, relative throughout, within 3 units of it.
  */
 
@@ -17,9 +17,19 @@ export const KINDS = {
   running: { title: "running", tone: "running", mark: "m-2.5-2.5v5m2.5-5v5m2.5-5v5" },
   waiting: { title: "not due yet", tone: "none", mark: "m-2.5 0h.8m1.1 0h.8m1.1 0h.8" },
 };
+
+/** What became of a batch; one that failed has the mark of a run that did. */
+export const BATCHES = {
+  ingested: { title: "ingested", tone: "good", mark: "" },
+  lost: { title: "lost", tone: "failed", mark: "m0-2.8v5.6m-2-2l2 2l2-2" },
+  delayed: { title: "delayed", tone: "late", mark: "m-2.5-2.5l2.5 2.5l-2.5 2.5m2.5-5l2.5 2.5l-2.5 2.5" },
+  under_way: { title: "under way", tone: "running", mark: "m-2.5-1.5h5m-5 3h3" },
+  gone: { title: "taken back", tone: "empty", mark: "m-2.5 0h5" },
+};
+const ALL = { ...KINDS, ...BATCHES };
 const UNKNOWN = { tone: "none", mark: "m-2 0h4" };
 
-export const kindOf = (name) => (Object.hasOwn(KINDS, name ?? "") ? KINDS[name] : { ...UNKNOWN, title: String(name ?? "unknown") });
+export const kindOf = (name) => (Object.hasOwn(ALL, name ?? "") ? ALL[name] : { ...UNKNOWN, title: String(name ?? "unknown") });
 
 /** What the bar that is off the scale stands for. */
 export const FIRST = "first, full export";

@@ -5,6 +5,7 @@ import { OneExport } from "./export.js";
 import { Filters, Summary, changed, chosen, keyOf, readAddress } from "./filters.js";
 import { AnswerTrouble, Empty, LinkIn, SourceTrouble, Waiting } from "./parts.js";
 import { ExportsTable } from "./table.js";
+import { Usage } from "./usage.js";
 import { age, plainName } from "./words.js";
 
 const { createElement: h, useCallback, useEffect, useMemo, useRef, useState } = globalThis.React;
@@ -119,6 +120,7 @@ function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
           shown.length === 0
             ? h(Empty, { key: "none", title: "No export matches" }, h(LinkIn, { to: HERE }, "Show all exports"))
             : h(ExportsTable, { key: "table", exports: shown, sort: filter.sort, now, onSort: sortBy, ...rest }),
+          h(Usage, { key: "usage", now }),
         ],
   );
 }

@@ -72,26 +72,39 @@ export function LinkIn({ to, linkRef, children, ...rest }) {
   return h(Link, { to: `/${within.slice(document.baseURI.length)}`, className: "aep-link", ref: linkRef, ...rest }, children);
 }
 
-/** An id that can be copied; where the browser forbids that, it is selected. */
-export function Id({ id, what }) {
-  const text = useRef(null);
+/** A button that copies a text; where the browser forbids that, what shows the text is selected. */
+function Copy({ text, shown, label }) {
   const [told, setTold] = useState("");
   const copy = async () => {
     try {
-      await navigator.clipboard.writeText(id);
+      await navigator.clipboard.writeText(text);
       setTold("copied");
     } catch {
-      getSelection().selectAllChildren(text.current);
+      getSelection().selectAllChildren(shown.current);
       setTold("selected");
     }
     setTimeout(() => setTold(""), 2000);
   };
+  return [
+    h("button", { key: "copy", type: "button", className: "aep-small", onClick: copy, "aria-label": label }, "Copy"),
+    h("span", { key: "told", role: "status", className: "aep-faint" }, told),
+  ];
+}
+
+/** An id that can be copied. */
+export function Id({ id, what }) {
+  const text = useRef(null);
+  return h("span", { className: "aep-id" }, h("code", { ref: text }, id), h(Copy, { text: id, shown: text, label: `Copy the id of ${what}` }));
+}
+
+/** A command, or a message, that can be copied. */
+export function Command({ text, what }) {
+  const shown = useRef(null);
   return h(
-    "span",
-    { className: "aep-id" },
-    h("code", { ref: text }, id),
-    h("button", { type: "button", className: "aep-small", onClick: copy, "aria-label": `Copy the id of ${what}` }, "Copy"),
-    h("span", { role: "status", className: "aep-faint" }, told),
+    "div",
+    { className: "aep-command" },
+    h("pre", { tabIndex: 0 }, h("code", { ref: shown }, text.split("\n").map(plainName).join("\n"))),
+    h("div", null, h(Copy, { text, shown, label: `Copy: ${what}` })),
   );
 }
 

@@ -1,4 +1,6 @@
 import asyncio
+import json
+import re
 import threading
 from contextvars import ContextVar
 
@@ -272,3 +274,16 @@ def test_a_mistake_of_the_transport_is_not_blamed_on_the_service(ask):
 
 def test_a_body_that_is_nested_absurdly_deep_is_no_json():
     assert Response(200, {}, b"[" * 200_000 + b"]" * 200_000).json is None
+
+
+@pytest.mark.parametrize("odd", [rb"\ud800", rb"\u0000", b"\xed\xa0\x80", rb"\uDFFF"])
+def test_words_that_no_database_takes_are_replaced_where_they_come_in(odd):
+    told = Response(200, {}, b'{"name' + odd + b'": ["crm ' + odd + b'"]}').json
+    text = json.dumps(told, ensure_ascii=False)
+    assert re.fullmatch('{"name\ufffd+": \\["crm \ufffd+"\\]}', text)
+
+
+def test_an_emoji_and_a_korean_name_stay_as_they_are():
+    body = json.dumps({"name": "\N{ROCKET}"}).encode()
+    assert Response(200, {}, body).json == {"name": "\N{ROCKET}"}
+    assert Response(200, {}, '{"name": "한국"}'.encode()).json == {"name": "한국"}

@@ -75,6 +75,23 @@ def test_the_numbers_stand_beside_the_usual():
     assert alert(usual_records=0).change_percent is None
 
 
+@pytest.mark.parametrize("field", ["dataflow_name", "dataflow_id", "sandbox", "reason", "location"])
+@pytest.mark.parametrize("form", [as_line, as_text, as_html, as_slack, as_teams])
+def test_no_letter_of_a_name_costs_an_alert_or_moves_a_cursor(form, field):
+    hostile = "crm \ud800 \x1b[2J\x07 \u202egpj.exe \x00 \N{WOMAN}\u200d\N{ROCKET}"
+    named = {field: hostile}
+    told = form(message(alert(f"AEP export {hostile} failed", **named), alert(status="stuck", **named)))
+    text = told if isinstance(told, str) else json.dumps(told, ensure_ascii=False)
+    text.encode()
+    assert not set(text) & set("\ud800\x1b\x07\u202e\x00")
+    assert "\N{WOMAN}\u200d\N{ROCKET}" in text
+
+
+def test_a_name_of_a_megabyte_stays_within_the_limits():
+    told = message(alert(sandbox="x" * 1_000_000, dataflow_name="y" * 1_000_000))
+    assert len(json.dumps(told.to_json())) < 600_000
+
+
 @pytest.mark.parametrize("verdict", [{}, {"errors": None, "run_ids": None, "usual_runs": None}])
 def test_an_alert_needs_no_more_of_a_verdict_than_there_is(verdict):
     made = message(Alert.from_verdict(verdict, status="error", text="x"))

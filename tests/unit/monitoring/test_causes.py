@@ -12,9 +12,12 @@ from airflow_provider_aep.monitoring.alert_formats import as_html, as_line, as_s
 from airflow_provider_aep.monitoring.alerts import Alert, digest
 from airflow_provider_aep.monitoring.audit import audit_exports
 from airflow_provider_aep.monitoring.causes import Ingested, Question, Snapshot, cause_of
+from airflow_provider_aep.monitoring.emptiness import believes_windows
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy
+from benchmarks.checking import Sandbox
 
 HOUR = 3600.0
+START = datetime(2026, 11, 2, 6, tzinfo=UTC)
 CATALOG = "/data/foundation/catalog/"
 
 
@@ -54,6 +57,35 @@ def check(run, clock, now):
 def cause_in(export):
     (finding,) = export.findings
     return finding.cause
+
+
+def a_batch(batch_id, *, completed, **members):
+    """A batch of dataset ``a``, opened five hours before ``START``."""
+    if isinstance(completed, datetime):
+        completed = int(completed.timestamp() * 1000)
+    wire = {
+        "created": int((START - timedelta(hours=5)).timestamp() * 1000),
+        "completed": completed,
+        "relatedObjects": [{"type": "dataSet", "id": "a"}],
+        **members,
+    }
+    return Batch.from_api(batch_id, wire)
+
+
+def told_of(*batches, delivered=True, under_way=False):
+    """The cause of an empty run that began at ``START``, a day after the one before it."""
+    question = Question(
+        what="zero_records",
+        dataset_ids=("a",),
+        before={"a": Snapshot(START - timedelta(days=1), START - timedelta(hours=23))},
+        delivered={"a": delivered},
+        starts=START,
+        ends=START + timedelta(minutes=5),
+        under_way=under_way,
+    )
+    dataset = CatalogDataset.from_api("a", {"name": "A"})
+    ingested = Ingested(dataset_id="a", batches=batches, is_complete=True, dataset=dataset)
+    return cause_of(question, {"a": ingested}, margin=timedelta(hours=1), now=START + timedelta(hours=1))
 
 
 def asked(emulator):
@@ -116,11 +148,40 @@ class TestIngestedAndNotExported:
         emulator.script_runs(export, ["success", "never"])
         clock.advance(2.2 * HOUR)
         emulator.add_rows(still.id, 7)
-        clock.advance(5 * HOUR)
+        clock.advance(4.6 * HOUR)
         found = check()
         missing = next(each for each in found.findings if each.kind == "missing")
         assert missing.cause.kind == "not_exported"
         assert missing.cause.told.endswith("and no run exported them")
+
+    def test_what_a_run_that_is_missing_owed_may_have_been_exported_since(
+        self, export, emulator, still, check, clock
+    ):
+        emulator.script_runs(export, ["success", "never", "success"])
+        clock.advance(2.2 * HOUR)
+        emulator.add_rows(still.id, 7)
+        clock.advance(5.3 * HOUR)
+        found = check()
+        missing = next(each for each in found.findings if each.kind == "missing")
+        assert missing.cause is None
+        assert asked(emulator) == []
+
+    def test_a_run_before_that_has_not_ended_may_still_export_them(self):
+        batch = a_batch("b", completed=START - timedelta(hours=2), status="success", recordCount=5)
+        told = {under_way: told_of(batch, under_way=under_way) for under_way in (False, True)}
+        assert {under_way: cause.kind for under_way, cause in told.items()} == {
+            False: "not_exported",
+            True: "unknown",
+        }
+        assert "a run before may still export them" in told[True].told
+
+    def test_a_run_before_that_has_not_ended_is_seen(self, export, emulator, still, check, clock):
+        emulator.script_runs(export, ["success", "in_progress", "withheld"])
+        clock.advance(2.2 * HOUR)
+        emulator.add_rows(still.id, 7)
+        clock.advance(5.8 * HOUR)
+        empty = next(each for each in check().findings if each.kind == "zero_records")
+        assert empty.cause.kind == "unknown"
 
 
 class TestTooCloseToTell:
@@ -162,9 +223,38 @@ class TestIngestionFailed:
         found = check()
         assert (found.outcome, cause_in(found).kind) == ("warn", "ingestion_failed")
         assert "the last 2 batches of Orders of a shop failed with INGEST-1212-400" in cause_in(found).told
+        assert "cannot be told" not in cause_in(found).told
+
+    def test_a_batch_that_may_have_been_lost_before_is_told_beside_them(
+        self, export, emulator, still, check, clock
+    ):
+        emulator.script_runs(export, ["success", "withheld"])
+        clock.advance(3.2 * HOUR)
+        emulator.add_rows(still.id, 7)
+        clock.advance(0.1 * HOUR)
+        emulator.add_batch(still.id, status="failed", errors=[{"code": "INGEST-1212-400"}])
+        clock.advance(1.7 * HOUR)
+        cause = cause_in(check())
+        assert cause.kind == "ingestion_failed"
+        assert "whether an export owes 1 batch beside them cannot be told" in cause.told
+
+    def test_a_batch_that_does_not_tell_its_end_may_have_been_the_last(self):
+        failed = a_batch("a", completed=START - timedelta(hours=3), status="failed")
+        endless = a_batch("b", completed=None, status="success", recordCount=5)
+        assert told_of(failed).kind == "ingestion_failed"
+        assert told_of(failed, endless).kind == "unknown"
+        ahead = a_batch("b", completed=START + timedelta(days=400), status="success", recordCount=5)
+        assert told_of(failed, ahead).kind == "unknown"
 
 
 class TestNotKnown:
+    def test_where_no_good_export_is_known_an_empty_one_settles_nothing_of_what_came_before(self):
+        assert (told_of().kind, told_of().settles) == ("nothing_ingested", True)
+        cause = told_of(delivered=False)
+        assert (cause.kind, cause.settles) == ("nothing_ingested", False)
+        assert "since the oldest run looked at" in cause.told
+        assert cause.told.endswith("what came before it may not have been exported")
+
     @pytest.mark.parametrize(
         "members",
         [
@@ -187,28 +277,23 @@ class TestNotKnown:
 
     @pytest.mark.parametrize("completed", [None, 1, 99_999_999_999_999, "soon", -1])
     def test_an_end_that_cannot_be_right_proves_nothing(self, completed):
-        start = datetime(2026, 11, 2, 6, tzinfo=UTC)
-        wire = {
-            "created": int((start - timedelta(hours=5)).timestamp() * 1000),
-            "completed": completed,
-            "status": "success",
-            "recordCount": 5,
-            "relatedObjects": [{"type": "dataSet", "id": "a"}],
-        }
-        question = Question(
-            what="zero_records",
-            dataset_ids=("a",),
-            before={"a": Snapshot(start - timedelta(days=1), start - timedelta(hours=23))},
-            delivered={"a": True},
-            starts=start,
-            ends=start + timedelta(minutes=5),
-        )
-        dataset = CatalogDataset.from_api("a", {"name": "A"})
-        ingested = Ingested(
-            dataset_id="a", batches=(Batch.from_api("b", wire),), is_complete=True, dataset=dataset
-        )
-        cause = cause_of(question, {"a": ingested}, margin=timedelta(hours=1), now=start + timedelta(hours=1))
-        assert cause.kind in ("unknown", "too_close")
+        batch = a_batch("b", completed=completed, status="success", recordCount=5)
+        assert told_of(batch).kind in ("unknown", "too_close")
+
+    @pytest.mark.parametrize(
+        ("changed", "kind"),
+        [
+            (None, "unknown"),
+            (START - timedelta(hours=2), "unknown"),
+            (START - timedelta(days=2), "nothing_ingested"),
+        ],
+    )
+    def test_a_batch_that_was_opened_long_ago_may_have_ended_lately(self, changed, kind):
+        """Where it does not tell its end, its last change does, at the latest."""
+        opened = int((START - timedelta(days=3)).timestamp() * 1000)
+        updated = int(changed.timestamp() * 1000) if changed else None
+        batch = a_batch("b", completed=None, status="success", recordCount=5, created=opened, updated=updated)
+        assert told_of(batch).kind == kind
 
     def test_what_was_replaced_proves_nothing(self, export, emulator, still, check, clock):
         emulator.script_runs(export, ["success", "zero"])
@@ -237,6 +322,26 @@ class TestNotKnown:
         kind = "window" if (path, status) == ("/dataSets", 404) else "unknown"
         assert (found.outcome, cause_in(found).kind) == ("warn", kind)
 
+    @pytest.mark.parametrize("word", ["startedAtUTC", "completedAtUTC"])
+    @pytest.mark.parametrize("at", [1, 253402300799999])
+    def test_a_run_at_an_impossible_moment_hides_no_export(
+        self, export, emulator, check, clock, monkeypatch, word, at
+    ):
+        clock.advance(5 * HOUR)
+        emulator.tick()
+        send = emulator.send
+
+        def answer(request):
+            reply = send(request)
+            if not request.path.startswith("/runs"):
+                return reply
+            told = json.loads(reply.body)
+            told["items"][0]["metrics"]["durationSummary"][word] = at
+            return type(reply)(reply.status, reply.headers, json.dumps(told).encode())
+
+        monkeypatch.setattr(emulator, "send", answer)
+        assert check().dataflow.id == export
+
     @pytest.mark.parametrize("body", [[], [{}], {"items": []}, {"a": 1}, "<html>"])
     def test_an_answer_of_another_shape_changes_no_verdict(self, export, emulator, check, clock, body):
         clock.advance(5 * HOUR)
@@ -256,6 +361,55 @@ class TestNotKnown:
         found = check()
         assert (found.outcome, cause_in(found).kind) == ("warn", "unknown")
         assert "may not be what it seems" in cause_in(found).told
+
+    @pytest.mark.parametrize("body", [{"error": {"code": "403"}}, {"_page": {"count": 0}}])
+    def test_an_error_in_place_of_batches_proves_nothing_of_the_window(self, run, emulator, still, now, body):
+        emulator.fail_next(200, times=1, match="catalog/batches", body=body)
+        assert not run(believes_windows([], until=now, may_ask=True))
+        odd = Batch.from_api(*next(iter(body.items())))
+        read = [Ingested(dataset_id="a", batches=(odd,)), Ingested(dataset_id="b")]
+        assert not run(believes_windows(read, until=now, may_ask=False))
+
+    @pytest.mark.parametrize(
+        ("times", "kind"),
+        [
+            ({}, "unknown"),
+            ({"completed": "2026-12-01T10:00:00Z"}, "unknown"),
+            ({"updated": "too late"}, "unknown"),
+            ({"updated": 2}, "unknown"),
+            ({"updated": 1}, "nothing_ingested"),
+        ],
+    )
+    def test_a_batch_opened_before_the_last_export_may_have_been_completed_after_it(self, times, kind):
+        start = datetime(2026, 12, 1, 12, tzinfo=UTC)
+        last = start - timedelta(days=1)
+        moments = {1: last - timedelta(hours=1), 2: last + timedelta(hours=5)}
+        told = {
+            name: int(moments[at].timestamp() * 1000) if at in moments else at for name, at in times.items()
+        }
+        wire = {
+            "status": "success",
+            "created": int((last - timedelta(hours=2)).timestamp() * 1000),
+            "recordCount": 5,
+            "relatedObjects": [{"type": "dataSet", "id": "a"}],
+            **told,
+        }
+        question = Question(
+            what="zero_records",
+            dataset_ids=("a",),
+            before={"a": Snapshot(last, last + timedelta(hours=1))},
+            delivered={"a": True},
+            starts=start,
+            ends=start + timedelta(minutes=5),
+        )
+        ingested = Ingested(
+            dataset_id="a",
+            batches=(Batch.from_api("b", wire),),
+            is_complete=True,
+            dataset=CatalogDataset.from_api("a", {"name": "A"}),
+        )
+        cause = cause_of(question, {"a": ingested}, margin=timedelta(hours=1), now=start + timedelta(hours=1))
+        assert cause.kind == kind
 
     def test_that_the_window_is_understood_is_asked_once(self, export, emulator, check, clock):
         clock.advance(5 * HOUR)
@@ -364,3 +518,13 @@ class TestRequests:
         kinds = {cause_in(each).kind for each in audit.exports}
         assert kinds == ({"not_exported"} if ingested else {"nothing_ingested"})
         assert len(asked(emulator)) <= 10
+
+    @pytest.mark.parametrize("lost", [False, True], ids=["nothing ingested", "ingested"])
+    def test_a_check_of_100_exports_sends_no_more_than_before_and_one_for_each_empty_one(self, lost):
+        """4 is what it took before the Catalog was ever asked: dataflows, datasets, two pages of runs."""
+        well, audit = Sandbox("1d", empty=0, lost=False, days=2).check()
+        assert (len(audit.exports), audit.outcome, well) == (100, "ok", 4)
+        requests, audit = Sandbox("1d", empty=10, lost=lost, days=2).check()
+        kinds = [finding.cause.kind for export in audit.exports for finding in export.findings]
+        assert kinds == 10 * ["not_exported" if lost else "nothing_ingested"]
+        assert requests <= well + 10

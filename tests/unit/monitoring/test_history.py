@@ -143,6 +143,12 @@ def test_a_policy_that_makes_no_sense_is_refused_with_all_that_is_wrong():
     ]
 
 
+@pytest.mark.parametrize("endless", [float("inf"), float("nan"), 1e300, timedelta.max])
+def test_a_longest_run_without_end_is_refused(endless):
+    with pytest.raises(AepValidationError, match="max_duration must be a number of seconds above 0"):
+        RunPolicy(max_duration=endless)
+
+
 @pytest.mark.parametrize("unknown", [None, -1, "many", float("nan")])
 def test_a_run_that_does_not_say_how_much_it_exported_is_not_compared(unknown):
     run = a_run(out=unknown)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.monitoring.causes import Cause
 from airflow_provider_aep.monitoring.findings import findings_of, standing_of, window_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy
 from airflow_provider_aep.monitoring.recovery import Recovery, recovery_of
@@ -26,7 +29,8 @@ def check(runs: list[DataflowRun], now: datetime, *, since: datetime, **given: A
         datasets=datasets,
         runs_per_tick=given.pop("owed", None),
     )
-    new, earlier = window_of(findings_of(timeline, POLICY), since, now)
+    causes = given.pop("causes", None)
+    new, earlier = window_of(findings_of(timeline, POLICY, causes=causes), since, now)
     ended = [run for run in runs if run.ended_at and since <= run.ended_at < now]
     told = [each.key for each in earlier]
     standing = standing_of(timeline, earlier)
@@ -42,6 +46,16 @@ def test_a_good_run_after_a_failed_one_ends_it():
     found = check(runs, at(0, 7), since=at(0, 4), open_before=FAILED)
     assert (dict(found.open), dict(found.recovered)) == ({}, FAILED)
     assert found.run == runs[-1]
+
+
+@pytest.mark.parametrize("settles", [True, False])
+def test_an_empty_run_ends_it_only_where_nothing_is_lacking(settles):
+    runs = [a_run(at(0, 3), status="failed"), a_run(at(0, 6), records=0)]
+    rightly = Cause(kind="nothing_ingested", told="nothing was ingested", settles=settles)
+    causes = {f"zero_records:{runs[-1].id}": rightly}
+    found = check(runs, at(0, 7), since=at(0, 4), open_before=FAILED, causes=causes)
+    assert dict(found.recovered) == (FAILED if settles else {})
+    assert dict(found.open) == ({} if settles else FAILED)
 
 
 def test_a_long_run_that_began_before_the_failed_one_ends_nothing():

@@ -30,7 +30,7 @@ Entry = dict[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
-class Ledger:
+class Progress:
     """What is waited for, and what has come of the rest.
 
     :param dues: what is still waited for, by key; ``None`` as long as that could not be found out.
@@ -51,7 +51,7 @@ class Ledger:
         }
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Ledger:
+    def from_json(cls, kept: Mapping[str, Any]) -> Progress:
         """What ``to_json`` made."""
         dues = kept["dues"]
         return cls(

@@ -1,0 +1,101 @@
+"""``aep usage``: what was exported in a calendar year, and whether allowances will do."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.cli.output import Output
+from airflow_provider_aep.cli.stored import COLUMNS as STORED_COLUMNS
+from airflow_provider_aep.cli.stored import Stored, count_stored, storages_of, stored_rows, stored_table
+from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.monitoring.allowance import amount, parse_allowances, worst_of
+from airflow_provider_aep.monitoring.ledger import Measure, Period, Subject
+from airflow_provider_aep.monitoring.selection import Selection
+from airflow_provider_aep.monitoring.usage import Usage, check_year, read_usage
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.hooks import AepHook
+
+WILL_NOT_DO = 2  # the exit code where an allowance is used up, or will be by the forecast
+SUBJECTS: Sequence[Subject] = ("export", "dataset", "destination")
+COLUMNS = ("name", "period", "runs", "failed", "records", "bytes")
+# So many pages hold 100,000 runs, which all are in memory at once.
+MOST_REQUESTS = 1_000
+
+
+def usage(arguments: Namespace, hook: AepHook, output: Output) -> int:
+    """Read the ledger and tell it.
+
+    :raises AepValidationError: an argument makes no sense; nothing was asked.
+    """
+    now = datetime.now(tz=UTC)
+    allowances = parse_allowances(arguments.allowance)
+    year = now.year if arguments.year is None else check_year(arguments.year, now)
+    storages = storages_of(arguments.storage or ())
+    if not 1 <= arguments.requests <= MOST_REQUESTS:
+        problem = Problem("--requests", f"must be a whole number from 1 to {MOST_REQUESTS:,}")
+        raise AepValidationError("the arguments", [problem])
+    selection = Selection(
+        name_contains=arguments.name, destinations=arguments.destination or (), owner=arguments.owner
+    )
+    found = hook.run(
+        read_usage(
+            now=now, year=year, selection=selection, allowances=allowances, most_pages=arguments.requests
+        )
+    )
+    stored = count_stored(found, storages, arguments.storage_conn_id)
+    period: Period = arguments.by
+    in_storage = {f"{each}s": stored_table(stored, each, period) for each in SUBJECTS}
+    in_storage["counted"] = [one.to_json() for one in stored]
+    output.document({"sandbox": hook.sandbox, **found.to_json(period), "storage": in_storage})
+    _tell(found, stored, hook.sandbox, arguments.of, period, output)
+    return WILL_NOT_DO if worst_of(found.standings) in ("used_up", "forecast") else 0
+
+
+def _tell(
+    found: Usage,
+    stored: Sequence[Stored],
+    sandbox: str,
+    subject: Subject,
+    period: Period,
+    output: Output,
+) -> None:
+    exports = f"{len(found.accounts)} export{'' if len(found.accounts) == 1 else 's'}"
+    output.line(f"{exports} in sandbox {sandbox}, {found.year}, in UTC")
+    rows = found.table(subject, period)
+    if rows:
+        output.table(COLUMNS, [_row(each) for each in rows])
+    else:
+        output.line("no run is listed")
+    for total in found.table("sandbox", "year"):
+        output.line(f"in all: {_told(total, 'records')}, {_told(total, 'bytes')}, in {total['runs']:,} runs")
+    if stored:
+        output.line()
+        output.table(STORED_COLUMNS, stored_rows(stored, subject, period))
+    for standing in found.standings:
+        word = {"ok": "ok", "near": "warn", "forecast": "warn", "used_up": "fail"}[standing.status]
+        output.line(f"{word:<5}  {standing.allowance.key}: {standing.told}", word=word)
+    for note in found.notes():
+        output.line(f"note   {note}")
+
+
+def _row(found: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        found["name"],
+        found["period"],
+        f"{found['runs']:,}",
+        f"{found['failed']:,}",
+        _told(found, "records"),
+        _told(found, "bytes"),
+    )
+
+
+def _told(found: Mapping[str, Any], measure: Measure) -> str:
+    unknown, known = found[f"{measure}_unknown"], found[measure]
+    if unknown >= max(found["runs"], 1) and not known:
+        return f"{measure} unknown"
+    told = f"at least {amount(known, measure)}" if found["incomplete"] else amount(known, measure)
+    return f"{told} + {unknown:,} run{'' if unknown == 1 else 's'} unknown" if unknown else told

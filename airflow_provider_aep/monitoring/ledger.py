@@ -1,0 +1,282 @@
+"""The ledger: records and bytes that exports have exported, by day, month and calendar year. Pure.
+
+Days are those of UTC, and a run belongs to the day on which it started. Counts are those of the runs, which
+Adobe calls indicative. A run that does not say a count is counted as unknown, never as zero. What is older
+than the runs that are listed is missing: an account says from when on it is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+
+from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.run_counts import DatasetCount
+from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.schedule import is_readable
+from airflow_provider_aep.monitoring.ticks import DEADLINE, SKEW
+
+Measure = Literal["records", "bytes"]
+MEASURES: Sequence[Measure] = ("records", "bytes")
+Period = Literal["day", "month", "year"]
+Subject = Literal["export", "dataset", "destination", "sandbox"]
+
+# A run that started further ahead than clocks differ has a wrong number for it, and belongs to no day.
+AHEAD = timedelta(minutes=15)
+DAY = timedelta(days=1)
+# Behind the id of a dataflow it is what its runs do not tell of single datasets.
+UNTOLD = " (not told apart)"
+# No run exports so many records or bytes: such a number would drown those of all others.
+BEYOND_BELIEF = 10**18
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The finished runs of one dataflow in a year.
+
+    :param runs: that started in the year, oldest first, without their documents.
+    :param since: from when on it could have exported: the start of the year, or its creation.
+    :param known_from: from when on all its runs are known; later than ``since`` where some may be missing.
+        Where they could not be read, that is the moment of the look.
+    :param datasets: what it exports, where that is known.
+    :param undated: how many runs belong to no day, as their times are missing or cannot be right.
+    :param under_way: how many have not finished, and count when they have.
+    :param why: why its runs could not be read; empty where they could.
+    """
+
+    flow: Dataflow
+    runs: Sequence[DataflowRun]
+    since: datetime
+    known_from: datetime
+    datasets: Sequence[str] = ()
+    undated: int = 0
+    under_way: int = 0
+    why: str = ""
+
+    @property
+    def missing(self) -> timedelta:
+        """How much of the year is not listed, or was not read to keep to a bound."""
+        return timedelta() if self.why else max(self.known_from - self.since, timedelta())
+
+    @property
+    def unknown_until(self) -> datetime | None:
+        """Until when runs of it may be missing from the sums; ``None`` where all are known."""
+        return self.known_from if self.missing or (self.why and self.known_from > self.since) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What was exported on a day, by one run or the part of it that is told of one dataset.
+
+    :param runs: 1, or 0 for what a run leaves over when its datasets are told apart.
+    """
+
+    subject: str
+    day: date
+    records: int | None
+    bytes: int | None
+    runs: int = 1
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """Entries together.
+
+    :param records_unknown: how many runs do not say their records.
+    :param bytes_unknown: how many runs do not say their bytes.
+    """
+
+    runs: int = 0
+    failed: int = 0
+    records: int = 0
+    records_unknown: int = 0
+    bytes: int = 0
+    bytes_unknown: int = 0
+
+    def plus(self, entry: Entry) -> Sum:
+        return Sum(
+            runs=self.runs + entry.runs,
+            failed=self.failed + entry.failed,
+            records=self.records + (entry.records or 0),
+            records_unknown=self.records_unknown + (entry.records is None),
+            bytes=self.bytes + (entry.bytes or 0),
+            bytes_unknown=self.bytes_unknown + (entry.bytes is None),
+        )
+
+    def of(self, measure: Measure) -> tuple[int, int]:
+        """The sum of what is told, and how many runs do not say."""
+        if measure == "records":
+            return self.records, self.records_unknown
+        return self.bytes, self.bytes_unknown
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def year_of(year: int) -> tuple[datetime, datetime]:
+    """A calendar year in UTC: its first moment, and that of the next."""
+    return datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+
+
+def account_of(
+    flow: Dataflow,
+    runs: Iterable[DataflowRun],
+    *,
+    year: int,
+    known_from: datetime,
+    now: datetime,
+    datasets: Sequence[str] = (),
+    why: str = "",
+) -> Account:
+    """The account of a dataflow, from runs as the service lists them.
+
+    :param known_from: from when on all its runs are listed.
+    """
+    first, end = year_of(year)
+    since = max(first, flow.created_at) if flow.created_at else first
+    # What was created a tick ago and has its first run is known whole.
+    begins = since + max(flow.step, DAY) if since > first else since
+    if known_from <= begins or not _may_have_run(flow, since, known_from):
+        known_from = since
+    runs = list(runs)
+    finished = [run for run in runs if run.finished]
+    dated = [run for run in finished if run.started_at and run.started_at <= now + AHEAD]
+    return Account(
+        flow=flow,
+        runs=sorted((_lean(run) for run in dated if first <= _started(run)[0] < end), key=_started),
+        since=min(since, end),
+        known_from=min(known_from, end),
+        datasets=datasets,
+        undated=len(finished) - len(dated),
+        under_way=len(runs) - len(finished),
+        why=why,
+    )
+
+
+def _lean(run: DataflowRun) -> DataflowRun:
+    """A run without its document, which is much for a year of them, and without counts beyond belief."""
+    counts = [
+        replace(each, records=_credible(each.records), bytes=_credible(each.bytes))
+        for each in run.dataset_counts
+    ]
+    return replace(
+        run,
+        records_out=_credible(run.records_out),
+        bytes_out=_credible(run.bytes_out),
+        dataset_counts=tuple(counts),
+        raw={},
+    )
+
+
+def _credible(count: int | None) -> int | None:
+    return count if count is not None and count < BEYOND_BELIEF else None
+
+
+def _may_have_run(flow: Dataflow, since: datetime, first_run: datetime) -> bool:
+    """Whether its schedule had a tick before the one of its first run that is listed.
+
+    That cannot be told of a schedule that was changed since.
+    """
+    if not is_readable(flow.schedule) or flow.changed_at is None or flow.changed_at > first_run:
+        return True
+    return bool(flow.ticks(since, first_run - (flow.step or DEADLINE) + SKEW))
+
+
+def _started(run: DataflowRun) -> tuple[datetime, str]:
+    return run.started_at or datetime.min.replace(tzinfo=UTC), run.id
+
+
+def entries_of(account: Account, subject: Subject) -> Iterator[Entry]:
+    """The entries of an account, each under the name of its subject."""
+    for run in account.runs:
+        if subject == "dataset":
+            yield from _by_dataset(run, account)
+        else:
+            yield _entry(_name(account, subject), run, run.records_out, run.bytes_out)
+
+
+def _name(account: Account, subject: Subject) -> str:
+    flow = account.flow
+    return {"export": flow.id, "destination": flow.destination or "(unknown)"}.get(subject, "sandbox")
+
+
+def is_incomplete(
+    accounts: Iterable[Account], subject: Subject, period: Period
+) -> Callable[[str, str], bool]:
+    """``told("s3", "2026-11")``: whether runs may be missing from what ``sums`` has there."""
+    gaps: dict[str, list[tuple[str, str]]] = {}
+    for account in accounts:
+        if account.unknown_until is None:
+            continue
+        names = {each.subject for each in entries_of(account, subject)}
+        # What it may have exported then, though it is not known to have.
+        names |= {*account.datasets} if subject == "dataset" else {_name(account, subject)}
+        gap = period_of(account.since, period), period_of(account.unknown_until - _INSTANT, period)
+        for name in names:
+            gaps.setdefault(name, []).append(gap)
+    return lambda name, when: any(first <= when <= last for first, last in gaps.get(name, ()))
+
+
+def _entry(subject: str, run: DataflowRun, records: int | None, bytes_: int | None) -> Entry:
+    day = _started(run)[0].astimezone(UTC).date()
+    return Entry(subject=subject, day=day, records=records, bytes=bytes_, failed=int(not run.delivered))
+
+
+def _by_dataset(run: DataflowRun, account: Account) -> Iterator[Entry]:
+    named, untold = run.dataset_ids or tuple(account.datasets), account.flow.id + UNTOLD
+    if len(named) == 1:
+        yield _entry(named[0], run, run.records_out, run.bytes_out)
+        return
+    told = {each.dataset_id: each for each in run.dataset_counts}
+    records = [told[each].records for each in named if each in told]
+    bytes_ = [told[each].bytes for each in named if each in told]
+    rest_records, rest_bytes = _rest(run.records_out, records), _rest(run.bytes_out, bytes_)
+    if not told:
+        yield _entry(untold, run, run.records_out, run.bytes_out)
+        return
+    for each in named:
+        count = told.get(each) or DatasetCount(dataset_id=each)
+        yield _entry(each, run, count.records, count.bytes)
+    if rest_records or rest_bytes:
+        day = _started(run)[0].astimezone(UTC).date()
+        yield Entry(subject=untold, day=day, records=rest_records, bytes=rest_bytes, runs=0)
+
+
+def _rest(total: int | None, parts: Iterable[int | None]) -> int:
+    """What a run exported beyond what it tells of single datasets."""
+    return max((total or 0) - sum(filter(None, parts)), 0)
+
+
+_KEYS: dict[Period, Callable[[date], str]] = {
+    "day": lambda day: day.isoformat(),
+    "month": lambda day: f"{day:%Y-%m}",
+    "year": lambda day: f"{day:%Y}",
+}
+
+
+def period_of(moment: datetime, period: Period) -> str:
+    """The name of the period in which a moment lies, in UTC: "2026-11-28", "2026-11" or "2026"."""
+    return _KEYS[period](moment.astimezone(UTC).date())
+
+
+def sums(entries: Iterable[Entry], period: Period) -> dict[tuple[str, str], Sum]:
+    """Entries together by subject and period, such as ``("s3", "2026-11")``; without any it is absent."""
+    found: dict[tuple[str, str], Sum] = {}
+    for entry in entries:
+        key = entry.subject, _KEYS[period](entry.day)
+        found[key] = found.get(key, Sum()).plus(entry)
+    return dict(sorted(found.items()))
+
+
+def total(accounts: Iterable[Account], since: datetime, until: datetime) -> Sum:
+    """All that was exported from a moment on and earlier than another; both are the start of a day."""
+    found = Sum()
+    for account in accounts:
+        for entry in entries_of(account, "sandbox"):
+            if since.date() <= entry.day < until.date():
+                found = found.plus(entry)
+    return found

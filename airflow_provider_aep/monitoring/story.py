@@ -1,0 +1,189 @@
+"""The story of one export: what came in, what went out, what was lost and when, why, and what to do now.
+
+It is plain JSON in order of time, for a shell and for a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow_provider_aep.flowservice.ingestion import BatchStatus
+from airflow_provider_aep.flowservice.schedule import schedule_words
+from airflow_provider_aep.monitoring.findings import (
+    Finding,
+    of_dataflow,
+    standing_of,
+    unread,
+    window_of,
+)
+from airflow_provider_aep.monitoring.policy import CONCERN, worst_choice
+from airflow_provider_aep.monitoring.remedies import remedies
+from airflow_provider_aep.monitoring.story_lanes import interleaved
+from airflow_provider_aep.monitoring.story_parts import (
+    Told,
+    exports_of,
+    ingestion_of,
+    latest_of,
+    lost_of,
+    sum_of,
+)
+from airflow_provider_aep.monitoring.timeline import Timeline
+
+_NOT_SHOWN = "It was deleted, has expired, is in another sandbox, or is hidden by a label."
+# So many batches are told, the newest ones.
+MOST_BATCHES = 1000
+MOST_LOST_IDS = 50
+
+
+def story_of(told: Told) -> dict[str, Any]:
+    """The story as plain JSON, oldest first; moments are ISO 8601 in UTC.
+
+    Its keys: ``dataflow``, ``sandbox``, ``window``, ``outcome`` (what a check of the window makes of it),
+    ``summary`` (one sentence), ``totals``, ``ingestion`` (a batch each), ``exports`` (a run each, or a tick
+    without one), ``lost`` (ingested and not exported), ``lanes`` (both by time, with what is alike put
+    together), ``notes`` (what is not known) and ``actions`` (``why``, ``command``, and its ``kind``:
+    ``shell`` or ``ask``).
+    """
+    flow, schedule = told.flow, schedule_words(told.flow.schedule)
+    new, standing = _known(told)
+    lost = lost_of(told)
+    batches = ingestion_of(told, {batch_id: one for one in lost for batch_id in one["batch_ids"]})
+    exports = exports_of(told)
+    for one in lost:
+        one["batch_ids"] = one["batch_ids"][:MOST_LOST_IDS]
+    outcome = worst_choice(each.outcome for each in (*new, *standing))
+    latest = latest_of(exports)
+    return {
+        "dataflow": {
+            "id": flow.id,
+            "name": flow.name,
+            "state": flow.state,
+            "destination": flow.destination,
+            "every": schedule["every"],
+            "ends_at": schedule["end"],
+        },
+        "sandbox": told.sandbox,
+        "window": {"since": told.since.isoformat(), "until": told.now.isoformat()},
+        "outcome": outcome,
+        "summary": _summary(told, lost, latest, exports),
+        "totals": _totals(batches, exports),
+        "ingestion": batches[-MOST_BATCHES:],
+        "exports": exports,
+        "lost": lost,
+        "lanes": interleaved(batches, exports),
+        "notes": _notes(told, len(batches)),
+        "actions": [
+            each._asdict()
+            for each in remedies(
+                flow,
+                standing=_still_so(told, [*standing, *new]),
+                lost=[one for one in lost if not one["later_run"]],
+                latest=latest,
+                names={each: told.name_of(each) for each in told.ingested},
+                conn_id=told.conn_id,
+                sandbox=told.sandbox,
+            )
+        ],
+    }
+
+
+def _known(told: Told) -> tuple[list[Finding], list[Finding]]:
+    """What became known in the window, and what had become known before it and is still so."""
+    if told.timeline is None:
+        bare = Timeline(flow=told.flow, runs=(), now=told.now, known_from=told.now)
+        found = [*of_dataflow(bare, told.policy), unread(told.why, told.policy)]
+        return found, []
+    new, earlier = window_of(told.findings, told.since, told.now + timedelta(microseconds=1))
+    return new, standing_of(told.timeline, earlier)
+
+
+def _still_so(told: Told, findings: Sequence[Finding]) -> list[Finding]:
+    if told.timeline is None:
+        return list(findings)
+    return standing_of(told.timeline, findings)
+
+
+# In words
+
+
+def _summary(
+    told: Told,
+    lost: Sequence[Mapping[str, Any]],
+    latest: Sequence[Mapping[str, Any]],
+    exports: Sequence[Mapping[str, Any]],
+) -> str:
+    name, days = told.flow.name, _days(told)
+    if told.timeline is None:
+        return f"{name}: its runs could not be read: {told.why}"
+    open_ = [one for one in lost if not one["later_run"]]
+    times = f" {len(open_)} times in the last {days}" if len(open_) > 1 else ""
+    losses = f"lost data{times}: {open_[-1]['told']}" if open_ else ""
+    now = of_dataflow(told.timeline, told.policy)
+    off = next((each.told for each in now if each.kind in ("disabled", "ended")), "")
+    if off:
+        return f"{name}: {off}{f'; before that it {losses}' if losses else ''}."
+    if losses:
+        return f"{name} {losses}."
+    if not latest:
+        return f"{name}: no run and no tick that owed one is known of the last {days}."
+    worst = max(latest, key=lambda each: CONCERN[each["outcome"] or "ok"])
+    if worst["outcome"] in ("fail", "warn"):
+        cause = f"; {worst['cause']['told']}" if worst["cause"] else ""
+        words = "; ".join([worst["told"], *worst["also"]])
+        return f"{name}: {words}{cause}".rstrip(".") + "."
+    bad = sum(each["outcome"] in ("fail", "warn") for each in exports)
+    if bad:
+        return f"{name} is well now; {bad} of {len(exports)} runs and ticks of the last {days} were not."
+    return f"{name} is well: nothing was lost or failed in the last {days}."
+
+
+def _days(told: Told) -> str:
+    days = round((told.now - told.since) / timedelta(days=1))
+    return "day" if days == 1 else f"{days} days"
+
+
+def _totals(
+    batches: Sequence[Mapping[str, Any]], exports: Sequence[Mapping[str, Any]]
+) -> dict[str, int | None]:
+    """Counts of the window; a sum is ``None`` where one of its parts is not told."""
+    good = [each for each in batches if each["status"] == BatchStatus.SUCCESS]
+    runs = [each for each in exports if each["run_id"]]
+    return {
+        "batches": len(good),
+        "batches_failed": sum(each["status"] == BatchStatus.FAILED for each in batches),
+        "records_in": sum_of(each["records"] for each in good),
+        "runs": len(runs),
+        # A run that failed, or is under way, mostly has no count.
+        "records_out": sum_of(
+            each["records"] for each in runs if each["status"] not in ("failed", "running", "stuck")
+        ),
+        "bad": sum(each["outcome"] in ("fail", "warn") for each in exports),
+    }
+
+
+def _notes(told: Told, batches: int) -> list[str]:
+    """What is not known, and why."""
+    notes = []
+    if told.timeline is not None and told.timeline.known_from > told.since:
+        notes.append(f"Runs before {told.timeline.known_from:%Y-%m-%d %H:%M} UTC are not listed.")
+    if not told.ingested:
+        notes.append("What was ingested is not known: the datasets of the export could not be read.")
+    if told.unasked:
+        notes.append(f"{told.unasked} more datasets of the export were not looked at.")
+    for one in told.ingested.values():
+        if one.why:
+            notes.append(f"What was ingested into {one.name} is not known: {one.why}")
+            continue
+        if one.dataset is None and one.why_no_dataset:
+            notes.append(f"Whether {one.name} is still there is not known: {one.why_no_dataset}")
+        elif one.dataset is None:
+            notes.append(f"The Catalog does not show dataset {one.dataset_id}. {_NOT_SHOWN}")
+        elif one.dataset.is_snapshot:
+            notes.append(f"{one.name} holds Profile Snapshots, which are not ingested.")
+        if not one.is_complete:
+            notes.append(f"{one.name} has more batches than were read: {len(one.batches):,} are looked at.")
+    if batches > MOST_BATCHES:
+        notes.append(f"Of {batches:,} batches the newest {MOST_BATCHES:,} are told one by one.")
+    return notes

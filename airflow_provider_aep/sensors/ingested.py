@@ -1,0 +1,273 @@
+"""The sensor that waits until something was ingested into datasets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import PokeReturnValue, conf
+
+from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.sensors import deferring
+from airflow_provider_aep.sensors.base import AepSensor
+from airflow_provider_aep.sensors.wanted import TIMED, ids_of
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.arrivals import IngestionWait, Seen
+    from airflow_provider_aep.operators.base import Moment, Upstream
+
+# Each costs a request in every poll.
+MOST_DATASETS = 20
+# A longer one would be a DAG of its own.
+LONGEST_SETTLING = 24 * 3600
+REQUIRED = ("all", "any")
+WAYS = ("dataset_id", "dataset_ids", "dataset_names")
+
+
+class AepDatasetIngestedSensor(AepSensor):
+    """Wait until something was ingested into a dataset, or into several, since a moment.
+
+    A batch counts that succeeded, was completed after the moment, and tells that it brought records. One that
+    failed, that replaces, deletes or compacts, or that was taken back does not. Batches are read from Adobe's
+    Catalog, as far back as three days before the moment: one that was open for longer is not found.
+
+    While waiting, a service that does not answer, a 429 or an expired token do not fail the task; its
+    ``timeout`` ends the wait and says what was seen.
+
+    :param dataset_id: the dataset. Templated.
+    :param dataset_ids: several, in its place: a list, or the same as text; at most 20. Templated.
+    :param dataset_names: the exact names of datasets that can be exported, in its place. Templated.
+    :param ingested_after: ISO 8601, ``datetime`` or epoch seconds; a batch that was completed at this very
+        moment does not count. By default, for a DAG run of a timetable, the start of its data interval.
+        Templated.
+    :param require: ``all`` datasets must have got something, or ``any`` of them.
+    :param min_records: so many records must have come into a dataset since the moment.
+    :param accept_uncounted: a batch that does not tell how many records it brought counts as well.
+    :param settled_for: seconds, or a ``timedelta``: a batch counts when it has been completed for so long.
+    :param poke_interval: seconds between two polls, in every mode; by default ``[aep] poll_interval``, 60.
+    :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
+    :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
+    :param sandbox: overrides the connection's sandbox. Templated.
+    :raises AepValidationError: an argument makes no sense: when the DAG is parsed, or, if it is a template,
+        when the task begins.
+    :return: a dict: ``ingested_after``; ``dataset_ids`` of those that got something; and ``datasets``, by id,
+        with ``name``, ``batches``, ``records`` (``None`` where not all batches tell), ``first_completed``,
+        ``last_completed``, and ``complete`` (false where there were more batches than were read). Its
+        ``dataset_ids`` also go to an XCom key of that name.
+    """
+
+    template_fields: Sequence[str] = (*AepSensor.template_fields, *WAYS, "ingested_after")
+    what = "the ingestion"
+
+    def __init__(
+        self,
+        *,
+        dataset_id: str | Upstream | None = None,
+        dataset_ids: Collection[str] | Upstream | None = None,
+        dataset_names: Collection[str] | Upstream | None = None,
+        ingested_after: Moment | Upstream = None,
+        require: str = "all",
+        min_records: int = 1,
+        accept_uncounted: bool = False,
+        settled_for: float | timedelta = 0.0,
+        poke_interval: float | timedelta | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        aep_conn_id: str = "aep_default",
+        sandbox: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            poke_interval=poke_interval,
+            deferrable=deferrable,
+            aep_conn_id=aep_conn_id,
+            sandbox=sandbox,
+            **kwargs,
+        )
+        self.dataset_id = dataset_id
+        self.dataset_ids = dataset_ids
+        self.dataset_names = dataset_names
+        self.ingested_after = ingested_after
+        self.require = require
+        self.min_records = min_records
+        self.accept_uncounted = accept_uncounted
+        self.settled_for = settled_for
+        # Remembered, as what was given may turn out to be nothing when it is rendered.
+        self._has_moment = ingested_after is not None
+        self._known_wait: IngestionWait | None = None
+        self._way = self._check_when_parsed()
+
+    def execute(self, context: Any) -> Any:
+        # Reject typos now, not after hours of waiting.
+        self._known_wait = self._wait_of(context)
+        with self._lenient():
+            if not self.deferrable:
+                return self.wait_on_worker(context)
+            deadline = deferring.new_deadline(self)
+            seen = self._look(self._known_wait)
+            if seen.finished:
+                return self._told(context, seen.result)
+            self._defer(seen.wait, deadline)
+
+    def poke(self, context: Any) -> PokeReturnValue:
+        seen = self._look(self._known_wait or self._wait_of(context))
+        result = self._told(context, seen.result) if seen.finished else None
+        return PokeReturnValue(is_done=seen.finished, xcom_value=result)
+
+    def execute_complete(self, context: Any, event: Any = None, deadline: float | None = None) -> Any:
+        """Return what the trigger saw; anything but a well-formed event fails the task."""
+        with self._lenient():
+            told = deferring.ending(self, event)
+            if not isinstance(told.get("result"), dict):
+                raise deferring.lost(self)
+            self.log.info("%s", told.get("told"))
+            return self._told(context, told["result"])
+
+    def _told(self, context: Any, result: Any) -> dict[str, Any]:
+        """The result; its ids also get a key of their own, so that a task can take them as an argument."""
+        context["ti"].xcom_push(key="dataset_ids", value=result["dataset_ids"])
+        return dict(result)
+
+    def _look(self, wait: IngestionWait) -> Seen:
+        """Poll once."""
+        from airflow_provider_aep import stats
+        from airflow_provider_aep.monitoring.arrivals import look_for_ingestion
+
+        began = time.monotonic()
+        seen = self.hook.run(look_for_ingestion(wait, now=datetime.now(tz=UTC)))
+        stats.polled(time.monotonic() - began, failed=not seen.answered)
+        # The names of datasets are looked up once.
+        self._known_wait = seen.wait
+        self.last_seen, self.asked_to_wait = seen.told, seen.wait_seconds
+        self.log.info("%s", seen.told)
+        return seen
+
+    def _defer(self, wait: IngestionWait, deadline: float) -> None:
+        from airflow_provider_aep.triggers import AepDatasetIngestedTrigger
+
+        trigger = AepDatasetIngestedTrigger(
+            wait=wait.to_json(),
+            deadline=deadline,
+            poll_interval=self.poke_interval,
+            aep_conn_id=self.aep_conn_id,
+            sandbox=self.sandbox,
+            asked_to_wait=self.asked_to_wait,
+        )
+        deferring.suspend(self, trigger, "execute_complete", deadline=deadline)
+
+    def _wait_of(self, context: Any) -> IngestionWait:
+        """What the sensor waits for.
+
+        :raises AepValidationError: an argument makes no sense.
+        """
+        from airflow_provider_aep.flowservice.schedule import parse_moment
+        from airflow_provider_aep.monitoring.arrivals import IngestionWait
+
+        given = self.ingested_after if self._has_moment else _begin(context)
+        return IngestionWait(
+            after=parse_moment("ingested_after", given),
+            require=self.require,  # type: ignore[arg-type]  # checked when parsed
+            min_records=self.min_records,
+            accept_uncounted=self.accept_uncounted,
+            settled_for=_span(self.settled_for),
+            **self._datasets(),
+        )
+
+    def _datasets(self) -> dict[str, tuple[str, ...]]:
+        given = getattr(self, self._way)
+        if self._way == "dataset_names":
+            return {"dataset_names": _limited(self._way, _names(given))}
+        if self._way == "dataset_id":
+            from airflow_provider_aep.flowservice.validation import check_id
+
+            # A template renders a lost XCom as a word that could be an id.
+            return {"dataset_ids": (check_id("dataset_id", None if given in ("None", "null") else given),)}
+        return {"dataset_ids": _limited(self._way, ids_of(self._way, given, what="dataset"))}
+
+    def _check_when_parsed(self) -> str:
+        """Refuse what makes no sense whatever templates render to; which argument names the datasets.
+
+        :raises AepValidationError: naming every such argument.
+        """
+        ways = [way for way in WAYS if getattr(self, way) is not None]
+        problems = (
+            [] if len(ways) == 1 else [Problem(" or ".join(WAYS), "must be given, and only one of them")]
+        )
+        if self.require not in REQUIRED:
+            problems.append(Problem("require", f"must be one of {', '.join(REQUIRED)}"))
+        if not _is_number(self.min_records, int) or self.min_records < 1:
+            problems.append(Problem("min_records", "must be a whole number, at least 1"))
+        if not isinstance(self.accept_uncounted, bool):
+            problems.append(Problem("accept_uncounted", "must be true or false"))
+        if not _is_span(self.settled_for):
+            rule = f"must be a timedelta or a number of seconds, from 0 to {LONGEST_SETTLING}"
+            problems.append(Problem("settled_for", rule))
+        if problems:
+            raise AepValidationError("the sensor", problems)
+        self._way = ways[0]
+        if _is_literal(getattr(self, self._way)):
+            self._datasets()
+        if self._has_moment and _is_literal(self.ingested_after):
+            # Imported here: a DAG file that gives a template, as most do, does not pay for it.
+            from airflow_provider_aep.flowservice.schedule import parse_moment
+
+            parse_moment("ingested_after", self.ingested_after)
+        return self._way
+
+
+def _begin(context: Any) -> datetime:
+    """From when on data are new to a DAG run: one by hand has no turn, and some Airflows give it another's.
+
+    :raises AepValidationError: its data interval says nothing.
+    """
+    start = context.get("data_interval_start")
+    if start and getattr(context["dag_run"], "run_type", None) in TIMED:
+        return datetime.fromtimestamp(start.timestamp(), tz=UTC)
+    rule = "is missing, and this DAG run has no data interval of its own"
+    advice = "Give a moment, such as '{{ params.since }}' or '{{ dag_run.start_date }}'."
+    raise AepValidationError("the sensor", [Problem("ingested_after", rule)], advice)
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, Collection) or isinstance(names, bytes | Mapping) or not names:
+        raise AepValidationError("the sensor", [Problem("dataset_names", "must be a list of dataset names")])
+    problems = [
+        Problem(f"dataset_names/{at}", "must be the name of a dataset")
+        for at, name in enumerate(names)
+        # A template renders a lost XCom as a word.
+        if not isinstance(name, str) or not name.strip() or name in ("None", "null")
+    ]
+    if problems:
+        raise AepValidationError("the sensor", problems)
+    return tuple(dict.fromkeys(names))
+
+
+def _limited(field: str, given: tuple[str, ...]) -> tuple[str, ...]:
+    if len(given) > MOST_DATASETS:
+        rule = f"must be at most {MOST_DATASETS}, as each costs a request in every poll"
+        raise AepValidationError("the sensor", [Problem(field, rule)])
+    return given
+
+
+def _is_literal(given: Any) -> bool:
+    """Whether an argument is known when the DAG is parsed."""
+    if isinstance(given, str):
+        return "{{" not in given and "{%" not in given
+    if isinstance(given, list | tuple | set):
+        return all(map(_is_literal, given))
+    return given is None or isinstance(given, int | float | datetime | bytes | Mapping)
+
+
+def _is_number(given: Any, kind: Any) -> bool:
+    return isinstance(given, kind) and not isinstance(given, bool)
+
+
+def _is_span(given: Any) -> bool:
+    seconds = given.total_seconds() if isinstance(given, timedelta) else given
+    return _is_number(seconds, int | float) and 0 <= seconds <= LONGEST_SETTLING
+
+
+def _span(given: float | timedelta) -> timedelta:
+    return given if isinstance(given, timedelta) else timedelta(seconds=given)
