@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Hashable
@@ -28,7 +29,16 @@ NO_DATAFLOW = "00000000-0000-0000-0000-000000000000"
 LAST_LOOK_SECONDS = 30.0
 
 
-class _AepTrigger(BaseEventTrigger):
+class _Written(BaseTrigger):
+    """A trigger that keeps its arguments under their names."""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        cls = type(self)
+        names = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        return f"{cls.__module__}.{cls.__qualname__}", {name: getattr(self, name) for name in names}
+
+
+class _AepTrigger(_Written, BaseEventTrigger):
     """Waits in the one poll that all share who wait in a connection and sandbox; fires once."""
 
     # Airflow's event triggers have no queue; these wait for a task, as any other trigger of a task.
@@ -114,23 +124,6 @@ class AepDataflowRunTrigger(_AepTrigger):
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return (
-            "airflow_provider_aep.triggers.AepDataflowRunTrigger",
-            {
-                "dataflow_id": self.dataflow_id,
-                "started_after": self.started_after,
-                "started_before": self.started_before,
-                "asked_to_wait": self.asked_to_wait,
-                "wait": self.wait,
-                "expected_runs": self.expected_runs,
-                "deadline": self.deadline,
-                "poll_interval": self.poll_interval,
-                "aep_conn_id": self.aep_conn_id,
-                "sandbox": self.sandbox,
-            },
-        )
-
     async def on_kill(self) -> None:
         """The wait ends; the dataflow and its run, which Adobe schedules, are left alone."""
         self.log.info("The wait for dataflow %s was ended; its runs go on at Adobe", self.dataflow_id)
@@ -198,21 +191,6 @@ class AepExportsTrigger(_AepTrigger):
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = (
-            "dues",
-            "run_policy",
-            "tells_soon",
-            "deadline",
-            "poll_interval",
-            "pause",
-            "asked_to_wait",
-            "aep_conn_id",
-            "sandbox",
-        )
-        kwargs = {name: getattr(self, name) for name in names}
-        return ("airflow_provider_aep.triggers.AepExportsTrigger", kwargs)
-
     async def on_kill(self) -> None:
         """The wait ends; dataflows and runs, which Adobe schedules, are left alone."""
         self.log.info("The wait for the exports was ended; their runs go on at Adobe")
@@ -254,7 +232,7 @@ class AepExportsTrigger(_AepTrigger):
             for each in waiting:
                 each.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
-        return {"status": "finished"}
+        return {"status": "finished", "deadline": self.deadline}
 
 
 # By event loop, as Airflow runs some triggers in loops of their own.
@@ -280,7 +258,7 @@ def _shared_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     return polls[key]
 
 
-class AepDatasetIngestedTrigger(BaseTrigger):
+class AepDatasetIngestedTrigger(_Written):
     """Waits until something was ingested into datasets.
 
     :param wait: what is waited for, as ``IngestionWait.to_json`` says it.
@@ -309,19 +287,6 @@ class AepDatasetIngestedTrigger(BaseTrigger):
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
         self.asked_to_wait = asked_to_wait
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return (
-            "airflow_provider_aep.triggers.AepDatasetIngestedTrigger",
-            {
-                "wait": self.wait,
-                "deadline": self.deadline,
-                "poll_interval": self.poll_interval,
-                "aep_conn_id": self.aep_conn_id,
-                "sandbox": self.sandbox,
-                "asked_to_wait": self.asked_to_wait,
-            },
-        )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         yield TriggerEvent({"version": EVENT_VERSION, **await self._wait()})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import XComArg
 
@@ -85,15 +85,6 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
     :param longest: the seconds until that timeout, where Airflow does not tell it.
     """
 
-    names: ClassVar[tuple[str, ...]] = (
-        *RENDERED,
-        "kind",
-        "run_policy",
-        "poll_interval",
-        "margin",
-        "longest",
-    )
-
     def __init__(
         self,
         *,
@@ -129,10 +120,6 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         self.run_ids = run_ids
         self.context: Any = None
         self.known: Wait | None = None
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        kwargs = {name: getattr(self, name) for name in self.names}
-        return ("airflow_provider_aep.sensors.starting.AepDataflowRunStartTrigger", kwargs)
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
         """Airflow calls it with the context of the task, which says when the DAG run is about."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, AssetAlias
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_aep.assets import export_asset
+from airflow_provider_aep.assets import export_asset, hashable
 from airflow_provider_aep.errors import AepValidationError, without_words
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.monitoring.incidents import moments
@@ -131,6 +132,7 @@ def _tell_assets(sensor: Telling, context: Any, progress: Progress) -> None:
         return
     org = sensor.hook.get_conn().credentials.org_id
     for event in events:
+        extra = event["extra"] if AIRFLOW_V_3_0_PLUS else hashable(event["extra"])
         for dataset in event["datasets"]:
             try:
                 asset = export_asset(
@@ -140,4 +142,4 @@ def _tell_assets(sensor: Telling, context: Any, progress: Progress) -> None:
                 sensor.log.warning("No asset event for export %r: %s", event["export"], error)
                 continue
             for alias in aliases:
-                context["outlet_events"][alias].add(asset, extra=event["extra"])
+                context["outlet_events"][alias].add(asset, extra=extra)

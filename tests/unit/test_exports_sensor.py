@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
-from airflow_provider_aep.assets import export_asset
+from airflow_provider_aep.assets import export_asset, hashable
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import AepConfigError, AepError, AepValidationError
 from airflow_provider_aep.flowservice.dataflows import delete_dataflow
@@ -28,7 +28,6 @@ from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
 from airflow_provider_aep.operators.monitoring import CHECK_KEY
 from airflow_provider_aep.sensors import AepExportsSensor, progress
-from airflow_provider_aep.triggers import EVENT_VERSION
 from tests.unit.sensing import HOUR, Outcome, Watch, each_plain_mode, fire
 from tests.unit.task_instance import context_of
 
@@ -378,6 +377,41 @@ def test_the_next_dag_run_tells_what_has_recovered_also_where_one_lay_between(
     assert ti.pushed(CHECK_KEY)["open"] == {}
 
 
+@pytest.fixture
+def each_tick(many, now, alert, ti) -> Any:
+    """``each_tick(3, run_policy={})``: one DAG run for each of three ticks, three hours apart."""
+
+    def judge(count: int, **given: Any) -> None:
+        for tick in range(count):
+            ti.earlier = {key: value for (_, _, key), value in ti.xcoms.items()}
+            ti.xcoms.clear()
+            start = now + timedelta(hours=3 * tick)
+            window = {"due_from": start, "due_until": start + timedelta(hours=3)}
+            many("deferrable", **window, fail_on_bad=False, timeout=9 * HOUR, alert=alert, **given)
+
+    return judge
+
+
+def test_an_empty_run_that_owes_nothing_new_delivers_nothing_that_was_lost(
+    emulator, export, each_tick, heard, ti
+):
+    for dataset in emulator.datasets():
+        dataset.hourly = 0
+    export("bad", "zero", "zero", "success", every="3h")
+    each_tick(2)
+    assert [status for _, status, _ in heard] == ["zero_records"]
+    assert [list(each) for each in ti.pushed(CHECK_KEY)["open"].values()] == [["zero_records"]]
+
+
+def test_an_empty_run_ends_an_incident_where_nothing_is_lacking(emulator, export, each_tick, heard, ti):
+    for dataset in emulator.datasets():
+        dataset.hourly = 0
+    export("bad", "success", "failed", "zero", every="3h")
+    each_tick(3)
+    assert [status for _, status, _ in heard] == ["failed", "recovered"]
+    assert ti.pushed(CHECK_KEY)["open"] == {}
+
+
 def test_an_alias_gets_events_of_the_good_exports_alone(many, export, now, ti, emulator):
     class Events(dict):
         def __missing__(self, alias: Any) -> Any:
@@ -394,6 +428,12 @@ def test_an_alias_gets_events_of_the_good_exports_alone(many, export, now, ti, e
     assert (extra["dataflow_name"], extra["status"]) == ("good", "success")
     assert extra["paths"]
     assert extra["exact"]
+
+
+def test_what_the_event_of_an_alias_tells_is_the_same_where_airflow_puts_it_into_a_set():
+    extra = {"run_ids": ["a", "b"], "records": None, "window": {"started_at": "x"}, "paths": []}
+    kept = hashable(extra)
+    assert json.loads(json.dumps(dict(frozenset(kept.items())))) == extra
 
 
 def test_a_task_that_fails_tells_no_asset(many, export, now, ti):
@@ -435,7 +475,7 @@ def test_the_trigger_fires_no_sooner_than_three_heartbeats_after_a_deferral(
         sensor.execute(context_of(many.ti))
     many.pass_time(2 * HOUR)  # by now there is something to tell
     began = clock()
-    assert fire(deferred.value.trigger) == {"version": EVENT_VERSION, "status": "finished"}
+    assert fire(deferred.value.trigger)["status"] == "finished"
     assert pause <= clock() - began <= pause + interval
 
 
@@ -454,6 +494,17 @@ def test_a_deadline_that_has_passed_does_not_make_it_fire_sooner(many, export, n
 def test_an_event_that_is_lost_or_of_another_version_fails_the_task(many, event, ti):
     with pytest.raises(AepError, match="clear the task to look again"):
         many.sensor("deferrable").execute_complete(context_of(ti), event, deadline=1.0, progress={})
+
+
+def test_where_airflow_loses_what_was_kept_it_looks_anew_until_the_same_deadline(many, export, now, ti):
+    export("slow", "success", start=now + timedelta(hours=5))
+    sensor = many.sensor("deferrable", **window(now, 6))
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute(context_of(ti))
+    event = fire(deferred.value.trigger)
+    found = many.sensor("deferrable", **window(now, 6)).execute_complete(context_of(ti), event)
+    assert [each["status"] for each in found["verdicts"]] == ["success"]
+    assert event["deadline"] == deferred.value.kwargs["deadline"]
 
 
 def test_what_crosses_is_bounded_and_holds_no_secret(aep, many, export, now, alert, ti):
