@@ -186,6 +186,22 @@ def emit_asset_events(context: Any, outlets: Iterable[object], extra: Mapping[st
             context["outlet_events"][outlet].extra.update(extra)
 
 
+class _HashableDict(dict[str, Any]):
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
+def hashable(told: Any) -> Any:
+    """The same plain JSON, in forms that Airflow 2 can put into a set.
+
+    It does so with what the event of an alias tells, after the task has succeeded: a list there ends the
+    process of the task.
+    """
+    if isinstance(told, Mapping):
+        return _HashableDict({name: hashable(each) for name, each in told.items()})
+    return tuple(map(hashable, told)) if isinstance(told, list | tuple) else told
+
+
 Export = tuple[str, int | None, datetime | None, Sequence[str]]
 
 

@@ -96,6 +96,7 @@ def get_provider_info() -> dict[str, Any]:
             "operators.exports",
             "operators.maintenance",
             "operators.monitoring",
+            "operators.verdicts",
         ),
         "sensors": modules("sensors"),
         "triggers": modules("triggers", "asset_triggers"),

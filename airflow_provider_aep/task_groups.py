@@ -1,4 +1,4 @@
-"""Task groups: a whole export in one line of a DAG."""
+"""Task groups: a whole export, or the watch over all, in one line of a DAG."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from airflow.providers.common.compat.sdk import TaskGroup
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.base import Moment, Upstream
 from airflow_provider_aep.operators.exports import AepEnsureExportOperator, Spec
-from airflow_provider_aep.sensors import AepDataflowRunSensor
+from airflow_provider_aep.operators.verdicts import AepRequireGoodExportsOperator
+from airflow_provider_aep.sensors import AepDataflowRunSensor, AepExportsSensor
 
 NOT_ENSURED = "AEP export could not be ensured: {{ exception }}"
 
@@ -94,6 +95,45 @@ class AepExportTaskGroup(TaskGroup):
     @property
     def output(self) -> Any:
         """The verdict, for the tasks that follow; what was ensured is ``ensure.output``."""
+        return self.wait.output
+
+
+class AepExportsTaskGroup(TaskGroup):
+    """Wait for all exports that were due, alert on each bad one, and fail at the end where one is ``fail``.
+
+    Of two tasks: ``wait``, an ``AepExportsSensor`` that succeeds with its verdicts, so that its asset events
+    go out for what is good; and ``require``, an ``AepRequireGoodExportsOperator`` that fails by them.
+
+    :param alert: an ``AepRunNotifier``, told of each export that is not well soon after it ended, and when
+        the sensor itself fails. By default one that writes to the task's log; ``None`` for nobody.
+    :param group: further arguments of the task group, such as ``tooltip`` or ``default_args``.
+    :param waiting: the arguments of the sensor.
+    """
+
+    wait: AepExportsSensor
+    require: AepRequireGoodExportsOperator
+
+    def __init__(
+        self,
+        group_id: str,
+        *,
+        alert: AepRunNotifier | bool | None = True,
+        group: Mapping[str, Any] | None = None,
+        **waiting: Any,
+    ) -> None:
+        super().__init__(group_id, **(group or {}))
+        notifier = AepRunNotifier() if alert is True else alert or None
+        told = {"on_failure_callback": notifier} if notifier else {}
+        with self:
+            self.wait = AepExportsSensor(
+                task_id="wait", alert=notifier, **{"fail_on_bad": False, **told, **waiting}
+            )
+            found: Any = self.wait.output
+            self.require = AepRequireGoodExportsOperator(task_id="require", found=found)
+
+    @property
+    def output(self) -> Any:
+        """What the sensor returned, for the tasks that follow whatever came of it."""
         return self.wait.output
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Hashable
@@ -22,11 +23,63 @@ if TYPE_CHECKING:
 
 # The layout of the event. A worker that meets another one fails the task instead of guessing.
 EVENT_VERSION = 1
+# The id of none: whatever the service answers to it, it answers.
+NO_DATAFLOW = "00000000-0000-0000-0000-000000000000"
 # The poll at a deadline itself may take this long; Airflow's own timeout of the task comes later.
 LAST_LOOK_SECONDS = 30.0
 
 
-class AepDataflowRunTrigger(BaseEventTrigger):
+class _Written(BaseTrigger):
+    """A trigger that keeps its arguments under their names."""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        cls = type(self)
+        names = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        return f"{cls.__module__}.{cls.__qualname__}", {name: getattr(self, name) for name in names}
+
+
+class _AepTrigger(_Written, BaseEventTrigger):
+    """Waits in the one poll that all share who wait in a connection and sandbox; fires once."""
+
+    # Airflow's event triggers have no queue; these wait for a task, as any other trigger of a task.
+    supports_triggerer_queue = True
+    aep_conn_id: str
+    sandbox: str | None
+
+    def shared_stream_key(self) -> Hashable:
+        """All who wait in one connection and sandbox share one poll (Airflow 3.3 and later)."""
+        return ("aep-dataflow-runs", self.aep_conn_id, self.sandbox)
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Any]:
+        """Poll for as long as Airflow sees anybody wait. Nothing is broadcast.
+
+        A broadcast would wake a thousand who wait for the sake of one: the poll wakes that one itself.
+        """
+        await _shared_poll(kwargs["aep_conn_id"], kwargs["sandbox"]).run()
+        yield  # never reached, and yet what makes this a stream
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
+        poll = _shared_poll(self.aep_conn_id, self.sandbox)
+        yield self._event(await self._first() or await self._wait(poll))
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """The same where Airflow shares no streams: before 3.3, and in ``dag.test()``."""
+        poll = _shared_poll(self.aep_conn_id, self.sandbox)
+        yield self._event(await self._first() or await poll.run_while_waiting(self._wait(poll)))
+
+    def _event(self, ending: dict[str, Any]) -> TriggerEvent:
+        return TriggerEvent({"version": EVENT_VERSION, **ending})
+
+    async def _first(self) -> dict[str, Any]:
+        """How it ends before it waits in the poll; empty where it does not."""
+        return {}
+
+    async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class AepDataflowRunTrigger(_AepTrigger):
     """Waits until the runs of a dataflow that started in a window have finished.
 
     All that wait in one connection and sandbox share one poll of their triggerer.
@@ -44,9 +97,6 @@ class AepDataflowRunTrigger(BaseEventTrigger):
     :param wait: what is waited for beyond a window, as ``Wait.to_json`` says it: a tick, given runs, or an
         end of runs that are stuck. It wins over the window.
     """
-
-    # Airflow's event triggers have no queue; this one waits for a task, as any other trigger of a task.
-    supports_triggerer_queue = True
 
     def __init__(
         self,
@@ -74,51 +124,9 @@ class AepDataflowRunTrigger(BaseEventTrigger):
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return (
-            "airflow_provider_aep.triggers.AepDataflowRunTrigger",
-            {
-                "dataflow_id": self.dataflow_id,
-                "started_after": self.started_after,
-                "started_before": self.started_before,
-                "asked_to_wait": self.asked_to_wait,
-                "wait": self.wait,
-                "expected_runs": self.expected_runs,
-                "deadline": self.deadline,
-                "poll_interval": self.poll_interval,
-                "aep_conn_id": self.aep_conn_id,
-                "sandbox": self.sandbox,
-            },
-        )
-
-    def shared_stream_key(self) -> Hashable:
-        """All who wait in one connection and sandbox share one poll (Airflow 3.3 and later)."""
-        return ("aep-dataflow-runs", self.aep_conn_id, self.sandbox)
-
-    @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Any]:
-        """Poll for as long as Airflow sees anybody wait. Nothing is broadcast.
-
-        A broadcast would wake a thousand who wait for the sake of one: the poll wakes that one itself.
-        """
-        await _shared_poll(kwargs["aep_conn_id"], kwargs["sandbox"]).run()
-        yield  # never reached, and yet what makes this a stream
-
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
-        poll = _shared_poll(self.aep_conn_id, self.sandbox)
-        yield self._event(await self._wait(poll))
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """The same where Airflow shares no streams: before 3.3, and in ``dag.test()``."""
-        poll = _shared_poll(self.aep_conn_id, self.sandbox)
-        yield self._event(await poll.run_while_waiting(self._wait(poll)))
-
     async def on_kill(self) -> None:
         """The wait ends; the dataflow and its run, which Adobe schedules, are left alone."""
         self.log.info("The wait for dataflow %s was ended; its runs go on at Adobe", self.dataflow_id)
-
-    def _event(self, ending: dict[str, Any]) -> TriggerEvent:
-        return TriggerEvent({"version": EVENT_VERSION, **ending})
 
     async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
         from airflow_provider_aep.monitoring.waits import Wait
@@ -140,6 +148,91 @@ class AepDataflowRunTrigger(BaseEventTrigger):
             first_pause=self.asked_to_wait,
             tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
         )
+
+
+class AepExportsTrigger(_AepTrigger):
+    """Waits for the ticks of many dataflows, until all have come to an end or there is news to tell.
+
+    It only says that it is time to look: the worker reads and judges what there is.
+
+    :param dues: the ticks, as ``dues_to_json`` says them; with none it waits until the service answers.
+    :param run_policy: the arguments of a ``RunPolicy``, which tell what is news.
+    :param tells_soon: whether what is not plainly good is told while others are waited for.
+    :param deadline: when to give up, in epoch seconds.
+    :param poll_interval: seconds between two looks, at most.
+    :param pause: seconds from the start of the trigger within which it does not fire. What becomes known
+        in them is told together.
+    :param asked_to_wait: how long the service asked the sensor, which has just looked, to leave it alone.
+    :param aep_conn_id: the Airflow connection.
+    :param sandbox: overrides the connection's.
+    """
+
+    def __init__(
+        self,
+        *,
+        dues: list[dict[str, Any]],
+        run_policy: dict[str, Any],
+        tells_soon: bool,
+        deadline: float,
+        poll_interval: float,
+        pause: float,
+        aep_conn_id: str,
+        sandbox: str | None,
+        asked_to_wait: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.dues = dues
+        self.run_policy = run_policy
+        self.tells_soon = tells_soon
+        self.deadline = deadline
+        self.poll_interval = poll_interval
+        self.pause = pause
+        self.asked_to_wait = asked_to_wait
+        self.aep_conn_id = aep_conn_id
+        self.sandbox = sandbox
+
+    async def on_kill(self) -> None:
+        """The wait ends; dataflows and runs, which Adobe schedules, are left alone."""
+        self.log.info("The wait for the exports was ended; their runs go on at Adobe")
+
+    async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
+        from airflow_provider_aep.monitoring.dues import dues_from_json, is_news
+        from airflow_provider_aep.monitoring.policy import RunPolicy
+        from airflow_provider_aep.monitoring.waits import Wait
+
+        began = time.monotonic()
+        try:
+            policy = RunPolicy(**self.run_policy)
+            waits = [due.wait(policy) for due in dues_from_json(self.dues)]
+        except AepError as error:
+            return {"status": "error", "error": error_to_json(error)}
+        if not waits:
+            waits = [Wait(dataflow_id=NO_DATAFLOW, started_after=datetime.now(tz=UTC), expected=0)]
+        waiting = [
+            asyncio.ensure_future(
+                poll.wait(
+                    wait,
+                    deadline=self.deadline,
+                    interval=self.poll_interval,
+                    first_pause=self.asked_to_wait,
+                )
+            )
+            for wait in waits
+        ]
+        try:
+            left = set(waiting)
+            while left:
+                done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+                if self.tells_soon and any(is_news(each.result(), policy) for each in done):
+                    break
+            self.log.info("%d of %d exports have come to an end", len(waiting) - len(left), len(waiting))
+            if (rest := self.pause - (time.monotonic() - began)) > 0:
+                await _pause(rest)
+        finally:
+            for each in waiting:
+                each.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        return {"status": "finished", "deadline": self.deadline}
 
 
 # By event loop, as Airflow runs some triggers in loops of their own.
@@ -165,7 +258,7 @@ def _shared_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     return polls[key]
 
 
-class AepDatasetIngestedTrigger(BaseTrigger):
+class AepDatasetIngestedTrigger(_Written):
     """Waits until something was ingested into datasets.
 
     :param wait: what is waited for, as ``IngestionWait.to_json`` says it.
@@ -194,19 +287,6 @@ class AepDatasetIngestedTrigger(BaseTrigger):
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
         self.asked_to_wait = asked_to_wait
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return (
-            "airflow_provider_aep.triggers.AepDatasetIngestedTrigger",
-            {
-                "wait": self.wait,
-                "deadline": self.deadline,
-                "poll_interval": self.poll_interval,
-                "aep_conn_id": self.aep_conn_id,
-                "sandbox": self.sandbox,
-                "asked_to_wait": self.asked_to_wait,
-            },
-        )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         yield TriggerEvent({"version": EVENT_VERSION, **await self._wait()})

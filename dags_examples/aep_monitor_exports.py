@@ -1,28 +1,25 @@
-"""Wait for the run of each tick of all dataset exports, and alert when one failed or exported nothing.
+"""Wait for the run of each tick of all dataset exports in one task, and alert when one is not good.
 
-Each hour it lists the dataflows whose schedule had a tick in that hour and waits, in the triggerer, for the
-runs of each tick: one task for each. So every tick is judged once, by the DAG run of its hour, also when
-that DAG run is late or cleared. To look at all dataflows from some moment on instead, due or not, trigger
-it with ``{"since": "2026-12-01T06:00:00Z"}``.
+Each hour one sensor waits, in the triggerer, for the runs of all ticks that were due in that hour. Whoever is
+alerted hears of a bad one soon after it ended, while others are still waited for. So every tick is judged
+once, by the DAG run of its hour, also when that DAG run is late or cleared. To look at the ticks from some
+moment on instead, trigger it with ``{"since": "2026-12-01T06:00:00Z"}``.
 
-This is for those who want a task for each export, or go on with other tasks when one is there. To be
-alerted on whatever goes wrong, ``aep_check_exports`` does with a single task.
+For a task of its own for each export, see ``aep_monitor_each_export``. To hear of exports that are disabled
+or end, too, and to wait for nothing, ``aep_check_exports``.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Param, task
+from airflow.providers.common.compat.sdk import DAG, AssetAlias, Param
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_aep.notifications import AepRunNotifier
-from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
-from airflow_provider_aep.sensors import AepDataflowRunSensor
+from airflow_provider_aep.task_groups import AepExportsTaskGroup
 
-# Give the notifier `channels` to reach people; without, it writes to the task's log. As callback of the DAG
-# in place of its tasks it would tell of all in one message, at the end.
+# Give the notifier `channels` to reach people; without, it writes to the task's log.
 alert = AepRunNotifier(
     messages={
         "failed": "AEP export {{ verdict.dataflow_name }} FAILED: {{ verdict.reason }}",
@@ -38,34 +35,22 @@ with DAG(
     start_date=datetime(2026, 1, 1),
     catchup=False,
     tags=["aep"],
-    params={"since": Param(None, type=["null", "string"], description="Watch all dataflows from here on")},
+    params={"since": Param(None, type=["null", "string"], description="Watch all ticks from here on")},
 ) as dag:
-    # Triggered by hand there may be no data interval: then it lists all dataflows, due or not.
-    list_dataflows = AepListDataflowsOperator(
-        task_id="list_dataflows",
-        due_from="{{ '' if params.since else dag_run.data_interval_start or '' }}",
-        due_until="{{ '' if params.since else dag_run.data_interval_end or '' }}",
-    )
-
-    @task
-    def choose_ticks(dataflows: list[dict[str, Any]], params: dict[str, Any]) -> list[dict[str, Any]]:
-        """Each tick of each dataflow; by hand all runs from a moment on."""
-        waits: list[dict[str, Any]] = []
-        for flow in dataflows:
-            if "ticks" in flow:
-                waits += [{"dataflow_id": flow["id"], "tick": tick} for tick in flow["ticks"]]
-            else:
-                waits.append({"dataflow_id": flow["id"], "started_after": params["since"]})
-        return waits
-
-    AepDataflowRunSensor.partial(
-        task_id="judge_runs",
-        on_failed="fail",
-        on_zero_records="warn",
-        on_zero_when_ingested="warn",  # by default it fails the task: data were lost
+    # The sensor succeeds with its verdicts, so that DAGs that are scheduled on the alias run for what is
+    # good; the task after it fails where one is not.
+    AepExportsTaskGroup(
+        "exports",
+        due_from="{{ params.since or '' }}",
+        run_policy={
+            "on_failed": "fail",
+            "on_zero_records": "warn",
+            "on_zero_when_ingested": "warn",  # by default it fails: data were lost
+        },
+        on_nothing="warn",
+        alert=alert,
+        outlets=[AssetAlias("aep_exports")],
         deferrable=True,
         # A run that has not started after 150 minutes is late, one that goes on for as long may hang.
         timeout=timedelta(hours=3).total_seconds(),
-        on_failure_callback=alert,
-        on_success_callback=alert,
-    ).expand_kwargs(choose_ticks(list_dataflows.output))
+    )

@@ -35,7 +35,7 @@ from tools.stack import AirflowStack
 
 T = TypeVar("T")
 
-PROVISION, MONITOR, CHECK = "aep_provision_s3", "aep_monitor_exports", "aep_check_exports"
+PROVISION, MONITOR, CHECK = "aep_provision_s3", "aep_monitor_each_export", "aep_check_exports"
 HOUR_SECONDS = 2.0
 STEPS = (
     "create_source_connection",

@@ -114,9 +114,7 @@ class Audit:
 
     def told_nothing(self) -> str:
         """That no export was selected, and from how many."""
-        if not self.listed:
-            return "Nothing was checked: the sandbox has no export dataflow that the credential may see."
-        return f"Nothing was checked: none of {self.listed} export dataflows fits {self.selection}."
+        return self.selection.told_nothing(self.listed)
 
     def to_json(self) -> dict[str, Any]:
         outcomes = [export.outcome for export in self.exports]

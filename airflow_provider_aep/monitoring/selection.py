@@ -64,3 +64,12 @@ class Selection:
             and (not wanted or str(flow.destination).casefold() in wanted)
             and (self.owner is None or (mark is not None and mark.owner == self.owner))
         )
+
+    def told_nothing(self, listed: int) -> str:
+        """That no dataflow was selected.
+
+        :param listed: how many export dataflows there are.
+        """
+        if not listed:
+            return "Nothing was checked: the sandbox has no export dataflow that the credential may see."
+        return f"Nothing was checked: none of {listed} export dataflows fits {self}."

@@ -54,6 +54,11 @@ class Verdict:
     usual_runs: int = 0
     cause: Cause | None = None
 
+    @property
+    def settles(self) -> bool:
+        """Whether nothing is lacking although the runs exported nothing."""
+        return self.cause is not None and self.cause.settles
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, as it crosses XCom; ``cause`` only where it was asked for."""
         lists = {"run_ids": list(self.run_ids), "dataset_ids": list(self.dataset_ids)}

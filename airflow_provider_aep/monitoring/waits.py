@@ -21,7 +21,7 @@ from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
 from airflow_provider_aep.monitoring.verdict import all_finished
 
 # What of a dataflow it takes to place its runs.
-_OF_FLOW = ("id", "name", "state", "createdAt", "updatedAt", "lastOperation", "scheduleParams")
+OF_FLOW = ("id", "name", "state", "createdAt", "updatedAt", "lastOperation", "scheduleParams")
 _GAPS = ("missing", "incomplete")
 # How long after the end of a window a run of it may come to light.
 SHOWN_WITHIN = timedelta(minutes=15)
@@ -82,7 +82,7 @@ class Wait:
             "tick": tick
             and {
                 "at": tick.at.isoformat(),
-                "flow": {key: tick.flow.raw[key] for key in _OF_FLOW if key in tick.flow.raw},
+                "flow": {key: tick.flow.raw[key] for key in OF_FLOW if key in tick.flow.raw},
                 "datasets": tick.datasets and list(tick.datasets),
             },
             "ends_stuck": self.ends_stuck,
@@ -156,6 +156,7 @@ class Sighting:
 
     :param finished: the wait is over; ``runs`` can be judged.
     :param in_vain: the wait is over, as nothing can turn up any more that would end it.
+    :param missing: a run of the tick of the wait should have come by now.
     :param told: the same in one sentence, for logs and for the message of a timeout.
     :param incomplete: what is lacking, where the tick of the wait came to fewer runs than it owes.
     :param stuck: which run should have ended long ago, where there is one.
@@ -166,6 +167,7 @@ class Sighting:
     runs: tuple[DataflowRun, ...] = ()
     finished: bool = False
     in_vain: bool = False
+    missing: bool = False
     told: str
     incomplete: str = ""
     stuck: str = ""
@@ -217,7 +219,8 @@ def _of_tick(wait: Wait, tick: TickWait, runs: Sequence[DataflowRun], now: datet
     mine, owed = served.standing(), timeline.attribution.least
     if not mine:
         told = told_of(gap) if gap else NO_RUN
-        return Sighting(told=told, in_vain=now > served.tick.given_up + SHOWN_WITHIN)
+        in_vain = now > served.tick.given_up + SHOWN_WITHIN
+        return Sighting(told=told, in_vain=in_vain, missing=gap is not None)
     lacking = told_of(gap) if gap and len(mine) < owed else ""
     done = all_finished(mine, expected=1 if lacking else owed) and not _may_move(served, timeline)
     told = lacking or _seen(mine, owed)

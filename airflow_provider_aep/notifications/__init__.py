@@ -116,6 +116,20 @@ class AepRunNotifier(BaseNotifier):
         # about connections alone; to any other it never answers at all, and the callback would hang.
         self._notify(context, may_ask="deadline" not in context)
 
+    def tell(self, context: Any, check: Mapping[str, Any]) -> None:
+        """Tell what a task has found so far, while it goes on. Never raises.
+
+        :param check: in the shape of what ``AepCheckExportsOperator`` returns.
+        """
+        try:
+            ti = context["ti"]
+            place = {"dag_id": ti.dag_id, "run_id": ti.run_id}
+            where = airflow_url(**place, task_id=ti.task_id, map_index=ti.map_index)
+            alerts = list(alerts_of(self, context, check, where, ti.task_id))
+            self._deliver_all(alerts, airflow_url=where, **place)
+        except Exception as error:
+            self._tell_the_least(context, error)
+
     def _notify(self, context: Any, *, may_ask: bool) -> None:
         try:
             if "deadline" in context:
@@ -142,9 +156,10 @@ class AepRunNotifier(BaseNotifier):
             unread = f"; what it found cannot be read: {without_words(error)}"
         where = airflow_url(**about)
         if isinstance(check, Mapping):
-            alerts = alerts_of(self, context, check, where, ti.task_id)
+            alerts = alerts_of(self, context, check, where, ti.task_id, again=False)
             self._deliver_all(alerts, airflow_url=where, **place)
-            return
+            if not check.get("waits_for"):
+                return
         if not verdict and task is not None and not is_ours(task):
             # As with default_args, which give the notifier to every task of a DAG.
             self.log.info("Task %s is none of this provider's: nothing is told of it", ti.task_id)
@@ -201,17 +216,17 @@ class AepRunNotifier(BaseNotifier):
                 one
                 for one in instances
                 if one.state in bad
-                and one not in checks
+                and (one not in checks or checks[one].get("waits_for"))
                 and (one not in verdicts or self.status_of(verdicts[one]) in GOOD)
                 and "error" in self.on
             ]
             told = [one for one in verdicts if one not in mute and self.status_of(verdicts[one]) in self.on]
             links = xcoms(AepDataflowLink.xcom_key, [*told, *mute])
-            for one in (*told, *checks, *mute):
+            for one in checks:
                 where = airflow_url(dag.dag_id, run_id, one.task_id, one.map_index)
-                if one in checks:
-                    yield from alerts_of(self, context, checks[one], where, str(one))
-                    continue
+                yield from alerts_of(self, context, checks[one], where, str(one))
+            for one in (*told, *mute):
+                where = airflow_url(dag.dag_id, run_id, one.task_id, one.map_index)
                 status, found = "error", verdicts.get(one)
                 if found and one not in mute:
                     status = self.status_of(found)

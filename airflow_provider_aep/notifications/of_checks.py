@@ -7,13 +7,22 @@ from typing import Any
 
 from airflow_provider_aep.monitoring.alerts import Alert
 from airflow_provider_aep.monitoring.incidents import MINDED, heard, kind_of
-from airflow_provider_aep.notifications.words import MESSAGES
+from airflow_provider_aep.notifications.words import MESSAGES, lent
 
 
 def alerts_of(
-    notifier: Any, context: Any, check: Mapping[str, Any], where: str | None, task: str | None
+    notifier: Any,
+    context: Any,
+    check: Mapping[str, Any],
+    where: str | None,
+    task: str | None,
+    *,
+    again: bool = True,
 ) -> Iterator[Alert]:
-    """What a check found, export by export: what the policy minds of it, each kind in one alert."""
+    """What a check found, export by export: what the policy minds of it, each kind in one alert.
+
+    :param again: also what the task itself has sent an alert for.
+    """
     if check.get("quiet"):
         return
     if not check.get("exports") and check.get("outcome") in MINDED and "nothing" in notifier.on:
@@ -36,6 +45,8 @@ def alerts_of(
             }
             yield notifier.alert(context, "allowance", spent, None, where, task)
     for export in check.get("exports") or ():
+        if not again:
+            export = _untold(export)
         known = {
             "sandbox": check.get("sandbox"),
             "dataflow_id": export.get("dataflow_id"),
@@ -49,7 +60,14 @@ def alerts_of(
         for status, minded in (*_found_by_status(export), *well):
             if status in notifier.on:
                 link = export.get("dataflow_url")
-                yield notifier.alert(context, status, {**minded, **known}, link, where, task)
+                with lent(context, exception=minded.get("reason")):
+                    yield notifier.alert(context, status, {**minded, **known}, link, where, task)
+
+
+def _untold(export: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of an export had no alert of the task's own."""
+    findings = [each for each in export.get("findings") or () if not each.get("alerted")]
+    return {**export, "findings": findings, **({"recovered": None} if export.get("alerted") else {})}
 
 
 def _found_by_status(export: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

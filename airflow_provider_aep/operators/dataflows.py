@@ -126,6 +126,7 @@ class AepListDataflowsOperator(AepOperator):
         from airflow_provider_aep.flowservice.dataflows import list_dataflows
         from airflow_provider_aep.flowservice.entities import part_of_name
         from airflow_provider_aep.flowservice.schedule import parse_moment
+        from airflow_provider_aep.monitoring.dues import due_ticks
 
         part = part_of_name(self.name_contains)
         found = [flow for flow in self.hook.run(list_dataflows()) if part in flow.name.casefold()]
@@ -134,10 +135,7 @@ class AepListDataflowsOperator(AepOperator):
             return [flow.to_json() for flow in found]
         start, end = parse_moment("due_from", self.due_from), parse_moment("due_until", self.due_until)
         due = []
-        for flow in found:
-            ticks = flow.ticks(start, end) if flow.state == "enabled" else []
-            if not ticks:
-                continue
+        for flow, ticks in due_ticks(found, start, end):
             # The tick that ends the wait lies within the next step.
             following = flow.ticks(end, end + flow.step + timedelta(seconds=1))
             due.append(

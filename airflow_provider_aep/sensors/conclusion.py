@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.locations import Location
     from airflow_provider_aep.flowservice.runs import DataflowRun
     from airflow_provider_aep.hooks import AepHook
-    from airflow_provider_aep.monitoring.causes import Cause
     from airflow_provider_aep.monitoring.policy import RunPolicy
-    from airflow_provider_aep.monitoring.usual import History
     from airflow_provider_aep.monitoring.verdict import Verdict
     from airflow_provider_aep.monitoring.waits import Sighting
 
@@ -67,8 +66,7 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
         told = _held_against_storage(sensor, told, flow or sensor.dataflow_id)
     last = _last_verdict(sensor, context)
     is_news = not sensor.outlets or _is_news(last, told["run_ids"])
-    settles = verdict.cause is not None and verdict.cause.settles
-    told = with_incidents(told, last, datetime.now(tz=UTC), settles=settles)
+    told = with_incidents(told, last, datetime.now(tz=UTC), settles=verdict.settles)
     location = location_of(sensor, flow) if told["outcome"] in ("fail", "warn") else None
     if location and location.url:
         told["location"] = location.url
@@ -97,67 +95,34 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     return told
 
 
+def forget_earlier_try(context: Any) -> None:
+    """Take away what an earlier try of this task left, as Airflow does where a task begins on a worker."""
+    from airflow.providers.common.compat.sdk import XCom
+
+    ti = context["ti"]
+    place = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+    for key in (VERDICT_KEY, "return_value"):
+        with suppress(Exception):  # there is none, or an Airflow that keeps none here
+            XCom.delete(key=key, **place)
+
+
 def judge(sensor: Judging, sighting: Sighting, flow: Dataflow | None) -> Verdict:
     """The verdict on what was seen."""
-    from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL
-    from airflow_provider_aep.monitoring.verdict import incomplete, judge_runs, stuck
+    from airflow_provider_aep.monitoring.judging import judge_sighting
 
-    policy = sensor.run_policy()
-    if sighting.stuck:
-        return stuck(sighting.runs, policy, sighting.stuck)
-    history = _history(sensor, sighting.runs, policy)
-
-    def verdict(causes: Mapping[str, Cause]) -> Verdict:
-        if sighting.incomplete:
-            return incomplete(sighting.runs, policy, sighting.incomplete, history, causes)
-        return judge_runs(sighting.runs, policy, history, causes)
-
-    found = verdict({})
-    looks_wrong = found.status in (*EMPTY_OR_SMALL, "incomplete")
-    causes = _causes(sensor, sighting.runs, flow, policy, history) if looks_wrong else {}
-    return verdict(causes) if causes else found
-
-
-def _causes(
-    sensor: Judging,
-    runs: Sequence[DataflowRun],
-    flow: Dataflow | None,
-    policy: RunPolicy,
-    history: History | None,
-) -> dict[str, Cause]:
-    """Why runs exported nothing, or little; empty where that cannot be asked.
-
-    :raises AepError: the service gave no answer; asked again, it may tell of rows that are lost.
-    """
-    from airflow_provider_aep.flowservice.dataflows import get_dataflow
-    from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL
-    from airflow_provider_aep.monitoring.explaining import explain_runs
-    from airflow_provider_aep.monitoring.poll import OUTAGES
-    from airflow_provider_aep.monitoring.verdict import judge_run
-
-    odd = {
-        run.id: status
-        for run in runs
-        if run.finished and (status := judge_run(run, policy, history).status) in EMPTY_OR_SMALL
-    }
-    try:
-        flow = flow or sensor.hook.run(get_dataflow(sensor.dataflow_id))
-        return sensor.hook.run(explain_runs(flow, runs, odd, margin=policy.margin, now=datetime.now(tz=UTC)))
-    except OUTAGES:
-        raise
-    except AepError as error:
+    def unexplained(error: AepError) -> None:
         sensor.log.warning("Why dataflow %s exported nothing cannot be told: %s", sensor.dataflow_id, error)
-        return {}
 
-
-def _history(sensor: Judging, runs: Sequence[DataflowRun], policy: RunPolicy) -> History | None:
-    """What came before the runs, for a policy that compares."""
-    from airflow_provider_aep.monitoring.history import read_history
-
-    starts = [run.started_at for run in runs if run.started_at]
-    if not policy.needs_history or not starts:
-        return None
-    return sensor.hook.run(read_history(sensor.dataflow_id, before=min(starts), policy=policy))
+    return sensor.hook.run(
+        judge_sighting(
+            sensor.dataflow_id,
+            sighting,
+            flow,
+            sensor.run_policy(),
+            now=datetime.now(tz=UTC),
+            unexplained=unexplained,
+        )
+    )
 
 
 def _held_against_storage(sensor: Judging, told: dict[str, Any], dataflow: str | Dataflow) -> dict[str, Any]:

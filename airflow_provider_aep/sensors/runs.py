@@ -79,9 +79,12 @@ class AepDataflowRunSensor(AepSensor):
     :param poke_interval: seconds between two looks, in every mode; by default ``[aep] poll_interval``, 60.
         ``exponential_backoff`` stretches it in the modes that wait on a worker.
     :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
+    :param start_in_triggerer: begin in the triggerer too, which saves the first start of a worker (Airflow
+        3.3 and later; before, it defers as usual). Not for mapped tasks, nor for what another task returns.
     :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
     :param sandbox: overrides the connection's sandbox. Templated.
-    :raises AepValidationError: arguments that contradict each other, when the DAG is parsed.
+    :raises AepValidationError: arguments that contradict each other, or that the triggerer cannot render,
+        when the DAG is parsed.
     :return: the verdict as a dict: ``outcome``, ``status``, ``reason``, ``dataflow_name``, ``run_ids``,
         ``records_in``, ``records_out``, ``records_skipped``, ``records_failed``, ``bytes``, ``files``,
         ``duration_seconds``, ``errors`` and more.
@@ -133,13 +136,14 @@ class AepDataflowRunSensor(AepSensor):
         on_unchecked_files: str = "warn",
         poke_interval: float | timedelta | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_in_triggerer: bool = False,
         aep_conn_id: str = "aep_default",
         sandbox: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             poke_interval=poke_interval,
-            deferrable=deferrable,
+            deferrable=deferrable or start_in_triggerer,
             aep_conn_id=aep_conn_id,
             sandbox=sandbox,
             **kwargs,
@@ -180,16 +184,43 @@ class AepDataflowRunSensor(AepSensor):
         self._stuck_at: dict[str, datetime] = {}
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._kind = self._wanted().kind()
+        self.start_in_triggerer = start_in_triggerer
+        if start_in_triggerer:
+            from airflow_provider_aep.sensors.starting import start_in_triggerer_of
 
-    def execute(self, context: Any) -> Any:
+            start_in_triggerer_of(self, self._kind)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        if kwargs.get("start_in_triggerer"):
+            from airflow_provider_aep.sensors.starting import refuse_mapping
+
+            refuse_mapping()
+        return super().partial(**kwargs)
+
+    def _begin(self, context: Any) -> None:
         # Reject typos now, not after hours of waiting.
         self.run_policy()
-        self._check_wanted()
+        self.check_wanted()
         if self.storage_path:
             from airflow_provider_aep.storage import check_storage_path
 
             check_storage_path(self.storage_path)
         push_dataflow_link(context, self.hook.dataflow_url(self.dataflow_id))
+
+    def execute_started(self, context: Any, event: Any = None) -> dict[str, Any]:
+        """Go on where the wait began in the triggerer: Airflow has called no ``execute``."""
+        conclusion.forget_earlier_try(context)
+        self._begin(context)
+        told = event if isinstance(event, dict) else {}
+        deadline = told.get("deadline")
+        with self._lenient():
+            if told.get("status") == "again":
+                return deferring.execute_deferrable(self, context, deadline)
+            return deferring.resume(self, context, event, deadline)
+
+    def execute(self, context: Any) -> Any:
+        self._begin(context)
         with self._lenient():
             if self.deferrable:
                 return deferring.execute_deferrable(self, context)
@@ -279,7 +310,11 @@ class AepDataflowRunSensor(AepSensor):
             run_ids=self.run_ids,
         )
 
-    def _check_wanted(self) -> None:
+    def check_wanted(self) -> None:
+        """Whether the arguments say what is waited for, as far as they are rendered.
+
+        :raises AepValidationError: they do not.
+        """
         wanted = self._wanted()
         wanted.expected()
         if self._kind == "run_ids":

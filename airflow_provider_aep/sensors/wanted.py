@@ -166,6 +166,59 @@ def _utc(moment: datetime) -> datetime:
     return datetime.fromtimestamp(moment.timestamp(), tz=UTC)
 
 
+def window_of_ticks(
+    due_from: Any, due_until: Any, context: Any, *, usual: timedelta
+) -> tuple[datetime, datetime]:
+    """The window whose ticks are meant: as given, or the data interval of the DAG run.
+
+    :param usual: how far it reaches back for a DAG run by hand without an interval.
+    :raises AepValidationError: it has no width, or cannot be told.
+    """
+    from airflow_provider_aep.flowservice.schedule import parse_moment
+
+    now = datetime.now(tz=UTC)
+    if due_from or due_until:
+        start = parse_moment("due_from", due_from)
+        end = parse_moment("due_until", due_until) if due_until else now
+        if end <= start:
+            raise AepValidationError("the window", [Problem("due_until", "must be later than due_from")])
+        return start, end
+    start, end = context.get("data_interval_start"), context.get("data_interval_end")
+    if start and end and end > start:
+        return _utc(start), _utc(end)
+    run = context["dag_run"]
+    if getattr(run, "run_type", None) in TIMED:
+        rule = (
+            "is missing, and the DAG run has no data interval: give due_from and due_until, or schedule the "
+            "DAG by a CronDataIntervalTimetable"
+        )
+        raise AepValidationError("the window", [Problem("due_from", rule)])
+    until = _utc(getattr(run, "run_after", None) or run.start_date or now)
+    return until - usual, until
+
+
+def given_ticks(given: Any) -> dict[str, list[datetime]]:
+    """Given ticks by dataflow, from dicts with ``dataflow_id`` and ``tick``, or with ``id`` and ``ticks``.
+
+    :raises AepValidationError: they are not such a list, or one is no id or no moment.
+    """
+    from airflow_provider_aep.flowservice.schedule import parse_moment
+    from airflow_provider_aep.flowservice.validation import check_id
+
+    if not isinstance(given, Collection) or isinstance(given, str | bytes | Mapping):
+        rule = "must be a list of dicts with dataflow_id and tick"
+        raise AepValidationError("the sensor", [Problem("ticks", rule)])
+    found: dict[str, list[datetime]] = {}
+    for at, each in enumerate(given):
+        if not isinstance(each, Mapping):
+            raise AepValidationError("the sensor", [Problem(f"ticks/{at}", "must be a dict")])
+        dataflow_id = check_id(f"ticks/{at}/dataflow_id", each.get("dataflow_id", each.get("id")))
+        some = each["ticks"] if "ticks" in each else [each.get("tick")]
+        moments = [parse_moment(f"ticks/{at}/tick", tick) for tick in some]
+        found[dataflow_id] = list(dict.fromkeys([*found.get(dataflow_id, ()), *moments]))
+    return found
+
+
 def read_wait(
     dataflow_id: str, wanted: Wanted, kind: str, context: Any, policy: RunPolicy, *, now: datetime
 ) -> Exchange[Wait]:

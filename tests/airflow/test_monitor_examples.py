@@ -86,7 +86,7 @@ def test_a_sensor_for_each_tick_alerts_once_on_whatever_went_wrong(
 
     bad = {}
     for hour in (TICK, TICK + HOUR):
-        run = turn("aep_monitor_exports", hour + HOUR, prepare=listen)
+        run = turn("aep_monitor_each_export", hour + HOUR, prepare=listen)
         waits = pulled(run, "choose_ticks")
         assert {wait["tick"] for wait in waits} == {hour.isoformat()}
         assert len(waits) == (12 if hour == TICK else 6)

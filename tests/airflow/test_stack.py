@@ -52,7 +52,7 @@ class Stage:
     airflow: AirflowStack
     emulator: RememberingEmulator
 
-    def dataflow(self, name: str) -> str:
+    def dataflow(self, name: str, every: str = "3h") -> str:
         """A dataflow that exports every six seconds from now on."""
         emulator = self.emulator
         session = AepSession(
@@ -74,7 +74,7 @@ class Stage:
                 destination=DATA_LANDING_ZONE,
                 source_connection_id=source.id,
                 target_connection_id=target.id,
-                schedule=parse_schedule("3h", now=now),
+                schedule=parse_schedule({"every": every, "start": now}, now=now),
                 now=now,
             )
             return made.id

@@ -24,7 +24,7 @@ from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.monitoring import shared_poll
-from airflow_provider_aep.sensors import deferring, ingested, runs
+from airflow_provider_aep.sensors import deferring, exports, ingested, runs, starting
 from tests.unit.sensing import Watch
 from tests.unit.task_instance import FakeTaskInstance
 
@@ -147,7 +147,7 @@ def watch(aep, clock, ti, monkeypatch, poll_moves) -> Watch:
     monkeypatch.setattr(base, "timezone", SimpleNamespace(utcnow=watch.now))
     if hasattr(base, "_orig_start_date"):  # Airflow 2 asks the database
         monkeypatch.setattr(base, "_orig_start_date", lambda **_: ti.first_look)
-    for module in (runs, ingested, deferring):
+    for module in (runs, ingested, deferring, exports, starting):
         monkeypatch.setattr(module, "time", SimpleNamespace(time=clock, monotonic=clock))
         monkeypatch.setattr(module, "datetime", Moments)
 
@@ -155,7 +155,7 @@ def watch(aep, clock, ti, monkeypatch, poll_moves) -> Watch:
         watch.pass_time(seconds)
 
     monkeypatch.setattr(triggers, "_pause", pause)
-    monkeypatch.setattr(triggers, "time", SimpleNamespace(time=clock))
+    monkeypatch.setattr(triggers, "time", SimpleNamespace(time=clock, monotonic=clock))
     poll_moves(watch.pass_time)
     return watch
 

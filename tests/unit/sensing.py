@@ -12,12 +12,16 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_aep.sensors import AepDataflowRunSensor
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
-MODES = ("poke", "reschedule", "deferrable")
+# The modes that every sensor knows.
+PLAIN = ("poke", "reschedule", "deferrable")
+MODES = (*PLAIN, "triggerer") if AIRFLOW_V_3_3_PLUS else PLAIN
 each_mode = pytest.mark.parametrize("mode", MODES)
+each_plain_mode = pytest.mark.parametrize("mode", PLAIN)
 HOUR = 3600.0
 
 
@@ -56,7 +60,9 @@ class Watch:
             try:
                 # Each time on another worker: nothing survives but the arguments.
                 sensor = self.sensor(mode, **given)
-                if event is None:
+                if mode == "triggerer" and not outcome.deferrals:
+                    outcome.value = sensor.execute_started(context, self.begin(sensor, context))
+                elif event is None:
                     outcome.value = sensor.execute(context)
                 else:
                     deferral = outcome.deferrals[-1]
@@ -85,7 +91,18 @@ class Watch:
         settings = {"task_id": "task", "poke_interval": 600.0, "timeout": 3 * HOUR, **given}
         if mode == "deferrable":
             return self.kind(deferrable=True, **settings)
+        if mode == "triggerer":
+            return self.kind(start_in_triggerer=True, **settings)
         return self.kind(mode=mode, deferrable=False, **settings)
+
+    def begin(self, sensor: Any, context: Any) -> Any:
+        """What the trigger tells in which Airflow starts the sensor."""
+        args = sensor.start_trigger_args
+        trigger = resolve_name(args.trigger_cls)(**json.loads(json.dumps(args.trigger_kwargs, default=str)))
+        seconds = min(args.timeout.total_seconds(), sensor.execution_seconds)
+        trigger.timeout_after = datetime.fromtimestamp(self.clock() + seconds, tz=UTC)
+        trigger.render_template_fields(context)
+        return told_by(trigger)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), tz=UTC)
@@ -99,9 +116,14 @@ class Watch:
 def fire(trigger: Any) -> Any:
     """The payload of the one event of a trigger that went to the triggerer and back as JSON."""
     path, arguments = json.loads(json.dumps(trigger.serialize()))
+    return told_by(resolve_name(path)(**arguments))
+
+
+def told_by(trigger: Any) -> Any:
+    """The payload of the one event of a trigger."""
 
     async def events() -> list[Any]:
-        return [event async for event in resolve_name(path)(**arguments).run()]
+        return [event async for event in trigger.run()]
 
     (event,) = asyncio.run(events())
     return json.loads(json.dumps(event.payload))

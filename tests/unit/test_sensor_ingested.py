@@ -20,7 +20,7 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.sensors import AepDatasetIngestedSensor
 from airflow_provider_aep.triggers import AepDatasetIngestedTrigger
-from tests.unit.sensing import HOUR, MODES, each_mode, fire
+from tests.unit.sensing import HOUR, PLAIN, each_plain_mode, fire
 from tests.unit.task_instance import context_of
 
 NO_DATASET = "5ef3e3259ad2a1191ab7ffff"
@@ -63,7 +63,7 @@ def nothing():
 
 def test_it_waits_until_rows_come_in_and_tells_how_many_in_all_modes(aep, wait, orders, ti):
     ends = []
-    for mode in MODES:
+    for mode in PLAIN:
         moment = wait.now()
         outcome = wait(
             mode,
@@ -84,7 +84,7 @@ def test_it_waits_until_rows_come_in_and_tells_how_many_in_all_modes(aep, wait, 
     assert ends == [{"dataset_ids": [orders], "datasets": {orders: there}}] * 3
 
 
-@each_mode
+@each_plain_mode
 def test_what_is_there_already_ends_it_at_once(aep, wait, orders, clock, now, ti, mode):
     aep.add_rows(orders, 5)
     clock.advance(60)
@@ -98,7 +98,7 @@ def test_what_is_there_already_ends_it_at_once(aep, wait, orders, clock, now, ti
     assert ti.pushed("dataset_ids") == outcome.value["dataset_ids"] == [orders]
 
 
-@each_mode
+@each_plain_mode
 def test_what_was_completed_at_the_moment_itself_belongs_to_what_came_before(aep, wait, orders, now, mode):
     aep.add_rows(orders, 5)
     assert "nothing was ingested into Orders since" in last_seen(
@@ -108,7 +108,7 @@ def test_what_was_completed_at_the_moment_itself_belongs_to_what_came_before(aep
     assert outcome.value["datasets"][orders]["records"] == 5
 
 
-@each_mode
+@each_plain_mode
 def test_a_batch_that_was_opened_days_before_counts_when_it_is_completed(aep, wait, orders, clock, now, mode):
     aep.add_batch(orders, rows=9, opened=clock() - 2.9 * 86400, completed=clock() + HOUR)
     outcome = wait(mode, dataset_id=orders, ingested_after=now)
@@ -180,7 +180,7 @@ def test_an_odd_batch_does_not_count_and_the_timeout_tells_of_it_in_all_modes(
     aep._lake.find_batch(aep._lake.anywhere(orders), batch_id, clock()).members.update(told_otherwise)
     clock.advance(60)
     moment = now - timedelta(seconds=1)
-    told = {last_seen(wait(mode, dataset_id=orders, ingested_after=moment)) for mode in MODES}
+    told = {last_seen(wait(mode, dataset_id=orders, ingested_after=moment)) for mode in PLAIN}
     assert len(told) == 1
     (text,) = told
     assert text.startswith(
@@ -198,7 +198,7 @@ def test_a_batch_that_another_has_replaced_is_no_news(aep, wait, orders, clock, 
     assert "seen: 2 batches of replaced, deleted or compacted data" in text
 
 
-@each_mode
+@each_plain_mode
 def test_failed_batches_since_the_moment_are_told_and_older_ones_are_not(aep, wait, orders, clock, now, mode):
     aep.add_batch(orders, status="failed", errors=[{"code": "OLD"}])
     clock.advance(60)
@@ -207,7 +207,7 @@ def test_failed_batches_since_the_moment_are_told_and_older_ones_are_not(aep, wa
     assert text.endswith("seen: 5 batches that failed with E-4, E-3, E-2 and 2 more.")
 
 
-@each_mode
+@each_plain_mode
 def test_a_batch_without_a_count_counts_where_the_author_says_so(aep, wait, orders, clock, now, mode):
     aep.add_batch(orders, rows=3, metrics=None, recordCount=None)
     aep.add_batch(orders, rows=4)
@@ -217,7 +217,7 @@ def test_a_batch_without_a_count_counts_where_the_author_says_so(aep, wait, orde
     assert (told["batches"], told["records"]) == (2, None)
 
 
-@each_mode
+@each_plain_mode
 def test_too_few_records_are_not_enough(aep, wait, orders, now, mode):
     given = {"dataset_id": orders, "ingested_after": now, "min_records": 100}
     text = last_seen(wait(mode, between=[comes(aep, orders, 60)], **given))
@@ -227,7 +227,7 @@ def test_too_few_records_are_not_enough(aep, wait, orders, now, mode):
     assert outcome.value["datasets"][orders]["records"] == 100
 
 
-@each_mode
+@each_plain_mode
 def test_a_batch_counts_only_when_it_has_settled(aep, wait, orders, clock, now, mode):
     aep.add_rows(orders, 5)
     given = {"dataset_id": orders, "ingested_after": now - timedelta(seconds=1)}
@@ -244,7 +244,7 @@ def test_a_batch_counts_only_when_it_has_settled(aep, wait, orders, clock, now, 
 # Several datasets
 
 
-@pytest.mark.parametrize("mode", MODES)
+@each_plain_mode
 def test_all_of_them_or_any(aep, wait, orders, visits, mode):
     given = {"dataset_ids": [orders, visits], "ingested_after": wait.now()}
     text = last_seen(wait(mode, between=[comes(aep, visits, 8)], **given))
@@ -276,7 +276,7 @@ def test_several_are_found_where_the_catalog_understands_no_list(
     assert outcome.value["dataset_ids"] == [orders, visits]
 
 
-@each_mode
+@each_plain_mode
 def test_datasets_may_be_named_and_their_names_are_looked_up_once(aep, wait, orders, now, mode):
     (there,) = [each for each in aep.datasets() if each.id == orders]
     aep.log.clear()
@@ -299,7 +299,7 @@ def test_a_name_of_none_or_of_several_datasets_is_refused(aep, wait, orders, now
 # What cannot be read
 
 
-@each_mode
+@each_plain_mode
 @pytest.mark.parametrize("world", ["batches-refused", "catalog-datasets-refused"])
 def test_a_missing_permission_fails_at_once_and_is_named(aep, wait, orders, now, mode, world):
     aep.enter(world)
@@ -309,7 +309,7 @@ def test_a_missing_permission_fails_at_once_and_is_named(aep, wait, orders, now,
     assert wait.now() == now
 
 
-@each_mode
+@each_plain_mode
 def test_one_that_is_taken_away_while_it_waits_fails_it_too(aep, wait, orders, now, mode):
     outcome = wait(
         mode, dataset_id=orders, ingested_after=now, between=[lambda: aep.enter("batches-refused")]
@@ -318,7 +318,7 @@ def test_one_that_is_taken_away_while_it_waits_fails_it_too(aep, wait, orders, n
     assert "View Datasets" in outcome.told
 
 
-@each_mode
+@each_plain_mode
 @pytest.mark.parametrize("worlds", [(), ("unknown-dataset-refuses-all",)])
 def test_a_dataset_that_is_not_there_is_named(aep, wait, orders, now, mode, worlds):
     aep.enter(*worlds)
@@ -328,7 +328,7 @@ def test_a_dataset_that_is_not_there_is_named(aep, wait, orders, now, mode, worl
     assert wait.now() == now
 
 
-@each_mode
+@each_plain_mode
 def test_a_dataset_that_goes_while_it_waits_ends_the_wait(aep, wait, orders, now, mode):
     outcome = wait(mode, dataset_id=orders, ingested_after=now, between=[lambda: aep.delete_dataset(orders)])
     assert type(outcome.error) is AepNotFoundError
@@ -342,7 +342,7 @@ def test_profile_snapshots_are_refused(aep, wait, now):
     assert "Profile Snapshot Export holds Profile Snapshots" in outcome.told
 
 
-@each_mode
+@each_plain_mode
 @pytest.mark.parametrize("status", [429, 503])
 def test_trouble_at_adobe_is_waited_out(aep, wait, orders, now, mode, status):
     def trouble():
@@ -354,7 +354,7 @@ def test_trouble_at_adobe_is_waited_out(aep, wait, orders, now, mode, status):
     assert outcome.state == "success", outcome.error
 
 
-@each_mode
+@each_plain_mode
 def test_trouble_until_the_end_is_what_the_timeout_tells(aep, wait, orders, now, mode):
     aep.fail_next(503, times=10_000, match="/catalog/")
     assert last_seen(wait(mode, dataset_id=orders, ingested_after=now)).startswith(
@@ -375,7 +375,7 @@ def test_an_outage_at_the_first_poll_of_names_is_made_up_for_in_the_triggerer(ae
     assert len(good) == 1
 
 
-@each_mode
+@each_plain_mode
 def test_a_service_that_asks_to_be_left_alone_is(aep, wait, orders, now, mode):
     pauses_end = []
 
@@ -389,7 +389,7 @@ def test_a_service_that_asks_to_be_left_alone_is(aep, wait, orders, now, mode):
     assert [end - now for end in pauses_end[1:]] >= [timedelta(seconds=600), timedelta(seconds=1200)]
 
 
-@each_mode
+@each_plain_mode
 def test_an_answer_that_cannot_be_read_fails_it(aep, wait, orders, now, mode):
     aep.enter("batches-in-items")
     outcome = wait(mode, dataset_id=orders, ingested_after=now)
@@ -432,16 +432,16 @@ def test_an_empty_catalog_is_not_believed_without_proof(aep, wait, now, clock, m
 
 
 def test_the_words_of_a_timeout_are_the_same_in_all_modes(wait, orders, now):
-    told = {last_seen(wait(mode, dataset_id=orders, ingested_after=now)) for mode in MODES}
+    told = {last_seen(wait(mode, dataset_id=orders, ingested_after=now)) for mode in PLAIN}
     assert told == {f"nothing was ingested into Orders since {now:%Y-%m-%d %H:%M:%S} UTC."}
 
 
-@each_mode
+@each_plain_mode
 def test_a_lenient_sensor_skips_on_a_timeout(wait, orders, now, mode):
     assert wait(mode, dataset_id=orders, ingested_after=now, soft_fail=True).state == "skipped"
 
 
-@each_mode
+@each_plain_mode
 @pytest.mark.parametrize("lenient", [{"soft_fail": True}, {"never_fail": True}])
 def test_an_error_is_skipped_only_where_nothing_may_fail(aep, wait, now, mode, lenient):
     outcome = wait(mode, dataset_id=NO_DATASET, ingested_after=now, **lenient)

@@ -1,0 +1,48 @@
+"""Ending a task by the verdicts that another one has returned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.operators.base import Upstream
+from airflow_provider_aep.operators.monitoring import CHECK_KEY
+
+
+class AepRequireGoodExportsOperator(BaseOperator):
+    """Fail where an ``AepExportsSensor`` has a verdict of ``fail``; asks nothing of Adobe.
+
+    So the sensor can succeed, and send the asset events of what is good, while the DAG run fails. Whoever
+    was told of the verdicts is not told again by this task.
+
+    :param found: what the sensor returned: its ``output``. Templated.
+    :return: the outcome: ``ok``, ``warn`` or ``skip``.
+    """
+
+    template_fields: Sequence[str] = ("found",)
+    ui_color = "#fbe3e0"
+
+    def __init__(self, *, found: Mapping[str, Any] | Upstream, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.found = found
+
+    def execute(self, context: Any) -> str:
+        from airflow_provider_aep.sensors.telling import told_of_bad
+
+        found = self.found
+        if not isinstance(found, Mapping) or not isinstance(found.get("verdicts"), Sequence):
+            problem = Problem("found", "must be what an AepExportsSensor returned")
+            raise AepValidationError("the arguments", [problem])
+        # The notifier, as a callback, finds here that there is nothing to add.
+        context["ti"].xcom_push(key=CHECK_KEY, value={"quiet": True, "exports": []})
+        totals = found.get("totals") or {}
+        bad = [each for each in found["verdicts"] if each.get("outcome") == "fail"]
+        if found.get("outcome") == "fail":
+            more = max(int(totals.get("fail") or 0) - len(bad), 0)
+            told = told_of_bad(bad, sum(int(each) for each in totals.values()), more=more)
+            raise AirflowFailException(told)
+        self.log.info("All exports are good enough: %s", dict(totals))
+        return str(found.get("outcome"))

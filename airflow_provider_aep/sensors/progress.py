@@ -1,0 +1,211 @@
+"""What a sensor that waits for many exports has found so far: kept between its deferrals, told, and returned.
+
+An entry is a verdict as plain JSON, with the tick that it is about and the export's incidents. It is bounded,
+and so is whatever is made of many.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_aep.monitoring.dues import Due, dues_from_json, dues_to_json
+from airflow_provider_aep.monitoring.incidents import moments
+from airflow_provider_aep.monitoring.policy import CONCERN, worst_choice
+from airflow_provider_aep.monitoring.words import cut
+
+# Of what is returned, and of what the notifier reads; an XCom is a row in Airflow's database.
+MOST_BYTES = 64_000
+# Of what stays open after an export has left the selection, the oldest is forgotten.
+MOST_OPEN = 1_000
+LONGEST_TEXT = 500
+MOST_IDS = 20
+MOST_ERRORS = 5
+# What is kept of a verdict that nobody minds.
+_PLAIN = ("dataflow_id", "dataflow_name", "tick", "outcome", "status", "run_ids", "records_out")
+_TIMES = ("started_at", "completed_at")
+Entry = dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """What is waited for, and what has come of the rest.
+
+    :param dues: what is still waited for, by key; ``None`` as long as that could not be found out.
+    :param settled: what has come to an end, by key.
+    :param told: the keys of what somebody was alerted on.
+    """
+
+    dues: dict[str, Due] | None = None
+    settled: dict[str, Entry] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, as a deferral keeps it."""
+        return {
+            "dues": None if self.dues is None else dues_to_json(self.dues.values()),
+            "settled": self.settled,
+            "told": sorted(self.told),
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Progress:
+        """What ``to_json`` made."""
+        dues = kept["dues"]
+        return cls(
+            dues=None if dues is None else {due.key: due for due in dues_from_json(dues)},
+            settled=dict(kept["settled"]),
+            told=set(kept["told"]),
+        )
+
+    @property
+    def untold(self) -> list[str]:
+        """The keys of what is worth an alert, and had none."""
+        return [key for key, entry in self.settled.items() if is_told(entry) and key not in self.told]
+
+
+def is_told(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is worth an alert: it is minded, or an export is well again."""
+    return bool(CONCERN[entry["outcome"]] or entry.get("recovered"))
+
+
+def bounded(verdict: Mapping[str, Any]) -> Entry:
+    """A verdict as it is kept: short where all is well, and never long."""
+    if not is_told(verdict):
+        return {
+            name: _short(verdict[name]) for name in (*_PLAIN, *_TIMES) if verdict.get(name) is not None
+        } | ({"open": verdict["open"]} if verdict.get("open") else {})
+    return {name: _short(value) for name, value in verdict.items() if value not in (None, [], "")}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, str):
+        return cut(value, LONGEST_TEXT)
+    if isinstance(value, list | tuple):
+        most = MOST_ERRORS if value and isinstance(value[0], Mapping) else MOST_IDS
+        return [_short(each) for each in value[:most]]
+    if isinstance(value, Mapping):
+        return {name: _short(each) for name, each in value.items()}
+    return value
+
+
+def ordered(entries: Iterable[Entry]) -> list[Entry]:
+    """The worst first."""
+    return sorted(
+        entries,
+        key=lambda entry: (-CONCERN[entry["outcome"]], str(entry["dataflow_name"]), str(entry["tick"])),
+    )
+
+
+def result_of(entries: Collection[Entry], place: Mapping[str, Any]) -> dict[str, Any]:
+    """What the sensor returns: each verdict, the worst first, as many as fit into ``MOST_BYTES``.
+
+    :param place: ``sandbox`` and ``conn_id``.
+    """
+    outcomes = [entry["outcome"] for entry in entries]
+    whole = [{name: each for name, each in entry.items() if name != "event"} for entry in ordered(entries)]
+    kept = _as_many_as_fit(whole)
+    return {
+        **place,
+        "outcome": worst_choice(outcomes),
+        "totals": {choice: outcomes.count(choice) for choice in ("fail", "warn", "skip", "ok")},
+        "verdicts": kept,
+        "left_out": len(whole) - len(kept),
+    }
+
+
+def check_of(
+    entries: Collection[Entry],
+    place: Mapping[str, Any],
+    *,
+    told: Collection[str] = (),
+    open_before: Mapping[str, Mapping[str, str]] = {},
+    waits_for: int = 0,
+    whole: bool = False,
+) -> dict[str, Any]:
+    """What is not well, in the shape in which a check of exports tells it, so that the notifier can.
+
+    :param told: the keys of what an alert was sent for.
+    :param open_before: what was open before, by dataflow.
+    :param waits_for: how many ticks are still waited for.
+    :param whole: leave nothing out.
+    """
+    by_flow: dict[str, list[Entry]] = {}
+    for entry in filter(is_told, ordered(entries)):
+        by_flow.setdefault(entry["dataflow_id"], []).append(entry)
+    every = [_export(some, told) for some in by_flow.values()]
+    exports = every if whole else _as_many_as_fit(every)
+    left_out = len(every) - len(exports)
+    more = f"{left_out} more exports are not well, or well again; the log of the task names them."
+    outcome = worst_choice(entry["outcome"] for entry in entries)
+    return {
+        **place,
+        "outcome": outcome,
+        "exports": exports,
+        "open": open_after(entries, open_before),
+        "waits_for": waits_for,
+        "notes": [more] if left_out and any(not each["alerted"] for each in every[-left_out:]) else [],
+    }
+
+
+def open_after(
+    entries: Iterable[Entry], before: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    """The incidents that are open, by dataflow: those from before, less what is over, and the new ones."""
+    after = {dataflow_id: moments(kinds) for dataflow_id, kinds in before.items()}
+    for entry in sorted(entries, key=lambda each: str(each["tick"])):
+        if CONCERN[entry["outcome"]] or entry.get("recovered"):
+            after.pop(entry["dataflow_id"], None)
+        if kinds := moments(entry.get("open")):
+            after[entry["dataflow_id"]] = kinds
+    newest = sorted(after.items(), key=lambda each: max(each[1].values(), default=""))[-MOST_OPEN:]
+    return {dataflow_id: kinds for dataflow_id, kinds in newest if kinds}
+
+
+def key_of(entry: Mapping[str, Any]) -> str:
+    """The key of a due tick, from its entry."""
+    return f"{entry['dataflow_id']} {entry['tick']}"
+
+
+def _export(entries: Sequence[Entry], told: Collection[str]) -> dict[str, Any]:
+    """What there is to tell of one export."""
+    last = max(entries, key=lambda entry: str(entry["tick"]))
+    well = [entry for entry in entries if entry.get("recovered")]
+    return {
+        "dataflow_id": last["dataflow_id"],
+        "dataflow_name": last["dataflow_name"],
+        "dataflow_url": last.get("dataflow_url"),
+        "location": next((entry["location"] for entry in entries if entry.get("location")), None),
+        "outcome": worst_choice(entry["outcome"] for entry in entries),
+        "findings": [_finding(entry, told) for entry in entries if CONCERN[entry["outcome"]]],
+        "verdicts": [entry for entry in entries if CONCERN[entry["outcome"]] and entry.get("run_ids")],
+        "open": last.get("open") or {},
+        "recovered": well[-1] if well else None,
+        "alerted": all(key_of(entry) in told for entry in entries),
+    }
+
+
+def _finding(entry: Entry, told: Collection[str]) -> dict[str, Any]:
+    return {
+        "key": key_of(entry),
+        "kind": entry["status"],
+        "outcome": entry["outcome"],
+        "told": entry["reason"],
+        "known_at": entry.get("completed_at") or entry.get("known_at"),
+        "tick": entry["tick"],
+        "run_ids": entry.get("run_ids") or [],
+        "cause": entry.get("cause"),
+        "alerted": key_of(entry) in told,
+    }
+
+
+def _as_many_as_fit(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    kept, size = [], 0
+    for item in items:
+        size += len(json.dumps(item)) + 2
+        if size > MOST_BYTES:
+            break
+        kept.append(item)
+    return kept

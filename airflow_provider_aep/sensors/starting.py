@@ -1,0 +1,234 @@
+"""Starting a sensor in the triggerer (Airflow 3.3): which arguments allow it, and the trigger that begins.
+
+The first start of a worker is saved: the trigger renders the templates, finds out what is waited for, looks
+at once, and then waits as any other. Whatever goes wrong before it waits, the worker repeats, so that the
+task ends with the same error as without.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow.providers.common.compat.sdk import XComArg
+
+from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.triggers import AepDataflowRunTrigger
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.shared_poll import SharedPoll
+    from airflow_provider_aep.monitoring.waits import Sighting, Wait
+
+# The arguments that the trigger gets, rendered there.
+RENDERED = (
+    "aep_conn_id",
+    "sandbox",
+    "dataflow_id",
+    "started_after",
+    "started_before",
+    "expected_runs",
+    "tick",
+    "run_ids",
+)
+MAPPED = "is not possible for a mapped task: Airflow would start each with the same arguments"
+
+
+class Times(NamedTuple):
+    """When the wait ends, as the trigger counts it.
+
+    :param timeout: after so long Airflow itself ends the trigger.
+    :param margin: so many seconds before that the trigger gives up, and says what it saw last.
+    """
+
+    timeout: float
+    margin: float
+
+
+def times_of(timeout: float, execution_seconds: float, poke_interval: float) -> Times:
+    """The times of a sensor; Airflow cuts its own timeout to the execution_timeout."""
+    whole = timeout + 60.0 + 2 * poke_interval
+    total = min(whole, execution_seconds)
+    margin = whole - timeout if total == whole else min(60.0 + 2 * poke_interval, total / 2)
+    return Times(timeout=whole, margin=max(total - min(timeout, total - margin), 0.0))
+
+
+def check_startable(arguments: dict[str, Any]) -> None:
+    """Refuse arguments that only a worker can render.
+
+    :raises AepValidationError: one comes from another task.
+    """
+    rule = (
+        "comes from another task, which the triggerer cannot ask: leave out start_in_triggerer, or take the "
+        "value from params or dag_run.conf"
+    )
+    problems = [
+        Problem(name, rule)
+        for name, value in arguments.items()
+        if any(True for _ in XComArg.iter_xcom_references(value)) or "xcom_pull" in str(value)
+    ]
+    if problems:
+        raise AepValidationError("start_in_triggerer", problems)
+
+
+def is_literal(arguments: dict[str, Any]) -> bool:
+    """Whether nothing of these is a template."""
+    return not any(mark in str(value) for value in arguments.values() for mark in ("{{", "{%"))
+
+
+class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
+    """Begins the wait of an ``AepDataflowRunSensor`` in the triggerer.
+
+    :param kind: ``tick``, ``run_ids`` or ``window``.
+    :param run_policy: the arguments of a ``RunPolicy``.
+    :param margin: how many seconds before Airflow's own timeout of the trigger it gives up.
+    :param longest: the seconds until that timeout, where Airflow does not tell it.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        run_policy: dict[str, Any],
+        margin: float,
+        longest: float,
+        dataflow_id: str,
+        started_after: Any = None,
+        started_before: Any = None,
+        expected_runs: Any = 1,
+        tick: Any = None,
+        run_ids: Any = None,
+        poll_interval: float,
+        aep_conn_id: str,
+        sandbox: str | None,
+    ) -> None:
+        super().__init__(
+            dataflow_id=dataflow_id,
+            started_after=started_after,
+            started_before=started_before,
+            expected_runs=expected_runs,
+            deadline=float("inf"),
+            poll_interval=poll_interval,
+            aep_conn_id=aep_conn_id,
+            sandbox=sandbox,
+        )
+        self.kind = kind
+        self.run_policy = run_policy
+        self.margin = margin
+        self.longest = longest
+        self.tick = tick
+        self.run_ids = run_ids
+        self.context: Any = None
+        self.known: Wait | None = None
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Airflow calls it with the context of the task, which says when the DAG run is about."""
+        self.context = context
+        super().render_template_fields(context, jinja_env)
+
+    async def _first(self) -> dict[str, Any]:
+        from airflow_provider_aep.errors import without_words
+        from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
+
+        ends = getattr(self, "timeout_after", None)
+        last = ends.timestamp() if isinstance(ends, datetime) else time.time() + self.longest
+        self.deadline = last - self.margin
+        told: dict[str, Any] = {"deadline": self.deadline}
+        try:
+            seen = await self._first_look()
+        except OUTAGES as error:
+            seen = no_answer(error)
+        except Exception as error:
+            # A refused argument, or a connection that is not there: the worker meets it, too.
+            self.log.info("The wait begins on a worker: %s", without_words(error))
+            return {"status": "again", **told}
+        self.log.info("Dataflow %s: %s", self.dataflow_id, seen.told)
+        self.asked_to_wait = seen.wait_seconds
+        if seen.finished:
+            also = {"incomplete": seen.incomplete, "stuck": seen.stuck}
+            runs = [dict(run.raw) for run in seen.runs]
+            found = {name: one for name, one in also.items() if one}
+            return {"status": "finished", "runs": runs, **found, **told}
+        if seen.in_vain:
+            return {"status": "timeout", "last_seen": seen.told, "in_vain": True, **told}
+        return {}
+
+    async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
+        from airflow_provider_aep.monitoring.waits import Wait
+
+        # Where an outage kept it from finding out what to wait for, it waits until the service answers.
+        answer = Wait(dataflow_id=self.dataflow_id, started_after=datetime.now(tz=UTC), expected=0)
+        ending = await poll.wait(
+            self.known or answer,
+            deadline=self.deadline,
+            interval=self.poll_interval,
+            first_pause=self.asked_to_wait,
+            tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
+        )
+        if self.known is None and ending["status"] == "finished":
+            ending = {"status": "again"}
+        return {**ending, "deadline": self.deadline}
+
+    async def _first_look(self) -> Sighting:
+        """Find out what is waited for, and look at it for the first time."""
+        from airflow_provider_aep.hooks import AepHook
+        from airflow_provider_aep.monitoring.policy import run_policy
+        from airflow_provider_aep.monitoring.poll import look_for_runs
+        from airflow_provider_aep.sensors.wanted import Wanted, read_wait
+
+        policy = run_policy(self.run_policy)
+        wanted = Wanted(
+            started_after=self.started_after,
+            started_before=self.started_before,
+            expected_runs=self.expected_runs,
+            tick=self.tick,
+            run_ids=self.run_ids,
+        )
+        now = datetime.now(tz=UTC)
+        hook = AepHook(self.aep_conn_id, sandbox=self.sandbox)
+        self.known = await hook.arun(
+            read_wait(self.dataflow_id, wanted, self.kind, self.context or {}, policy, now=now)
+        )
+        return await hook.arun(look_for_runs(self.known, now=now, ask_why=True))
+
+
+def start_in_triggerer_of(sensor: Any, kind: str) -> None:
+    """Let a sensor start in the triggerer, where this Airflow can do so.
+
+    :param kind: which of its arguments say what it waits for.
+    :raises AepValidationError: an argument comes from another task, or one that is no template is wrong.
+    """
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
+    from airflow.triggers.base import StartTriggerArgs
+
+    rendered = {name: getattr(sensor, name) for name in RENDERED}
+    check_startable(rendered)
+    sensor.run_policy()
+    if is_literal(rendered):
+        sensor.check_wanted()
+    if not AIRFLOW_V_3_3_PLUS:
+        return
+    times = times_of(sensor.timeout, sensor.execution_seconds, sensor.poke_interval)
+    policy = {
+        name: value.total_seconds() if isinstance(value, timedelta) else value
+        for name, value in sensor.policy.items()
+    }
+    sensor.start_trigger_args = StartTriggerArgs(
+        trigger_cls="airflow_provider_aep.sensors.starting.AepDataflowRunStartTrigger",
+        trigger_kwargs={
+            **rendered,
+            "kind": kind,
+            "run_policy": policy,
+            "poll_interval": sensor.poke_interval,
+            "margin": times.margin,
+            "longest": min(times.timeout, sensor.execution_seconds),
+        },
+        next_method="execute_started",
+        timeout=timedelta(seconds=times.timeout),
+    )
+    sensor.start_from_trigger = True
+
+
+def refuse_mapping() -> None:
+    """:raises AepValidationError: always."""
+    raise AepValidationError("the sensor", [Problem("start_in_triggerer", MAPPED)])
