@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import TaskGroup
 
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.base import Moment, Upstream
-from airflow_provider_aep.operators.exports import AepEnsureExportOperator, Spec
 from airflow_provider_aep.operators.verdicts import AepRequireGoodExportsOperator
 from airflow_provider_aep.sensors import AepDataflowRunSensor, AepExportsSensor
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.operators.exports import AepEnsureExportOperator, Spec
 
 NOT_ENSURED = "AEP export could not be ensured: {{ exception }}"
 
@@ -58,6 +60,9 @@ class AepExportTaskGroup(TaskGroup):
         sandbox: str | None = None,
         **group: Any,
     ) -> None:
+        # Specs take modules that a DAG without them need not load when it is parsed.
+        from airflow_provider_aep.operators.exports import AepEnsureExportOperator
+
         super().__init__(group_id, **group)
         ensuring = _given(
             allow_replace=allow_replace,
