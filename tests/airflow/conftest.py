@@ -68,6 +68,7 @@ def airflow_db() -> Path:
     from airflow.utils import db
 
     db.initdb()
+    logging.getLogger().setLevel(logging.INFO)  # Airflow 2's migrations leave a higher one behind
     for file in [*EXAMPLES, Path(__file__).with_name("dags") / "aep_parity.py"]:
         shutil.copy(file, HOME / "dags")
     shutil.copytree(CHECKOUT / "dags_examples" / "exports", HOME / "dags" / "exports")
