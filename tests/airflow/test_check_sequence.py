@@ -33,6 +33,7 @@ class Check:
     until: datetime
     keys: list[str]
     alerts: list[str]
+    ends: list[str]
 
 
 @pytest.fixture
@@ -49,12 +50,14 @@ def check(service: Service, turn: Turn, pulled: Callable[..., Any]) -> Callable[
     """``check(at)``: the check that is due at that moment, or ``check(cleared=run)``."""
 
     def carry_out(at: datetime | None = None, **given: Any) -> Check:
-        alerts: list[str] = []
+        told: dict[str, list[str]] = {"firing": [], "resolved": []}
+
+        def send(text: str, about: Any) -> None:
+            for alert in about["alerts"]:
+                told[alert["state"]].append(alert["dataflow_id"])
 
         def listen(names: dict[str, Any]) -> None:
-            names["alert"].send = lambda text, about: alerts.extend(
-                alert["dataflow_id"] for alert in about["alerts"]
-            )
+            names["alert"].send = send
 
         if at is not None:
             check_at(service, at)
@@ -66,7 +69,8 @@ def check(service: Service, turn: Turn, pulled: Callable[..., Any]) -> Callable[
             since=datetime.fromisoformat(found["since"]),
             until=datetime.fromisoformat(found["until"]),
             keys=[each["key"] for export in found["exports"] for each in export["findings"]],
-            alerts=alerts,
+            alerts=told["firing"],
+            ends=told["resolved"],
         )
 
     return carry_out
@@ -76,6 +80,7 @@ def test_each_check_begins_where_the_last_one_ended_also_if_that_one_failed(chec
     checks = [check(TICK + hours * HOUR) for hours in range(5)]
     assert [each.state for each in checks] == ["success", "failed", "success", "failed", "success"]
     assert [each.alerts for each in checks] == [[], ["failed"], [], ["failed-later"], []]
+    assert [each.ends for each in checks] == [[], [], ["failed"], [], ["failed-later"]]
     assert [each.since for each in checks[1:]] == [each.until for each in checks[:-1]]
     assert checks[-1].until == TICK + 4 * HOUR - LAG
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
@@ -12,8 +12,8 @@ from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.monitoring import usage
 from airflow_provider_aep.monitoring.allowance import standing_of
-from airflow_provider_aep.operators import monitoring
-from airflow_provider_aep.operators.monitoring import AepCheckExportsOperator
+from airflow_provider_aep.operators.monitoring import UNDATED_HANDOVER_KEY, AepCheckExportsOperator
+from tests.unit import test_operators_monitoring as operators
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 HOUR = 3600
@@ -25,34 +25,7 @@ def clock():
     return Clock(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
 
 
-@pytest.fixture(autouse=True)
-def emulator_time(clock, monkeypatch):
-    """The operator's "now" is the emulator's, which is moved ahead."""
-
-    class EmulatorTime(datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return datetime.fromtimestamp(clock(), tz=tz)
-
-    monkeypatch.setattr(monitoring, "datetime", EmulatorTime)
-
-
-@pytest.fixture
-def check(aep, clock, now, logged):
-    """``check(on_missing=...)``: the operator's result over all that has happened."""
-
-    def check(ti=None, **given):
-        ti = ti or FakeTaskInstance()
-        window = {"since": now.isoformat(), "until": datetime.fromtimestamp(clock(), tz=UTC).isoformat()}
-        operator = AepCheckExportsOperator(task_id="check", **{**window, **given})
-        return operator.execute(context_of(ti))
-
-    return check
-
-
-@pytest.fixture
-def nightly(make_dataflow, now):
-    return make_dataflow("nightly", end=now + timedelta(days=90))
+emulator_time, check, nightly = operators.emulator_time, operators.check, operators.nightly
 
 
 def test_an_allowance_that_will_not_do_warns_once_and_is_then_standing(aep, clock, now, nightly, logged):
@@ -99,7 +72,7 @@ def test_a_forecast_that_swings_around_its_allowance_is_told_once_in_each_month(
         ("07-03", "near", "ok"),
     ]
     # What a month ago was told is not handed on for ever.
-    kept = ti.pushed(monitoring.UNDATED_HANDOVER_KEY)["allowances"]
+    kept = ti.pushed(UNDATED_HANDOVER_KEY)["allowances"]
     assert {key.split(":")[3] for key in kept} == {"2026-07"}
 
 
