@@ -308,7 +308,9 @@ def test_every_alert_arrives_or_is_in_the_log_however_it_is_called_and_whatever_
                 (line, *_) = [
                     line for line in told.splitlines() if f"(connection {conn}_{failure}" in line
                 ] or [""]
-                assert why in line, (caller, name, failure, line)
+                # What is tried again may run out of time in its last attempt, on a busy machine.
+                ends = (why, "answer within") if failure in AGAIN else (why,)
+                assert any(each in line for each in ends), (caller, name, failure, line)
                 attempts = servers.got[f"{caller}/{name}/{failure}"]
                 if failure in AGAIN:
                     assert "attempts in" in line, (caller, name, failure, line)
