@@ -59,6 +59,15 @@ SANDBOX = Option(
     ("--sandbox",), "in the place of the connection's sandbox; a spec's own comes first", {"metavar": "NAME"}
 )
 TALKS = (CONN_ID, SANDBOX, JSON)
+SELECTION = (
+    Option(("--name",), "only dataflows with this in their name", {"metavar": "TEXT"}),
+    Option(
+        ("--destination",),
+        "only to this destination, such as s3; may be repeated",
+        {"action": "append", "metavar": "DESTINATION"},
+    ),
+    Option(("--owner",), "only those that this owner declared", {"metavar": "OWNER"}),
+)
 ROTATE = _flag("--rotate-credentials", "send the logins of base connections again: they cannot be compared")
 ALLOWANCE = Option(
     ("--allowance",),
@@ -189,13 +198,7 @@ COMMANDS = (
                 {"metavar": "MOMENT"},
             ),
             Option(("--until",), "its end, itself not in it (default: now)", {"metavar": "MOMENT"}),
-            Option(("--name",), "only dataflows with this in their name", {"metavar": "TEXT"}),
-            Option(
-                ("--destination",),
-                "only to this destination, such as s3; may be repeated",
-                {"action": "append", "metavar": "DESTINATION"},
-            ),
-            Option(("--owner",), "only those that this owner declared", {"metavar": "OWNER"}),
+            *SELECTION,
             Option(
                 ("--policy",),
                 "a part of the policy, such as max_drop=0.5 or on_missing=warn; may be repeated",
@@ -224,13 +227,7 @@ COMMANDS = (
                 ("--year",), "the calendar year, in UTC (default: this one)", {"type": int, "metavar": "YEAR"}
             ),
             ALLOWANCE,
-            Option(("--name",), "only dataflows with this in their name", {"metavar": "TEXT"}),
-            Option(
-                ("--destination",),
-                "only to this destination, such as s3; may be repeated",
-                {"action": "append", "metavar": "DESTINATION"},
-            ),
-            Option(("--owner",), "only those that this owner declared", {"metavar": "OWNER"}),
+            *SELECTION,
             Option(
                 ("--storage",),
                 "count the files of an export too, by period: its name or id, and its folder as a URL, "

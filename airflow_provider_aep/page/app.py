@@ -90,11 +90,7 @@ def refresh_seconds() -> float:
 def exports(user: GetUserDep, session: SessionDep) -> Response:
     """All exports that the viewer may see."""
     seen = _look(permitted(listed_places(session), user), sources)
-    head = {"refresh_seconds": refresh_seconds(), "sources": [one.to_json() for one in seen]}
-    rows = b",".join(one.rows for one in seen if one.rows)
-    # The rows are kept as JSON; only what differs from viewer to viewer is made anew.
-    body = b'%b,"exports":[%b]}' % (json.dumps(head).encode()[:-1], rows)
-    return Response(body, media_type="application/json")
+    return _rows_of(seen, b"exports", refresh_seconds())
 
 
 @router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}")
@@ -125,10 +121,7 @@ def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, sessi
 def usage(user: GetUserDep, session: SessionDep) -> Response:
     """What was exported in the year, sandbox by sandbox, of those that the viewer may see."""
     seen = _look(permitted(listed_places(session), user), ledgers, fresh=LEDGER_SECONDS)
-    head = {"refresh_seconds": LEDGER_SECONDS / 10, "sources": [one.to_json() for one in seen]}
-    rows = b",".join(one.rows for one in seen if one.rows)
-    body = b'%b,"usage":[%b]}' % (json.dumps(head).encode()[:-1], rows)
-    return Response(body, media_type="application/json")
+    return _rows_of(seen, b"usage", LEDGER_SECONDS / 10)
 
 
 @router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}/story")
@@ -212,6 +205,15 @@ def _look(places: list[Place], among: Sources, *, fresh: float | None = None) ->
         one.look(fresh_seconds=fresh, patience=0)
     until = time.monotonic() + PATIENCE_SECONDS
     return [one.look(fresh_seconds=fresh, patience=max(0.0, until - time.monotonic())) for one in found]
+
+
+def _rows_of(seen: list[Seen], name: bytes, refresh: float) -> Response:
+    """The rows of several sources as one document, under a name."""
+    head = {"refresh_seconds": refresh, "sources": [one.to_json() for one in seen]}
+    rows = b",".join(one.rows for one in seen if one.rows)
+    # The rows are kept as JSON; only what differs from viewer to viewer is made anew.
+    body = b'%b,"%b":[%b]}' % (json.dumps(head).encode()[:-1], name, rows)
+    return Response(body, media_type="application/json")
 
 
 def _platform_link(conn_id: str, sandbox: str, dataflow_id: str) -> dict[str, Any]:
