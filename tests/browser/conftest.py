@@ -102,6 +102,9 @@ def open_page(chromium: Any, stage: Stage) -> Iterator[Callable[..., Any]]:
                 sign_in(context, stage.airflow.url, username=user, password=stage.password(user))
             context.add_init_script(f"localStorage.theme ??= '{theme}'")
             page = context.new_page()
+            # The page refreshes each second: an answer may be on its way through a route when the test ends,
+            # and Playwright raises what becomes of it in the next test.
+            contexts.callback(page.unroute_all, behavior="ignoreErrors")
             page.on("pageerror", lambda error: wrong.append(str(error)))
             page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
             page.set_default_timeout(20_000)
