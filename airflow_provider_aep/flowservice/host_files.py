@@ -83,13 +83,13 @@ class HostFiles:
         """What was written last; ``None`` where nothing can be read, or not all of it is ours."""
         try:
             return json.loads(self._open(about, self._directory.read(self._name(about))))
-        except (OSError, ValueError, ImportError):
+        except Exception:
             return None
 
     def write(self, about: About, content: Any) -> None:
         try:
             self._directory.write(self._name(about), self._seal(about, json.dumps(content).encode()))
-        except (OSError, ValueError, ImportError) as error:
+        except Exception as error:  # a library may lack an algorithm
             self._note(error)
 
     def claim(self, about: About) -> Claim:
@@ -98,7 +98,7 @@ class HostFiles:
             return Claim(lock=self._directory.lock(f"{self._name(about)}.lock"))
         except BlockingIOError:
             return Claim(busy=True)
-        except (OSError, ValueError, ImportError) as error:
+        except Exception as error:  # a library may lack an algorithm
             self._note(error)
             return Claim()
 

@@ -11,12 +11,16 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_aep.errors import AepConfigError, AepTransportError
+from airflow_provider_aep.errors import AepAnswerError, AepConfigError, AepTransportError
 from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Response
 
 PLATFORM_URL = "https://platform.adobe.io"
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
+# For a whole answer, however it comes.
+ANSWER_SECONDS = 120.0
+# Many times what a page of a hundred entities takes.
+LARGEST_ANSWER = 64_000_000
 
 
 class RequestsTransport:
@@ -25,7 +29,9 @@ class RequestsTransport:
     :param platform_url: scheme and host, as in ``https://platform.adobe.io``.
     :param proxy: a proxy URL; by default the environment's (``HTTPS_PROXY``, ``NO_PROXY``).
     :param ca_bundle: path of a CA bundle; by default the environment's (``REQUESTS_CA_BUNDLE``).
-    :param timeout: (connect, read), in seconds.
+    :param timeout: (connect, read), in seconds; ``read`` is for each piece of an answer.
+    :param answer_seconds: for a whole answer, from the end of the request.
+    :param largest_answer: in bytes, unpacked.
     """
 
     def __init__(
@@ -35,22 +41,28 @@ class RequestsTransport:
         proxy: str | None = None,
         ca_bundle: str | None = None,
         timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+        answer_seconds: float = ANSWER_SECONDS,
+        largest_answer: int = LARGEST_ANSWER,
     ) -> None:
         self.platform_url = check_url("host", platform_url)
         self._proxies: Mapping[str, str] | None = {"http": proxy, "https": proxy} if proxy else None
         self._ca_bundle, self._timeout = ca_bundle, timeout
+        self._answer_seconds, self._largest = answer_seconds, largest_answer
 
     def send(self, request: Request) -> Response:
         """One request, one answer, whatever its status.
 
         :raises AepTransportError: no answer; ``sent`` is false only where no connection was made.
+        :raises AepAnswerError: there is no end of the answer.
         """
         import ssl
 
         import requests
 
+        from airflow_provider_aep.flowservice.deadline import TooLateError
+
         try:
-            answer = self._session.request(
+            with self._session.request(
                 request.method,
                 self._url(request.path),
                 params=request.query,
@@ -63,7 +75,10 @@ class RequestsTransport:
                 # Given with each request, because there the environment does not overrule them.
                 proxies=self._proxies,
                 verify=self._ca_bundle,
-            )
+                # Read by ourselves, to stop where there is too much.
+                stream=True,
+            ) as answer:
+                body = self._body(request, answer)
         except (
             requests.exceptions.InvalidURL,
             requests.exceptions.InvalidHeader,
@@ -87,18 +102,29 @@ class RequestsTransport:
             raise AepTransportError(
                 f"{request}: no connection within {self._timeout[0]:g} s", sent=False
             ) from None
-        except requests.exceptions.Timeout:
-            raise AepTransportError(
-                f"{request}: no answer within {self._timeout[1]:g} s", sent=True
-            ) from None
         except requests.exceptions.RequestException as error:
+            if any(isinstance(each, TooLateError) for each in _causes(error)):
+                told = f"{request}: no whole answer within {self._answer_seconds:g} s"
+                raise AepTransportError(told, sent=True) from None
+            if isinstance(error, requests.exceptions.Timeout):
+                told = f"{request}: no answer within {self._timeout[1]:g} s"
+                raise AepTransportError(told, sent=True) from None
             unsent = _never_connected(error)
             what = "no connection" if unsent else "the connection broke before the answer"
             raise AepTransportError(f"{request}: {what}: {_reason(error)}", sent=not unsent) from None
         except OSError as error:  # a CA bundle that is not there: this library checks it before it connects
             raise AepTransportError(f"{request}: {_reason(error)}", sent=False) from None
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(answer.status_code, headers, answer.content)
+        return Response(answer.status_code, headers, body)
+
+    def _body(self, request: Request, answer: Any) -> bytes:
+        body = bytearray()
+        for piece in answer.iter_content(65536):
+            body += piece
+            if len(body) > self._largest:
+                told = f"{request}: the answer is larger than {self._largest} bytes"
+                raise AepAnswerError(told, sent=True)
+        return bytes(body)
 
     def _url(self, path: str) -> str:
         if "://" in path:
@@ -109,10 +135,21 @@ class RequestsTransport:
     def _session(self) -> Any:
         import requests
 
+        from airflow_provider_aep.flowservice.deadline import with_deadline
+
+        seconds = self._answer_seconds
+
+        class Adapter(requests.adapters.HTTPAdapter):
+            def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+                pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+                pool.ConnectionCls = with_deadline(type(pool).ConnectionCls, seconds)
+                return pool
+
         session = requests.Session()
         # Without this, a line for the host in ~/.netrc would replace our Authorization header.
         session.auth = lambda prepared: prepared
-        session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=8))
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, Adapter(pool_maxsize=8))
         session.headers["User-Agent"] = "airflow-provider-aep"
         return session
 
@@ -158,6 +195,12 @@ def _reason(error: Exception) -> str:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return error
+    return _causes(error)[-1]
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error, and what led to it, one behind the other."""
+    causes = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    return causes

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow, list_dataflows, read_dataflows
 from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
-from airflow_provider_aep.flowservice.schedule import parse_moment
+from airflow_provider_aep.flowservice.schedule import is_readable, parse_moment
 from airflow_provider_aep.monitoring.listings import AT_MOST
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.poll import OUTAGES
@@ -20,6 +20,9 @@ from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.verdict import judge_runs
 from airflow_provider_aep.monitoring.waits import OF_FLOW, TickWait, Wait
 
+# One task waits for no more: the ticks of a dataflow are compared with one another, at each look.
+MOST_OF_ONE = 1_000
+MOST_TICKS = 20_000
 # What of a dataflow it takes to judge its runs, and to say where they deliver.
 _OF_FLOW = (*OF_FLOW, "sourceConnectionIds", "targetConnectionIds", "flowSpec", "sandboxName")
 
@@ -62,12 +65,14 @@ class Chosen:
     :param lost: what cannot be waited for, and why: (dataflow id, name, tick, reason).
     :param listed: how many export dataflows there are, selected or not.
     :param selected: how many of them fit the selection, due or not.
+    :param unreadable: the names of those of which nobody can tell when they are due.
     """
 
     dues: tuple[Due, ...]
     lost: tuple[tuple[str, str, datetime, str], ...] = ()
     listed: int = 0
     selected: int = 0
+    unreadable: tuple[str, ...] = ()
 
 
 def due_ticks(
@@ -81,21 +86,45 @@ def due_ticks(
 def choose_due(selection: Selection, start: datetime, end: datetime) -> Exchange[Chosen]:
     """The ticks of a window, of all dataflows that fit a selection.
 
-    :raises AepValidationError: the selection names a destination to which nothing is exported.
+    :raises AepValidationError: the selection names a destination to which nothing is exported, or there are
+        too many ticks.
     """
     listed = yield from list_dataflows()
     selection.check(listed)
     # Pages overlap when something is created meanwhile.
     flows = [flow for flow in {flow.id: flow for flow in listed}.values() if selection.holds(flow)]
-    dues = yield from _with_datasets(due_ticks(flows, start, end))
-    return Chosen(dues=dues, listed=len(listed), selected=len(flows))
+    due: list[tuple[Dataflow, list[datetime]]] = []
+    for flow in flows:
+        due += due_ticks([flow], start, end)
+        _check_few("due_from", [len(ticks) for _, ticks in due])
+    dues = yield from _with_datasets(due)
+    unreadable = [flow.name for flow in flows if flow.state == "enabled" and not is_readable(flow.schedule)]
+    return Chosen(dues=dues, listed=len(listed), selected=len(flows), unreadable=tuple(unreadable))
+
+
+def _check_few(field: str, ticks: Sequence[int]) -> None:
+    """Refuse what one task cannot wait for.
+
+    :param ticks: how many there are of each dataflow.
+    """
+    told = ""
+    if max(ticks, default=0) > MOST_OF_ONE:
+        told = f"means more than {MOST_OF_ONE} ticks of one dataflow"
+    elif sum(ticks) > MOST_TICKS:
+        told = f"means more than {MOST_TICKS} ticks"
+    if told:
+        advice = "Wait for them in several tasks, each with a part of the window or of the dataflows."
+        raise AepValidationError("the sensor", [Problem(field, told)], advice)
 
 
 def choose_given(given: Mapping[str, Sequence[datetime]]) -> Exchange[Chosen]:
     """Given ticks of given dataflows, by their ids.
 
     What is not there is lost and told, and takes nothing from the others.
+
+    :raises AepValidationError: there are too many.
     """
+    _check_few("ticks", [len(ticks) for ticks in given.values()])
     ids = list(given)
     batches = [ids[start : start + LARGEST_PAGE] for start in range(0, len(ids), LARGEST_PAGE)]
     found: dict[str, Dataflow] = {}

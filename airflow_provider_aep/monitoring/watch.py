@@ -29,6 +29,7 @@ from airflow_provider_aep.monitoring.listings import (
     read_many,
 )
 from airflow_provider_aep.monitoring.poll import (
+    OUTAGES,
     find_stuck,
     in_doubt,
     no_answer,
@@ -209,15 +210,14 @@ def _find_why(waits: Sequence[Wait], seen: Seen, now: datetime, positions: Seque
     flow_ids = sorted({waits[at].dataflow_id for at in positions})
     if not flow_ids:
         return
-    lists = [
-        read_dataflows(flow_ids[start : start + LARGEST_PAGE])
-        for start in range(0, len(flow_ids), LARGEST_PAGE)
-    ]
-    ends = yield from together(lists, at_most=AT_MOST)
+    batches = [flow_ids[start : start + LARGEST_PAGE] for start in range(0, len(flow_ids), LARGEST_PAGE)]
+    ends = yield from together([read_dataflows(batch) for batch in batches], at_most=AT_MOST)
     found: dict[str, Dataflow | AepNotFoundError] = {
         flow.id: flow for end in ends if isinstance(end, Done) for flow in end.value
     }
-    missing = [flow_id for flow_id in flow_ids if flow_id not in found]
+    # Where nobody answered for all, asking for each would make a storm of an outage.
+    answered = [batch for batch, end in zip(batches, ends, strict=True) if not isinstance(end, OUTAGES)]
+    missing = [flow_id for batch in answered for flow_id in batch if flow_id not in found]
     singles = yield from together([get_dataflow(flow_id) for flow_id in missing], at_most=AT_MOST)
     for flow_id, single in zip(missing, singles, strict=True):
         if isinstance(single, Done):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
@@ -33,16 +33,30 @@ class AepRequireGoodExportsOperator(BaseOperator):
         from airflow_provider_aep.sensors.telling import told_of_bad
 
         found = self.found
-        if not isinstance(found, Mapping) or not isinstance(found.get("verdicts"), Sequence):
+        if not _is_of_a_sensor(found):
             problem = Problem("found", "must be what an AepExportsSensor returned")
             raise AepValidationError("the arguments", [problem])
         # The notifier, as a callback, finds here that there is nothing to add.
         context["ti"].xcom_push(key=CHECK_KEY, value={"quiet": True, "exports": []})
-        totals = found.get("totals") or {}
-        bad = [each for each in found["verdicts"] if each.get("outcome") == "fail"]
-        if found.get("outcome") == "fail":
-            more = max(int(totals.get("fail") or 0) - len(bad), 0)
-            told = told_of_bad(bad, sum(int(each) for each in totals.values()), more=more)
-            raise AirflowFailException(told)
+        totals = found["totals"]
+        bad = [each for each in found["verdicts"] if each["outcome"] == "fail"]
+        if found["outcome"] == "fail" or bad:
+            more = max(totals.get("fail", 0) - len(bad), 0)
+            raise AirflowFailException(told_of_bad(bad, sum(totals.values()), more=more))
         self.log.info("All exports are good enough: %s", dict(totals))
-        return str(found.get("outcome"))
+        return str(found["outcome"])
+
+
+def _is_of_a_sensor(found: Any) -> TypeGuard[Mapping[str, Any]]:
+    from airflow_provider_aep.monitoring.policy import CONCERN
+
+    if not isinstance(found, Mapping) or found.get("outcome") not in CONCERN:
+        return False
+    totals, verdicts = found.get("totals"), found.get("verdicts")
+    if not isinstance(totals, Mapping) or not all(isinstance(each, int) for each in totals.values()):
+        return False
+    if not isinstance(verdicts, list | tuple) or not all(isinstance(each, Mapping) for each in verdicts):
+        return False
+    return all(each.get("outcome") in CONCERN for each in verdicts) and all(
+        {"dataflow_name", "reason"} <= each.keys() for each in verdicts if each["outcome"] == "fail"
+    )

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks import AepHook
@@ -50,6 +50,10 @@ class AepSensor(BaseSensorOperator):
         if poke_interval is None:
             poke_interval = conf.getfloat("aep", "poll_interval", fallback=60.0)
         super().__init__(poke_interval=poke_interval, **kwargs)
+        if self.poke_interval <= 0:
+            # Airflow takes zero: a worker, or the poll of a triggerer, would ask without a pause.
+            problem = Problem("poke_interval", "must be a number of seconds above 0")
+            raise AepValidationError("the sensor", [problem])
         self.deferrable = deferrable
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox

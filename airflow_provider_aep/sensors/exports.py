@@ -41,7 +41,8 @@ class AepExportsSensor(AepSensor):
 
     :param due_from: start of the window: ISO 8601, ``datetime`` or epoch seconds. By default the window is
         the data interval of the DAG run; the day before it for one by hand that has none. Templated.
-    :param due_until: its end, itself not in it; with ``due_from`` alone, now. Templated.
+    :param due_until: its end, itself not in it; with ``due_from`` alone, the moment at which the
+        task began. Templated.
     :param name_contains: only dataflows with this in their name, in whatever letter case. Templated.
     :param destinations: only to these destinations, such as ``["s3"]``. Templated.
     :param export_owner: only those that this owner declared. Templated.
@@ -112,13 +113,14 @@ class AepExportsSensor(AepSensor):
         self.destinations = destinations
         self.export_owner = export_owner
         self.ticks = ticks
-        self.policy = dict(run_policy or {})
+        self.policy = run_policy or {}
         self.on_missing = on_missing
         self.on_nothing = on_nothing
         self.alert = alert
         self.fail_on_bad = fail_on_bad
         self._progress: Progress | None = None
         self._deadline = float("inf")
+        self._began: datetime | None = None
         self._stuck_at: dict[str, datetime] = {}
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._is_given = ticks is not None
@@ -127,6 +129,10 @@ class AepExportsSensor(AepSensor):
     def execute(self, context: Any) -> Any:
         from airflow_provider_aep.sensors.progress import Progress
 
+        if self.reschedule and not self.deferrable:
+            self._began = context["ti"].get_first_reschedule_date(context)
+        # Else a window until now would grow with each look.
+        self._began = self._began or datetime.now(tz=UTC)
         # Reject typos now, not after hours of waiting.
         self.run_policy()
         self._chosen(context)
@@ -134,8 +140,7 @@ class AepExportsSensor(AepSensor):
         with self._lenient():
             if self.deferrable:
                 return self._go_on(context, deferring.new_deadline(self))
-            began = context["ti"].get_first_reschedule_date(context) if self.reschedule else None
-            self._deadline = (began.timestamp() if began else time.time()) + self.timeout
+            self._deadline = self._began.timestamp() + self.timeout
             try:
                 super().execute(context)
             except (AirflowSensorTimeout, AirflowTaskTimeout):
@@ -244,6 +249,8 @@ class AepExportsSensor(AepSensor):
             chosen = self.hook.run(choose_given(given))
         else:
             chosen = self.hook.run(choose_due(selection, *window))
+            for name in chosen.unreadable:
+                self.log.warning("The schedule of %r cannot be read, so nothing is waited for", name)
             if not chosen.selected:
                 telling.end_with_nothing(self, context, selection.told_nothing(chosen.listed))
             self.log.info(
@@ -301,6 +308,10 @@ class AepExportsSensor(AepSensor):
         from airflow_provider_aep.sensors.wanted import given_ticks, window_of_ticks
 
         names: Any = self.destinations or ()
+        if not isinstance(names, Collection) or isinstance(names, bytes | Mapping):
+            raise AepValidationError("the selection", [Problem("destinations", "must be a list of texts")])
+        if not isinstance(self.export_owner, str | None):
+            raise AepValidationError("the selection", [Problem("export_owner", "must be a text")])
         selection = Selection(
             name_contains=self.name_contains,
             destinations=(names,) if isinstance(names, str) else tuple(names),
@@ -308,7 +319,8 @@ class AepExportsSensor(AepSensor):
         )
         if self._is_given:
             return given_ticks(self.ticks), None, selection
-        window = window_of_ticks(self.due_from, self.due_until, context, usual=USUAL_WINDOW)
+        now = self._began or datetime.now(tz=UTC)
+        window = window_of_ticks(self.due_from, self.due_until, context, usual=USUAL_WINDOW, now=now)
         return None, window, selection
 
     def _check_arguments(self) -> None:
@@ -322,7 +334,10 @@ class AepExportsSensor(AepSensor):
         if any(is_export_asset(outlet) for outlet in self.outlets or ()):
             rule = "would tell of every export whatever became of it; give an AssetAlias"
             problems.append(Problem("outlets", rule))
+        if not isinstance(self.policy, Mapping):
+            problems.append(Problem("run_policy", "must be a dict, such as {'max_drop': 0.5}"))
         if problems:
             raise AepValidationError("the sensor", problems)
-        if self.alert is not None and not callable(getattr(self.alert, "tell", None)):
+        tells = not isinstance(self.alert, type) and callable(getattr(self.alert, "tell", None))
+        if self.alert is not None and not tells:
             raise AepConfigError("alert must be an AepRunNotifier; other callbacks go to on_success_callback")

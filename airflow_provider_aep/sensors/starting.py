@@ -7,6 +7,7 @@ task ends with the same error as without.
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,6 +32,9 @@ RENDERED = (
     "tick",
     "run_ids",
 )
+# In a template they ask what Airflow's triggerer does not answer: the trigger would hang until its timeout
+# (seen on 3.3.2).
+_ASKING = re.compile(r"xcom_pull|\bprev_\w+_success\b|\b(?:ti|task_instance)\s*\.\s*get_")
 MAPPED = "is not possible for a mapped task: Airflow would start each with the same arguments"
 
 
@@ -56,16 +60,16 @@ def times_of(timeout: float, execution_seconds: float, poke_interval: float) -> 
 def check_startable(arguments: dict[str, Any]) -> None:
     """Refuse arguments that only a worker can render.
 
-    :raises AepValidationError: one comes from another task.
+    :raises AepValidationError: one comes from another task, or from an earlier DAG run.
     """
     rule = (
-        "comes from another task, which the triggerer cannot ask: leave out start_in_triggerer, or take the "
-        "value from params or dag_run.conf"
+        "comes from another task or an earlier DAG run, which the triggerer cannot ask: leave out "
+        "start_in_triggerer, or take the value from params or dag_run.conf"
     )
     problems = [
         Problem(name, rule)
         for name, value in arguments.items()
-        if any(True for _ in XComArg.iter_xcom_references(value)) or "xcom_pull" in str(value)
+        if any(True for _ in XComArg.iter_xcom_references(value)) or _ASKING.search(str(value))
     ]
     if problems:
         raise AepValidationError("start_in_triggerer", problems)

@@ -167,16 +167,16 @@ def _utc(moment: datetime) -> datetime:
 
 
 def window_of_ticks(
-    due_from: Any, due_until: Any, context: Any, *, usual: timedelta
+    due_from: Any, due_until: Any, context: Any, *, usual: timedelta, now: datetime
 ) -> tuple[datetime, datetime]:
     """The window whose ticks are meant: as given, or the data interval of the DAG run.
 
     :param usual: how far it reaches back for a DAG run by hand without an interval.
+    :param now: where it ends with ``due_from`` alone.
     :raises AepValidationError: it has no width, or cannot be told.
     """
     from airflow_provider_aep.flowservice.schedule import parse_moment
 
-    now = datetime.now(tz=UTC)
     if due_from or due_until:
         start = parse_moment("due_from", due_from)
         end = parse_moment("due_until", due_until) if due_until else now
@@ -214,6 +214,10 @@ def given_ticks(given: Any) -> dict[str, list[datetime]]:
             raise AepValidationError("the sensor", [Problem(f"ticks/{at}", "must be a dict")])
         dataflow_id = check_id(f"ticks/{at}/dataflow_id", each.get("dataflow_id", each.get("id")))
         some = each["ticks"] if "ticks" in each else [each.get("tick")]
+        if not isinstance(some, Collection) or isinstance(some, str | bytes | Mapping):
+            raise AepValidationError(
+                "the sensor", [Problem(f"ticks/{at}/ticks", "must be a list of moments")]
+            )
         moments = [parse_moment(f"ticks/{at}/tick", tick) for tick in some]
         found[dataflow_id] = list(dict.fromkeys([*found.get(dataflow_id, ()), *moments]))
     return found

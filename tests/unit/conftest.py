@@ -24,7 +24,7 @@ from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.monitoring import shared_poll
-from airflow_provider_aep.sensors import deferring, exports, ingested, runs, starting
+from airflow_provider_aep.sensors import deferring, exports, ingested, runs, starting, wanted
 from tests.unit.sensing import Watch
 from tests.unit.task_instance import FakeTaskInstance
 
@@ -149,6 +149,7 @@ def watch(aep, clock, ti, monkeypatch, poll_moves) -> Watch:
         monkeypatch.setattr(base, "_orig_start_date", lambda **_: ti.first_look)
     for module in (runs, ingested, deferring, exports, starting):
         monkeypatch.setattr(module, "time", SimpleNamespace(time=clock, monotonic=clock))
+    for module in (runs, ingested, deferring, exports, starting, wanted):
         monkeypatch.setattr(module, "datetime", Moments)
 
     async def pause(seconds: float) -> None:

@@ -24,6 +24,7 @@ from airflow_provider_aep.assets import export_asset, hashable
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import AepConfigError, AepError, AepValidationError
 from airflow_provider_aep.flowservice.dataflows import delete_dataflow
+from airflow_provider_aep.monitoring import dues
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
 from airflow_provider_aep.operators.monitoring import CHECK_KEY
@@ -326,6 +327,11 @@ def test_a_given_tick_that_is_none_and_a_dataflow_that_is_not_there_are_errors_b
         ({"due_until": "2026-01-01"}, "due_from"),
         ({"run_policy": {"on_faild": "ok"}}, "on_faild"),
         ({"on_missing": "never"}, "on_missing"),
+        ({"ticks": [{"dataflow_id": "f-1", "ticks": 5}]}, "ticks/0/ticks"),
+        ({"ticks": [{"dataflow_id": "f-1", "ticks": "2026-01-01"}]}, "ticks/0/ticks"),
+        ({"destinations": 5}, "destinations"),
+        ({"destinations": {"s3": True}}, "destinations"),
+        ({"export_owner": 5}, "export_owner"),
     ],
 )
 def test_bad_arguments_are_named_before_anything_is_asked(aep, many, given, field):
@@ -338,11 +344,41 @@ def test_bad_arguments_are_named_before_anything_is_asked(aep, many, given, fiel
 
 def test_what_can_be_refused_when_the_dag_is_parsed_is():
     asset = export_asset(org="ORG", sandbox="prod", dataset="d")
-    for given in ({"ticks": [], "name_contains": "a"}, {"outlets": [asset]}):
+    policies: list[Any] = ["ok", ["on_failed"], 5]
+    for given in (
+        {"ticks": [], "name_contains": "a"},
+        {"outlets": [asset]},
+        *({"run_policy": each} for each in policies),
+    ):
         with pytest.raises(AepValidationError):
             AepExportsSensor(task_id="t", **given)
-    with pytest.raises(AepConfigError):
-        AepExportsSensor(task_id="t", alert=print)
+    for alert in (print, "log", AepRunNotifier):
+        with pytest.raises(AepConfigError, match="alert must be an AepRunNotifier"):
+            AepExportsSensor(task_id="t", alert=alert)
+
+
+@pytest.mark.parametrize(("hours", "of_one"), [(1_001, 1_000), (900, 1_000)])
+def test_more_ticks_than_anybody_waits_for_are_refused_and_not_worked_through(
+    many, export, now, clock, monkeypatch, hours, of_one
+):
+    monkeypatch.setattr(dues, "MOST_TICKS", 1_500)
+    for name in ("a", "b"):
+        export(name, every="1h", start=now)
+    outcome = many("poke", due_from=now, due_until=now + timedelta(hours=hours))
+    assert isinstance(outcome.error, AepValidationError)
+    assert "due_from" in outcome.told
+    assert ("one dataflow" in outcome.told) == (hours > of_one)
+    given = [now + timedelta(hours=hour) for hour in range(1_001)]
+    ticks = [{"dataflow_id": "f-1", "ticks": given}]
+    assert "ticks" in many("poke", ticks=ticks).told
+
+
+def test_an_export_whose_schedule_cannot_be_read_is_named_in_the_log(many, export, emulator, now, logged):
+    odd = export("odd", "success")
+    export("good", "success")
+    emulator._world.entities._kept["flows", "prod"][odd]["scheduleParams"]["timeUnit"] = "full moon"
+    assert by_name(many("poke", **window(now))) == {"good": "success"}
+    assert "The schedule of 'odd' cannot be read, so nothing is waited for" in logged()
 
 
 def test_the_window_is_the_data_interval_and_a_timed_run_without_one_is_refused(many, export, now, ti):
@@ -356,6 +392,18 @@ def test_the_window_is_the_data_interval_and_a_timed_run_without_one_is_refused(
     assert "CronDataIntervalTimetable" in outcome.told
     run.run_type, run.start_date = "manual", now + timedelta(hours=3)
     assert by_name(many("poke", context=without, timeout=9 * HOUR)) == {"good": "success"}
+
+
+@pytest.mark.parametrize("settings", [{"late_seconds": 3_000.0}])
+@each_plain_mode
+def test_a_window_until_now_ends_when_the_task_began_however_long_it_waits(many, export, now, clock, mode):
+    for name, minutes in (("a", 0), ("b", 30)):  # at any moment, one of them has a tick without a run
+        export(name, *["late"] * 12, every="1h", start=now + timedelta(minutes=minutes))
+    clock.advance(2.2 * HOUR)
+    outcome = many(mode, **WINDOW, due_from=now + timedelta(hours=1))
+    ticks = [each["tick"] for each in outcome.value["verdicts"]]
+    assert sorted(ticks) == [(now + timedelta(hours=hour)).isoformat() for hour in (1, 1.5, 2)]
+    assert clock() - now.timestamp() < 5 * HOUR
 
 
 def test_the_next_dag_run_tells_what_has_recovered_also_where_one_lay_between(

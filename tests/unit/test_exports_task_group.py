@@ -65,7 +65,27 @@ def test_what_is_good_enough_passes(ti, outcome):
     assert require({"outcome": outcome, "totals": {outcome: 1}, "verdicts": []}, ti) == outcome
 
 
-@pytest.mark.parametrize("found", [None, "text", {}, {"outcome": "ok"}, []])
+OK = {"outcome": "ok", "totals": {"ok": 1}, "verdicts": []}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        None,
+        "text",
+        {},
+        {"outcome": "ok"},
+        [],
+        {"verdicts": []},
+        {**OK, "outcome": "fine"},
+        {**OK, "outcome": None},
+        {**OK, "verdicts": "text"},
+        {**OK, "verdicts": ["text"]},
+        {**OK, "verdicts": [{}]},
+        {**OK, "totals": {"ok": "many"}},
+        {**OK, "totals": [1]},
+    ],
+)
 def test_what_no_sensor_returned_is_no_pass(ti, found):
     with pytest.raises(AepValidationError, match="found"):
         require(found, ti)

@@ -53,6 +53,26 @@ def test_what_another_task_returns_is_refused_when_the_dag_is_parsed(field):
                 sensor(task_id=f"t{at}", **{field: value})
 
 
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "prev_start_date_success",
+        "prev_end_date_success",
+        "prev_data_interval_start_success",
+        "prev_data_interval_end_success",
+        "ti.xcom_pull('other')",
+        "ti.get_first_reschedule_date(none)",
+        "task_instance . get_previous_dagrun()",
+    ],
+)
+def test_what_the_triggerer_never_answers_is_refused_when_the_dag_is_parsed(asks):
+    told = "comes from another task or an earlier DAG run"
+    for field in ("started_after", "sandbox"):
+        given = {"dataflow_id": "f-1", field: f"{{{{ {asks} }}}}"}
+        with pytest.raises(AepValidationError, match=f"{field} {told}"):
+            AepDataflowRunSensor(task_id="wait", start_in_triggerer=True, **given)
+
+
 def test_a_mapped_sensor_is_refused_when_the_dag_is_parsed():
     with DAG("d", schedule=None), pytest.raises(AepValidationError, match="mapped"):
         AepDataflowRunSensor.partial(task_id="t", start_in_triggerer=True).expand(dataflow_id=[FLOW])

@@ -25,7 +25,12 @@ from airflow_provider_aep.errors import (
     AepValidationError,
 )
 from airflow_provider_aep.links import AepDataflowLink
-from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
+from airflow_provider_aep.sensors import (
+    VERDICT_KEY,
+    AepDataflowRunSensor,
+    AepDatasetIngestedSensor,
+    AepExportsSensor,
+)
 from airflow_provider_aep.sensors.wanted import Wanted
 from tests.unit.sensing import HOUR, MODES, PLAIN, Outcome, each_mode
 from tests.unit.task_instance import FakeTaskInstance, context_of
@@ -661,6 +666,17 @@ def test_a_task_resumes_although_the_service_is_down_by_then(aep, watch, nightly
 
 
 # Arguments
+
+
+@pytest.mark.parametrize("kind", [AepDataflowRunSensor, AepExportsSensor, AepDatasetIngestedSensor])
+def test_a_sensor_that_would_ask_without_a_pause_is_refused(kind, monkeypatch):
+    given = {AepDataflowRunSensor: {"dataflow_id": "f-1"}, AepDatasetIngestedSensor: {"dataset_id": "d"}}
+    for interval in (0, 0.0, timedelta(0)):
+        with pytest.raises(AepValidationError, match="poke_interval must be a number of seconds above 0"):
+            kind(task_id="t", poke_interval=interval, **given.get(kind, {}))
+    monkeypatch.setenv("AIRFLOW__AEP__POLL_INTERVAL", "0")
+    with pytest.raises(AepValidationError, match="poke_interval"):
+        kind(task_id="t", **given.get(kind, {}))
 
 
 def test_the_usual_time_between_two_looks_is_the_sections(monkeypatch):

@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import serve
@@ -338,6 +339,20 @@ def test_a_spoilt_file_costs_one_token_and_no_wait(new_task, use, emulator, file
     assert use(new_task()) == []
     mended = 0 if spoil is a_directory else 1
     assert len(emulator.requests(*LOGIN)) == 3 - mended
+
+
+@pytest.mark.parametrize(
+    "error", [UnsupportedAlgorithm("not in FIPS mode"), RuntimeError(), AttributeError()]
+)
+def test_where_the_library_cannot_seal_each_fetches_its_own_token(
+    new_task, use, emulator, monkeypatch, error
+):
+    def refuse(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("cryptography.hazmat.primitives.kdf.hkdf.HKDF", refuse)
+    assert use(new_task()) == use(new_task()) == []
+    assert len(emulator.requests(*LOGIN)) == 2
 
 
 @pytest.mark.parametrize("spoil", [a_pipe_that_nobody_writes_to, very_large])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import ipaddress
 import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_aep.emulator.server import LOGIN_PATH, serve
-from airflow_provider_aep.errors import AepConfigError, AepTransportError
+from airflow_provider_aep.errors import AepAnswerError, AepConfigError, AepTransportError
 from airflow_provider_aep.flowservice.connections import create_base_connection
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
@@ -283,6 +285,74 @@ def test_silence_is_an_error_that_may_have_done_something():
         released.set()
     assert caught.value.sent is True
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("at_once", "slowly"),
+    [
+        (b"", b"HTTP/1.1 200 OK\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Odd: " + b"o" * 9_000),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", b" " * 9_000),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b" " * 9_000),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n.\r\n" * 3_000),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 400),
+    ],
+    ids=["status", "headers", "body", "body until the end", "chunks", "interim answers"],
+)
+@pytest.mark.parametrize("over", ["http", "tls"])
+def test_an_answer_that_trickles_has_one_time_for_all_of_it(authority, at_once, slowly, over):
+    def trickle(door):
+        door.wfile.write(at_once)
+        with suppress(OSError):
+            for piece in slowly:
+                door.wfile.write(bytes([piece]))
+                door.wfile.flush()
+                time.sleep(0.05)
+
+    with listening(trickle, tls=authority.server if over == "tls" else None) as server:
+        transport = RequestsTransport(
+            server.url, ca_bundle=str(authority.bundle), timeout=(2.0, 2.0), answer_seconds=0.4
+        )
+        began = time.monotonic()
+        with pytest.raises(AepTransportError, match=r"GET /flows: no whole answer within 0\.4 s") as caught:
+            transport.send(PING)
+        assert time.monotonic() - began < 1.5
+    assert caught.value.sent is True
+    assert len(server.asked) == 1
+
+
+def test_a_tunnel_that_trickles_has_one_time_as_well():
+    def trickle(door):
+        with suppress(OSError):
+            for piece in b"HTTP/1.1 200 Connection established" + b" " * 400:
+                door.wfile.write(bytes([piece]))
+                time.sleep(0.05)
+
+    with listening(trickle) as proxy, pytest.raises(AepTransportError, match="no whole answer"):
+        RequestsTransport("https://platform.example.com", proxy=proxy.url, answer_seconds=0.4).send(PING)
+
+
+def test_a_slow_answer_takes_no_time_from_the_next_on_its_connection():
+    def slow(door):
+        time.sleep(0.3)
+        return 200, {}, b"{}"
+
+    doors = set()
+    with listening(lambda door: doors.add(door) or slow(door)) as server:
+        transport = RequestsTransport(server.url, timeout=(2.0, 2.0), answer_seconds=0.5)
+        assert [transport.send(PING).status for _ in range(4)] == [200] * 4
+    assert len(doors) == 1
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_without_end_is_not_read_to_it(packed):
+    body = gzip.compress(b" " * 3_000_000) if packed else b" " * 3_000_000
+    headers = {"Content-Encoding": "gzip"} if packed else {}
+    with listening(lambda door: (200, headers, body)) as server:
+        transport = RequestsTransport(server.url, largest_answer=1_000_000)
+        with pytest.raises(AepAnswerError, match="GET /flows: the answer is larger than 1000000 bytes"):
+            transport.send(PING)
+        assert RequestsTransport(server.url).send(PING).body == b" " * 3_000_000
 
 
 @pytest.mark.parametrize(

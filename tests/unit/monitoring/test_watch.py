@@ -319,6 +319,14 @@ def test_a_look_without_an_answer_does_not_say_that_there_is_no_run(look, emulat
     assert not emulator.requests("GET", "/flows*")
 
 
+@pytest.mark.parametrize("trouble", [503, 429])
+def test_an_outage_while_it_asks_why_is_no_reason_to_ask_for_each(look, emulator, flows, trouble):
+    emulator.fail_next(trouble, times=99, match="GET /flows")
+    seen = look(flows, ask_why=range(5))
+    assert [each.told for each in seen] == ["no run has started yet"] * 5
+    assert len(emulator.requests("GET", "/flows*")) == 5  # the five tries of one list
+
+
 def test_why_there_is_no_run_is_said_of_what_was_waited_for(look, run, flows):
     run(set_dataflow_state(flows[1], "disabled"))
     first, second = look(flows[:2], ask_why=range(2), run_ids=("r-1",))
