@@ -134,7 +134,7 @@ class AepExportsSensor(AepSensor):
         with self._lenient():
             if self.deferrable:
                 return self._go_on(context, deferring.new_deadline(self))
-            began = context["ti"].get_first_reschedule_date(context) if self.reschedule else None
+            began = self._first_start(context) if self.reschedule else None
             self._deadline = (began.timestamp() if began else time.time()) + self.timeout
             try:
                 super().execute(context)
