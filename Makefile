@@ -29,7 +29,7 @@ test: environment  ## lint, types, and all tests on Airflow 3.3 and 2.11
 lint: environment  ## lint and types only
 	@$(airflow) -m tools.checks --lint
 
-soak: environment  ## 300 deferred sensors, a killed triggerer and an outage; EXECUTOR=celery: on a cluster
+soak: environment  ## 300 exports watched, a killed triggerer and an outage; EXECUTOR=celery: on a cluster
 	@$(airflow) -m tools.soak --executor $(or $(EXECUTOR),local)
 
 dist: environment  ## build a release into dist/, and try it in plain Airflow 3.3 and 2.11 environments

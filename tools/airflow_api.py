@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 HEALTH = {
@@ -103,6 +103,11 @@ class AirflowApi:
                 raise AirflowApiError(f"{dag_id} run {run_id} still {state} after {seconds:.0f} s: {seen}")
             time.sleep(0.3)
 
+    def clear(self, dag_id: str, run_id: str, task_ids: Sequence[str]) -> None:
+        """Let tasks of a run that has ended run again."""
+        wanted = {"dag_run_id": run_id, "task_ids": list(task_ids), "dry_run": False, "only_failed": False}
+        self.call("POST", f"/dags/{dag_id}/clearTaskInstances", wanted)
+
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """State by task id; mapped tasks as ``task[2]``."""
         return {_name(task): task["state"] for task in self.task_instances(dag_id, run_id)}
@@ -162,6 +167,6 @@ def _name(task: Mapping[str, Any]) -> str:
 
 
 def _log_line(entry: Mapping[str, Any]) -> str:
-    text = " ".join(str(entry[key]) for key in ("timestamp", "level", "event") if entry.get(key))
+    text = " ".join(str(entry[key]) for key in ("timestamp", "level", "event", "reason") if entry.get(key))
     detail = entry.get("error_detail")
     return f"{text}\n{json.dumps(detail, indent=2)}" if detail else text

@@ -1,9 +1,9 @@
-"""A soak: many deferred sensors in a real Airflow on PostgreSQL, components that are killed, and an outage.
+"""A soak: many deferred waits in a real Airflow on PostgreSQL, components that are killed, and an outage.
 
-``python -m tools.soak`` starts PostgreSQL, the emulator and an Airflow with two triggerers. 300 sensors wait,
-each for the run of a dataflow of its own. ``tools.soak_course`` tells what happens to them. With ``--executor
-celery`` Airflow is a cluster, and ``tools.soak_cluster`` tells what else happens there. Exits with 0 only if
-all of it is as expected.
+``python -m tools.soak`` starts PostgreSQL, the emulator and an Airflow with two triggerers. 300 exports are
+watched both ways: by a task each, and by one task for all. ``tools.soak_course`` tells what happens to them.
+With ``--executor celery`` Airflow is a cluster, and ``tools.soak_cluster`` tells what else happens there.
+Exits with 0 only if all of it is as expected.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from tools.processes import ChildFailed
 from tools.redis_server import NoRedis, RedisServer
 from tools.soak_cluster import ClusterSoak, cluster_settings
 from tools.soak_course import TRIGGERERS, Plan, Soak, TooSlow
-from tools.soak_ledger import DAG, Ledger
+from tools.soak_ledger import Ledger
 from tools.soak_service import SoakService
+from tools.soak_ways import WAYS
 from tools.stack import AirflowStack
 
 EXECUTORS = ("local", "celery")
@@ -44,7 +45,7 @@ def soak(plan: Plan, *, executor: str = EXECUTORS[0], keep_home: bool = False) -
     report = Report()
     with ExitStack() as stage:
         dags = Path(stage.enter_context(tempfile.TemporaryDirectory(prefix="aep-soak-")))
-        shutil.copy(CHECKOUT / "tests" / "airflow" / "dags" / f"{DAG}.py", dags)
+        shutil.copy(CHECKOUT / "tests" / "airflow" / "dags" / "aep_soak.py", dags)
         redis = stage.enter_context(RedisServer()) if executor == "celery" else None
         database = stage.enter_context(PostgresServer())
         service = stage.enter_context(SoakService())
@@ -53,20 +54,24 @@ def soak(plan: Plan, *, executor: str = EXECUTORS[0], keep_home: bool = False) -
             "database_url": database.url,
             "keep_home": keep_home,
         }
+
+        def ledger_of(dag_id: str) -> Ledger:
+            return Ledger(database.url, homes, dag_id)
+
         course: Soak
         if redis:
             env = plan.settings | cluster_settings(plan)
             cluster = stage.enter_context(AirflowCluster(dags, broker_url=redis.url, env=env, **options))
-            home, ledger = cluster.home, Ledger(database.url, cluster.homes)
+            home, homes = cluster.home, cluster.homes
             report.say(f"Airflow on PostgreSQL and Redis is up: {', '.join(cluster.components)}")
-            course = ClusterSoak(plan, report, service, cluster, ledger, redis)
+            course = ClusterSoak(plan, report, service, cluster, ledger_of, redis)
         else:
             airflow = stage.enter_context(
                 AirflowStack(dags, env=plan.settings, triggerers=len(TRIGGERERS), **options)
             )
-            home, ledger = airflow.home, Ledger(database.url, [airflow.home])
+            home, homes = airflow.home, [airflow.home]
             report.say(f"Airflow on PostgreSQL is up, with {len(TRIGGERERS)} triggerers")
-            course = Soak(plan, report, service, airflow, ledger)
+            course = Soak(plan, report, service, airflow, ledger_of)
         course.run()
         if keep_home:
             print(f"  Airflow's home is kept: {home}")
@@ -79,13 +84,16 @@ def main() -> None:
         prog="python -m tools.soak", description=(__doc__ or "").split("\n\n")[0]
     )
     parser.add_argument("--executor", choices=EXECUTORS, default=EXECUTORS[0], help="(default: %(default)s)")
-    parser.add_argument("--sensors", type=int, default=usual.sensors, help="(default: %(default)s)")
+    parser.add_argument("--exports", type=int, default=usual.exports, help="(default: %(default)s)")
+    parser.add_argument(
+        "--ways", nargs="+", choices=WAYS, default=usual.ways, help="how to watch them (default: all ways)"
+    )
     parser.add_argument("--outage", type=float, default=usual.outage, help="seconds (default: %(default)s)")
     parser.add_argument(
         "--keep-home", action="store_true", help="leave Airflow's home, with its logs, behind"
     )
     given = parser.parse_args()
-    plan = Plan(sensors=given.sensors, outage=given.outage)
+    plan = Plan(exports=given.exports, ways=given.ways, outage=given.outage)
     try:
         wrong = soak(plan, executor=given.executor, keep_home=given.keep_home)
     except (ChildFailed, NoPostgres, NoRedis, TooSlow) as error:

@@ -68,9 +68,11 @@ class Requests:
         self._log = service.emulator.log
         self._before = len(self._log)
 
-    def count(self, path: str = "") -> int:
-        """All, or those of a path."""
-        return sum(path in ("", each.path) for each in self._log[self._before :])
+    def count(self, path: str = "", *, status: int | None = None) -> int:
+        """All, or those of a path, or those with such an answer."""
+        return sum(
+            path in ("", each.path) and status in (None, each.status) for each in self._log[self._before :]
+        )
 
 
 def _cpu_seconds(process: psutil.Process) -> float:

@@ -1,8 +1,8 @@
-"""The course of a soak: what happens to many deferred sensors, one step after the other, and how they end.
+"""The course of a soak: what happens to many deferred waits, one step after the other, and how they end.
 
 A third of the runs ends in peace. A sixth ends, and as soon as the first of these was seen, there is trouble:
 a triggerer is killed with SIGKILL, and the service refuses connections. A sixth ends meanwhile, and the rest
-afterwards. Then every task must have ended once, and as its run did.
+afterwards. Then every run must have been told once, and as it ended, in each way to watch it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import psutil
 
 from tools.demo import Report
 from tools.soak_costs import CpuMeter, Requests
-from tools.soak_ledger import DAG, Ending, Ledger
-from tools.soak_service import Export, SoakService
+from tools.soak_ledger import Ledger
+from tools.soak_service import SoakService
+from tools.soak_ways import WAYS, Way
 from tools.stack import AirflowStack
 
 TRIGGERERS = ("triggerer", "triggerer-2")
@@ -34,6 +35,8 @@ STEP_SECONDS = 0.1
 class Plan:
     """How much of what.
 
+    :param exports: how many are watched.
+    :param ways: how: names of ``WAYS``.
     :param outage: seconds for which the service is down.
     :param redis_outage: seconds for which Redis is down, on a cluster.
     :param poll: seconds between two looks of a sensor.
@@ -43,7 +46,8 @@ class Plan:
     :param patience: seconds that any one step may take.
     """
 
-    sensors: int = 300
+    exports: int = 300
+    ways: Sequence[str] = tuple(WAYS)
     outage: float = 60
     redis_outage: float = 5
     poll: float = 5
@@ -55,7 +59,7 @@ class Plan:
     @property
     def settings(self) -> dict[str, str]:
         # Two thirds: each of two triggerers must hold a third, and one can hold all that wait when one dies.
-        capacity = math.ceil(self.sensors * 2 / 3)
+        capacity = math.ceil(self.exports * 2 / 3) + 1
         return {
             "AIRFLOW__AEP__POLL_INTERVAL": f"{self.poll:g}",
             "AIRFLOW__CORE__PARALLELISM": "8",
@@ -72,71 +76,83 @@ class TooSlow(Exception):
 class Soak:
     """One soak, on a stage that is up.
 
+    :param ledger_of: the ledger of a DAG, by its id.
     :cvar victims: the components that are killed.
-    :cvar once_means: in words, when a task has ended once.
+    :cvar hosts: on how many hosts somebody talks to the service.
     """
 
     victims: ClassVar[Sequence[str]] = TRIGGERERS[-1:]
-    once_means = "one try, one resumption, one asset event (none where the run failed)"
+    hosts: ClassVar[int] = 1
 
     def __init__(
-        self, plan: Plan, report: Report, service: SoakService, airflow: AirflowStack, ledger: Ledger
+        self,
+        plan: Plan,
+        report: Report,
+        service: SoakService,
+        airflow: AirflowStack,
+        ledger_of: Callable[[str], Ledger],
     ) -> None:
         self.plan, self.report, self.service = plan, report, service
-        self.airflow, self.ledger = airflow, ledger
-        self.exports: list[Export] = []
+        self.airflow = airflow
+        self.since = datetime.now(tz=UTC) - timedelta(minutes=1)
+        self.exports = service.make_exports(plan.exports)
+        self.ways: list[Way] = [WAYS[name](ledger_of(WAYS[name].dag_id), self.exports) for name in plan.ways]
+        self.ledger = self.ways[0].ledger
         self.cpu = CpuMeter(airflow)
 
     def run(self) -> None:
-        since = datetime.now(tz=UTC).isoformat()
-        self.exports = self.service.make_exports(self.plan.sensors)
         self._prepare()
         empty = self._memory()
         self.requests = Requests(self.service)
-        runs = self._start(since)
+        runs = self._start()
         self._defer()
         self._watch(empty)
 
-        count = self.plan.sensors
+        count = self.plan.exports
         peace, kill, outage, rest = ([at for at in range(count) if at % 6 in sixths] for sixths in SIXTHS)
         self._finish(peace)
-        self._until(lambda: self.ledger.ended().issuperset(peace), "those have ended")
-        self.report.say("Their tasks have ended, in peace")
+        self._until(lambda: all(way.ended(peace) for way in self.ways), "those have ended")
+        self.report.say("They are told, in peace")
         self._finish(kill)
-        self._until(lambda: self._waiting(kill) < len(kill), "one of those was seen")
+        self._until(lambda: any(way.noticed(kill) for way in self.ways), "one of those was seen")
         self._trouble(outage)
         back = time.monotonic()
-        self._until(lambda: not self._waiting([*kill, *outage]), "what ended meanwhile was seen")
+        late = [*kill, *outage]
+        self._until(lambda: all(way.seen(late) for way in self.ways), "what ended meanwhile was seen")
         self.report.say(f"{time.monotonic() - back:.1f} s later all runs that had ended meanwhile were seen")
         self._finish(rest)
-        self._until(lambda: len(self.ledger.ended()) == count, "all tasks have ended")
+        self._until(lambda: all(way.done() for way in self.ways), "all tasks have ended")
         self.report.say(f"All tasks have ended, {time.monotonic() - back:.0f} s after the service's return")
         for dag_id, run_id in runs.items():
             self.airflow.api.wait_for_run(dag_id, run_id)
-        self._judge()
+        for way in self.ways:
+            way.judge(self.report)
+        self.report.expect("no trigger is left over", self.ledger.triggers_left() == 0)
         self._cost()
 
-    def _start(self, since: str) -> dict[str, str]:
+    def _start(self) -> dict[str, str]:
         """Start each DAG that watches the exports; the ids of their runs, by DAG id."""
-        ids = [export.dataflow_id for export in self.exports]
-        conf = {"dataflow_ids": ids, "started_after": since}
-        return {dag_id: self.airflow.api.trigger(dag_id, conf) for dag_id in (DAG,)}
+        ticks = [{"dataflow_id": export.dataflow_id, "tick": export.tick} for export in self.exports]
+        conf = {"ticks": ticks, "started_after": self.since.isoformat()}
+        return {way.dag_id: self.airflow.api.trigger(way.dag_id, conf) for way in self.ways}
 
     def _prepare(self) -> None:
         self.cpu.start(self.plan.idle)
 
     def _defer(self) -> None:
-        start = time.monotonic()
+        start, tasks = time.monotonic(), sum(way.tasks for way in self.ways)
         self._until(
-            lambda: sum(holder is not None for holder in self.ledger.holders().values()) == self.plan.sensors,
-            "all sensors are deferred, and held by a triggerer",
+            lambda: len([holder for holder in self._holders() if holder is not None]) == tasks,
+            "all tasks are deferred, and held by a triggerer",
         )
-        shares = Counter(self.ledger.holders().values()).values()
+        shares = Counter(self._holders()).values()
         self.report.say(
-            f"{self.plan.sensors} sensors have deferred within {time.monotonic() - start:.0f} s; "
+            f"{tasks} tasks have deferred within {time.monotonic() - start:.0f} s; "
             f"the triggerers hold {' and '.join(map(str, shares))}"
         )
-        self.report.expect("both triggerers hold sensors", len(shares) == len(TRIGGERERS))
+        self.report.expect(
+            "all triggerers hold some, as far as there are", len(shares) == min(len(TRIGGERERS), tasks)
+        )
 
     def _watch(self, empty: dict[str, float]) -> None:
         """What waiting costs."""
@@ -146,28 +162,28 @@ class Soak:
         full = self._memory()
         self.report.say(
             f"Waiting takes {looks:.1f} requests per poll interval of {self.plan.poll:g} s; "
-            f"each sensor on its own would make {self.plan.sensors}"
+            f"each export on its own would make {self.plan.exports}"
         )
         for name in TRIGGERERS:
             print(
-                f"  memory of {name}: {full[name]:.0f} MiB, {full[name] - empty[name]:+.0f} with its sensors"
+                f"  memory of {name}: {full[name]:.0f} MiB, {full[name] - empty[name]:+.0f} with what waits"
             )
-        self.report.expect("the sensors share their requests", looks < self.plan.sensors / 2)
+        self.report.expect("all share their requests", looks < self.plan.exports / 2)
 
     def _trouble(self, meanwhile: Sequence[int]) -> None:
         """Kill a triggerer and take the service away for a while, in which runs go on to end."""
-        holders = self.ledger.holders()
+        holders = self._holders()
         self._kill()
         killed = time.monotonic()
         with self.service.down():
             self.report.say(
-                f"SIGKILL to {', '.join(self.victims)}, with {self._waiting()} sensors waiting; "
+                f"SIGKILL to {', '.join(self.victims)}, with {len(holders)} tasks waiting; "
                 f"connections are refused for {self.plan.outage:g} s"
             )
             self._more_trouble()
             self._until(self._taken_over, "the other triggerer has taken over")
             seconds, dead = time.monotonic() - killed, self._dead()
-            left = sum(holder in dead for holder in holders.values())
+            left = sum(holder in dead for holder in holders)
             self.report.say(f"{seconds:.1f} s after the kill the other triggerer has taken over its {left}")
             memory = mebibytes(psutil.Process(self.airflow.pid(TRIGGERERS[0])))
             print(f"  memory of {TRIGGERERS[0]}: {memory:.0f} MiB, with all that wait")
@@ -183,61 +199,47 @@ class Soak:
     def _more_trouble(self) -> None:
         """What else happens while the service is away."""
 
-    def _judge(self) -> None:
-        endings = self.ledger.endings()
-        right = {at for at, export in enumerate(self.exports) if at in endings and endings[at].right(export)}
-        once = {at for at in endings if self._once(at, endings[at])}
-        rows = []
-        for kind in dict.fromkeys((export.ending, export.outcome) for export in self.exports):
-            mine = [at for at, export in enumerate(self.exports) if (export.ending, export.outcome) == kind]
-            states = Counter(endings[at].state for at in mine if at in endings)
-            told = ", ".join(f"{number} {state}" for state, number in states.items())
-            rows.append((*kind, len(mine), told, len(right & set(mine)), len(once & set(mine))))
-        self.report.title("How they ended")
-        self.report.table(("run", "outcome due", "sensors", "tasks", "right", "once"), rows)
-        count = self.plan.sensors
-        self.report.expect(f"there are {count} task instances, and no more", len(endings) == count)
-        self.report.expect(f"all {count} have the state, outcome and run id due", len(right) == count)
-        self.report.expect(f"all {count} ended once: {self.once_means}", len(once) == count)
-        self.report.expect("no trigger is left over", self.ledger.triggers_left() == 0)
-        for at in sorted(set(range(count)) - (right & once)):
-            print(f"  {self.exports[at]}: {endings.get(at)}")
-
     def _cost(self) -> None:
-        count = self.plan.sensors
-        self.report.title("What it cost, over an idle Airflow")
+        count = self.plan.exports
+        self.report.title(f"What it cost to watch {' and '.join(self.plan.ways)}, over an idle Airflow")
         used = self.cpu.used()
         rows = [*used.items(), ("all", sum(used.values()))]
         self.report.table(
             ("CPU of", "seconds", "ms per export"),
             [(kind, f"{seconds:.1f}", f"{seconds * 1000 / count:.0f}") for kind, seconds in rows],
         )
-        tokens, requests, starts = self.requests.count(TOKENS), self.requests.count(), self.ledger.starts()
+        tokens, requests = self.requests.count(TOKENS), self.requests.count()
+        starts = sum(way.ledger.starts() for way in self.ways)
         print(
             f"  {tokens} tokens, {starts} starts of a task; {requests} requests, those for tokens included: "
             f"{requests / count:.1f} per export"
         )
+        # No token expires in that time; of a refused one, a process that knows it must fetch another.
+        refused = self.requests.count(status=401)
         self.report.expect(
-            "no more tokens than starts of a task and triggerers", tokens <= starts + len(TRIGGERERS)
+            f"no more tokens than hosts, {self.hosts}, and refused ones, {refused}",
+            tokens <= self.hosts + refused,
         )
-
-    def _once(self, at: int, ending: Ending) -> bool:
-        return ending.once(self.exports[at])
 
     def _finish(self, some: Sequence[int]) -> None:
         self.service.finish([self.exports[at] for at in some])
         self.report.say(f"The runs of {len(some)} dataflows end")
 
-    def _waiting(self, among: Sequence[int] | None = None) -> int:
-        waiting = self.ledger.holders().keys()
-        return len(waiting if among is None else waiting & set(among))
+    def _holders(self) -> list[int | None]:
+        """Of each task that is deferred, which triggerer holds it."""
+        return [holder for way in self.ways for holder in way.ledger.holders().values()]
+
+    def _note_met(self) -> None:
+        """Note what Airflow has in its hands now."""
+        for way in self.ways:
+            way.met |= way.ledger.in_airflows_hands()
 
     def _dead(self) -> set[int]:
         return self.ledger.stopped_triggerers(self.plan.silence)
 
     def _taken_over(self) -> bool:
         dead = self._dead()
-        return bool(dead) and not dead & set(self.ledger.holders().values())
+        return bool(dead) and not dead & set(self._holders())
 
     def _memory(self) -> dict[str, float]:
         """MiB of each triggerer."""
@@ -248,7 +250,7 @@ class Soak:
         while not happened():
             self.airflow.check()
             if time.monotonic() > deadline:
-                states = dict(self.ledger.states())
+                states = [dict(way.ledger.states()) for way in self.ways]
                 raise TooSlow(f"not within {self.plan.patience:g} s: {what}; tasks: {states}")
             time.sleep(STEP_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What Airflow's database and task logs say of the soak's tasks."""
+"""What Airflow's database, task logs and homes say of the tasks of a soak's DAG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from tools.soak_service import Export
 
-DAG, TASK = "aep_soak", "wait"
+TASK = "wait"
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
@@ -46,22 +46,30 @@ class Ending:
             and all(event["run_ids"] == [export.run_id] for event in self.told)
         )
 
-    def once(self, export: Export) -> bool:
-        """Whether it came about once."""
-        return (self.tries, self.resumed) == (1, 1) and self.told_once(export)
+    def once(self, export: Export, *, met: bool) -> bool:
+        """Whether it came about once.
 
-    def told_once(self, export: Export) -> bool:
-        """Whether it was told once, however many attempts Airflow has made."""
-        return len(self.told) == int(export.outcome != "fail")
+        :param met: Airflow may have made further attempts, so only what was told counts.
+        """
+        told_once = len(self.told) == int(export.outcome != "fail")
+        return told_once and (met or (self.tries, self.resumed) == (1, 1))
 
 
 class Ledger:
-    """A reader of Airflow's PostgreSQL database and of the task logs in its homes."""
+    """A reader of Airflow's PostgreSQL database and of its homes, about the tasks of one DAG.
 
-    def __init__(self, url: str, homes: Sequence[Path]) -> None:
+    A map index is -1 where the task is not mapped.
+    """
+
+    def __init__(self, url: str, homes: Sequence[Path], dag_id: str) -> None:
         # No connection is kept: the server goes before we do.
         self._engine = create_engine(url, poolclass=NullPool)
         self._homes = homes
+        self._dag_id = dag_id
+
+    def files(self, pattern: str) -> list[Path]:
+        """The files of the homes that fit a pattern."""
+        return [file for home in self._homes for file in home.glob(pattern)]
 
     def holders(self) -> dict[int, int | None]:
         """Which triggerer, by its job id, holds which deferred task, by map index."""
@@ -154,10 +162,10 @@ class Ledger:
 
     def _resumed(self, index: int) -> int:
         """Each process that worked on a task begins with that line; the first one deferred."""
-        pattern = f"logs/dag_id={DAG}/*/task_id={TASK}/map_index={index}/attempt=*.log"
-        logs = [log for home in self._homes for log in home.glob(pattern)]
+        mapped = f"map_index={index}/" if index >= 0 else ""
+        logs = self.files(f"logs/dag_id={self._dag_id}/*/task_id={TASK}/{mapped}attempt=*.log")
         return sum(log.read_text().count("::group::Pre Execute") for log in logs) - 1
 
     def _rows(self, query: str, **values: Any) -> Sequence[Any]:
         with self._engine.connect() as connection:
-            return connection.execute(text(query), {"dag": DAG, "task": TASK, **values}).fetchall()
+            return connection.execute(text(query), {"dag": self._dag_id, "task": TASK, **values}).fetchall()

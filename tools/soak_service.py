@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_aep.emulator import Emulator
@@ -30,9 +30,10 @@ ENDINGS = (("success", "ok"), ("success", "ok"), ("zero", "warn"), ("partial", "
 
 @dataclass(frozen=True)
 class Export:
-    """A dataflow, its only run, how that run will end, and the verdict's outcome."""
+    """A dataflow, its only tick and run, how that run will end, and the verdict's outcome."""
 
     dataflow_id: str
+    tick: str
     run_id: str
     ending: str
     outcome: str
@@ -64,7 +65,6 @@ class SoakService:
     """The emulator in this process, on a loopback port; up on entering."""
 
     def __init__(self) -> None:
-        # An hour of an export's schedule never passes: all runs are made by hand.
         self.emulator = Emulator()
         self._session = AepSession(
             AepCredentials(
@@ -98,14 +98,15 @@ class SoakService:
         self._open()
 
     def make_exports(self, number: int) -> list[Export]:
-        """So many dataflows, each with a run that goes on until ``finish``."""
+        """So many dataflows that were due a moment ago, each with a run that goes on until ``finish``."""
         self.emulator.script_runs(None, ["in_progress"] * number)
-        exports = []
-        for at in range(number):
-            dataflow_id = self._converse(_new_dataflow(f"soak-{at:04d}"))
-            (run_id,) = self.emulator.run_now(dataflow_id)
-            exports.append(Export(dataflow_id, run_id, *ENDINGS[at % len(ENDINGS)]))
-        return exports
+        now = datetime.now(tz=UTC).replace(microsecond=0)
+        made = [self._converse(_new_dataflow(f"soak-{at:04d}", now)) for at in range(number)]
+        runs = {run["flowId"]: run["id"] for run in self.emulator.entities("runs")}
+        return [
+            Export(dataflow_id, now.isoformat(), runs[dataflow_id], *ENDINGS[at % len(ENDINGS)])
+            for at, dataflow_id in enumerate(made)
+        ]
 
     def finish(self, exports: Sequence[Export]) -> None:
         for export in exports:
@@ -131,8 +132,7 @@ class SoakService:
         self._thread.join()
 
 
-def _new_dataflow(name: str) -> Exchange[str]:
-    now = datetime.now(tz=UTC)
+def _new_dataflow(name: str, now: datetime) -> Exchange[str]:
     source = yield from create_source_connection(name=name, datasets=[DATASET])
     base = yield from create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None)
     target = yield from create_target_connection(
@@ -146,7 +146,7 @@ def _new_dataflow(name: str) -> Exchange[str]:
         destination=DATA_LANDING_ZONE,
         source_connection_id=source.id,
         target_connection_id=target.id,
-        schedule=parse_schedule({"every": "1d", "start": now + timedelta(days=30)}, now=now),
+        schedule=parse_schedule({"every": "once", "start": now}, now=now),
         now=now,
     )
     return made.id

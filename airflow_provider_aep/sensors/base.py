@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
@@ -90,6 +92,18 @@ class AepSensor(BaseSensorOperator):
         usual = float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
         left = float(self.timeout - run_duration())
         return max(usual, min(self.asked_to_wait, left))
+
+    def _first_start(self, context: Any) -> datetime | None:
+        """When the task first looked, in reschedule mode; ``None``: it has not yet."""
+        ti = context["ti"]
+        found: datetime | None
+        if hasattr(ti, "get_first_reschedule_date"):
+            found = ti.get_first_reschedule_date(context)
+        else:  # on Airflow 2, what its own loop asks
+            first_try = (ti.max_tries or 0) - (self.retries or 0) + 1
+            place = (ti.dag_id, ti.task_id, ti.run_id, ti.map_index)
+            found = import_module("airflow.sensors.base")._orig_start_date(*place, first_try)
+        return found
 
     @property
     def execution_seconds(self) -> float:

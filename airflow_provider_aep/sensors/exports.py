@@ -130,7 +130,7 @@ class AepExportsSensor(AepSensor):
         from airflow_provider_aep.sensors.progress import Progress
 
         if self.reschedule and not self.deferrable:
-            self._began = context["ti"].get_first_reschedule_date(context)
+            self._began = self._first_start(context)
         # Else a window until now would grow with each look.
         self._began = self._began or datetime.now(tz=UTC)
         # Reject typos now, not after hours of waiting.

@@ -1,4 +1,4 @@
-"""A small soak: what ``make soak`` does with 300 sensors and a minute's outage."""
+"""A small soak: what ``make soak`` does with 300 exports and a minute's outage."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ needs_redis = pytest.mark.skipif(find_program() is None, reason="Redis's server 
 
 
 def test_a_killed_triggerer_and_an_outage_lose_no_wait_and_end_none_twice() -> None:
-    plan = Plan(sensors=20, outage=8, poll=1, silence=4, idle=1, patience=120)
+    plan = Plan(exports=20, outage=8, poll=1, silence=4, idle=1, patience=120)
 
     assert soak(plan) == []
 
 
 @needs_redis
 def test_on_a_cluster_a_killed_worker_scheduler_and_triggerer_lose_no_wait_and_tell_none_twice() -> None:
-    plan = Plan(sensors=12, outage=8, poll=1, silence=4, redis_outage=1, intervals=3, idle=1, patience=120)
+    plan = Plan(exports=12, outage=8, poll=1, silence=4, redis_outage=1, intervals=3, idle=1, patience=120)
 
     assert soak(plan, executor="celery") == []
 

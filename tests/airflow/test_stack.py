@@ -52,7 +52,7 @@ class Stage:
     airflow: AirflowStack
     emulator: RememberingEmulator
 
-    def dataflow(self, name: str, every: str = "3h") -> str:
+    def dataflow(self, name: str, every: str = "3h", *, start: datetime | None = None) -> str:
         """A dataflow that exports every six seconds from now on."""
         emulator = self.emulator
         session = AepSession(
@@ -74,7 +74,7 @@ class Stage:
                 destination=DATA_LANDING_ZONE,
                 source_connection_id=source.id,
                 target_connection_id=target.id,
-                schedule=parse_schedule({"every": every, "start": now}, now=now),
+                schedule=parse_schedule({"every": every, "start": start or now}, now=now),
                 now=now,
             )
             return made.id

@@ -7,14 +7,17 @@ something: then look again at ending sensors in the triggerer.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from airflow_provider_aep.emulator.server import airflow_connection, serve
+from airflow_provider_aep.sensors import VERDICT_KEY
+from tests.airflow.kinds import KINDS, WAITS
 from tests.airflow.test_stack import RememberingEmulator, Stage
 from tools.environment import CHECKOUT
 from tools.stack import AirflowStack
@@ -61,34 +64,60 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(airflow, emulator)
 
 
-@pytest.mark.parametrize(
-    ("kind", "state"), [("success", "success"), ("failed", "failed"), ("in_progress", "failed")]
-)
-def test_a_sensor_that_starts_in_the_triggerer_ends_as_one_that_defers(
-    stage: Stage, kind: str, state: str
+STARTING = KINDS | WAITS
+
+
+@pytest.fixture(scope="module")
+def started(stage: Stage) -> str:
+    """The run of a DAG with the parity matrix, each task of which begins in the triggerer."""
+    tick_at = datetime.now(tz=UTC).replace(microsecond=0)
+    conf = {"tick_at": tick_at.isoformat(), "window_end": (tick_at + timedelta(days=1)).isoformat()}
+    for name, kind in STARTING.items():
+        stage.emulator.script_runs(name, kind.runs)
+        conf[name] = stage.dataflow(name, every="once", start=tick_at)
+    conf["gone"] = "9b1b2c4e-0000-4000-8000-000000000000"
+    run_id = stage.airflow.api.trigger("aep_starting", conf)
+    stage.airflow.api.wait_for_run("aep_starting", run_id)
+    return run_id
+
+
+def test_a_sensor_that_starts_in_the_triggerer_ends_as_in_every_other_mode(
+    stage: Stage, started: str
 ) -> None:
     api = stage.airflow.api
-    since = datetime.now(tz=UTC).isoformat()
-    stage.emulator.script_runs(kind, [kind] * 40)
-    conf = {"dataflow_id": stage.dataflow(kind, every="once"), "started_after": since}
-    run_id = api.trigger("aep_starting", conf)
-    assert api.wait_for_run("aep_starting", run_id) == state
-    assert api.task_states("aep_starting", run_id) == {"deferred": state, "started": state}
-    deferred, started = (api.xcoms("aep_starting", run_id, task) for task in ("deferred", "started"))
-    assert deferred.get("return_value") == started.get("return_value")
-    assert deferred.get("aep_verdict") == started.get("aep_verdict")
-    logs = [api.log_text("aep_starting", run_id, task) for task in ("deferred", "started")]
-    words = {"failed": "ended as failed", "in_progress": "Sensor has timed out after 60 seconds. Last seen:"}
-    assert all(words.get(kind, "exported") in log for log in logs)
+
+    states = api.task_states("aep_starting", started)
+
+    assert states == {"deferred": "success"} | {name: kind.state for name, kind in STARTING.items()}
+    for name, kind in STARTING.items():
+        log, found = api.log_text("aep_starting", started, name), api.xcoms("aep_starting", started, name)
+        assert re.search(kind.says, log), name
+        verdict = found.get(VERDICT_KEY)
+        assert found.get("return_value") == (verdict if kind.state == "success" else None)
+        if kind.verdict:
+            assert (verdict["status"], verdict["outcome"]) == kind.verdict
+            assert f"Dataflow '{name}': {verdict['reason']}" in log
+            assert (f"AEP export {name} " in log) == kind.alerts
+    deferred = api.xcoms("aep_starting", started, "deferred")
+    assert deferred[VERDICT_KEY] == api.xcoms("aep_starting", started, "success")[VERDICT_KEY]
 
 
-def test_a_dataflow_that_is_not_there_is_the_same_error(stage: Stage) -> None:
+def test_what_started_in_the_triggerer_and_is_cleared_starts_and_ends_so_again(
+    stage: Stage, started: str
+) -> None:
     api = stage.airflow.api
-    conf = {"dataflow_id": "9b1b2c4e-0000-4000-8000-000000000000", "started_after": "2026-01-01"}
-    run_id = api.trigger("aep_starting", conf)
-    assert api.wait_for_run("aep_starting", run_id) == "failed"
-    for task in ("deferred", "started"):
-        assert "AepNotFoundError" in api.log_text("aep_starting", run_id, task)
+    before = {name: api.xcoms("aep_starting", started, name) for name in ("success", "failed")}
+
+    api.clear("aep_starting", started, list(before))
+    api.wait_for_run("aep_starting", started)
+
+    tasks = {each["task_id"]: each for each in api.task_instances("aep_starting", started)}
+    for name, xcoms in before.items():
+        assert (tasks[name]["state"], tasks[name]["try_number"]) == (STARTING[name].state, 2)
+        assert api.xcoms("aep_starting", started, name) == xcoms
+        log = api.log_text("aep_starting", started, name, try_number=2)
+        assert log.count("::group::Pre Execute") == 1  # of one worker, that judged
+        assert re.search(STARTING[name].says, log)
 
 
 @pytest.fixture(scope="module")
@@ -109,13 +138,11 @@ def test_a_task_that_its_trigger_ends_loses_its_callbacks(stage: Stage, ended: s
     assert not any("the callback was called" in log for log in logs)
 
 
-def test_a_task_that_its_trigger_ends_is_not_told_to_listeners(stage: Stage, ended: str) -> None:
-    since = datetime.now(tz=UTC).isoformat()
-    conf = {"dataflow_id": stage.dataflow("heard", every="once"), "started_after": since}
-    run_id = stage.airflow.api.trigger("aep_starting", conf)
-    assert stage.airflow.api.wait_for_run("aep_starting", run_id) == "success"
+def test_a_task_that_its_trigger_ends_is_not_told_to_listeners(
+    stage: Stage, started: str, ended: str
+) -> None:
     heard = (stage.airflow.home / "heard").read_text().split()
-    assert "started" in heard
+    assert "success" in heard
     assert "good" not in heard
 
 

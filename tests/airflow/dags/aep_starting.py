@@ -1,4 +1,4 @@
-"""Sensors that start in the triggerer, beside one that defers; and a sensor ended by its trigger alone."""
+"""The parity matrix, started in the triggerer; and a sensor that is ended by its trigger alone."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Asset, BaseOperator
+from airflow.providers.common.compat.sdk import DAG, Asset, BaseOperator, Param
 from airflow.triggers.base import StartTriggerArgs
 
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.sensors import AepDataflowRunSensor
+from tests.airflow.kinds import KINDS, PARAMS, WAITS, arguments
 
-with DAG("aep_starting", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False):
-    common: dict[str, Any] = {
-        "dataflow_id": "{{ dag_run.conf['dataflow_id'] }}",
-        "started_after": "{{ dag_run.conf['started_after'] }}",
-        "on_zero_records": "ok",
-        "on_zero_when_ingested": "ok",
-        "timeout": 60,
-        "on_failure_callback": AepRunNotifier(),
-    }
-    AepDataflowRunSensor(task_id="deferred", deferrable=True, **common)
-    AepDataflowRunSensor(task_id="started", start_in_triggerer=True, **common)
+callbacks = dict.fromkeys(
+    ("on_failure_callback", "on_success_callback", "on_skipped_callback"), AepRunNotifier()
+)
+
+with DAG(
+    "aep_starting",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    params={name: Param("", type="string") for name in PARAMS},
+):
+    for kind in (*KINDS, *WAITS):
+        AepDataflowRunSensor(task_id=kind, start_in_triggerer=True, **callbacks, **arguments(kind))
+    AepDataflowRunSensor(task_id="deferred", deferrable=True, **arguments("success"))
 
 
 def note(context: Any) -> None:
