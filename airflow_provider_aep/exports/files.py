@@ -19,8 +19,8 @@ from typing import Any
 
 import yaml
 
+from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
-from airflow_provider_aep.exports.plain import is_template
 from airflow_provider_aep.exports.spec import parse_specs
 
 SUFFIXES = (".yaml", ".yml", ".json")

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import (
     AepAmbiguousNameError,
     AepAuthError,
@@ -21,7 +22,6 @@ from airflow_provider_aep.errors import (
     Problem,
 )
 from airflow_provider_aep.exports.marks import Mark, export_key, read_mark, text_of
-from airflow_provider_aep.exports.plain import is_template
 from airflow_provider_aep.exports.spec import DEFAULT_OWNER, parse_spec
 from airflow_provider_aep.exports.state import State, first_id, read_state, spec_id_of
 from airflow_provider_aep.flowservice.cadences import AS_IS, is_cadence, is_same

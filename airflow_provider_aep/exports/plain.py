@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import Problem
 
 # Ours, far beyond any export: a document is refused early rather than read for seconds.
@@ -128,10 +129,6 @@ def value_at(document: object, path: Where) -> object:
         else:
             return None
     return document
-
-
-def is_template(value: object) -> bool:
-    return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 def has_template(plain: object) -> bool:

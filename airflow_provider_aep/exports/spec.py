@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, overload
 
+from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import AepValidationError, Problem
-from airflow_provider_aep.exports.plain import MOST_UNKNOWN, has_template, is_template, value_at
+from airflow_provider_aep.exports.plain import MOST_UNKNOWN, has_template, value_at
 from airflow_provider_aep.exports.spec_rules import LONG_AGO, SCHEMA_FILE, judge_document, places_of
 from airflow_provider_aep.flowservice.cadences import AS_IS
 from airflow_provider_aep.flowservice.connections import UNLISTED_PARAMS, target_warnings

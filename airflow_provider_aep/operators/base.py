@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
+from airflow_provider_aep.arguments import Text
 from airflow_provider_aep.errors import AepUnseenError
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class AepOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("aep_conn_id", "sandbox")
     ui_color = "#fbe3e0"
+    aep_conn_id = Text()
+    sandbox = Text(optional=True)
 
     def __init__(
         self, *, aep_conn_id: str = "aep_default", sandbox: str | None = None, **kwargs: Any

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_aep.arguments import Argument, Switch, Text, Texts
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.sensors import deferring
 from airflow_provider_aep.sensors.base import AepSensor
@@ -78,6 +79,11 @@ class AepExportsSensor(AepSensor):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"ticks": "json"}
     what = "the exports"
+    name_contains = Text(optional=True)
+    destinations = Texts(optional=True)
+    export_owner = Text(optional=True)
+    ticks = Argument(optional=True)
+    fail_on_bad = Switch()
 
     def __init__(
         self,
@@ -112,7 +118,7 @@ class AepExportsSensor(AepSensor):
         self.destinations = destinations
         self.export_owner = export_owner
         self.ticks = ticks
-        self.policy = dict(run_policy or {})
+        self.policy = run_policy
         self.on_missing = on_missing
         self.on_nothing = on_nothing
         self.alert = alert
@@ -122,13 +128,13 @@ class AepExportsSensor(AepSensor):
         self._stuck_at: dict[str, datetime] = {}
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._is_given = ticks is not None
+        self.run_policy()
         self._check_arguments()
 
     def execute(self, context: Any) -> Any:
         from airflow_provider_aep.sensors.progress import Progress
 
         # Reject typos now, not after hours of waiting.
-        self.run_policy()
         self._chosen(context)
         self._progress = Progress()
         with self._lenient():
@@ -289,10 +295,9 @@ class AepExportsSensor(AepSensor):
 
         :raises AepValidationError: it breaks a rule.
         """
-        from airflow_provider_aep.monitoring.policy import check_choice, run_policy
+        from airflow_provider_aep.monitoring.policy import check_choices, run_policy
 
-        check_choice("on_missing", self.on_missing)
-        check_choice("on_nothing", self.on_nothing)
+        check_choices(on_missing=self.on_missing, on_nothing=self.on_nothing)
         return run_policy(self.policy)
 
     def _chosen(self, context: Any) -> tuple[dict[str, list[datetime]] | None, Any, Selection]:
@@ -304,7 +309,7 @@ class AepExportsSensor(AepSensor):
         selection = Selection(
             name_contains=self.name_contains,
             destinations=(names,) if isinstance(names, str) else tuple(names),
-            owner=self.export_owner or None,
+            owner=self.export_owner,
         )
         if self._is_given:
             return given_ticks(self.ticks), None, selection

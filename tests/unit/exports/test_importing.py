@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import AepAmbiguousNameError, AepValidationError
 from airflow_provider_aep.exports.apply import ensure_exports, plan_exports
 from airflow_provider_aep.exports.files import load_specs
 from airflow_provider_aep.exports.importing import import_exports, spec_of, to_yaml
 from airflow_provider_aep.exports.marks import read_mark, text_of
-from airflow_provider_aep.exports.plain import is_template
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.exports.state import State, read_state
 from airflow_provider_aep.flowservice.exchange import Request
