@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
@@ -64,10 +63,11 @@ class AepOperator(BaseOperator):
 
         A first try has nothing to look for, and pays for no look-up.
         """
+        from airflow_provider_aep.flowservice.creation import task_marker
+
         ti = context["ti"]
         identity = "\n".join(map(str, (ti.dag_id, ti.run_id, ti.task_id, ti.map_index)))
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:20]
-        return {"marker": f"airflow {digest}", "look_first": ti.try_number > 1}
+        return {"marker": task_marker(identity), "look_first": ti.try_number > 1}
 
     def _make(self, exchange: Exchange[T]) -> T:
         """Run an exchange that makes something; what it has made and cannot see, a retry would make again.
