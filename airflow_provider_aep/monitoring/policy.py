@@ -132,8 +132,6 @@ def run_policy(given: Mapping[str, Any] | None, beside: Iterable[str] = ()) -> R
     :param beside: names that belong to a policy around it, for a hint at what was meant.
     :raises AepValidationError: it breaks a rule, or holds what no policy knows.
     """
-    from airflow_provider_aep.flowservice.validation import nearest
-
     known = {each.name for each in fields(RunPolicy)}
     hints = sorted({*known, *beside})
     if given is None:
@@ -142,6 +140,9 @@ def run_policy(given: Mapping[str, Any] | None, beside: Iterable[str] = ()) -> R
         problem = Problem("run_policy", "must be a dict, such as {'max_drop': 0.5}; it is no template field")
         raise AepValidationError("the run policy", [problem])
     if unknown := [name for name in given if name not in known]:
+        # Imported here: most policies have no misspelt name, and are read each time a DAG file is parsed.
+        from airflow_provider_aep.flowservice.validation import nearest
+
         problems = [Problem(str(name), f"is not known{nearest(str(name), hints)}") for name in unknown]
         raise AepValidationError("the run policy", problems)
     return RunPolicy(**given)
