@@ -21,6 +21,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_aep.arguments import Number, Text, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 
 try:
@@ -41,6 +42,12 @@ KEEP_EVERY = timedelta(minutes=10)
 STORE_PAUSE = 5.0
 # So long after its end a run is told without its paths, where the service does not give them.
 PATIENCE = timedelta(minutes=15)
+RULES = {
+    "aep_conn_id": Text(),
+    "sandbox": Text(optional=True),
+    "dataflow_name": Text(optional=True),
+    "poll_interval": Number(above=0, unit="seconds", optional=True),
+}
 
 
 class AepDataflowRunFinishedTrigger(BaseEventTrigger):
@@ -78,11 +85,13 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
             problems.append(Problem("statuses", f"must be some of {', '.join(STATUSES)}"))
         if dataflow_name is not None and dataflow_id is not None:
             problems.append(Problem("dataflow_name", "says the same as dataflow_id; give one of them"))
-        elif dataflow_name is not None and not str(dataflow_name).strip():
-            problems.append(Problem("dataflow_name", "must not be empty"))
-        seconds: object = 1 if poll_interval is None else poll_interval
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
-            problems.append(Problem("poll_interval", "must be a number of seconds above 0"))
+        given = {
+            "aep_conn_id": aep_conn_id,
+            "sandbox": sandbox,
+            "dataflow_name": dataflow_name,
+            "poll_interval": poll_interval,
+        }
+        problems += problems_of(RULES, given)
         if problems:
             raise AepValidationError("the trigger", problems)
         self.dataflow_id = dataflow_id

@@ -7,19 +7,21 @@ Templates and results of other tasks are left until the task runs, when everythi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from airflow_provider_aep.arguments import RENDERED_TO_NOTHING, is_later, is_nothing, is_template
 from airflow_provider_aep.bundles import load_bundled_specs
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
-from airflow_provider_aep.exports.plain import is_template
 
 if TYPE_CHECKING:
     from airflow_provider_aep.exports.spec import ExportSpec
 
 # Stands for what another task has yet to return: the check of a spec passes over templates.
 _LATER = "{{ later }}"
+
+NOTHING = f"{RENDERED_TO_NOTHING}, or leave it out of the spec"
 
 Placed = tuple[str, object]
 
@@ -70,6 +72,9 @@ class GivenSpecs:
         """The specs, now that the argument is rendered."""
         from airflow_provider_aep.exports.spec import parse_spec, parse_specs
 
+        if emptied := list(_emptied(self._given, rendered)):
+            problems = [Problem(place or ("spec" if self.alone else "specs"), NOTHING) for place in emptied]
+            raise AepValidationError("the export spec" if self.alone else "the export specs", problems)
         found = self._read(_as_typed(self._given, rendered), early=False)
         if self.alone:
             return [parse_spec(document, place=place) for place, document in found]
@@ -139,6 +144,22 @@ def _as_typed(given: object, rendered: object) -> object:
     if isinstance(given, list | tuple) and isinstance(rendered, list | tuple):
         return [_as_typed(one, other) for one, other in zip(given, rendered, strict=True)]
     return rendered
+
+
+def _emptied(given: object, rendered: object, place: str = "") -> Iterator[str]:
+    """The places of templates, and of what other tasks return, that have come to nothing.
+
+    Left as it is, a name would be "None", and a field that is missing would mean its default.
+    """
+    if is_later(given):
+        if is_nothing(rendered):
+            yield place
+    elif isinstance(given, Mapping) and isinstance(rendered, Mapping):
+        for key, each in given.items():
+            yield from _emptied(each, rendered.get(key), f"{place}/{key}")
+    elif isinstance(given, list | tuple) and isinstance(rendered, list | tuple):
+        for index, (one, other) in enumerate(zip(given, rendered, strict=True)):
+            yield from _emptied(one, other, f"{place}/{index}" if place else f"specs[{index}]")
 
 
 def _json(text: str) -> Any:

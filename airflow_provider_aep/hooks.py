@@ -113,7 +113,8 @@ class AepHook(BaseHook):
     def __init__(self, aep_conn_id: str = default_conn_name, *, sandbox: str | None = None) -> None:
         super().__init__()
         self.aep_conn_id = aep_conn_id
-        self._sandbox = sandbox or None
+        # An empty name is refused, as it must not stand for another sandbox.
+        self._sandbox = sandbox
         self._connection: AepConnection | None = None
 
     def get_conn(self) -> AepConnection:
@@ -137,7 +138,7 @@ class AepHook(BaseHook):
     @property
     def sandbox(self) -> str:
         """The sandbox that every request names."""
-        return check_sandbox("sandbox", self._sandbox or self.get_conn().sandbox)
+        return check_sandbox("sandbox", self.get_conn().sandbox if self._sandbox is None else self._sandbox)
 
     def in_sandbox(self, sandbox: str) -> AepHook:
         """A hook with the same connection, which is not read again, for another sandbox.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import TaskGroup
 
+from airflow_provider_aep.errors import AepConfigError
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.base import Moment, Upstream
 from airflow_provider_aep.operators.verdicts import AepRequireGoodExportsOperator
@@ -151,6 +152,10 @@ def _told(alert: Callable[[Any], object] | bool | None) -> dict[str, dict[str, A
     """The callbacks of the two tasks."""
     if not alert:
         return {"ensure": {}, "wait": {}}
+    if alert is not True and not callable(alert):
+        raise AepConfigError(
+            "alert must be a function such as an AepRunNotifier, True for the task's log, or None for nobody"
+        )
     about_ensuring = about_runs = alert
     if alert is True:
         about_runs = AepRunNotifier()

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
-from airflow_provider_aep.exports.plain import is_template
+from airflow_provider_aep.exports.plain import templates_in
 from airflow_provider_aep.exports.spec import parse_specs
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -59,7 +59,7 @@ def load_specs(
     problems += [
         Problem(f"{place}{where}", "holds a template: what stands in a file is not rendered")
         for place, document in documents
-        for where in _templates(document)
+        for where in templates_in(document)
     ]
     try:
         parse_specs([document for _, document in documents], places=[place for place, _ in documents])
@@ -70,18 +70,6 @@ def load_specs(
     if problems:
         raise AepValidationError("the export specs", problems)
     return [document for _, document in documents]
-
-
-def _templates(value: object, where: str = "") -> Iterator[str]:
-    """The pointers of templated texts in a document."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield from _templates(each, f"{where}/{key}")
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _templates(each, f"{where}/{index}")
-    elif is_template(value):
-        yield where
 
 
 def _files(given: str | Path, within: Path | None, beside: Path | None) -> list[tuple[str, Path]]:

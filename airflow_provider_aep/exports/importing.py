@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import (
     AepAmbiguousNameError,
     AepAuthError,
@@ -21,7 +22,7 @@ from airflow_provider_aep.errors import (
     Problem,
 )
 from airflow_provider_aep.exports.marks import Mark, export_key, read_mark, text_of
-from airflow_provider_aep.exports.plain import is_template
+from airflow_provider_aep.exports.plain import templates_in
 from airflow_provider_aep.exports.spec import DEFAULT_OWNER, parse_spec
 from airflow_provider_aep.exports.state import State, first_id, read_state, spec_id_of
 from airflow_provider_aep.flowservice.cadences import AS_IS, is_cadence, is_same
@@ -41,6 +42,9 @@ from airflow_provider_aep.flowservice.validation import check_name, nearest
 
 # The schema's own limit: a longer description stays as it is, since a spec without one leaves it alone.
 LONGEST_DESCRIPTION = 1000
+LIKE_A_TEMPLATE = (
+    "holds '{{' or '{%', which a spec in a file must not: change it in Adobe's UI, as by a rename"
+)
 SCHEMA_COMMENT = "# yaml-language-server: $schema=./export_spec.schema.json"
 
 # No reader of YAML, of 1.1 or 1.2, takes these for anything but a text, but for words such as yes and null,
@@ -115,7 +119,7 @@ def spec_of(
 ) -> dict[str, Any]:
     """The spec of a dataflow, as a document that ``parse_spec`` reads.
 
-    A plan of it against the same state changes nothing but the mark.
+    A plan of it against the same state changes nothing, but for the owner of one that nobody owned.
 
     :param owner: whose it shall be, if nobody owns it.
     :raises AepValidationError: something of it cannot be told in a spec.
@@ -142,6 +146,7 @@ def spec_of(
     document["schedule"] = _schedule(mapping(flow.get("scheduleParams")))
     if not mark:
         document["adopt"] = str(flow["id"])
+    problems += [Problem(where, LIKE_A_TEMPLATE) for where in templates_in(document)]
     what = f"dataflow {flow['id']}, which cannot be told as a spec"
     if problems:
         raise AepValidationError(what, problems)
@@ -244,7 +249,7 @@ def _datasets_of(source: Document, state: State, problems: list[Problem]) -> lis
 def _printable(name: object) -> str | None:
     """A name that a spec may hold; for people only, so it may be left out."""
     try:
-        return check_name(name) if isinstance(name, str) else None
+        return check_name(name) if isinstance(name, str) and not is_template(name) else None
     except AepValidationError:
         return None
 

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_aep.flowservice.creation import without_task_marker
+
 # Blanks and hyphens only: commas and comparisons have a meaning of their own in the service's filters.
 # In whatever letter case: a service may store texts in another one.
 _MARK = re.compile(
@@ -78,8 +80,8 @@ def described(text: str | None, mark: Mark) -> str:
 
 
 def text_of(entity: Mapping[str, Any]) -> str:
-    """An entity's description without the marks of its export."""
-    description = str(entity.get("description") or "")
+    """An entity's description without the marks of its export, and of a task that created it by a step."""
+    description = without_task_marker(str(entity.get("description") or ""))
     mark = read_mark(entity)
     if mark is None:
         return description.strip()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import Problem
 
 # Ours, far beyond any export: a document is refused early rather than read for seconds.
@@ -130,11 +131,10 @@ def value_at(document: object, path: Where) -> object:
     return document
 
 
-def is_template(value: object) -> bool:
-    return isinstance(value, str) and ("{{" in value or "{%" in value)
-
-
-def has_template(plain: object) -> bool:
+def templates_in(plain: object, where: str = "") -> Iterator[str]:
+    """The pointers of templated texts in a document."""
     if isinstance(plain, dict | list):
-        return any(map(has_template, plain.values() if isinstance(plain, dict) else plain))
-    return is_template(plain)
+        for key, each in plain.items() if isinstance(plain, dict) else enumerate(plain):
+            yield from templates_in(each, f"{where}/{key}")
+    elif is_template(plain):
+        yield where

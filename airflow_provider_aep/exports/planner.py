@@ -277,6 +277,9 @@ def _plan_flow(
         moved = Change(field="target connection", old=target.replaces, new=target.id or "new")
         return Step(action="replace", kind=kind, replaces=str(flow["id"]), changes=(moved,), mark=mark)
     changes = tuple(flow_changes(flow, spec, mark=mark, source_id=source.id, now=now))
+    if found and found.login == mark.login and all(one.action == "keep" for one in (base, source, target)):
+        # A spec in other words for what is there, such as an imported one, is no reason to write.
+        changes = () if {one.field for one in changes} == {"mark"} else changes
     action: Action = "update" if changes else "keep"
     spelled = is_spelled(flow)
     return Step(action=action, kind=kind, id=str(flow["id"]), changes=changes, mark=mark, spelled=spelled)

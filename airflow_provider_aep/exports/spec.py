@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, overload
 
+from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import AepValidationError, Problem
-from airflow_provider_aep.exports.plain import MOST_UNKNOWN, has_template, is_template, value_at
+from airflow_provider_aep.exports.plain import MOST_UNKNOWN, templates_in, value_at
 from airflow_provider_aep.exports.spec_rules import LONG_AGO, SCHEMA_FILE, judge_document, places_of
 from airflow_provider_aep.flowservice.cadences import AS_IS
 from airflow_provider_aep.flowservice.connections import UNLISTED_PARAMS, target_warnings
@@ -154,7 +155,7 @@ def parse_spec(document: object, *, place: str = "", templated: bool = False) ->
     found.problems = [each for each in found.problems if each not in early]
     if found.problems:
         raise AepValidationError(_what(plain), found.told(place))
-    if templated and (early or has_template(plain)):
+    if templated and (early or any(templates_in(plain))):
         return None
     return _spec_from(plain)
 

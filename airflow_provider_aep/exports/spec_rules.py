@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.exports.plain import (
     MOST_UNKNOWN,
@@ -20,7 +21,6 @@ from airflow_provider_aep.exports.plain import (
     Found,
     TooMuchError,
     Where,
-    is_template,
     plain_value,
     value_at,
 )

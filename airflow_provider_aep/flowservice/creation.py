@@ -10,7 +10,9 @@ Source: Destinations API reference; "Sort and filter responses in the Flow Servi
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +37,8 @@ from airflow_provider_aep.flowservice.exchange import Exchange, Request, look_un
 from airflow_provider_aep.flowservice.spelling import same_text, same_value
 
 CREATE_TRIES = 3
+# As ``task_marker`` writes it, alone or behind a description.
+_TASK_MARKER = re.compile(r"^airflow [0-9a-f]{20}$|\(airflow [0-9a-f]{20}\)", re.IGNORECASE)
 # Never compared on adoption: the description is how it was found, and secrets are not read back.
 _NOT_COMPARED = frozenset({"/description", "/auth"})
 
@@ -194,6 +198,17 @@ def _without_twin(collection: str, wanted: Document, marker: str, created: Creat
     habits.note_lag(before + waited)
     yield from delete_entity(collection, created.id, field=f"{collection} id")
     return Created(id=str(others[0]["id"]), etag=others[0].get("etag"), adopted=True)
+
+
+def task_marker(identity: str) -> str:
+    """The marker of a task instance, which all its attempts share."""
+    return f"airflow {hashlib.sha256(identity.encode()).hexdigest()[:20]}"
+
+
+def without_task_marker(description: str) -> str:
+    """A description as somebody wrote it, without the marker of the task that created the entity."""
+    before, *rest = _TASK_MARKER.split(description, maxsplit=1)
+    return "".join([before.rstrip(), *rest]).strip() if rest else description
 
 
 def carries(entity: Document, marker: str) -> bool:

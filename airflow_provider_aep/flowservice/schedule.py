@@ -44,6 +44,10 @@ MACROS = frozenset(
 )
 # Numbers outside these are no epoch seconds of an export: 1973, and the year 5138.
 EARLIEST, LATEST = 1e8, 1e11
+NO_WIDTH = (
+    'On Airflow 3 both ends of a data interval are one moment where the schedule is "@hourly" or another '
+    "cron expression: schedule the DAG by a CronDataIntervalTimetable (docs/sensor.md)."
+)
 _MACRO = re.compile(r"%([^%/]{1,64})%")
 # Adobe's own names for the same things, as pasted from its tutorial
 _ALIASES = {
@@ -145,6 +149,19 @@ def parse_schedule_change(given: str | Mapping[str, Any], *, now: datetime) -> S
     :raises AepValidationError: with all problems at once; also where nothing is named.
     """
     return ScheduleChange(**_parsed(given, now=now, whole=False))
+
+
+def parse_window(due_from: Any, due_until: Any) -> tuple[datetime, datetime]:
+    """The two ends of a window of ticks; ``due_until`` itself is not in it.
+
+    :raises AepValidationError: one is no moment, or the window has no width.
+    """
+    start, end = parse_moment("due_from", due_from), parse_moment("due_until", due_until)
+    if end <= start:
+        raise AepValidationError(
+            "the window", [Problem("due_until", "must be later than due_from")], NO_WIDTH
+        )
+    return start, end
 
 
 def merge_schedule(existing: Mapping[str, Any], change: ScheduleChange) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from functools import cache
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
+from airflow_provider_aep.arguments import is_nothing
 from airflow_provider_aep.errors import AepValidationError, Problem
 
 # Beyond this a text is refused without asking any pattern: the longest location that the six storages
@@ -63,7 +64,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 def is_id(value: object) -> bool:
     """Whether ``value`` can be the id of an entity."""
-    return isinstance(value, str) and bool(_ID.fullmatch(value)) and bool(value.strip("."))
+    # "None" and "null" are what a template makes of an XCom that is lost.
+    named = isinstance(value, str) and bool(_ID.fullmatch(value)) and bool(value.strip("."))
+    return named and not is_nothing(value)
 
 
 def looks_like_a_name(entity_id: str) -> bool:
@@ -80,7 +83,7 @@ def check_id(field: str, value: object) -> str:
         return str(value)
     rule = "must be an id: letters, digits, '-', '_' and '.' only, at most 128 characters"
     advice = NOT_A_NAME if field == "dataflow_id" and isinstance(value, str) and value.strip() else ""
-    raise AepValidationError("the ids", [Problem(field, rule if value else "is missing")], advice)
+    raise AepValidationError("the ids", [Problem(field, "is missing" if is_nothing(value) else rule)], advice)
 
 
 def check_name(value: object) -> str:

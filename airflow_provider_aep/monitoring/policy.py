@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, Literal, get_args
 
+from airflow_provider_aep.arguments import Argument, Number, OneOf, problems_of
 from airflow_provider_aep.errors import AepValidationError, Problem
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
-from airflow_provider_aep.flowservice.validation import nearest
 
 Choice = Literal["fail", "warn", "skip", "ok"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
@@ -24,6 +23,23 @@ LARGEST_MARGIN = 12 * 3600
 LONGEST_RUN = 366 * 86_400
 # With fewer runs than this, a median is meaningless.
 LEAST_HISTORY = 3
+# As many as the service gives in one answer.
+MOST_HISTORY = 100
+
+_CHOICE = OneOf(*CHOICES)
+_SHARE = Number(least=0, most=1, told="must be a share, from 0 to 1")
+# What is not named here is a choice.
+_RULES: Mapping[str, Argument] = {
+    "min_records": Number(least=1, whole=True, optional=True),
+    "max_drop": Number(least=0, most=1, optional=True, told="must be a share, from 0 to 1"),
+    "history": Number(least=LEAST_HISTORY, most=MOST_HISTORY, whole=True),
+    "zero_streak": Number(least=1, most=MOST_HISTORY, whole=True),
+    "max_failed_ratio": _SHARE,
+    "max_skipped_ratio": _SHARE,
+    "max_duration": Number(above=0, most=LONGEST_RUN, unit="seconds", optional=True),
+    "ingestion_margin": Number(least=0, most=LARGEST_MARGIN, unit="seconds"),
+    "ends_soon_days": Number(least=0, whole=True),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +97,7 @@ class RunPolicy:
         for name in ("max_duration", "ingestion_margin"):
             if isinstance(span := getattr(self, name), timedelta):
                 object.__setattr__(self, name, span.total_seconds())
-        problems = [
-            Problem(each.name, rule)
-            for each in fields(self)
-            if (rule := _broken_rule(each.name, getattr(self, each.name)))
-        ]
-        if problems:
-            raise AepValidationError("the run policy", problems)
+        _check("the run policy", self)
 
     @property
     def longest(self) -> timedelta | None:
@@ -115,15 +125,24 @@ class RunPolicy:
         return min((step or timedelta(days=1)) * ticks, FURTHEST_BACK)
 
 
-def run_policy(given: Mapping[str, Any], beside: Iterable[str] = ()) -> RunPolicy:
+def run_policy(given: Mapping[str, Any] | None, beside: Iterable[str] = ()) -> RunPolicy:
     """A run policy from a dict, as in a DAG.
 
+    :param given: ``None`` for the defaults.
     :param beside: names that belong to a policy around it, for a hint at what was meant.
     :raises AepValidationError: it breaks a rule, or holds what no policy knows.
     """
     known = {each.name for each in fields(RunPolicy)}
     hints = sorted({*known, *beside})
+    if given is None:
+        return RunPolicy()
+    if not isinstance(given, Mapping):
+        problem = Problem("run_policy", "must be a dict, such as {'max_drop': 0.5}; it is no template field")
+        raise AepValidationError("the run policy", [problem])
     if unknown := [name for name in given if name not in known]:
+        # Imported here: most policies have no misspelt name, and are read each time a DAG file is parsed.
+        from airflow_provider_aep.flowservice.validation import nearest
+
         problems = [Problem(str(name), f"is not known{nearest(str(name), hints)}") for name in unknown]
         raise AepValidationError("the run policy", problems)
     return RunPolicy(**given)
@@ -134,38 +153,19 @@ def worst_choice(choices: Iterable[Choice]) -> Choice:
     return max(choices, key=lambda choice: (CONCERN[choice], choice == "ok"), default="ok")
 
 
-def check_choice(name: str, value: object) -> None:
+def check_choices(**given: object) -> None:
     """Refuse what is no choice of what an ending means.
 
-    :raises AepValidationError: it is none.
+    :raises AepValidationError: naming each that is none.
     """
-    if rule := _broken_rule(name, value):
-        raise AepValidationError("the run policy", [Problem(name, rule)])
+    if problems := list(problems_of(dict.fromkeys(given, _CHOICE), given)):
+        raise AepValidationError("the run policy", problems)
 
 
-def _broken_rule(name: str, value: object) -> str | None:
-    """What is wrong with a part of a policy, if anything."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if name.startswith("on_"):
-        return None if value in CHOICES else f"must be one of {', '.join(CHOICES)}"
-    if name in ("history", "zero_streak"):
-        least = LEAST_HISTORY if name == "history" else 1
-        good = number and isinstance(value, int) and least <= value <= LARGEST_PAGE
-        return None if good else f"must be a whole number from {least} to {LARGEST_PAGE}"
-    if name == "ingestion_margin":
-        good = number and 0 <= value <= LARGEST_MARGIN  # type: ignore[operator]
-        return None if good else f"must be a number of seconds from 0 to {LARGEST_MARGIN}"
-    if value is None and not name.endswith("_ratio"):
-        return None
-    if name == "min_records":
-        return (
-            None if number and isinstance(value, int) and value > 0 else "must be a whole number, at least 1"
-        )
-    if name == "max_duration":
-        good = number and 0 < value <= LONGEST_RUN  # type: ignore[operator]
-        return None if good else f"must be a number of seconds above 0, and at most {LONGEST_RUN}"
-    good = number and 0 <= value <= 1  # type: ignore[operator]
-    return None if good else "must be a share, from 0 to 1"
+def _check(what: str, policy: RunPolicy | AuditPolicy) -> None:
+    given = {each.name: getattr(policy, each.name) for each in fields(policy) if each.name != "runs"}
+    if problems := list(problems_of({name: _RULES.get(name, _CHOICE) for name in given}, given)):
+        raise AepValidationError(what, problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,13 +200,7 @@ class AuditPolicy:
     ends_soon_days: int = 14
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            if each.name.startswith("on_"):
-                check_choice(each.name, getattr(self, each.name))
-        days: object = self.ends_soon_days
-        if not isinstance(days, int) or isinstance(days, bool) or days < 0:
-            problem = Problem("ends_soon_days", "must be a whole number, 0 or more")
-            raise AepValidationError("the audit", [problem])
+        _check("the check", self)
 
     def of_gap(self, kind: str) -> Choice:
         """What it means that a tick is missing, incomplete, late or doubled."""

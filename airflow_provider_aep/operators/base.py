@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
+from airflow_provider_aep.arguments import Text
 from airflow_provider_aep.errors import AepUnseenError
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class AepOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("aep_conn_id", "sandbox")
     ui_color = "#fbe3e0"
+    aep_conn_id = Text()
+    sandbox = Text(optional=True)
 
     def __init__(
         self, *, aep_conn_id: str = "aep_default", sandbox: str | None = None, **kwargs: Any
@@ -61,10 +63,11 @@ class AepOperator(BaseOperator):
 
         A first try has nothing to look for, and pays for no look-up.
         """
+        from airflow_provider_aep.flowservice.creation import task_marker
+
         ti = context["ti"]
         identity = "\n".join(map(str, (ti.dag_id, ti.run_id, ti.task_id, ti.map_index)))
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:20]
-        return {"marker": f"airflow {digest}", "look_first": ti.try_number > 1}
+        return {"marker": task_marker(identity), "look_first": ti.try_number > 1}
 
     def _make(self, exchange: Exchange[T]) -> T:
         """Run an exchange that makes something; what it has made and cannot see, a retry would make again.

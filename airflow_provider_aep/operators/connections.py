@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from airflow_provider_aep.arguments import Argument, Id, Text
 from airflow_provider_aep.operators.base import AepOperator, Upstream
 
 
@@ -18,6 +19,7 @@ class AepGetConnectionSpecOperator(AepOperator):
     """
 
     template_fields: Sequence[str] = (*AepOperator.template_fields, "destination")
+    destination = Text()
 
     def __init__(self, *, destination: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -62,6 +64,9 @@ class AepCreateSourceConnectionOperator(AepOperator):
 
     template_fields: Sequence[str] = (*AepOperator.template_fields, "name", "datasets", "description")
     template_fields_renderers: ClassVar[dict[str, str]] = {"datasets": "json"}
+    name = Text()
+    datasets = Argument()
+    description = Text(optional=True)
 
     def __init__(
         self,
@@ -114,6 +119,11 @@ class AepCreateBaseConnectionOperator(AepOperator):
         "encryption_conn_id",
         "description",
     )
+    name = Text()
+    destination = Text()
+    credentials_conn_id = Text(optional=True)
+    encryption_conn_id = Text(optional=True)
+    description = Text(optional=True)
 
     def __init__(
         self,
@@ -181,6 +191,11 @@ class AepCreateTargetConnectionOperator(AepOperator):
         "description",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"target_params": "json"}
+    name = Text()
+    destination = Text()
+    base_connection_id = Id()
+    target_params = Argument()
+    description = Text(optional=True)
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
+from airflow_provider_aep.arguments import Argument, Id, Number, Switch, Text
 from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
 
@@ -39,6 +40,12 @@ class AepCreateDataflowOperator(AepOperator):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"schedule": "json"}
     operator_extra_links = (AepDataflowLink(),)
+    name = Text()
+    destination = Text()
+    source_connection_id = Id()
+    target_connection_id = Id()
+    schedule = Argument()
+    description = Text(optional=True)
 
     def __init__(
         self,
@@ -108,6 +115,7 @@ class AepListDataflowsOperator(AepOperator):
         "due_from",
         "due_until",
     )
+    name_contains = Text(optional=True)
 
     def __init__(
         self,
@@ -125,15 +133,16 @@ class AepListDataflowsOperator(AepOperator):
     def execute(self, context: Any) -> list[dict[str, Any]]:
         from airflow_provider_aep.flowservice.dataflows import list_dataflows
         from airflow_provider_aep.flowservice.entities import part_of_name
-        from airflow_provider_aep.flowservice.schedule import parse_moment
+        from airflow_provider_aep.flowservice.schedule import parse_window
         from airflow_provider_aep.monitoring.dues import due_ticks
 
+        window = parse_window(self.due_from, self.due_until) if self.due_from or self.due_until else None
         part = part_of_name(self.name_contains)
         found = [flow for flow in self.hook.run(list_dataflows()) if part in flow.name.casefold()]
-        if not (self.due_from or self.due_until):
+        if window is None:
             self.log.info("Export dataflows found in sandbox %s: %d", self.hook.sandbox, len(found))
             return [flow.to_json() for flow in found]
-        start, end = parse_moment("due_from", self.due_from), parse_moment("due_until", self.due_until)
+        start, end = window
         due = []
         for flow, ticks in due_ticks(found, start, end):
             # The tick that ends the wait lies within the next step.
@@ -159,6 +168,7 @@ class AepDataflowOperator(AepOperator):
 
     template_fields: Sequence[str] = (*AepOperator.template_fields, "dataflow_id")
     operator_extra_links: Collection[AepDataflowLink] = (AepDataflowLink(),)
+    dataflow_id = Id()
 
     def __init__(self, *, dataflow_id: str | Upstream, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -205,6 +215,7 @@ class AepUpdateDataflowOperator(AepDataflowOperator):
 
     template_fields: Sequence[str] = (*AepDataflowOperator.template_fields, "schedule")
     template_fields_renderers: ClassVar[dict[str, str]] = {"schedule": "json"}
+    schedule = Argument()
 
     def __init__(self, *, schedule: str | Mapping[str, Any] | Upstream, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -253,6 +264,8 @@ class AepRunExportOperator(AepDataflowOperator):
 
     template_fields: Sequence[str] = (*AepDataflowOperator.template_fields, "datasets")
     template_fields_renderers: ClassVar[dict[str, str]] = {"datasets": "json"}
+    datasets = Argument(optional=True)
+    ready_timeout = Number(least=0, unit="seconds")
 
     def __init__(
         self,
@@ -310,6 +323,7 @@ class AepEnableDataflowOperator(AepSetDataflowStateOperator):
     """
 
     template_fields: Sequence[str] = (*AepDataflowOperator.template_fields, "only_if")
+    only_if = Switch()
     wanted = "enabled"
 
     def __init__(self, *, only_if: bool | str | Upstream = True, **kwargs: Any) -> None:
@@ -317,14 +331,7 @@ class AepEnableDataflowOperator(AepSetDataflowStateOperator):
         self.only_if = only_if
 
     def execute(self, context: Any) -> str:
-        from airflow_provider_aep.errors import AepValidationError, Problem
-
-        # A template renders to a text. Anything else, such as "None" for an XCom that is not there, must
-        # not pass as "leave it off".
-        wished = {"true": True, "false": False}.get(str(self.only_if).strip().lower())
-        if wished is None:
-            raise AepValidationError("the arguments", [Problem("only_if", "must be true or false")])
-        if wished:
+        if self.only_if:
             return super().execute(context)
         self._link(context)
         self.log.info("Dataflow %s is left as it is: only_if is false", self.dataflow_id)

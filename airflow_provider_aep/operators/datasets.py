@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_aep.arguments import Text
 from airflow_provider_aep.operators.base import AepOperator
 
 
@@ -17,6 +18,7 @@ class AepListDatasetsOperator(AepOperator):
     """
 
     template_fields: Sequence[str] = (*AepOperator.template_fields, "name_contains")
+    name_contains = Text(optional=True)
 
     def __init__(self, *, name_contains: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
+from airflow_provider_aep.arguments import Argument, OneOf, Switch, Text
 from airflow_provider_aep.errors import (
     AepConfigError,
     AepError,
@@ -47,6 +48,8 @@ class AepExportOperator(AepOperator):
     template_fields: Sequence[str] = (*AepOperator.template_fields, "spec", "specs")
     template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json", "specs": "json"}
     operator_extra_links = (AepDataflowLink(),)
+    spec = Argument(optional=True)
+    specs = Argument(optional=True)
 
     def __init__(
         self,
@@ -82,20 +85,25 @@ class AepPlanExportOperator(AepExportOperator):
 
     :param spec: as for every operator of declared exports. Templated.
     :param specs: likewise. Templated.
-    :param rotate_credentials: plan to send the storages' logins again.
+    :param rotate_credentials: plan to send the storages' logins again. Templated.
     :param on_changes: what the task does where something would change: ``ok``, ``warn`` in the log, ``fail``
         (without a retry, which would see the same) or ``skip``.
     :return: the plan as a dict; with ``specs``, a list of them. XCom key ``aep_plans`` has the list in any
         case, also where the task fails or is skipped.
     """
 
+    template_fields: Sequence[str] = (*AepExportOperator.template_fields, "rotate_credentials")
+    rotate_credentials = Switch()
+    on_changes = OneOf(*ON_CHANGES)
+
     def __init__(
-        self, *, rotate_credentials: bool = False, on_changes: OnChanges = "ok", **kwargs: Any
+        self,
+        *,
+        rotate_credentials: bool | str | Upstream = False,
+        on_changes: OnChanges = "ok",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if on_changes not in ON_CHANGES:
-            rule = f"must be one of {', '.join(ON_CHANGES)}"
-            raise AepValidationError("the arguments", [Problem("on_changes", rule)])
         self.rotate_credentials = rotate_credentials
         self.on_changes = on_changes
 
@@ -134,9 +142,9 @@ class AepEnsureExportOperator(AepExportOperator):
 
     :param spec: as for every operator of declared exports. Templated.
     :param specs: likewise; one that fails does not keep the others from being ensured. Templated.
-    :param allow_replace: let other entities take the place of those that cannot be changed.
-    :param rotate_credentials: send the storages' logins again.
-    :param rollback_on_failure: where an export fails, remove what this attempt created for it.
+    :param allow_replace: let other entities take the place of those that cannot be changed. Templated.
+    :param rotate_credentials: send the storages' logins again. Templated.
+    :param rollback_on_failure: where an export fails, remove what this attempt created for it. Templated.
     :param plan: what ``AepPlanExportOperator`` returned for the same specs: where something else would have
         to happen by now, nothing happens to that export, and the task fails. Templated.
     :return: what became of the export, as a dict: ``dataflow_id`` and the three other ids, ``changed``,
@@ -145,18 +153,28 @@ class AepEnsureExportOperator(AepExportOperator):
         task fails.
     """
 
-    template_fields: Sequence[str] = (*AepExportOperator.template_fields, "plan")
+    template_fields: Sequence[str] = (
+        *AepExportOperator.template_fields,
+        "allow_replace",
+        "rotate_credentials",
+        "rollback_on_failure",
+        "plan",
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **AepExportOperator.template_fields_renderers,
         "plan": "json",
     }
+    allow_replace = Switch()
+    rotate_credentials = Switch()
+    rollback_on_failure = Switch()
+    plan = Argument(optional=True)
 
     def __init__(
         self,
         *,
-        allow_replace: bool = False,
-        rotate_credentials: bool = False,
-        rollback_on_failure: bool = False,
+        allow_replace: bool | str | Upstream = False,
+        rotate_credentials: bool | str | Upstream = False,
+        rollback_on_failure: bool | str | Upstream = False,
         plan: Mapping[str, Any] | Sequence[Mapping[str, Any]] | Upstream | None = None,
         **kwargs: Any,
     ) -> None:
@@ -220,13 +238,25 @@ class AepDeleteExportOperator(AepOperator):
         Templated.
     :param name: or the export by its name. Templated.
     :param export_owner: with ``name``: the owner that its spec declares; by default ``airflow``. Templated.
-    :param with_base: delete its base connection too, where nothing else needs it.
-    :param leftovers_only: delete only what replacements and broken-off attempts have left behind.
+    :param with_base: delete its base connection too, where nothing else needs it. Templated.
+    :param leftovers_only: delete only what replacements and broken-off attempts have left behind. Templated.
     :return: a dict with ``deleted`` and ``kept`` (with ``why``), lists of dicts with ``kind`` and ``id``.
     """
 
-    template_fields: Sequence[str] = (*AepOperator.template_fields, "spec", "name", "export_owner")
+    template_fields: Sequence[str] = (
+        *AepOperator.template_fields,
+        "spec",
+        "name",
+        "export_owner",
+        "with_base",
+        "leftovers_only",
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json"}
+    spec = Argument(optional=True)
+    name = Text(optional=True)
+    export_owner = Text(optional=True)
+    with_base = Switch()
+    leftovers_only = Switch()
 
     def __init__(
         self,
@@ -235,8 +265,8 @@ class AepDeleteExportOperator(AepOperator):
         name: str | Upstream | None = None,
         # Not "owner", which is Airflow's: default_args usually say who owns the tasks.
         export_owner: str | Upstream | None = None,
-        with_base: bool = False,
-        leftovers_only: bool = False,
+        with_base: bool | str | Upstream = False,
+        leftovers_only: bool | str | Upstream = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

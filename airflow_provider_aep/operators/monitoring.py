@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.arguments import Span, Switch, Text, Texts
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
 
 if TYPE_CHECKING:
@@ -89,6 +89,11 @@ class AepCheckExportsOperator(AepOperator):
         "export_owner",
         "allowance",
     )
+    lag = Span(most=MOST_LAG.total_seconds())
+    name_contains = Text(optional=True)
+    destinations = Texts(optional=True)
+    export_owner = Text(optional=True)
+    alert_on_backfill = Switch()
 
     def __init__(
         self,
@@ -118,7 +123,7 @@ class AepCheckExportsOperator(AepOperator):
         super().__init__(**kwargs)
         self.since = since
         self.until = until
-        self.lag = _span(lag)
+        self.lag = lag
         self.name_contains = name_contains
         self.destinations = destinations
         self.export_owner = export_owner
@@ -138,6 +143,7 @@ class AepCheckExportsOperator(AepOperator):
             "on_nothing": on_nothing,
             "ends_soon_days": ends_soon_days,
         }
+        self._policy()
 
     def execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_aep import stats
@@ -146,7 +152,7 @@ class AepCheckExportsOperator(AepOperator):
         from airflow_provider_aep.monitoring.bounds import bounded
 
         allowances = parse_allowances(self.allowance)
-        policy, selection = self._policies()
+        policy, selection = self._policy(), self._selection()
         window = self._window(context, self._scope(selection))
         audit = self.hook.run(
             audit_exports(
@@ -214,18 +220,19 @@ class AepCheckExportsOperator(AepOperator):
             self.log.warning("Where exports deliver cannot be told: %s", without_words(error))
             return {}
 
-    def _policies(self) -> tuple[AuditPolicy, Selection]:
+    def _policy(self) -> AuditPolicy:
         from airflow_provider_aep.monitoring.policy import AuditPolicy, run_policy
+
+        return AuditPolicy(runs=run_policy(self.run_policy), **self.policy)  # type: ignore[arg-type]
+
+    def _selection(self) -> Selection:
         from airflow_provider_aep.monitoring.selection import Selection
 
         destinations: Any = self.destinations or ()
-        return (
-            AuditPolicy(runs=run_policy(self.run_policy or {}), **self.policy),  # type: ignore[arg-type]
-            Selection(
-                name_contains=self.name_contains,
-                destinations=(destinations,) if isinstance(destinations, str) else tuple(destinations),
-                owner=self.export_owner or None,
-            ),
+        return Selection(
+            name_contains=self.name_contains,
+            destinations=(destinations,) if isinstance(destinations, str) else tuple(destinations),
+            owner=self.export_owner,
         )
 
     def _scope(self, selection: Selection) -> str:
@@ -305,21 +312,6 @@ class _Window:
     hands_over: str = ""
     is_backfill: bool = False
     notes: list[str] = field(default_factory=list)
-
-
-def _span(lag: object) -> timedelta:
-    """``lag`` as a span.
-
-    :raises AepValidationError: it is none, or runs backwards.
-    """
-    most = MOST_LAG.total_seconds()
-    span = lag if isinstance(lag, timedelta) else None
-    if isinstance(lag, int | float) and not isinstance(lag, bool) and 0 <= lag <= most:
-        span = timedelta(seconds=lag)
-    if span is None or not timedelta() <= span <= MOST_LAG:
-        problem = Problem("lag", f"must be a timedelta or seconds, from 0 to {most:.0f}")
-        raise AepValidationError("the check", [problem])
-    return span
 
 
 def _logical_date(context: Any) -> datetime | None:

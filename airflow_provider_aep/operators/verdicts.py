@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
+from airflow_provider_aep.arguments import Argument
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.operators.base import Upstream
 from airflow_provider_aep.operators.monitoring import CHECK_KEY
@@ -24,6 +25,7 @@ class AepRequireGoodExportsOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("found",)
     ui_color = "#fbe3e0"
+    found = Argument()
 
     def __init__(self, *, found: Mapping[str, Any] | Upstream, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_aep.arguments import Switch, Text
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class AepSensor(BaseSensorOperator):
 
     template_fields: Sequence[str] = ("aep_conn_id", "sandbox")
     ui_color = "#fbe3e0"
+    aep_conn_id = Text()
+    sandbox = Text(optional=True)
+    deferrable = Switch()
 
     def __init__(
         self,

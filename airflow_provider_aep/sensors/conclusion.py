@@ -29,14 +29,16 @@ class Judging(Protocol):
     """What it takes of a sensor to judge."""
 
     dataflow_id: Any
-    storage_path: str | None
-    storage_conn_id: str | None
     on_missing_files: str
     on_unchecked_files: str
     outlets: Any
     verdict: dict[str, Any] | None
     known_location: Location | None
 
+    @property
+    def storage_path(self) -> str | None: ...
+    @property
+    def storage_conn_id(self) -> str | None: ...
     @property
     def hook(self) -> AepHook: ...
     @property

@@ -17,12 +17,13 @@ class Deferring(Protocol):
     """What it takes of a sensor to defer."""
 
     aep_conn_id: str
-    sandbox: str | None
     poke_interval: float
     timeout: float
     last_seen: str
     asked_to_wait: float
 
+    @property
+    def sandbox(self) -> str | None: ...
     @property
     def what(self) -> str: ...
     @property

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_aep.arguments import Argument, Switch, Text, Texts
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.sensors import deferring
 from airflow_provider_aep.sensors.base import AepSensor
@@ -79,6 +80,11 @@ class AepExportsSensor(AepSensor):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"ticks": "json"}
     what = "the exports"
+    name_contains = Text(optional=True)
+    destinations = Texts(optional=True)
+    export_owner = Text(optional=True)
+    ticks = Argument(optional=True)
+    fail_on_bad = Switch()
 
     def __init__(
         self,
@@ -113,7 +119,7 @@ class AepExportsSensor(AepSensor):
         self.destinations = destinations
         self.export_owner = export_owner
         self.ticks = ticks
-        self.policy = run_policy or {}
+        self.policy = run_policy
         self.on_missing = on_missing
         self.on_nothing = on_nothing
         self.alert = alert
@@ -124,6 +130,7 @@ class AepExportsSensor(AepSensor):
         self._stuck_at: dict[str, datetime] = {}
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._is_given = ticks is not None
+        self.run_policy()
         self._check_arguments()
 
     def execute(self, context: Any) -> Any:
@@ -134,7 +141,6 @@ class AepExportsSensor(AepSensor):
         # Else a window until now would grow with each look.
         self._began = self._began or datetime.now(tz=UTC)
         # Reject typos now, not after hours of waiting.
-        self.run_policy()
         self._chosen(context)
         self._progress = Progress()
         with self._lenient():
@@ -296,10 +302,9 @@ class AepExportsSensor(AepSensor):
 
         :raises AepValidationError: it breaks a rule.
         """
-        from airflow_provider_aep.monitoring.policy import check_choice, run_policy
+        from airflow_provider_aep.monitoring.policy import check_choices, run_policy
 
-        check_choice("on_missing", self.on_missing)
-        check_choice("on_nothing", self.on_nothing)
+        check_choices(on_missing=self.on_missing, on_nothing=self.on_nothing)
         return run_policy(self.policy)
 
     def _chosen(self, context: Any) -> tuple[dict[str, list[datetime]] | None, Any, Selection]:
@@ -308,14 +313,10 @@ class AepExportsSensor(AepSensor):
         from airflow_provider_aep.sensors.wanted import given_ticks, window_of_ticks
 
         names: Any = self.destinations or ()
-        if not isinstance(names, Collection) or isinstance(names, bytes | Mapping):
-            raise AepValidationError("the selection", [Problem("destinations", "must be a list of texts")])
-        if not isinstance(self.export_owner, str | None):
-            raise AepValidationError("the selection", [Problem("export_owner", "must be a text")])
         selection = Selection(
             name_contains=self.name_contains,
             destinations=(names,) if isinstance(names, str) else tuple(names),
-            owner=self.export_owner or None,
+            owner=self.export_owner,
         )
         if self._is_given:
             return given_ticks(self.ticks), None, selection
@@ -334,8 +335,6 @@ class AepExportsSensor(AepSensor):
         if any(is_export_asset(outlet) for outlet in self.outlets or ()):
             rule = "would tell of every export whatever became of it; give an AssetAlias"
             problems.append(Problem("outlets", rule))
-        if not isinstance(self.policy, Mapping):
-            problems.append(Problem("run_policy", "must be a dict, such as {'max_drop': 0.5}"))
         if problems:
             raise AepValidationError("the sensor", problems)
         tells = not isinstance(self.alert, type) and callable(getattr(self.alert, "tell", None))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import PokeReturnValue, conf
 
+from airflow_provider_aep.arguments import Number, OneOf, Span, Switch, is_later, is_nothing, problems_of
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.sensors import deferring
 from airflow_provider_aep.sensors.base import AepSensor
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 MOST_DATASETS = 20
 # A longer one would be a DAG of its own.
 LONGEST_SETTLING = 24 * 3600
-REQUIRED = ("all", "any")
+RULES = {
+    "require": OneOf("all", "any"),
+    "min_records": Number(least=1, whole=True),
+    "accept_uncounted": Switch(),
+    "settled_for": Span(most=LONGEST_SETTLING),
+}
 WAYS = ("dataset_id", "dataset_ids", "dataset_names")
 
 
@@ -169,8 +175,8 @@ class AepDatasetIngestedSensor(AepSensor):
             after=parse_moment("ingested_after", given),
             require=self.require,  # type: ignore[arg-type]  # checked when parsed
             min_records=self.min_records,
-            accept_uncounted=self.accept_uncounted,
-            settled_for=_span(self.settled_for),
+            accept_uncounted=RULES["accept_uncounted"].kept(self.accept_uncounted),
+            settled_for=RULES["settled_for"].kept(self.settled_for),
             **self._datasets(),
         )
 
@@ -181,8 +187,7 @@ class AepDatasetIngestedSensor(AepSensor):
         if self._way == "dataset_id":
             from airflow_provider_aep.flowservice.validation import check_id
 
-            # A template renders a lost XCom as a word that could be an id.
-            return {"dataset_ids": (check_id("dataset_id", None if given in ("None", "null") else given),)}
+            return {"dataset_ids": (check_id("dataset_id", given),)}
         return {"dataset_ids": _limited(self._way, ids_of(self._way, given, what="dataset"))}
 
     def _check_when_parsed(self) -> str:
@@ -194,15 +199,7 @@ class AepDatasetIngestedSensor(AepSensor):
         problems = (
             [] if len(ways) == 1 else [Problem(" or ".join(WAYS), "must be given, and only one of them")]
         )
-        if self.require not in REQUIRED:
-            problems.append(Problem("require", f"must be one of {', '.join(REQUIRED)}"))
-        if not _is_number(self.min_records, int) or self.min_records < 1:
-            problems.append(Problem("min_records", "must be a whole number, at least 1"))
-        if not isinstance(self.accept_uncounted, bool):
-            problems.append(Problem("accept_uncounted", "must be true or false"))
-        if not _is_span(self.settled_for):
-            rule = f"must be a timedelta or a number of seconds, from 0 to {LONGEST_SETTLING}"
-            problems.append(Problem("settled_for", rule))
+        problems += problems_of(RULES, vars(self))
         if problems:
             raise AepValidationError("the sensor", problems)
         self._way = ways[0]
@@ -237,7 +234,7 @@ def _names(given: Any) -> tuple[str, ...]:
         Problem(f"dataset_names/{at}", "must be the name of a dataset")
         for at, name in enumerate(names)
         # A template renders a lost XCom as a word.
-        if not isinstance(name, str) or not name.strip() or name in ("None", "null")
+        if not isinstance(name, str) or is_nothing(name)
     ]
     if problems:
         raise AepValidationError("the sensor", problems)
@@ -253,21 +250,5 @@ def _limited(field: str, given: tuple[str, ...]) -> tuple[str, ...]:
 
 def _is_literal(given: Any) -> bool:
     """Whether an argument is known when the DAG is parsed."""
-    if isinstance(given, str):
-        return "{{" not in given and "{%" not in given
-    if isinstance(given, list | tuple | set):
-        return all(map(_is_literal, given))
-    return given is None or isinstance(given, int | float | datetime | bytes | Mapping)
-
-
-def _is_number(given: Any, kind: Any) -> bool:
-    return isinstance(given, kind) and not isinstance(given, bool)
-
-
-def _is_span(given: Any) -> bool:
-    seconds = given.total_seconds() if isinstance(given, timedelta) else given
-    return _is_number(seconds, int | float) and 0 <= seconds <= LONGEST_SETTLING
-
-
-def _span(given: float | timedelta) -> timedelta:
-    return given if isinstance(given, timedelta) else timedelta(seconds=given)
+    several = given if isinstance(given, list | tuple | set) else (given,)
+    return not any(map(is_later, several))

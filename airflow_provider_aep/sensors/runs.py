@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue, conf
 
+from airflow_provider_aep.arguments import Id, Switch, Text, is_later
 from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.sensors import conclusion, deferring
 from airflow_provider_aep.sensors.base import IN_VAIN, AepSensor
@@ -102,6 +103,10 @@ class AepDataflowRunSensor(AepSensor):
         "storage_conn_id",
     )
     operator_extra_links = (AepDataflowLink(),)
+    dataflow_id = Id()
+    storage_path = Text(optional=True)
+    storage_conn_id = Text(optional=True)
+    start_in_triggerer = Switch()
 
     def __init__(
         self,
@@ -143,7 +148,7 @@ class AepDataflowRunSensor(AepSensor):
     ) -> None:
         super().__init__(
             poke_interval=poke_interval,
-            deferrable=deferrable or start_in_triggerer,
+            deferrable=deferrable,
             aep_conn_id=aep_conn_id,
             sandbox=sandbox,
             **kwargs,
@@ -184,8 +189,12 @@ class AepDataflowRunSensor(AepSensor):
         self._stuck_at: dict[str, datetime] = {}
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._kind = self._wanted().kind()
+        self.run_policy()
+        if not is_later(expected_runs):
+            self._wanted().expected()
         self.start_in_triggerer = start_in_triggerer
-        if start_in_triggerer:
+        if self.start_in_triggerer:
+            self.deferrable = True
             from airflow_provider_aep.sensors.starting import start_in_triggerer_of
 
             start_in_triggerer_of(self, self._kind)
@@ -200,7 +209,6 @@ class AepDataflowRunSensor(AepSensor):
 
     def _begin(self, context: Any) -> None:
         # Reject typos now, not after hours of waiting.
-        self.run_policy()
         self.check_wanted()
         if self.storage_path:
             from airflow_provider_aep.storage import check_storage_path
@@ -330,8 +338,8 @@ class AepDataflowRunSensor(AepSensor):
 
         :raises AepValidationError: it breaks a rule.
         """
-        from airflow_provider_aep.monitoring.policy import RunPolicy, check_choice
+        from airflow_provider_aep.monitoring.policy import RunPolicy, check_choices
 
-        check_choice("on_missing_files", self.on_missing_files)
-        check_choice("on_unchecked_files", self.on_unchecked_files)
+        files = {"on_missing_files": self.on_missing_files, "on_unchecked_files": self.on_unchecked_files}
+        check_choices(**files)
         return RunPolicy(**self.policy)  # type: ignore[arg-type]  # the policy itself checks the words

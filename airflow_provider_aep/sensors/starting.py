@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import XComArg
 
+from airflow_provider_aep.arguments import is_later, is_nothing
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.triggers import AepDataflowRunTrigger
 
@@ -124,11 +125,17 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         self.run_ids = run_ids
         self.context: Any = None
         self.known: Wait | None = None
+        self.emptied = False
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
         """Airflow calls it with the context of the task, which says when the DAG run is about."""
         self.context = context
+        before = {name: getattr(self, name) for name in RENDERED}
         super().render_template_fields(context, jinja_env)
+        # The worker refuses it, in its own words.
+        self.emptied = any(
+            is_later(given) and is_nothing(getattr(self, name)) for name, given in before.items()
+        )
 
     async def _first(self) -> dict[str, Any]:
         from airflow_provider_aep.errors import without_words
@@ -138,6 +145,8 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         last = ends.timestamp() if isinstance(ends, datetime) else time.time() + self.longest
         self.deadline = last - self.margin
         told: dict[str, Any] = {"deadline": self.deadline}
+        if self.emptied:
+            return {"status": "again", **told}
         try:
             seen = await self._first_look()
         except OUTAGES as error:
@@ -207,7 +216,6 @@ def start_in_triggerer_of(sensor: Any, kind: str) -> None:
 
     rendered = {name: getattr(sensor, name) for name in RENDERED}
     check_startable(rendered)
-    sensor.run_policy()
     if is_literal(rendered):
         sensor.check_wanted()
     if not AIRFLOW_V_3_3_PLUS:

@@ -104,9 +104,7 @@ def ids_of(field: str, given: Any, *, what: str) -> tuple[str, ...]:
         given = [each for each in re.split(r"[\[\](),'\"\s]+", given) if each]
     if not isinstance(given, Collection) or isinstance(given, bytes | Mapping) or not given:
         raise AepValidationError("the sensor", [Problem(field, f"must be a list of {what} ids")])
-    # A template renders a lost XCom as a word that could be an id.
-    ids = [None if each in ("None", "null") else each for each in given]
-    return tuple(dict.fromkeys(check_id(f"{field}/{at}", each) for at, each in enumerate(ids)))
+    return tuple(dict.fromkeys(check_id(f"{field}/{at}", each) for at, each in enumerate(given)))
 
 
 def default_window(context: Any) -> dict[str, Any]:
@@ -175,14 +173,10 @@ def window_of_ticks(
     :param now: where it ends with ``due_from`` alone.
     :raises AepValidationError: it has no width, or cannot be told.
     """
-    from airflow_provider_aep.flowservice.schedule import parse_moment
+    from airflow_provider_aep.flowservice.schedule import parse_window
 
     if due_from or due_until:
-        start = parse_moment("due_from", due_from)
-        end = parse_moment("due_until", due_until) if due_until else now
-        if end <= start:
-            raise AepValidationError("the window", [Problem("due_until", "must be later than due_from")])
-        return start, end
+        return parse_window(due_from, due_until or now)
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     if start and end and end > start:
         return _utc(start), _utc(end)

@@ -331,7 +331,7 @@ def test_a_given_tick_that_is_none_and_a_dataflow_that_is_not_there_are_errors_b
         ({"ticks": [{"dataflow_id": "f-1", "ticks": "2026-01-01"}]}, "ticks/0/ticks"),
         ({"destinations": 5}, "destinations"),
         ({"destinations": {"s3": True}}, "destinations"),
-        ({"export_owner": 5}, "export_owner"),
+        ({"export_owner": True}, "export_owner"),
     ],
 )
 def test_bad_arguments_are_named_before_anything_is_asked(aep, many, given, field):

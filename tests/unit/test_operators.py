@@ -507,14 +507,14 @@ def test_what_cannot_be_an_id_reaches_no_address(aep, perform, field, bad):
         perform(TAKES_AN_ID[field](bad))
     (problem,) = told.value.problems
     assert problem.pointer == field.split(",")[0]
-    assert "must be an id" in problem.message or "is missing" in problem.message
+    assert any(rule in problem.message for rule in ("must be an id", "is missing", "must not be empty"))
     assert aep.log == []
 
 
 @pytest.mark.parametrize("name", ["", "  ", None, "x" * 256, "two\nlines"])
 @pytest.mark.parametrize("make", [create_source, create_base, lambda **g: create_target("b", **g)])
 def test_a_name_that_is_none_is_refused(aep, bucket, perform, make, name):
-    with pytest.raises(AepValidationError, match="with the name: name "):
+    with pytest.raises(AepValidationError, match=r": name (is missing|must )"):
         perform(make(name=name))
     assert no_post(aep)
 
@@ -727,6 +727,6 @@ def test_a_part_of_a_name_must_be_a_text(aep, perform):
 
 @pytest.mark.parametrize("params", [None, "text", ["text"], {1: 2}])
 def test_target_params_that_are_no_dict_are_refused(aep, perform, params):
-    with pytest.raises(AepValidationError, match="target_params must be a dict"):
+    with pytest.raises(AepValidationError, match=r"target_params (must be a dict|is missing)"):
         perform(create_target("b", target_params=params))
     assert no_post(aep)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import AepAmbiguousNameError, AepValidationError
 from airflow_provider_aep.exports.apply import ensure_exports, plan_exports
 from airflow_provider_aep.exports.files import load_specs
 from airflow_provider_aep.exports.importing import import_exports, spec_of, to_yaml
 from airflow_provider_aep.exports.marks import read_mark, text_of
-from airflow_provider_aep.exports.plain import is_template
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.exports.state import State, read_state
 from airflow_provider_aep.flowservice.exchange import Request
@@ -107,8 +107,7 @@ def test_whatever_was_declared_reads_back_as_the_same_export(data, emulator, run
 
     (planned,) = run(plan_exports([back], sandbox="prod", now=now))
     assert planned.error is None
-    fields = {one.field for step in planned.plan.steps for one in step.changes}
-    assert fields <= {"mark"}
+    assert not planned.plan.changes, str(planned.plan)
 
 
 def test_the_text_of_a_spec_reads_back_as_the_spec(run, make_dataflow, change, tmp_path):
@@ -309,3 +308,79 @@ def test_a_description_too_long_for_a_spec_is_left_alone(run, make_dataflow, cha
     ensure(run, imported.document, now)
     state = run(read_state(datasets=False))
     assert text_of(state.find("dataflow", dataflow_id)) == "x" * 1001
+
+
+@pytest.mark.parametrize("name", ["crm {{ region }}", "crm {% if x %}"])
+def test_an_export_whose_name_looks_like_a_template_does_not_spoil_the_file_of_the_others(
+    run, make_dataflow, change, clock, tmp_path, name
+):
+    make_dataflow("plain")
+    clock.advance(1)
+    change("flows", make_dataflow("other"), "/name", name)
+    good, bad = run(import_exports(None))
+    with pytest.raises(AepValidationError, match=r"/name holds '\{\{' or '\{%'.*rename"):
+        raise bad.error
+    file = tmp_path / "all.yaml"
+    file.write_text(to_yaml([(one.document, one.notes) for one in (good, bad) if one.document]))
+    assert [one["name"] for one in load_specs(file)] == ["plain"]
+
+
+def test_a_name_of_a_dataset_that_looks_like_a_template_is_left_out(emulator, run, make_dataflow, tmp_path):
+    emulator.datasets()[0].name = "people of {{ region }}"
+    make_dataflow("crm")
+    (imported,) = run(import_exports("crm"))
+    file = tmp_path / "crm.yaml"
+    file.write_text(to_yaml([(imported.document, imported.notes)]))
+    assert load_specs(file)[0]["datasets"] == [emulator.datasets()[0].id]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("airflow 0123456789abcdef0123", None),
+        ("Nightly (airflow 0123456789abcdef0123)", "Nightly"),
+        ("Nightly, of airflow 2 (ours)", "Nightly, of airflow 2 (ours)"),
+    ],
+)
+def test_the_mark_of_a_task_that_made_an_export_by_steps_is_no_description(
+    run, make_dataflow, change, now, given, text
+):
+    change("flows", make_dataflow("crm"), "/description", given)
+    (imported,) = run(import_exports("crm"))
+    assert imported.document.get("description") == text
+    (planned,) = run(plan_exports([parse_spec(imported.document)], sandbox="prod", now=now))
+    assert [one.field for step in planned.plan.steps for one in step.changes] == ["owner"]
+
+
+def test_what_is_imported_and_planned_at_once_has_no_changes(emulator, run, now):
+    ids = [one.id for one in emulator.datasets()[:2]]
+    schedules = ["3h", "1d", "once", {"every": "6h", "end": (now + timedelta(days=30)).isoformat()}]
+    for index, schedule in enumerate(schedules):
+        document = {
+            "name": f"landing-{index}",
+            "datasets": ids[: index % 2 + 1],
+            "destination": {
+                "type": "data_landing_zone",
+                "params": {"path": f"x{index}", "datasetFileType": "JSON"},
+            },
+            "schedule": schedule,
+        }
+        ensure(run, document, now)
+    back = [parse_spec(one.document) for one in run(import_exports(None))]
+    for planned in run(plan_exports(back, sandbox="prod", now=now)):
+        assert not planned.plan.changes, str(planned.plan)
+        assert not any("left behind" in one for one in planned.plan.warnings)
+
+
+def test_a_mark_is_renewed_along_with_whatever_else_changes(emulator, run, now):
+    document = {
+        "name": "landing",
+        "datasets": [emulator.datasets()[0].id],
+        "destination": {"type": "data_landing_zone", "params": {"path": "x", "datasetFileType": "JSON"}},
+        "schedule": "3h",
+    }
+    ensure(run, document, now)
+    before = read_mark(emulator.entities("flows")[0]).content
+    document["destination"]["params"]["path"] = "y"
+    ensure(run, document, now)
+    assert read_mark(emulator.entities("flows")[0]).content != before

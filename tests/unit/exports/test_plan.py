@@ -477,15 +477,17 @@ def test_a_dataflow_that_was_disabled_in_the_ui_is_told_and_left_so(desk):
 def test_a_change_of_somebody_elses_is_told_apart_from_a_changed_spec(desk):
     made = desk.ensure(desk.spec())
     # the spec has changed
-    assert desk.plan(desk.spec(schedule__every="6h", destination__params__path="new")).warnings == ()
+    (moves,) = desk.plan(desk.spec(schedule__every="6h", destination__params__path="new")).warnings
+    assert moves.startswith("the export moves")
     # somebody has changed the entities
     params = desk.get("dataflow", made.ids["dataflow"])["scheduleParams"]
     desk.patch("dataflow", made.ids["dataflow"], "/scheduleParams", {**params, "interval": 9})
     desk.patch("target connection", made.ids["target connection"], "/params/path", "theirs")
     warnings = desk.plan(desk.spec()).warnings
-    assert [warning.split(":")[0] for warning in warnings] == ["target connection", "dataflow"]
-    assert "changed by someone else since the last ensure: path" in warnings[0]
-    assert "changed by someone else since the last ensure: schedule.every" in warnings[1]
+    told = [warning.split(":")[0] for warning in warnings]
+    assert told == ["the export moves", "target connection", "dataflow"]
+    assert "changed by someone else since the last ensure: path" in warnings[1]
+    assert "changed by someone else since the last ensure: schedule.every" in warnings[2]
     # and what they did is undone, because the spec counts
     desk.ensure(desk.spec())
     assert desk.get("target connection", made.ids["target connection"])["params"]["path"] == "aep/crm"

@@ -1,0 +1,220 @@
+"""What an argument must be: declared once on its class, and checked each time it is set.
+
+An argument of a task is set when the DAG is parsed and, if it is a template field, again once Airflow has
+rendered it. Both values pass the same rule, so a text that happens to be truthy never switches anything on,
+and a template that renders to nothing never widens what a task reads, changes or deletes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.errors import AepValidationError, Problem
+
+# How Jinja and JSON write a value that is missing; the last three are lists and dicts without an element.
+_NOTHING = ("", "None", "null", "[]", "()", "{}")
+_UNSET = object()
+RENDERED_TO_NOTHING = "is empty or 'None' once it is rendered: give the template a value"
+
+
+def is_template(value: object) -> bool:
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+def is_later(value: object) -> bool:
+    """Whether only the running task knows the value: a template, or what another task returns."""
+    # Airflow also calls a function that stands in a template field.
+    return is_template(value) or hasattr(value, "iter_references") or callable(value)
+
+
+def is_nothing(value: object) -> bool:
+    """Whether a value is missing, as a template renders it or as a task returns it."""
+    return value is None or (isinstance(value, str) and value.strip() in _NOTHING)
+
+
+class Argument:
+    """An argument that is checked each time it is set; as it stands, it must only not be empty.
+
+    :param optional: ``None``, as the author gives it, means that the argument is left out.
+    """
+
+    def __init__(self, *, optional: bool = False) -> None:
+        self.optional = optional
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, task: Any, owner: type | None = None) -> Any:
+        if task is None:
+            return self
+        try:
+            return vars(task)[self.name]
+        except KeyError:
+            raise AttributeError(f"{type(task).__name__} has no {self.name} yet") from None
+
+    def __set__(self, task: Any, value: Any) -> None:
+        before = vars(task).get(self.name, _UNSET)
+        is_rendered = is_later(before)
+        if is_later(value) and not is_rendered and self.name in getattr(task, "template_fields", ()):
+            vars(task)[self.name] = value
+            return
+        if is_rendered and is_nothing(value):
+            rule = RENDERED_TO_NOTHING + (", or leave the argument out" if self.optional else "")
+        elif rule := self.broken(value):
+            rule += "; it is no template field" if is_later(value) and not is_rendered else ""
+        if rule:
+            task_id = getattr(task, "task_id", None)
+            what = f"the arguments of task {task_id!r}" if task_id else "the arguments"
+            raise AepValidationError(what, [Problem(self.name, rule)])
+        vars(task)[self.name] = value if value is None else self.kept(value)
+
+    def broken(self, value: object) -> str:
+        """The rule that a value breaks; empty for a good one."""
+        if value is None and self.optional:
+            return ""
+        if value is None:
+            return "is missing"
+        return self.rule_broken_by(value) or ("must not be empty" if is_nothing(value) else "")
+
+    def rule_broken_by(self, value: Any) -> str:
+        """The rule that a value breaks which is there."""
+        return ""
+
+    def kept(self, value: Any) -> Any:
+        """A good value as the task uses it."""
+        return value
+
+
+class Text(Argument):
+    """A text that names, narrows or describes something."""
+
+    if TYPE_CHECKING:
+
+        def __get__(self, task: Any, owner: type | None = None) -> str: ...
+
+    def rule_broken_by(self, value: Any) -> str:
+        # Rendering to native objects makes a number of "2024"; of "1.10" it makes 1.1, which is another name.
+        good = isinstance(value, str | int) and not isinstance(value, bool)
+        return "" if good else "must be a text"
+
+    def kept(self, value: Any) -> str:
+        return str(value)
+
+
+class Id(Text):
+    """The id of an entity; what else it must be is checked before it stands in an address."""
+
+    def rule_broken_by(self, value: Any) -> str:
+        return "" if isinstance(value, str) else "must be an id, which is a text"
+
+
+class Texts(Argument):
+    """A text or several of them. A collection without an element leaves the argument out."""
+
+    def rule_broken_by(self, value: Any) -> str:
+        several = value if isinstance(value, Collection) and not isinstance(value, str) else (value,)
+        bad = isinstance(value, bytes | Mapping) or not all(
+            isinstance(one, str) and not is_nothing(one) for one in several
+        )
+        return "must be a text or a list of texts, none of them empty" if bad else ""
+
+
+class Switch(Argument):
+    """True or false, also as a text, which is what a template renders to."""
+
+    def rule_broken_by(self, value: Any) -> str:
+        return "" if _truth(value) is not None else "must be true or false"
+
+    def kept(self, value: Any) -> bool:
+        return bool(_truth(value))
+
+
+class OneOf(Argument):
+    """One of a few words."""
+
+    def __init__(self, *words: str, optional: bool = False) -> None:
+        super().__init__(optional=optional)
+        self.words = words
+
+    def rule_broken_by(self, value: Any) -> str:
+        return "" if value in self.words else f"must be one of {', '.join(self.words)}"
+
+
+class Number(Argument):
+    """A number between two bounds.
+
+    :param least: the smallest that is allowed.
+    :param most: the largest.
+    :param above: no number up to this one is allowed.
+    :param whole: it has no fraction.
+    :param unit: what it counts, as in "of seconds".
+    :param told: the rule, where another wording is clearer.
+    """
+
+    def __init__(
+        self,
+        *,
+        least: float | None = None,
+        most: float | None = None,
+        above: float | None = None,
+        whole: bool = False,
+        unit: str = "",
+        told: str = "",
+        optional: bool = False,
+    ) -> None:
+        super().__init__(optional=optional)
+        self.least, self.most, self.above = least, most, above
+        self.kinds: Any = int if whole else int | float
+        number = f"must be a {'whole ' if whole else ''}number{f' of {unit}' if unit else ''}"
+        self.told = told or f"{number}{self._bounds()}"
+
+    def rule_broken_by(self, value: Any) -> str:
+        good = isinstance(value, self.kinds) and not isinstance(value, bool)
+        return "" if good and self._is_within(value) else self.told
+
+    def _is_within(self, value: float) -> bool:
+        # Said this way round, as "not a number" is neither below nor above anything.
+        return (
+            (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+            and (self.above is None or value > self.above)
+            and abs(value) != float("inf")
+            and value == value
+        )
+
+    def _bounds(self) -> str:
+        if self.above is not None:
+            return f" above {self.above:g}" + ("" if self.most is None else f", and at most {self.most:.0f}")
+        if self.least is None:
+            return ""
+        return (
+            f", at least {self.least:g}" if self.most is None else f" from {self.least:g} to {self.most:.0f}"
+        )
+
+
+class Span(Number):
+    """A ``timedelta``, or a number of seconds; kept as a ``timedelta``. The bounds are in seconds."""
+
+    def __init__(self, *, least: float | None = 0, most: float | None = None, optional: bool = False) -> None:
+        super().__init__(least=least, most=most, optional=optional)
+        self.told = f"must be a timedelta or a number of seconds{self._bounds()}"
+
+    def rule_broken_by(self, value: Any) -> str:
+        return super().rule_broken_by(value.total_seconds() if isinstance(value, timedelta) else value)
+
+    def kept(self, value: Any) -> timedelta:
+        return value if isinstance(value, timedelta) else timedelta(seconds=value)
+
+
+def problems_of(rules: Mapping[str, Argument], given: Mapping[str, Any]) -> Iterable[Problem]:
+    """What is wrong with values, each by its rule."""
+    for name, rule in rules.items():
+        if broken := rule.broken(given[name]):
+            yield Problem(name, broken)
+
+
+def _truth(value: object) -> bool | None:
+    return {"true": True, "false": False}.get(str(value).strip().lower())

@@ -1,0 +1,388 @@
+"""No argument of any public class is dangerous by accident: each is refused unless it is what it must be.
+
+The classes and their arguments are found by reflection. A new argument must be given a kind in ``KINDS``, and
+so is tried with what people really give by mistake: a template that is not rendered, a text in the place of a
+truth, a parameter that is null.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.notifier import BaseNotifier
+from airflow.providers.common.compat.sdk import DAG, AirflowException, BaseOperator, TaskGroup
+from airflow.triggers.base import BaseTrigger
+
+import airflow_provider_aep
+from airflow_provider_aep.errors import AepConfigError, AepUnsafePlanError, AepValidationError
+from airflow_provider_aep.operators.dataflows import AepEnableDataflowOperator, AepListDataflowsOperator
+from airflow_provider_aep.operators.exports import (
+    AepDeleteExportOperator,
+    AepEnsureExportOperator,
+    AepPlanExportOperator,
+)
+from airflow_provider_aep.sensors import AepDataflowRunSensor
+from airflow_provider_aep.task_groups import AepExportTaskGroup
+from tests.unit.task_instance import FakeTaskInstance, context_of
+from tests.unit.test_operators_exports import spec
+
+REFUSED = (AepValidationError, AepConfigError, AirflowException, ValueError, TypeError)
+DATAFLOW = "0c0f1a2b-0000-4000-8000-000000000077"
+
+# What an argument is. "switch", "choice" and "number" must be right when the DAG is parsed, unless they are
+# template fields; "text", "texts", "ids" and "document" must not be rendered to nothing; "moment" may be, as
+# an empty moment means the default. "other" is checked by tests of its own, and the reason stands beside it.
+KINDS = {
+    "switch": {
+        *("accept_uncounted", "alert_on_backfill", "allow_replace", "deferrable", "fail_on_bad"),
+        *("leftovers_only", "only_if", "rollback_on_failure", "rotate_credentials", "start_in_triggerer"),
+        "with_base",
+    },
+    "choice": {
+        *("on_allowance", "on_changes", "on_disabled", "on_doubled", "on_ends_soon", "on_failed"),
+        *("on_incomplete", "on_late", "on_low_records", "on_missing", "on_missing_files", "on_nothing"),
+        *("on_partial", "on_slow", "on_standing", "on_stuck", "on_unchecked_files", "on_unknown_records"),
+        *("on_unread", "on_unreadable", "on_zero_records", "on_zero_when_ingested"),
+        *("on_zero_when_nothing_ingested", "require"),
+    },
+    "number": {
+        *("ends_soon_days", "expected_runs", "history", "ingestion_margin", "lag", "max_drop"),
+        *("max_duration", "max_failed_ratio", "max_skipped_ratio", "min_records", "poke_interval"),
+        *("poll_interval", "ready_timeout", "settled_for", "timeout", "zero_streak"),
+    },
+    "text": {
+        *("aep_conn_id", "base_connection_id", "credentials_conn_id", "dataflow_id", "dataflow_name"),
+        *("dataset_id", "description", "destination", "encryption_conn_id", "export_owner", "name"),
+        *("name_contains", "sandbox", "source_connection_id", "storage_conn_id", "storage_path"),
+        "target_connection_id",
+    },
+    "texts": {"destinations"},
+    "ids": {"dataset_ids", "dataset_names", "datasets", "run_ids"},
+    "moment": {
+        *("due_from", "due_until", "ingested_after", "since", "started_after", "started_before"),
+        *("tick", "until"),
+    },
+    "document": {"found", "plan", "run_policy", "schedule", "spec", "specs", "target_params", "ticks"},
+    "other": {
+        "alert",  # a function or true; refused below
+        "allowance",  # test_check_allowances
+        "channels",  # test_notifications_channels
+        "group",  # Airflow's own arguments of a task group
+        "group_id",  # Airflow's
+        "messages",  # test_notifications
+        "on",  # test_notifications
+        "send",  # test_notifications
+        "statuses",  # test_asset_triggers
+    },
+}
+
+# The least that a class takes, and what an argument needs beside it.
+NEEDS: dict[str, dict[str, Any]] = {
+    "AepCreateBaseConnectionOperator": {"name": "crm", "destination": "data_landing_zone"},
+    "AepCreateDataflowOperator": {
+        "name": "crm",
+        "destination": "data_landing_zone",
+        "source_connection_id": DATAFLOW,
+        "target_connection_id": DATAFLOW,
+        "schedule": "3h",
+    },
+    "AepCreateSourceConnectionOperator": {"name": "crm", "datasets": [DATAFLOW]},
+    "AepCreateTargetConnectionOperator": {
+        "name": "crm",
+        "destination": "data_landing_zone",
+        "base_connection_id": DATAFLOW,
+        "target_params": {"path": "crm", "datasetFileType": "JSON"},
+    },
+    "AepDataflowRunSensor": {"dataflow_id": DATAFLOW},
+    "AepDatasetIngestedSensor": {"dataset_id": DATAFLOW, "ingested_after": "2026-01-01"},
+    "AepDeleteDataflowOperator": {"dataflow_id": DATAFLOW},
+    "AepDeleteExportOperator": {"name": "crm"},
+    "AepDisableDataflowOperator": {"dataflow_id": DATAFLOW},
+    "AepEnableDataflowOperator": {"dataflow_id": DATAFLOW},
+    "AepEnsureExportOperator": {"spec": spec()},
+    "AepExportTaskGroup": {"spec": spec()},
+    "AepGetConnectionSpecOperator": {"destination": "data_landing_zone"},
+    "AepListDataflowRunsOperator": {"dataflow_id": DATAFLOW},
+    "AepPlanExportOperator": {"spec": spec()},
+    "AepRequireGoodExportsOperator": {"found": {"verdicts": []}},
+    "AepRunExportOperator": {"dataflow_id": DATAFLOW},
+    "AepUpdateDataflowOperator": {"dataflow_id": DATAFLOW, "schedule": "3h"},
+}
+# An argument that stands in the place of one that the class needs.
+INSTEAD = {
+    ("AepDatasetIngestedSensor", "dataset_ids"): "dataset_id",
+    ("AepDatasetIngestedSensor", "dataset_names"): "dataset_id",
+    ("AepDeleteExportOperator", "spec"): "name",
+    ("AepEnsureExportOperator", "specs"): "spec",
+    ("AepPlanExportOperator", "specs"): "spec",
+}
+
+
+def public_classes() -> list[type]:
+    """What a DAG file names: operators, sensors, notifiers, task groups and event triggers of ours."""
+    found: set[type] = set()
+    for module in pkgutil.walk_packages(airflow_provider_aep.__path__, "airflow_provider_aep."):
+        if module.name.partition(".")[2].partition(".")[0] in FACES:
+            members = inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
+            found |= {each for name, each in members if name.startswith("Aep") and is_ours(each)}
+    made = (BaseOperator, BaseNotifier, TaskGroup, BaseTrigger)
+    given = {each for each in found if issubclass(each, made) and not is_internal(each)}
+    # A base class is tried by those that are made of it.
+    return sorted((each for each in given if not is_base(each, given)), key=lambda each: each.__name__)
+
+
+FACES = ("operators", "sensors", "notifications", "task_groups", "asset_triggers")
+
+
+def is_ours(kind: type) -> bool:
+    return kind.__module__.startswith("airflow_provider_aep.")
+
+
+def is_internal(kind: type) -> bool:
+    """A trigger that a sensor defers to gets its arguments from the sensor alone."""
+    return kind.__module__.endswith((".triggers", ".starting"))
+
+
+def is_base(kind: type, among: set[type]) -> bool:
+    return any(issubclass(each, kind) and each is not kind for each in among)
+
+
+def arguments_of(kind: type) -> list[str]:
+    names: dict[str, None] = {}
+    for each in kind.__mro__:
+        if is_ours(each) and "__init__" in vars(each):
+            given = inspect.signature(inspect.unwrap(each.__init__)).parameters.values()  # type: ignore[misc]
+            named = (one.name for one in given if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL))
+            names |= dict.fromkeys(name for name in named if name != "self")
+    return list(names)
+
+
+CLASSES = public_classes()
+ARGUMENTS = [(kind, name) for kind in CLASSES for name in arguments_of(kind)]
+
+
+def of_kind(*kinds: str, templated: bool = False) -> Any:
+    names = set().union(*(KINDS[each] for each in kinds))
+    some = [
+        (kind, name)
+        for kind, name in ARGUMENTS
+        if name in names and (is_template_field(kind, name) or not templated)
+    ]
+    return pytest.mark.parametrize(
+        ("kind", "name"), some, ids=[f"{kind.__name__}-{name}" for kind, name in some]
+    )
+
+
+def of_template_fields(*kinds: str) -> Any:
+    return of_kind(*kinds, templated=True)
+
+
+def is_template_field(kind: type, name: str) -> bool:
+    return name in getattr(kind, "template_fields", ())
+
+
+def make(kind: type, *, native: bool = False, **given: Any) -> Any:
+    """One of a class, in a DAG."""
+    needed = dict(NEEDS.get(kind.__name__, {}))
+    for name in given:
+        needed.pop(INSTEAD.get((kind.__name__, name), ""), None)
+    arguments = {**needed, **given}
+    if not issubclass(kind, BaseOperator | TaskGroup):
+        return kind(**arguments)
+    with DAG("exports", schedule=None, render_template_as_native_obj=native):
+        if issubclass(kind, TaskGroup):
+            return kind("group", **arguments)
+        return kind(task_id="task", **arguments)
+
+
+def run_task(task: Any, **params: Any) -> Any:
+    """Render a task and run it, as Airflow does."""
+    context = context_of(FakeTaskInstance(), params=params)
+    task.render_template_fields(context)
+    return task.execute(context)
+
+
+def test_every_argument_of_every_public_class_has_a_kind():
+    known = set().union(*KINDS.values())
+    unknown = sorted({f"{kind.__name__}({name}=...)" for kind, name in ARGUMENTS if name not in known})
+    assert unknown == [], "say in KINDS what each must be, and have it checked"
+    assert known - {name for _, name in ARGUMENTS} == set()
+
+
+def test_the_classes_are_found():
+    assert len(CLASSES) >= 22
+    assert {"AepRunNotifier", "AepExportsTaskGroup", "AepDataflowRunFinishedTrigger"} <= {
+        kind.__name__ for kind in CLASSES
+    }
+
+
+@of_kind("switch", "choice", "number")
+def test_what_decides_is_refused_when_the_dag_is_parsed_unless_it_is_what_it_must_be(kind, name):
+    wrong: list[Any] = ["fial", "", "None", b"true", [True], {"a": 1}]
+    if name in KINDS["number"]:
+        wrong += [True, "5 hours", float("nan"), float("inf"), -1]
+    else:
+        wrong += [1, 0, 2.5]
+    if name in KINDS["choice"]:
+        wrong += [True, "Fail"]
+    for value in wrong:
+        # A window without an end is none, and a wait for ever is what Airflow allows.
+        if name in ("timeout", "poke_interval") and value in (float("inf"), True):
+            continue
+        if name in ("timeout", "poke_interval", "poll_interval") and value != value:
+            continue
+        with pytest.raises(REFUSED):
+            make(kind, **{name: value})
+
+
+@of_kind("switch", "choice", "number")
+def test_a_template_stands_only_where_it_is_rendered(kind, name):
+    if is_template_field(kind, name):
+        make(kind, **{name: "{{ params.given }}"})
+    elif not (issubclass(kind, TaskGroup) and name in TEMPLATES_OF_A_GROUP):
+        with pytest.raises(REFUSED):
+            make(kind, **{name: "{{ params.given }}"})
+
+
+# A task group hands these on to a task that renders them.
+TEMPLATES_OF_A_GROUP = {"allow_replace", "rotate_credentials", "rollback_on_failure", "expected_runs"}
+
+
+@of_template_fields("switch")
+def test_a_switch_is_read_strictly_once_it_is_rendered(aep, kind, name):
+    for native, given in product([False, True], [None, "", "maybe", 1, 0, "None", [], "{{ params.again }}"]):
+        task = make(kind, native=native, **{name: "{{ params.given }}"})
+        with pytest.raises(AepValidationError, match=name):
+            run_task(task, given=given)
+    assert aep.log == []
+
+
+@of_template_fields("switch")
+def test_a_switch_that_is_rendered_is_a_truth_and_no_text(kind, name):
+    for native, given in product([False, True], [True, False, "true", "False", " TRUE "]):
+        task = make(kind, native=native, **{name: "{{ params.given }}"})
+        task.render_template_fields(context_of(FakeTaskInstance(), params={"given": given}))
+        assert getattr(task, name) is (str(given).strip().lower() == "true")
+
+
+@of_template_fields("text", "texts", "ids", "document")
+def test_what_is_rendered_to_nothing_is_refused_before_anything_is_asked(aep, kind, name):
+    for native, given in product([False, True], [None, "", "  ", "null"]):
+        task = make(kind, native=native, **{name: "{{ params.given }}"})
+        with pytest.raises((AepValidationError, AepConfigError)):
+            run_task(task, given=given)
+    assert aep.log == []
+
+
+@of_template_fields("moment")
+def test_a_moment_is_not_the_word_for_nothing(aep, kind, name):
+    for given in (None, "null"):
+        with pytest.raises(AepValidationError):
+            run_task(make(kind, **{name: "{{ params.given }}"}), given=given)
+    assert aep.log == []
+
+
+@of_kind("text")
+def test_a_text_that_is_empty_is_refused_when_the_dag_is_parsed(kind, name):
+    for given in ("", " ", "None", "null", 1.5, True, b"crm"):
+        with pytest.raises(REFUSED):
+            make(kind, **{name: given})
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CLASSES if "alert" in arguments_of(kind)])
+def test_whoever_is_alerted_is_no_text(kind):
+    for wrong in ("yes", "{{ params.alert }}", 1):
+        with pytest.raises(REFUSED):
+            make(kind, alert=wrong)
+
+
+# Row by row, as it happened.
+
+
+@pytest.fixture
+def exports(aep):
+    """An export that exists, with its base connection."""
+    run_task(make(AepEnsureExportOperator))
+    aep.log.clear()
+    return aep
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["text", "native"])
+def test_a_base_connection_stays_where_a_param_says_so(exports, native):
+    task = make(AepDeleteExportOperator, native=native, name="nightly", with_base="{{ params.with_base }}")
+    run_task(task, with_base=False)
+    assert exports.entities("flows") == []
+    assert len(exports.entities("connections")) == 1
+
+
+def test_nothing_is_replaced_where_a_param_says_so(exports):
+    other = spec(datasets=["5ef3e324ab7dd7d3259a1191"])
+    task = make(AepEnsureExportOperator, spec=other, allow_replace="{{ params.allow_replace }}")
+    with pytest.raises(AepUnsafePlanError):
+        run_task(task, allow_replace=False)
+
+
+def test_a_sandbox_that_is_rendered_to_nothing_is_not_the_one_of_the_connection(exports):
+    task = make(AepDeleteExportOperator, name="nightly", sandbox="{{ params.sandbox }}")
+    with pytest.raises(AepValidationError, match="sandbox is empty or 'None' once it is rendered"):
+        run_task(task, sandbox="")
+    assert len(exports.entities("flows")) == 1
+
+
+@pytest.mark.parametrize(
+    "field", ["name", "owner", "description", "sandbox", "adopt", "datasets/0", "destination/params/path"]
+)
+@pytest.mark.parametrize("kind", [AepPlanExportOperator, AepEnsureExportOperator, AepDeleteExportOperator])
+def test_a_field_of_a_spec_that_is_rendered_to_nothing_is_refused(aep, kind, field):
+    document = spec()
+    *parents, last = field.split("/")
+    place: Any = document
+    for each in parents:
+        place = place[each]
+    place[0 if last == "0" else last] = "{{ params.given }}"
+    for native, given in product([False, True], [None, "", "null"]):
+        task = make(kind, native=native, spec=document)
+        with pytest.raises(AepValidationError, match=f"/{field} is empty or 'None' once it is rendered"):
+            run_task(task, given=given)
+    assert aep.log == []
+
+
+@pytest.mark.parametrize("until", ["2026-12-01T00:00:00Z", "2026-11-30T00:00:00Z"])
+def test_a_window_without_width_lists_nothing_and_says_what_to_do(aep, until):
+    task = make(AepListDataflowsOperator, due_from="2026-12-01T00:00:00Z", due_until=until)
+    with pytest.raises(AepValidationError, match=r"due_until must be later.*CronDataIntervalTimetable"):
+        run_task(task)
+    assert aep.log == []
+
+
+@pytest.mark.parametrize("given", [{"on_failed": "fial"}, {"max_drop": "{{ params.drop }}"}])
+def test_a_policy_that_is_misspelt_does_not_wait_for_the_task(given):
+    (name,) = given
+    for kind in (
+        (AepDataflowRunSensor, AepExportTaskGroup) if name == "on_failed" else (AepDataflowRunSensor,)
+    ):
+        with pytest.raises(AepValidationError, match=f"{name} must be"):
+            make(kind, **given)
+
+
+def test_a_switch_of_a_mapped_task_is_read_strictly_too():
+    mapped = AepDeleteExportOperator.partial(task_id="task", name="crm")
+    with DAG("exports", schedule=None):
+        mapped.expand(with_base=[True, False])
+    with pytest.raises(AepValidationError, match="with_base must be true or false"):
+        make(AepDeleteExportOperator, with_base="no")
+
+
+def test_only_if_says_what_it_was_rendered_to():
+    with pytest.raises(AepValidationError, match="only_if is empty or 'None' once it is rendered"):
+        run_task(make(AepEnableDataflowOperator, only_if="{{ params.given }}"), given=None)
+
+
+def test_a_span_may_be_a_timedelta():
+    assert make(AepDataflowRunSensor, max_duration=timedelta(hours=2)).run_policy().max_duration == 7200
