@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from types import SimpleNamespace
 
@@ -77,8 +78,7 @@ def test_a_network_that_breaks_later_accuses_no_password_either(examined, aep):
 
 
 def test_a_wrong_secret_names_the_connection(examined, monkeypatch, aep):
-    conn = AepHook.get_connection("aep_default").as_json()
-    wrong = {**json.loads(conn), "password": "wrong-wrong-wrong"}
+    wrong = {**json.loads(os.environ["AIRFLOW_CONN_AEP_DEFAULT"]), "password": "wrong-wrong-wrong"}
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(wrong))
     _, found = examined("--conn-id", "other")
     assert "of Airflow connection 'other'" in found["token"]["seen"]
