@@ -6,6 +6,7 @@ A path may be rendered from what somebody typed when triggering the DAG, so wher
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,26 @@ def load_bundled_specs(path: str | Path, *, dag_file: str | None) -> list[dict[s
 
     if not dag_file:
         raise AepConfigError(f"export specs {path}: a path needs a DAG, in whose folder it starts")
+    file = _start(path, Path(dag_file))
     try:
-        return load_specs(path, within=bundle_root(Path(dag_file)), beside=Path(dag_file).resolve().parent)
+        return load_specs(path, within=bundle_root(file), beside=file.parent)
     except AepConfigError as error:
         raise AepConfigError(
             f"{error}. A path starts in the folder of the DAG file and stays inside the DAG bundle."
         ) from None
+
+
+def _start(path: str | Path, dag_file: Path) -> Path:
+    """The DAG file beside which a path starts.
+
+    A DAG file may be a symbolic link, as Kubernetes mounts them: what is beside the link comes first, then
+    what is beside the file.
+    """
+    link = dag_file.parent.resolve() / dag_file.name
+    with suppress(OSError, ValueError):  # a path that can be none is told by whoever reads it
+        if not (link.parent / path).exists():
+            return dag_file.resolve()
+    return link
 
 
 def bundle_root(dag_file: Path) -> Path:
@@ -39,7 +54,7 @@ def bundle_root(dag_file: Path) -> Path:
     Airflow does not tell it while a DAG is parsed, but puts it on ``sys.path``, in every process that parses
     DAGs. Of several folders the innermost is taken, as the others hold more than DAGs.
     """
-    file = dag_file.resolve()
+    file = dag_file.parent.resolve() / dag_file.name
     folders = [Path(entry).resolve() for entry in sys.path[_is_script(file) :] if entry]
     folders.append(Path(conf.get("core", "dags_folder")).resolve())
     return max((each for each in folders if each in file.parents), key=_depth, default=file.parent)
@@ -48,7 +63,7 @@ def bundle_root(dag_file: Path) -> Path:
 def _is_script(file: Path) -> bool:
     """Whether Python was started with this very file, and so has put its folder first on ``sys.path``."""
     started = getattr(sys.modules.get("__main__"), "__file__", None)
-    return bool(started) and Path(str(started)).resolve() == file
+    return bool(started) and Path(str(started)).resolve() == file.resolve()
 
 
 def _depth(folder: Path) -> int:

@@ -86,12 +86,18 @@ def delete_spec(
     sandbox: str | None = None,
     with_base: bool = False,
     leftovers_only: bool = False,
+    missing_ok: bool = True,
 ) -> Removal:
     """Delete an export. The parameters are those of ``delete_export``."""
     hook = AepHook(aep_conn_id, sandbox=sandbox)
     return hook.run(
         delete_export(
-            name, owner=owner, sandbox=hook.sandbox, with_base=with_base, leftovers_only=leftovers_only
+            name,
+            owner=owner,
+            sandbox=hook.sandbox,
+            with_base=with_base,
+            leftovers_only=leftovers_only,
+            missing_ok=missing_ok,
         )
     )
 

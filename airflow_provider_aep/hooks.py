@@ -155,12 +155,14 @@ class AepHook(BaseHook):
         :raises AepError: what the service, the network or the check of an argument said.
         """
         session, transport = _shared(self.get_conn())
-        return drive(session.conduct(exchange, sandbox=self.sandbox), transport)
+        conducted = session.conduct(exchange, sandbox=self.sandbox, conn_id=self.aep_conn_id)
+        return drive(conducted, transport)
 
     async def arun(self, exchange: Exchange[T]) -> T:
         """Carry out an exchange without holding up the event loop."""
         session, transport = _shared(await self.aget_conn())
-        return await adrive(session.conduct(exchange, sandbox=self.sandbox), transport)
+        conducted = session.conduct(exchange, sandbox=self.sandbox, conn_id=self.aep_conn_id)
+        return await adrive(conducted, transport)
 
     def dataflow_url(self, dataflow_id: str) -> str:
         """The page of a dataflow in the Platform UI."""

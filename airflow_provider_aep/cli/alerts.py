@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
+import os
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.cli.output import Output
+from airflow_provider_aep.cli.output import Output, say
 from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.flowservice.validation import nearest
 from airflow_provider_aep.monitoring.alerts import STATUSES, Alert, Message
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ def alert(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.notifications.delivery import deliver
 
     if arguments.status not in STATUSES:
-        raise AepConfigError(f"--status must be one of {', '.join(STATUSES)}")
+        close = nearest(arguments.status, STATUSES)
+        raise AepConfigError(f"--status must be one of {', '.join(STATUSES)}{close}")
     channels, functions = _channels(arguments)
     message = _made(arguments.status)
     told = [
@@ -111,16 +114,53 @@ def _parsed(text: str) -> Mapping[str, Any] | str:
     if not colon:
         return text
     if kind not in fields:
-        raise AepConfigError(f"KIND:CONN_ID is for {', '.join(fields)}; give any other channel as JSON")
+        raise AepConfigError(
+            f"KIND:CONN_ID is for {', '.join(fields)}{nearest(kind, fields)}; give any other channel as JSON"
+        )
     return {"type": kind, fields[kind]: conn_id}
 
 
 def _dags(path: str) -> list[Any]:
     """The DAGs of a file, as Airflow itself finds them: also those that no variable holds."""
-    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-
     if not Path(path).is_file():
         raise AepConfigError(f"{path} is no file")
+    if not _comes_back(path):
+        raise AepConfigError(f"{path} cannot be run as a DAG file: it ends the process that reads it")
+    bag = _read(path)
+    if bag.import_errors:
+        # Only which error it was: its words are those of the file's author, and may quote anything.
+        last = str(next(iter(bag.import_errors.values()))).strip().splitlines()[-1]
+        raise AepConfigError(f"{path} cannot be run as a DAG file: {last.partition(':')[0]}")
+    if not bag.dags:
+        raise AepConfigError(f"{path} holds no DAG")
+    return list(bag.dags.values())
+
+
+def _comes_back(path: str) -> bool:
+    """Whether whoever reads a DAG file lives on, tried by a child.
+
+    One that calls ``os._exit(0)`` would else end the test as if all had been sent.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            with suppress(Exception):
+                _read(path)
+            os.write(writing, b"back")
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as told:
+        came_back = told.read(4) == b"back"
+    os.waitpid(child, 0)
+    return came_back
+
+
+def _read(path: str) -> Any:
+    """The bag of a DAG file, as Airflow's DAG processor fills it."""
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
     bag: Any
     try:
         if AIRFLOW_V_3_0_PLUS:
@@ -134,13 +174,7 @@ def _dags(path: str) -> list[Any]:
     except SystemExit:
         # Airflow 2 lets it pass: the test would end as if all had been sent.
         raise AepConfigError(f"{path} cannot be run as a DAG file: SystemExit") from None
-    if bag.import_errors:
-        # Only which error it was: its words are those of the file's author, and may quote anything.
-        last = str(next(iter(bag.import_errors.values()))).strip().splitlines()[-1]
-        raise AepConfigError(f"{path} cannot be run as a DAG file: {last.partition(':')[0]}")
-    if not bag.dags:
-        raise AepConfigError(f"{path} holds no DAG")
-    return list(bag.dags.values())
+    return bag
 
 
 def _callbacks(dags: Iterable[Any]) -> Iterator[Any]:
@@ -185,6 +219,6 @@ class _Shown:
     """The log of a shell: standard error."""
 
     def error(self, template: str, *words: object) -> None:
-        sys.stderr.write(f"aep: {template % words}\n")
+        say(f"aep: {template % words}")
 
     info = error

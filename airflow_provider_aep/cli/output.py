@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
-from airflow_provider_aep.monitoring.table import aligned
+from airflow_provider_aep.cli.layout import NARROWEST, fold, laid_out
 from airflow_provider_aep.monitoring.table import printable as printable
 
 COLOURS = {
@@ -29,6 +31,7 @@ COLOURS = {
     "zero_records": "yellow",
     "partial": "yellow",
     "unknown": "red",
+    "disabled": "yellow",
     "as assumed": "green",
     "differs": "yellow",
 }
@@ -38,15 +41,17 @@ class Output:
     """Where the results of a command go.
 
     A reader that goes away (``aep plan | head``) must not stop a command half way through its work: what
-    cannot be written any more is dropped.
+    cannot be written any more is dropped. ``trouble`` says why, unless the reader wanted no more.
 
     :param as_json: then lines for people are not printed at all.
     """
 
     def __init__(self, stream: TextIO, *, as_json: bool) -> None:
         self.as_json, self.printed = as_json, False
+        self.trouble: OSError | None = None
         self._stream: TextIO | None = stream
-        self._coloured = stream.isatty() and not os.environ.get("NO_COLOR")
+        self._coloured = stream.isatty() and not os.environ.get("NO_COLOR") and not plain_terminal()
+        self._width = _width_of(stream) if stream.isatty() else None
 
     def document(self, document: Any) -> None:
         """The one JSON document, if one was asked for."""
@@ -79,14 +84,30 @@ class Output:
             self._write(text.rstrip("\n"))
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], *, word: int = 0) -> None:
-        """Aligned columns, never cut.
+        """Aligned columns, never cut; where a terminal is too narrow for them, folded or stacked.
 
         :param word: the column that decides about the colour.
         """
-        cells = [tuple(map(str, row)) for row in rows]
+        cells = [tuple(printable(str(cell)) for cell in row) for row in rows]
         words = [head[word], *("".join(row[word].split()[:1]) for row in cells)]
-        for line, told in zip(aligned(head, cells), words, strict=True):
-            self.line(line, word=told)
+        for line, row in laid_out(head, cells, self._width):
+            self.line(line, word="" if row is None else words[row])
+
+    def entry(self, label: str, text: str, *, word: str = "") -> None:
+        """Prose after a label, folded under its beginning where a terminal is too narrow for a line."""
+        text, width = printable(text), self._width
+        if width is None or len(label) + len(text) <= width:
+            self.line(f"{label}{text}", word=word)
+            return
+        indent = len(label)
+        if width - indent < NARROWEST:
+            if label.strip():
+                self.line(label.rstrip(), word=word)
+            label, indent = "  ", 2
+        first, *rest = fold(text, width - indent)
+        self.line(f"{label}{first}", word=word if label.strip() else "")
+        for each in rest:
+            self.line(f"{'':<{indent}}{each}")
 
     def _write(self, text: str) -> None:
         if self._stream is None:
@@ -96,6 +117,35 @@ class Output:
             self._stream.flush()
         except BrokenPipeError:
             self._stream = None
+        except OSError as error:
+            self._stream, self.trouble = None, error
+
+
+def say(text: str, end: str = "\n") -> None:
+    """A line on standard error; nobody need read it."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{text}{end}")
+        sys.stderr.flush()
+
+
+def plain_terminal() -> bool:
+    """Whether the terminal knows neither colours nor a cursor that moves."""
+    return os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+
+
+def _width_of(stream: TextIO) -> int:
+    """The columns of a terminal, or what ``COLUMNS`` says in their place."""
+    fallback = 80
+    with suppress(OSError, ValueError):
+        fallback = os.get_terminal_size(stream.fileno()).columns or fallback
+    # Asked of the stream above: standard output itself is turned aside meanwhile.
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isascii() and columns.isdigit() and int(columns) > 0 else fallback
+
+
+def counted(number: int, what: str) -> str:
+    """``1 export``, ``2 exports``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def one_line(error: BaseException) -> str:

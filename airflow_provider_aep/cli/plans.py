@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_aep.cli.given import STDIN, read_stdin
 from airflow_provider_aep.errors import AepConfigError
 from airflow_provider_aep.exports.plan import Plan
 
@@ -25,7 +26,7 @@ def write_plans(path: str, plans: Sequence[Plan]) -> None:
 def read_plans(path: str) -> list[Mapping[str, Any]]:
     """:raises AepConfigError: the file cannot be read, or was not written by ``plan --out``."""
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        document = json.loads(read_stdin() if path == STDIN else Path(path).read_bytes())
         plans = document["plans"]
         if document["format"] != FORMAT or not all({"name", "steps"} <= plan.keys() for plan in plans):
             raise ValueError

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import signal
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep import __version__
-from airflow_provider_aep.cli.output import Output, one_line
+from airflow_provider_aep.cli.output import Output, one_line, say
 from airflow_provider_aep.errors import AepConfigError, AepError
 from airflow_provider_aep.flowservice.connections import live_login
 from airflow_provider_aep.flowservice.datasets import list_datasets
@@ -81,9 +80,7 @@ def tell_failure(error: Exception, output: Output) -> int:
 
 
 def _say(text: str) -> None:
-    with suppress(OSError, ValueError):
-        sys.stderr.write(f"aep: {text}\n")
-        sys.stderr.flush()
+    say(f"aep: {text}")
 
 
 def _now() -> datetime:

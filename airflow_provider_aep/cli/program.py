@@ -12,17 +12,29 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
-from typing import Any, NoReturn, TextIO
+from contextlib import contextmanager
+from typing import Any
 
-from airflow_provider_aep.cli.table import COMMANDS, Command
+from airflow_provider_aep.cli.output import Output, one_line, say
+from airflow_provider_aep.cli.parser import parse
+from airflow_provider_aep.cli.streams import clean_stdout, drop_unread, open_streams
+from airflow_provider_aep.cli.table import COMMANDS, Command, told_exits
 
 INTERRUPTED = 130
+ERRORS = {command.name: command.error for command in COMMANDS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The program ``aep``; its exit code."""
-    return run(_parser().parse_args(argv))
+    open_streams()
+    try:
+        arguments = parse(argv)
+        return 0 if arguments is None else run(arguments)
+    except KeyboardInterrupt:
+        say("aep: interrupted")
+        return INTERRUPTED
+    finally:
+        drop_unread()
 
 
 def get_cli_commands() -> list[Any]:
@@ -34,7 +46,7 @@ def get_cli_commands() -> list[Any]:
         ActionCommand(
             name=command.name,
             help=command.help,
-            description=f"{command.help.capitalize()}. Exit codes: {command.exits}",
+            description=f"{command.help.capitalize()}. Exit codes: {told_exits(command)}",
             func=_from_airflow(command),
             args=[argument(option.flags, option.help, **option.settings) for option in command.options],
         )
@@ -49,10 +61,9 @@ def get_cli_commands() -> list[Any]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry out the command that ``arguments.subcommand`` names; its exit code."""
-    from airflow_provider_aep.cli.output import Output, one_line
-
-    with _clean_stdout() as stream, _as_a_server(), _without_noise():
-        output = Output(stream, as_json=arguments.json)
+    failed = ERRORS[arguments.subcommand]
+    with clean_stdout() as stream, _as_a_server(), _without_noise():
+        output = Output(stream, as_json=getattr(arguments, "json", False))
         try:
             if hasattr(arguments, "conn_id") or hasattr(arguments, "channel"):
                 _import_airflow()
@@ -61,16 +72,20 @@ def run(arguments: argparse.Namespace) -> int:
 
             # "import" is no name that a function can have.
             work = getattr(commands, f"{arguments.subcommand}_command")
-            return int(work(arguments, output))
+            code = int(work(arguments, output))
         except KeyboardInterrupt:
-            sys.stderr.write("aep: interrupted\n")
+            say("aep: interrupted")
             return INTERRUPTED
         except Exception as error:
             told = one_line(error)
-            sys.stderr.write(f"aep: {told}\n")
-            if arguments.json and not output.printed:
+            say(f"aep: {told}")
+            if output.as_json and not output.printed:
                 output.document({"error": told})
-            return 1
+            code = failed
+        if output.trouble is not None:
+            say(f"aep: the results cannot be written: {output.trouble.strerror}")
+            return failed
+        return code
 
 
 def _from_airflow(command: Command) -> Callable[[argparse.Namespace], None]:
@@ -80,60 +95,6 @@ def _from_airflow(command: Command) -> Callable[[argparse.Namespace], None]:
 
     carry_out.__name__ = command.name
     return carry_out
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        # Not argparse's 2, which a plan ends with that would change something.
-        self.exit(1, f"aep: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="aep", description="Dataset exports from Adobe Experience Platform.")
-    commands = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        one = commands.add_parser(
-            command.name,
-            help=command.help,
-            description=f"{command.help.capitalize()}.",
-            epilog=f"Exit codes: {command.exits}",
-        )
-        for option in command.options:
-            one.add_argument(*option.flags, help=option.help, **option.settings)
-    return parser
-
-
-@contextmanager
-def _clean_stdout() -> Iterator[TextIO]:
-    """Standard output for results; whatever else writes to it meanwhile lands on standard error.
-
-    Loggers keep the stream that they were made with, so the file descriptor is turned aside too.
-    """
-    given = sys.stdout
-    try:
-        descriptor = given.fileno()
-        told = sys.stderr.fileno()
-    except (OSError, ValueError, AttributeError):  # not a real stream: a test's, or a closed one
-        descriptor = told = -1
-    if descriptor != 1:
-        with redirect_stdout(sys.stderr):
-            yield given
-        return
-    given.flush()
-    kept = os.dup(descriptor)
-    os.dup2(told, descriptor)
-    # A name with letters that the terminal has no code for is no reason to fail.
-    stream = os.fdopen(kept, "w", encoding=given.encoding, errors="backslashreplace")
-    try:
-        with redirect_stdout(sys.stderr):
-            yield stream
-    finally:
-        given.flush()
-        os.dup2(kept, descriptor)
-        # What is left in the buffer of a pipe that nobody reads any more cannot be written.
-        with suppress(OSError):
-            stream.close()
 
 
 @contextmanager

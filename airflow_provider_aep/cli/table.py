@@ -6,87 +6,54 @@ Airflow reads this whenever anybody types ``airflow``, so nothing is imported he
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-# Words of our own, as this room must not import what they stand for; a test compares them.
-DEFAULT_CONN_ID = "aep_default"
-DEFAULT_OWNER = "airflow"
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option or argument.
-
-    :param flags: ``--name``, or the bare name of a positional argument.
-    :param settings: the rest, as both parsers take it.
-    """
-
-    flags: tuple[str, ...]
-    help: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+from airflow_provider_aep.cli.options import (
+    ALLOWANCE,
+    DEFAULT_OWNER,
+    JSON,
+    NAME_OR_ID,
+    PATHS,
+    ROTATE,
+    SELECTION,
+    TALKS,
+    YES,
+    Option,
+    flag,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """One command; the function of the same name in ``commands`` carries it out.
 
-    :param exits: what each exit code means.
+    :param exits: what each exit code means, beside 130 for one that was interrupted.
+    :param error: the exit code of an error that ended it.
     """
 
     name: str
     help: str
-    exits: str
+    exits: Mapping[int, str]
     options: tuple[Option, ...]
+    error: int = 1
 
 
-def _flag(name: str, told: str) -> Option:
-    return Option((name,), told, {"action": "store_true"})
+def told_exits(command: Command) -> str:
+    """The exit codes in a line."""
+    return " ".join(f"{code}: {means}." for code, means in sorted(command.exits.items()))
 
-
-PATHS = Option(
-    ("paths",), "files of export specs (YAML or JSON), or folders of them", {"nargs": "+", "metavar": "PATH"}
-)
-NAME_OR_ID = Option(("name_or_id",), "the exact name of a dataflow, or its id", {"metavar": "NAME_OR_ID"})
-YES = _flag("--yes", "do not ask")
-JSON = _flag("--json", "print one JSON document on standard output, and nothing else there")
-CONN_ID = Option(
-    ("--conn-id",),
-    f"the Airflow connection, of type aep (default: {DEFAULT_CONN_ID})",
-    {"default": DEFAULT_CONN_ID, "metavar": "ID"},
-)
-SANDBOX = Option(
-    ("--sandbox",), "in the place of the connection's sandbox; a spec's own comes first", {"metavar": "NAME"}
-)
-TALKS = (CONN_ID, SANDBOX, JSON)
-SELECTION = (
-    Option(("--name",), "only dataflows with this in their name", {"metavar": "TEXT"}),
-    Option(
-        ("--destination",),
-        "only to this destination, such as s3; may be repeated",
-        {"action": "append", "metavar": "DESTINATION"},
-    ),
-    Option(("--owner",), "only those that this owner declared", {"metavar": "OWNER"}),
-)
-ROTATE = _flag("--rotate-credentials", "send the logins of base connections again: they cannot be compared")
-ALLOWANCE = Option(
-    ("--allowance",),
-    "what may be exported, such as exported_bytes=5TB/year or exported_records=2000000/month; "
-    "may be repeated",
-    {"action": "append", "metavar": "NAME=AMOUNT/PERIOD"},
-)
 
 COMMANDS = (
     Command(
         "validate",
         "check export specs without asking Adobe",
-        "0: no problem. 1: problems, or specs that cannot be read.",
+        {0: "no problem", 1: "problems, or specs that cannot be read"},
         (PATHS, JSON),
     ),
     Command(
         "plan",
         "show what ensuring export specs would do",
-        "0: nothing would change. 2: something would. 1: an error.",
+        {0: "nothing would change", 2: "something would", 1: "an error"},
         (
             PATHS,
             ROTATE,
@@ -97,15 +64,16 @@ COMMANDS = (
     Command(
         "ensure",
         "make what exists what the export specs declare",
-        "0: done, or nothing to do. 1: some failed.",
+        {0: "done, or nothing to do", 1: "some failed"},
         (
             PATHS,
-            _flag("--allow-replace", "let other entities take the place of those that cannot be changed"),
+            flag("--allow-replace", "let other entities take the place of those that cannot be changed"),
             ROTATE,
-            _flag("--rollback-on-failure", "where an export fails, remove what was created for it"),
+            flag("--rollback-on-failure", "where an export fails, remove what was created for it"),
             Option(
                 ("--plan",),
-                "do only what this file of plans says; what has changed since is refused",
+                "do only what this file of plans says (- for standard input); what has changed since is "
+                "refused",
                 {"metavar": "FILE"},
             ),
             *TALKS,
@@ -114,12 +82,12 @@ COMMANDS = (
     Command(
         "delete",
         "delete an export, and what was made for it",
-        "0: gone. 1: an error, or not confirmed.",
+        {0: "gone", 1: "an error, not confirmed, or no export has the name"},
         (
             Option(
                 ("target",),
                 "the name of an export, or a path of export specs: one that ends in .yaml, .yml or .json, or "
-                "leads somewhere and has a slash",
+                "leads somewhere and has a slash; - for specs on standard input",
                 {"metavar": "NAME_OR_PATH"},
             ),
             Option(
@@ -127,16 +95,23 @@ COMMANDS = (
                 f"whose export it is, with a name (default: {DEFAULT_OWNER})",
                 {"metavar": "OWNER"},
             ),
-            _flag("--with-base", "delete its base connection too, where nothing else needs it"),
-            _flag("--leftovers-only", "delete only what replacements and broken-off attempts left behind"),
+            flag("--with-base", "delete its base connection too, where nothing else needs it"),
+            flag("--ignore-not-found", "end with 0 where no export has the name"),
+            flag("--leftovers-only", "delete only what replacements and broken-off attempts left behind"),
             YES,
             *TALKS,
         ),
     ),
     Command(
+        "list",
+        "list the dataset exports of the sandbox",
+        {0: "listed, also where there is none", 1: "an error"},
+        (*SELECTION, *TALKS),
+    ),
+    Command(
         "runs",
         "list the latest runs of an export",
-        "0: listed. 1: an error.",
+        {0: "listed", 1: "an error"},
         (
             NAME_OR_ID,
             Option(
@@ -154,7 +129,7 @@ COMMANDS = (
     Command(
         "explain",
         "tell what came into an export, what went out, what was lost and why, and what to do now",
-        "0: nothing failed; warnings do not count. 1: something did, or an error.",
+        {0: "nothing failed; warnings do not count", 1: "something did, or an error"},
         (
             NAME_OR_ID,
             Option(
@@ -168,7 +143,7 @@ COMMANDS = (
     Command(
         "run",
         "export datasets of an export now, outside its schedule",
-        "0: the runs have begun, or were under way. 1: an error, or not confirmed.",
+        {0: "the runs have begun, or were under way", 1: "an error, or not confirmed"},
         (
             NAME_OR_ID,
             Option(
@@ -183,13 +158,13 @@ COMMANDS = (
     Command(
         "enable",
         "enable an export: it runs again from its next tick on",
-        "0: it is enabled. 1: an error, or not confirmed.",
+        {0: "it is enabled", 1: "an error, or not confirmed"},
         (NAME_OR_ID, YES, *TALKS),
     ),
     Command(
         "check",
         "check the runs, gaps and ends of all exports over a window",
-        "0: nothing failed; warnings do not count. 1: something did, or an error.",
+        {0: "nothing failed; warnings do not count", 1: "something did, or an error"},
         (
             Option(
                 ("--since",),
@@ -211,7 +186,7 @@ COMMANDS = (
     Command(
         "usage",
         "tell the records and bytes that were exported, and whether allowances will do",
-        "0: told. 2: an allowance is used up, or will be by the forecast. 1: an error.",
+        {0: "told", 2: "an allowance is used up, or will be by the forecast", 1: "an error"},
         (
             Option(
                 ("--by",),
@@ -246,7 +221,7 @@ COMMANDS = (
     Command(
         "alert",
         "send a test alert through each channel of a DAG file, or of the command line",
-        "0: all were sent. 1: one was not, or an error.",
+        {0: "all were sent", 1: "one was not, or an error"},
         (
             Option(("action",), "what to do: test", {"choices": ("test",), "metavar": "test"}),
             Option(
@@ -271,22 +246,25 @@ COMMANDS = (
     Command(
         "destinations",
         "list the destinations that take datasets, with logins, parameters and ids",
-        "0: listed. 1: an error, or a spec that cannot be read.",
+        {0: "listed", 1: "an error, or a spec that cannot be read"},
         TALKS,
     ),
     Command(
         "doctor",
         "check the connection, its permissions and the exports of the sandbox",
-        "0: nothing failed. 1: something did; warnings do not count.",
+        {0: "nothing failed", 1: "something did; warnings do not count"},
         TALKS,
     ),
     Command(
         "probe",
         "look up in your own sandbox what Adobe's documents leave open",
-        "0: all as assumed, or harmless. 1: something ends in an error, or cannot be noticed. 2: it could "
-        "not run, or left something behind.",
+        {
+            0: "all as assumed, or harmless",
+            1: "something ends in an error, or cannot be noticed",
+            2: "an error, it could not run, or it left something behind",
+        },
         (
-            _flag("--write", "also make an export that never runs, and remove it again"),
+            flag("--write", "also make an export that never runs, and remove it again"),
             Option(
                 ("--confirm-sandbox",),
                 "with --write: the name of the sandbox, typed out; needed where it is no development sandbox",
@@ -309,25 +287,42 @@ COMMANDS = (
             ),
             *TALKS,
         ),
+        error=2,
     ),
     Command(
         "import",
         "write the spec of an export that exists",
-        "0: written. 1: an error, or some that cannot be told as a spec.",
+        {0: "written", 1: "an error, or some that cannot be told as a spec"},
         (
             Option(
                 ("name_or_id",),
                 "the exact name of a dataflow, or its id",
                 {"nargs": "?", "metavar": "NAME_OR_ID"},
             ),
-            _flag("--all", "every dataset export of the sandbox"),
-            Option(("--output",), "write to a file, which must not exist yet", {"metavar": "FILE"}),
+            flag("--all", "every dataset export of the sandbox"),
+            Option(
+                ("--output",),
+                "write to a file, which must not exist yet (default: standard output)",
+                {"metavar": "FILE"},
+            ),
             Option(
                 ("--owner",),
                 f"whose those shall be that nobody owns (default: {DEFAULT_OWNER})",
                 {"default": DEFAULT_OWNER, "metavar": "OWNER"},
             ),
             *TALKS,
+        ),
+    ),
+    Command(
+        "completion",
+        "print what lets a shell complete commands and options",
+        {0: "printed", 1: "an error"},
+        (
+            Option(
+                ("shell",),
+                "the shell: bash, zsh or fish",
+                {"choices": ("bash", "zsh", "fish"), "metavar": "SHELL"},
+            ),
         ),
     ),
 )

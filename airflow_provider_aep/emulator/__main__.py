@@ -15,6 +15,7 @@ from pathlib import Path
 from airflow_provider_aep.emulator.bounds import HOUR, PAGE, PORT, SPAN, TOKEN, Bounds
 from airflow_provider_aep.emulator.server import airflow_connection, serve
 from airflow_provider_aep.emulator.service import Emulator, check_sandboxes
+from airflow_provider_aep.emulator.state import StateFile
 from airflow_provider_aep.emulator.worlds import worlds_of
 
 # How often exports are written when nobody asks anything, in seconds.
@@ -40,12 +41,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except ImportError as error:
         return _give_up(str(error), 2)
+    except ValueError as error:
+        return _give_up(f"--{error}", 2)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with ExitStack() as served:
+        state = StateFile(given.state, emulator) if given.state else None
+        if state is not None:
+            try:
+                served.enter_context(state.held())
+            except (OSError, ValueError) as error:
+                trouble = error.strerror if isinstance(error, OSError) else error
+                return _give_up(f"--state {given.state} cannot be used: {trouble}.", 2)
+        changed = state.save if state else lambda: None
         try:
-            url = served.enter_context(serve(emulator, given.port))
+            url = served.enter_context(
+                serve(emulator, given.port, log_requests=given.log_requests, changed=changed)
+            )
         except OSError as error:
             trouble = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror}"
             return _give_up(f"Port {given.port} {trouble}. Choose another with --port, or --port 0 for any.")
@@ -56,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _give_up(f"Cannot write --ready-file {given.ready_file}: {error.strerror}.")
         while not stop.wait(HEARTBEAT):
             emulator.tick()
+            if state is not None:
+                state.save_if_changed()
     return 0
 
 
@@ -70,7 +85,8 @@ def _announce(emulator: Emulator, url: str, given: argparse.Namespace) -> None:
         f"Adobe Experience Platform (emulated) at {url}",
         f"  a 3-hourly export ticks every {every:g} seconds",
         f"  exported files: {given.root.resolve() if given.root else 'none; choose a folder with --root'}",
-        *([f"  worlds: {', '.join(given.worlds)}"] if given.worlds else []),
+        *([f"  worlds: {', '.join(emulator.worlds)}"] if emulator.worlds else []),
+        *([f"  state: {given.state.resolve()}"] if given.state else []),
         f"  levers for demos: {url}/emulator",
         "",
         "The Airflow connection:",
@@ -135,6 +151,12 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=_number(PORT), default=8088, help="0 for any free one (default: %(default)s)"
     )
     parser.add_argument("--root", type=Path, help="folder for exported files; without it none are written")
+    parser.add_argument(
+        "--state", type=Path, help="file to keep the state in over a restart; without it all is forgotten"
+    )
+    parser.add_argument(
+        "--log-requests", action="store_true", help="a line on standard error for each request"
+    )
     parser.add_argument(
         "--hour-seconds", type=_number(HOUR), default=3600.0, help="how long an hour of a schedule lasts"
     )

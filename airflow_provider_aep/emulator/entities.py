@@ -94,6 +94,7 @@ class Entities:
         return list(self._kept.get((kind, sandbox), {}).values())
 
     def remove(self, kind: str, document: Document) -> None:
+        self._writes += 1
         del self._kept[kind, document["sandboxName"]][document["id"]]
 
     def _move_etag(self, kind: str, document: Document) -> None:

@@ -13,6 +13,7 @@ import gzip
 import json
 import random
 import re
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,20 @@ class Exporter:
         for growing, final in written:
             growing.replace(final)
         return Landed(len(numbers), len(written), size)
+
+
+def check_root(root: Path) -> None:
+    """Make the folder for exported files, and try to write there.
+
+    :raises ValueError: it cannot be; the message starts with "root".
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        why = "it is a file" if root.is_file() else error.strerror
+        raise ValueError(f"root must be a folder that can be written to, and {root} cannot: {why}.") from None
 
 
 def door_of(target: Mapping[str, Any], base: Mapping[str, Any] | None, folder: str) -> Door:

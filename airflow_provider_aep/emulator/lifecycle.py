@@ -13,6 +13,7 @@ dataflow is not made up for; a failed run leaves its rows to the next.
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ from airflow_provider_aep.emulator.run_documents import KINDS, Exported, Frame, 
 from airflow_provider_aep.emulator.schedule import FULL, Cadence
 from airflow_provider_aep.emulator.settings import Settings
 from airflow_provider_aep.emulator.specs import connection_specs
+
+logger = logging.getLogger(__name__)
 
 # What one call catches up with; the rest is left to the next, so that nobody waits long for an answer.
 TICKS_PER_CALL = 500
@@ -241,9 +244,12 @@ class Lifecycle:
         self._underway.remove(run)
         try:
             exported = [self._export(run, kind, dataset_id) for dataset_id in run.stops]
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             # A full disk, a folder without rights, a name that no disk can hold: for the caller the run
             # failed, as it would at Adobe.
+            logger.warning(
+                "run %s of %r failed, as its files cannot be written: %s", run.id, flow["name"], error
+            )
             kind, exported = "failed", []
         started = document["createdAt"]
         frame = Frame(

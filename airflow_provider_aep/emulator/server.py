@@ -7,16 +7,17 @@ answer is a closed connection after the work is done, a stall is silence.
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from airflow_provider_aep.emulator.control import control
 from airflow_provider_aep.emulator.faults import Fault
@@ -26,6 +27,10 @@ from airflow_provider_aep.flowservice.exchange import Request, Response
 
 LOOPBACK = "127.0.0.1"
 LARGEST_BODY = 10_000_000
+LONGEST_LINE = 8_192
+MOST_TRAILERS = 100
+# So many clients may knock at once before any of them is turned away.
+BACKLOG = 512
 # Closing a socket that "lingers" for zero seconds sends a reset instead of an orderly end.
 RESET = struct.pack("ii", 1, 0)
 
@@ -33,15 +38,25 @@ RESET = struct.pack("ii", 1, 0)
 class EmulatorServer(ThreadingHTTPServer):
     """A listening server; ``url`` is where.
 
+    :param log_requests: write a line on standard error for each request.
+    :param changed: called after each request but a GET, before its response is sent.
     :raises OSError: the port is taken.
     """
 
     daemon_threads = True
+    request_queue_size = BACKLOG
     # A second server on the same port must fail, not share it.
     allow_reuse_port = False
 
-    def __init__(self, emulator: Emulator, port: int = 0) -> None:
-        self.emulator = emulator
+    def __init__(
+        self,
+        emulator: Emulator,
+        port: int = 0,
+        *,
+        log_requests: bool = False,
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.emulator, self.log_requests, self.changed = emulator, log_requests, changed
         super().__init__((LOOPBACK, port), Door)
 
     @property
@@ -68,14 +83,18 @@ class Door(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def _serve(self) -> None:
+        began = time.monotonic()
         try:
-            path, body = urlsplit(self.path).path, self._body()
-            response, fault = self._answer(path, body)
+            target, body = self._target(), self._body()
+            response, fault = self._answer(target, body)
         except Refusal as refusal:
             response, fault = refusal.response("emulated-server"), None
+        if self.command != "GET":
+            self.server.changed()
         if fault is not None and fault.kind != "stall":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self.close_connection = True
+            self._log(fault.kind, began)
             return
         if fault is not None:
             time.sleep(fault.seconds)
@@ -83,21 +102,73 @@ class Door(BaseHTTPRequestHandler):
         for name, value in response.headers.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(response.body)))
+        if self.close_connection:
+            self.send_header("connection", "close")
         self.end_headers()
         self.wfile.write(response.body)
+        self._log(response.status, began)
 
     do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _serve
 
+    def _target(self) -> str:
+        """Path and query, also of a request that names the whole URL, as one to a proxy does."""
+        if self.path.startswith("/"):
+            return self.path
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            parts = urlsplit("")
+        if not parts.netloc:
+            raise self._malformed("The address of the request is neither a path nor a URL")
+        return urlunsplit(("", "", f"/{parts.path.lstrip('/')}", parts.query, ""))
+
     def _body(self) -> bytes:
-        length = self.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > LARGEST_BODY:
-            self.close_connection = True
-            raise bad_request("The content length is not acceptable")
+        lengths = set(self.headers.get_all("content-length", ()))
+        codings = self.headers.get_all("transfer-encoding", ())
+        if codings:
+            if lengths or [each.strip().lower() for each in codings] != ["chunked"]:
+                raise self._malformed(
+                    "The transfer encoding is not acceptable: chunked, and no content length"
+                )
+            return b"".join(self._chunks())
+        length = lengths.pop().strip() if lengths else "0"
+        if lengths or not re.fullmatch("[0-9]{1,20}", length) or int(length) > LARGEST_BODY:
+            raise self._malformed("The content length is not acceptable")
         return self.rfile.read(int(length))
 
-    def _answer(self, path: str, body: bytes) -> tuple[Response, Fault | None]:
+    def _chunks(self) -> Iterator[bytes]:
+        """The parts of a body whose length is not told in advance.
+
+        Source: RFC 9112, section 7.1.
+        """
+        left = LARGEST_BODY
+        while True:
+            size = self._line().partition(b";")[0].strip()
+            if not re.fullmatch(b"[0-9A-Fa-f]{1,16}", size) or (length := int(size, 16)) > left:
+                raise self._malformed("The length of a chunk is not acceptable")
+            if not length:
+                break
+            left -= length
+            yield self.rfile.read(length)
+            if self._line():
+                raise self._malformed("A chunk is longer than it says")
+        for _ in range(MOST_TRAILERS):
+            if not self._line():
+                return
+        raise self._malformed("The chunked body has too many trailers")
+
+    def _line(self) -> bytes:
+        return self.rfile.readline(LONGEST_LINE).rstrip(b"\r\n")
+
+    def _malformed(self, detail: str) -> Refusal:
+        """What is left of such a request cannot be told from the next one."""
+        self.close_connection = True
+        return bad_request(detail)
+
+    def _answer(self, target: str, body: bytes) -> tuple[Response, Fault | None]:
         headers = {"content-type": "", **{name.lower(): value for name, value in self.headers.items()}}
-        url = self.server.url + self.path
+        url = self.server.url + target
+        path = urlsplit(url).path
         if path == LOGIN_PATH:
             form = dict(parse_qsl(body.decode("utf-8", "replace")))
             return self.server.emulator.answer(Request(self.command, url, headers=headers, form=form))
@@ -112,14 +183,27 @@ class Door(BaseHTTPRequestHandler):
             raise bad_request("A valid content-type must be specified")
         return control(self.server.emulator, self.command, path, document), None
 
+    def _log(self, end: object, began: float) -> None:
+        # Without the query: that of a login may hold its secret.
+        milliseconds = (time.monotonic() - began) * 1000
+        self.log_message("%s %s %s %.0f ms", self.command, self.path.partition("?")[0], end, milliseconds)
+
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        """Told by ``_log``, with what it took."""
+
     def log_message(self, format: str, *args: Any) -> None:
-        """The emulator keeps its own log."""
+        if self.server.log_requests:
+            line = ascii(format % args)[1:-1]  # a path may hold what moves a cursor
+            sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
 
 
 @contextmanager
-def serve(emulator: Emulator, port: int = 0) -> Iterator[str]:
-    """Serve on a port (0 for any free one) as long as the block lasts; gives the base URL."""
-    server = EmulatorServer(emulator, port)
+def serve(emulator: Emulator, port: int = 0, **given: Any) -> Iterator[str]:
+    """Serve on a port (0 for any free one) as long as the block lasts; gives the base URL.
+
+    :param given: the rest of what ``EmulatorServer`` takes.
+    """
+    server = EmulatorServer(emulator, port, **given)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="aep-emulator")
     thread.start()
     try:

@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl, urlsplit
 from airflow_provider_aep.emulator.bounds import CREATED, HOUR, MOMENT, PAGE, ROWS, SPAN, TOKEN
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.entities import CONNECTORS, Document
-from airflow_provider_aep.emulator.exporter import Exporter
+from airflow_provider_aep.emulator.exporter import Exporter, check_root
 from airflow_provider_aep.emulator.faults import Fault, Faults
 from airflow_provider_aep.emulator.gateway import Gateway
 from airflow_provider_aep.emulator.journal import Record, record
@@ -102,6 +102,8 @@ class Emulator:
                 "Exported files need pyarrow: pip install 'airflow-provider-aep[emulator]'; "
                 "without a root, no files are written and it is not needed."
             )
+        if root is not None:
+            check_root(root)
         self.root, self.clock = root, clock if isinstance(clock, Clock) else Clock(source=clock)
         self.org_id, self.client_id, self.client_secret = org_id, client_id, client_secret
         self.sandboxes = tuple(sandboxes)

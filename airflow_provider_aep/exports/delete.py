@@ -19,12 +19,15 @@ from airflow_provider_aep.errors import (
     AepApiError,
     AepConflictError,
     AepUnseenError,
+    AepValidationError,
+    Problem,
 )
 from airflow_provider_aep.exports.marks import export_key
 from airflow_provider_aep.exports.outcome import Named
 from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, read_state
 from airflow_provider_aep.flowservice.entities import CHANGE_PAUSE, CHANGE_TRIES, delete_entity
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, recall
+from airflow_provider_aep.flowservice.validation import nearest
 
 # "In use": said for a while of what a dataflow used that is only just being deleted.
 _IN_USE = ("FLOW-1418-", "FLOW-1447-")
@@ -55,12 +58,20 @@ class Removal:
 
 
 def delete_export(
-    name: str, *, owner: str, sandbox: str, with_base: bool = False, leftovers_only: bool = False
+    name: str,
+    *,
+    owner: str,
+    sandbox: str,
+    with_base: bool = False,
+    leftovers_only: bool = False,
+    missing_ok: bool = True,
 ) -> Exchange[Removal]:
     """Remove an export by its name and owner.
 
     :param with_base: remove its base connection too, where no other target connection needs it.
     :param leftovers_only: remove only what replacements and broken-off attempts have left behind.
+    :param missing_ok: whether an export that is not there counts as removed.
+    :raises AepValidationError: it is not there, and that is not fine.
     :raises AepAmbiguousNameError: several dataflows carry its mark, and only the leftovers are to go.
     :raises AepConflictError: the only dataflows of that name belong to somebody else, or to nobody.
     """
@@ -73,6 +84,8 @@ def delete_export(
         state = yield from read_state(datasets=False, names=[name], whole=True)
         if look == 0 and not leftovers_only:
             _check_ours(state, name=name, owner=owner)
+        if look == 0 and not missing_ok:
+            _check_there(state, name=name, owner=owner)
         before = len(removal.deleted)
         ghosts = yield from _delete_all(state, removal, with_base=with_base, leftovers_only=leftovers_only)
         if len(removal.deleted) > before or look == 0:
@@ -157,6 +170,14 @@ def _check_ours(state: State, *, name: str, owner: str) -> None:
             f"somebody else owns, or nobody: {', '.join(named)}",
             named,
         )
+
+
+def _check_there(state: State, *, name: str, owner: str) -> None:
+    if any(state.marked(kind, export_key(owner, name)) for kind in COLLECTIONS):
+        return
+    close = nearest(name, [str(flow.get("name")) for flow in state.entities["dataflow"]])
+    rule = f"names no export of {owner} in this sandbox{close}"
+    raise AepValidationError("the arguments", [Problem("NAME", rule)])
 
 
 def _not_ours(state: State, going: dict[str, list[str]]) -> Iterator[Named]:

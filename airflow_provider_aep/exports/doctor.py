@@ -15,7 +15,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeVar
 
-from airflow_provider_aep.errors import AepApiError, AepAuthError, AepError, AepNotFoundError
+from airflow_provider_aep.errors import (
+    AepApiError,
+    AepAuthError,
+    AepError,
+    AepNotFoundError,
+    AepTransportError,
+)
 from airflow_provider_aep.exports.delete import needed
 from airflow_provider_aep.exports.marks import export_key, read_mark
 from airflow_provider_aep.exports.spec_rules import places_of
@@ -69,7 +75,7 @@ class Finding:
 
 
 def examine(*, sandbox: str, clock: Callable[[], datetime]) -> Exchange[list[Finding]]:
-    """Make all checks, in order.
+    """Make all checks, in order. Advice speaks of "the Airflow connection", which only the caller can name.
 
     :param sandbox: the one that is talked to.
     :param clock: what time it is, asked when an answer has just arrived.
@@ -117,18 +123,23 @@ def judge_entry(error: AepError | None, *, sandbox: str) -> list[Finding]:
     findings: list[Finding] = []
     for check, seen in passed.items():
         if check == failed:
-            return [*findings, Finding(check=check, level="fail", seen=str(error), advice=_ADVICE[check])]
+            advice = UNREACHED if isinstance(error, AepTransportError) else _ADVICE[check]
+            return [*findings, Finding(check=check, level="fail", seen=str(error), advice=advice)]
         findings.append(Finding(check=check, level="ok", seen=seen))
     return findings
 
 
+UNREACHED = (
+    "Check name resolution, firewall and proxy of this machine (HTTPS_PROXY, or proxy in the extra of "
+    "the Airflow connection). Login and password were not looked at yet."
+)
 _ADVICE = {
     TOKEN: "Compare login and password of the Airflow connection with the OAuth Server-to-Server credential "
     "in the Developer Console; check its scopes, and token_url and proxy if they are set.",
-    ORGANIZATION: "Compare org_id in the connection's extra with the Developer Console. If it is right, "
-    "check that platform.adobe.io can be reached, and the credential's product profile.",
-    SANDBOX: "Sandbox names are in lower case; see Sandboxes in the Platform UI. Correct the connection's "
-    "extra, or --sandbox.",
+    ORGANIZATION: "Compare org_id in the extra of the Airflow connection with the Developer Console. If it "
+    "is right, check that platform.adobe.io can be reached, and the credential's product profile.",
+    SANDBOX: "Sandbox names are in lower case; see Sandboxes in the Platform UI. Correct the extra of "
+    "the Airflow connection, or --sandbox.",
 }
 
 

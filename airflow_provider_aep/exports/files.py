@@ -13,7 +13,8 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,33 @@ def load_specs(
     :raises AepValidationError: with all problems of all files at once.
     """
     files = _files(path, within, beside)
+    return _checked([(shown, partial(_documents_of, shown, file, path)) for shown, file in files])
+
+
+def read_specs(content: bytes, *, place: str) -> list[dict[str, Any]]:
+    """The checked documents of a text that is no file, such as standard input: YAML, or JSON.
+
+    :param place: what messages call it.
+    :raises AepValidationError: with all problems at once.
+    """
+    return _checked([(place, partial(_read, place, content, _is_json(content)))])
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return content.lstrip()[:1] in (b"{", b"[")
+
+
+def _checked(sources: Sequence[tuple[str, Callable[[], list[Any]]]]) -> list[dict[str, Any]]:
+    """The specs of several sources, each with its name, which must go together."""
     problems: list[Problem] = []
     documents: list[tuple[str, dict[str, Any]]] = []
-    for shown, file in files:
+    for shown, read in sources:
         try:
-            documents += _specs_of(shown, _documents_of(shown, file, path))
+            documents += _specs_of(shown, read())
         except AepValidationError as error:
             problems += error.problems
     problems += [
@@ -126,6 +149,10 @@ def _documents_of(shown: str, file: Path, given: str | Path) -> list[Any]:
             content = stream.read(LARGEST_FILE + 1)
     except OSError:
         raise AepConfigError(f"export specs {_shown(given)}: {shown} cannot be read") from None
+    return _read(shown, content, file.suffix.lower() == ".json")
+
+
+def _read(shown: str, content: bytes, as_json: bool) -> list[Any]:
     if len(content) > LARGEST_FILE:
         raise _refused(shown, "is larger than 1 MiB")
     try:
@@ -133,8 +160,7 @@ def _documents_of(shown: str, file: Path, given: str | Path) -> list[Any]:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _refused(shown, f"line {line} is no UTF-8 text") from None
-    read = _read_json if file.suffix.lower() == ".json" else _read_yaml
-    return read(shown, text)
+    return _read_json(shown, text) if as_json else _read_yaml(shown, text)
 
 
 def _specs_of(shown: str, documents: Iterable[Any]) -> list[tuple[str, dict[str, Any]]]:

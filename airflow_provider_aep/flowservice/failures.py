@@ -36,17 +36,21 @@ PERMISSIONS = (
     "in this sandbox. If it has them, access labels on the datasets or on the dataflow may keep it out: they "
     "bind applications too; ask for a role that has these labels."
 )
+# What a hint calls the connection, until the session puts its id there.
+CONNECTION = "the Airflow connection"
 _ONE_DATAFLOW = re.compile(r"/flows/([^/?]+)")
 # code -> what to do about it
 HINTS = {
-    "403000": "Check the login (client id) of the Airflow connection.",
-    "403003": "Check the login (client id) of the Airflow connection.",
-    "400003": "Check org_id in the Airflow connection's extra.",
+    "403000": f"Check the login (client id) of {CONNECTION}.",
+    "403003": f"Check the login (client id) of {CONNECTION}.",
+    "400003": f"Check org_id in the extra of {CONNECTION}.",
     "403025": "The credential is not entitled for that org_id.",
-    "403027": "Check org_id in the extra, and that the credential has a Platform product profile.",
-    "invalid_client": "Check login (client id) and password (client secret) of the Airflow connection.",
-    "invalid_scope": "Check scopes in the extra: only scopes granted to the credential are accepted.",
-    "2000": "Check org_id in the Airflow connection's extra.",
+    "403027": f"Check org_id in the extra of {CONNECTION}, and that the credential has a Platform product "
+    "profile.",
+    "invalid_client": f"Check login (client id) and password (client secret) of {CONNECTION}.",
+    "invalid_scope": f"Check scopes in the extra of {CONNECTION}: only scopes granted to the credential are "
+    "accepted.",
+    "2000": f"Check org_id in the extra of {CONNECTION}.",
     "2100": "Check the sandbox: the organization has none of that name.",
     "1418": "Delete the dataflows that use it first.",
     "1447": "Delete the dataflows that use it first.",

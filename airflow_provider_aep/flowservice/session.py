@@ -25,7 +25,7 @@ from airflow_provider_aep.errors import (
     AepTransportError,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, conduct
-from airflow_provider_aep.flowservice.failures import failure_of, token_was_refused
+from airflow_provider_aep.flowservice.failures import CONNECTION, failure_of, token_was_refused
 from airflow_provider_aep.flowservice.habits import Habits, steady_time
 from airflow_provider_aep.flowservice.host_files import HostFiles
 from airflow_provider_aep.flowservice.kept import Kept
@@ -98,15 +98,26 @@ class AepSession:
         self._not_before = 0.0
         self._closed_until = 0.0
 
-    def conduct(self, exchange: Exchange[T], *, sandbox: str) -> Exchange[T]:
+    def conduct(self, exchange: Exchange[T], *, sandbox: str, conn_id: str | None = None) -> Exchange[T]:
         """The exchange, each of its requests authenticated, repeated where that is safe, and judged.
+
+        :param conn_id: the Airflow connection, for errors to name.
 
         :raises AepWriteRefusedError: inside the exchange, for a request that ``writes`` does not allow.
         :raises AepApiError: inside the exchange, for an answer that no repeat could mend.
         :raises AepTransportError: inside the exchange, when no answer came.
         """
         habits = self._habits.setdefault(sandbox, Habits(self._now))
-        return conduct(exchange, lambda request: self._ask(request, sandbox), habits)
+        return conduct(exchange, lambda request: self._ask_named(request, sandbox, conn_id), habits)
+
+    def _ask_named(self, request: Request, sandbox: str, conn_id: str | None) -> Exchange[Response]:
+        try:
+            return (yield from self._ask(request, sandbox))
+        except AepApiError as error:
+            if conn_id is None or CONNECTION not in (error.hint or ""):
+                raise
+            named = str(error.hint).replace(CONNECTION, f"Airflow connection {conn_id!r}")
+            raise error.with_hint(named) from error.__cause__
 
     def _ask(self, request: Request, sandbox: str) -> Exchange[Response]:
         yield from self.conduct(check_may_send(request, self._writes, sandbox), sandbox=sandbox)

@@ -21,6 +21,7 @@ READ_SECONDS = 60.0
 ANSWER_SECONDS = 120.0
 # Many times what a page of a hundred entities takes.
 LARGEST_ANSWER = 64_000_000
+_PORTS = {"https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 class RequestsTransport:
@@ -152,6 +153,33 @@ class RequestsTransport:
             session.mount(scheme, Adapter(pool_maxsize=8))
         session.headers["User-Agent"] = "airflow-provider-aep"
         return session
+
+
+def why_unreachable(url: str, *, proxy: str | None, timeout: float) -> str | None:
+    """Why no connection to a host can be opened, or to the proxy on the way there; ``None`` where one can.
+
+    :param proxy: as of ``RequestsTransport``.
+    :param timeout: in seconds; looking up the name may take longer.
+    """
+    import socket
+
+    from requests.utils import get_environ_proxies, select_proxy
+
+    via = proxy or select_proxy(url, get_environ_proxies(url))
+    parts = urlsplit(via if via and "://" in via else f"http://{via}" if via else url)
+    host = parts.hostname or ""
+    try:
+        port = parts.port or _PORTS.get(parts.scheme, 80)
+        socket.create_connection((host, port), timeout=timeout).close()
+    except socket.gaierror as error:
+        why = f"the name {host} cannot be resolved ({error.strerror})"
+    except TimeoutError:
+        why = f"{host} does not answer on port {port} within {timeout:g} s"
+    except (OSError, ValueError) as error:
+        why = f"{host} cannot be connected to ({_reason(error)})"
+    else:
+        return None
+    return f"{why}; it is the proxy on the way to {urlsplit(url).hostname}" if via else why
 
 
 def check_url(field: str, url: str) -> str:

@@ -95,3 +95,53 @@ def test_a_world_without_prod_starts(start):
     assert "CRM Profiles" in told
     assert '"sandbox": "dev"' in told
     assert program.returncode == 0
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/nowhere"])
+def test_a_root_that_cannot_be_written_is_told_before_it_starts(capsys, tmp_path, place):
+    (tmp_path / "file").touch()
+    assert main(["--port", "0", "--root", str(tmp_path / place)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    (line,) = told.err.splitlines()
+    assert line.startswith("--root must be a folder that can be written to, and ")
+
+
+def test_files_that_cannot_be_written_later_are_told_too(make_caller, tmp_path, caplog):
+    root = tmp_path / "exports"
+    caller = make_caller(root=root)
+    root.rmdir()
+    root.touch()
+    caller.export("5ef3e324ab7dd7d3259a1191")
+    caller.emulator.clock.advance(8 * 3600)
+    caller.emulator.tick()
+    assert "as its files cannot be written: " in caplog.text
+
+
+@pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGKILL])
+def test_a_state_outlives_its_emulator_however_that_ends(start, tmp_path, kill):
+    state = tmp_path / "state.json"
+    for _ in range(2):
+        program, url = start("--state", str(state))
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+        rows = json.dumps({"dataset": "5ef3e3259ad2a1191ab7dd7d", "rows": 7})
+        connection.request("POST", "/emulator/add_rows", rows, {"Content-Type": "application/json"})
+        counted = json.loads(connection.getresponse().read())["rows"]
+        connection.close()
+        program.send_signal(kill)
+        program.communicate(timeout=10)
+        (tmp_path / "ready").unlink()
+    assert counted == 1200 + 2 * 7
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".state")] == []
+
+
+@pytest.mark.parametrize("place", ["nowhere/state", "folder", "other"])
+def test_a_state_that_cannot_be_used_is_told_before_it_starts(capsys, tmp_path, place):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "other").write_text("my own notes")
+    assert main(["--port", "0", "--state", str(tmp_path / place)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    (line,) = told.err.splitlines()
+    assert line.startswith(f"--state {tmp_path / place} cannot be used: ")
+    assert (tmp_path / "other").read_text() == "my own notes"

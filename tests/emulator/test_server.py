@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
+import select
 import socket
 import time
 from urllib.parse import urlencode, urlsplit
@@ -12,7 +14,7 @@ import pytest
 
 from airflow_provider_aep.emulator.__main__ import main
 from airflow_provider_aep.emulator.control import control
-from airflow_provider_aep.emulator.server import airflow_connection, serve
+from airflow_provider_aep.emulator.server import EmulatorServer, airflow_connection, serve
 
 FLOWS = "/data/foundation/flowservice/flows"
 CONNECTIONS = "/data/foundation/flowservice/connections"
@@ -225,3 +227,104 @@ def test_without_prod_the_first_sandbox_is_shown(make_caller):
     emulator = make_caller(sandboxes=("dev",)).emulator
     assert json.loads(airflow_connection(emulator, "http://127.0.0.1:1"))["extra"]["sandbox"] == "dev"
     assert control(emulator, "GET", "/emulator", None).json["datasets"]
+
+
+class TestMalformed:
+    """Whatever is sent is answered, and the next client is served."""
+
+    @pytest.fixture
+    def raw(self, url):
+        """``raw(bytes)``: all that comes back on a connection of its own."""
+
+        def send(text: bytes) -> bytes:
+            with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5) as client:
+                client.sendall(text)
+                client.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: client.recv(65536), b""))
+
+        return send
+
+    @pytest.mark.parametrize(
+        "request_line",
+        [b"GET http://[x/", b"GET [x", b"GET flows", b"GET ?", b"GET http:///flows"],
+    )
+    def test_an_address_that_is_none_is_a_400(self, raw, wire, capfd, request_line):
+        assert raw(request_line + b" HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+        assert wire("GET", FLOWS)[0] == 200
+        assert capfd.readouterr().err == ""
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            b"Content-Length: \xb2",
+            b"Content-Length: -1",
+            b"Content-Length: 1_0",
+            b"Content-Length: " + b"9" * 5000,
+            b"Content-Length: 2\r\nContent-Length: 3",
+            b"Content-Length: 2\r\nTransfer-Encoding: chunked",
+            b"Transfer-Encoding: gzip, chunked",
+            b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"Transfer-Encoding: chunked\r\n\r\n-1\r\n",
+            b"Transfer-Encoding: chunked\r\n\r\nfffffff\r\n{}\r\n",
+            b"Transfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n",
+            b"Transfer-Encoding: chunked\r\n\r\n",
+        ],
+    )
+    def test_a_body_whose_length_is_none_is_a_400(self, raw, wire, capfd, headers):
+        answer = raw(b"POST " + CONNECTIONS.encode() + b" HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b"connection: close" in answer
+        assert answer.count(b"HTTP/1.1") == 1
+        assert wire("GET", FLOWS)[0] == 200
+        assert capfd.readouterr().err == ""
+
+    def test_a_whole_url_is_an_address_too(self, wire, url):
+        assert wire("GET", f"{url}{FLOWS}?limit=1")[0] == 200
+
+    def test_a_chunked_body_is_read(self, wire, api, emulator):
+        body = json.dumps(api.base_body()).encode()
+        headers = {**api.headers, "Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+        for _ in range(2):  # the second one shows that the first was read to its end
+            wire.connection.request(
+                "POST", CONNECTIONS, iter((body[:10], body[10:])), headers, encode_chunked=True
+            )
+            answer = wire.connection.getresponse()
+            assert (answer.status, bool(answer.read())) == (201, True)
+        assert len(emulator.entities("connections")) == 2
+
+
+def test_two_hundred_clients_at_once_are_served(url):
+    clients = [socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5) for _ in range(200)]
+    for client in clients:
+        client.sendall(b"GET /emulator HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert all(client.recv(12) == b"HTTP/1.1 200" for client in clients)
+    for client in clients:
+        client.close()
+
+
+def test_two_hundred_may_knock_before_anybody_opens(emulator):
+    server = EmulatorServer(emulator)
+    clients = []
+    for _ in range(200):
+        client = socket.socket()
+        client.setblocking(False)
+        client.connect_ex(server.server_address)
+        clients.append(client)
+    ready = {each for _ in range(50) for each in select.select([], clients, [], 0.1)[1]}
+    for client in clients:
+        client.close()
+    server.server_close()
+    assert len(ready) == 200
+
+
+def test_requests_are_told_on_standard_error_if_asked_and_without_secrets(emulator, capfd):
+    with serve(emulator, log_requests=True) as url:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+        for path in ("/emulator", f"/ims/token/v3?client_secret={emulator.client_secret}"):
+            connection.request("GET", path)
+            connection.getresponse().read()
+        connection.close()
+    told = capfd.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert re.search(r"^\d\d:\d\d:\d\d GET /emulator 200 \d+ ms$", told[0])
+    assert emulator.client_secret not in told[1]

@@ -18,8 +18,9 @@ import yaml
 
 from airflow_provider_aep import cli
 from airflow_provider_aep.cli import commands, main, output
+from airflow_provider_aep.cli.options import DEFAULT_CONN_ID, DEFAULT_OWNER
 from airflow_provider_aep.cli.output import Output, one_line, printable
-from airflow_provider_aep.cli.table import COMMANDS, DEFAULT_CONN_ID, DEFAULT_OWNER
+from airflow_provider_aep.cli.table import COMMANDS
 from airflow_provider_aep.exports import spec as spec_module
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.hooks import AepHook
@@ -301,7 +302,18 @@ def test_the_base_connection_goes_when_asked(aep_cli, specs, aep):
     code, out, _ = aep_cli("delete", path, "--with-base", "--yes")
     assert (code, out.count("deleted dataflow")) == (0, 2)
     assert sum(entities(aep).values()) == 0
-    assert "one: nothing to delete" in aep_cli("delete", path, "--yes")[1]
+    code, out, _ = aep_cli("delete", path, "--yes")
+    assert (code, "one: nothing to delete" in out) == (0, True)
+
+
+def test_a_name_that_no_export_has_is_an_error(aep_cli, specs, aep):
+    aep_cli("ensure", specs("nightly"))
+    code, out, _ = aep_cli("delete", "nihgtly", "--owner", "crm-team", "--yes")
+    assert (code, "names no export of crm-team in this sandbox (did you mean 'nightly'?)" in out) == (1, True)
+    assert aep_cli("delete", "nihgtly", "--yes", "--leftovers-only")[0] == 1
+    code, out, _ = aep_cli("delete", "nihgtly", "--yes", "--ignore-not-found")
+    assert (code, out) == (0, "nihgtly: nothing to delete\n")
+    assert entities(aep)["flows"] == 1
 
 
 def test_leftovers_go_alone(aep_cli, specs, aep):
@@ -423,24 +435,6 @@ def test_a_spec_that_cannot_be_read_is_a_failure_and_hides_nothing(aep_cli, aep)
     assert code == 1
     assert "  error            its connection spec is offered no more (HTTP 404)\n" in out
     assert "7 destinations" in out
-
-
-# doctor
-
-
-def test_the_doctor_finds_nothing_wrong(aep_cli):
-    code, out, _ = aep_cli("doctor")
-    assert code == 0
-    assert [line.split("  ")[0] for line in out.splitlines()] == ["ok"] * 6 + ["not checked"] + ["ok"] * 4
-
-
-def test_the_doctor_begins_with_the_connection(aep_cli, monkeypatch):
-    monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", '{"conn_type": "aep", "login": "me"}')
-    code, out, _ = aep_cli("doctor", "--json")
-    first, *rest = json.loads(out)["findings"]
-    assert code == 1
-    assert "password (client secret) is missing" in first["seen"]
-    assert {one["level"] for one in rest} == {"not checked"}
 
 
 # All of them

@@ -109,6 +109,8 @@ def test_people_get_a_line_for_each_channel(capsys, box):
         (["--channel", "log", "--dag-file", "x.py"], "and not both"),
         (["--channel", "{"], "--channel takes JSON such as"),
         (["--channel", "pager:x"], "KIND:CONN_ID is for slack, webhook, teams"),
+        (["--channel", "slakc:x"], "KIND:CONN_ID is for slack, webhook, teams (did you mean 'slack'?)"),
+        (["--channel", "log", "--status", "fialed"], "(did you mean 'failed'?)"),
         (["--channel", "pigeon"], "/channels/0/type must be one of"),
         (["--channel", "log", "--status", "fialed"], "--status must be one of error,"),
         (["--dag-file", "no_such.py"], "no_such.py is no file"),
@@ -127,6 +129,8 @@ def test_what_cannot_be_tested_is_told_in_one_line(alert_test, arguments, says):
         ("dag = 5", "holds no DAG"),
         ("raise ValueError('https://Secr3t')", "cannot be run as a DAG file: ValueError"),
         ("import sys\nsys.exit(0)", "cannot be run as a DAG file: SystemExit"),
+        ("import os\nos._exit(0)", "cannot be run as a DAG file: it ends the process that reads it"),
+        ("import os\nos.execv('/bin/true', ['true'])", "it ends the process that reads it"),
         (
             "from airflow.providers.common.compat.sdk import DAG\ndag = DAG('x', schedule=None)",
             "has no AepRunNotifier",

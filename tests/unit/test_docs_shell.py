@@ -22,7 +22,7 @@ from airflow.configuration import conf
 from airflow.providers.common.compat.sdk import BaseHook
 from packaging.requirements import Requirement
 
-from airflow_provider_aep.cli.program import _parser as aep_parser
+from airflow_provider_aep.cli.parser import make_parser as aep_parser
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.__main__ import _parser as emulator_parser
 from airflow_provider_aep.emulator.server import serve

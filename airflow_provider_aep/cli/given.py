@@ -1,0 +1,93 @@
+"""What was typed, made into what commands work with: specs, the connection, a yes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.cli.output import say
+from airflow_provider_aep.errors import AepConfigError, AepError, AepValidationError, Problem
+from airflow_provider_aep.flowservice.validation import nearest
+from airflow_provider_aep.monitoring.table import printable
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.exports.spec import ExportSpec
+    from airflow_provider_aep.hooks import AepHook
+
+STDIN = "-"
+_VARIABLE = "AIRFLOW_CONN_"
+
+
+def specs_of(paths: Sequence[str]) -> list[ExportSpec]:
+    """The specs of all paths, which must go together.
+
+    :raises AepConfigError: a path cannot be read, or standard input is named twice.
+    :raises AepValidationError: with all problems of all of them.
+    """
+    from airflow_provider_aep.exports.files import load_specs, read_specs
+    from airflow_provider_aep.exports.spec import parse_specs
+
+    if list(paths).count(STDIN) > 1:
+        raise AepConfigError("standard input (-) can be read once only")
+    documents: list[Mapping[str, Any]] = []
+    places: list[str] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            found = read_specs(read_stdin(), place="stdin") if path == STDIN else load_specs(path)
+        except AepValidationError as error:
+            # A problem begins with the name of its file; of several paths it is told which one.
+            prefix = f"{path}: " if path != STDIN and (len(paths) > 1 or Path(path).is_dir()) else ""
+            problems += [Problem(f"{prefix}{one.pointer}", one.message) for one in error.problems]
+            continue
+        documents += found
+        places += [f"{'stdin' if path == STDIN else path}[{index}]" for index in range(len(found))]
+    if problems:
+        raise AepValidationError("the export specs", problems)
+    return parse_specs(documents, places=places)
+
+
+def read_stdin() -> bytes:
+    """All of standard input."""
+    binary = getattr(sys.stdin, "buffer", None)
+    content = binary.read() if binary else sys.stdin.read().encode()
+    return bytes(content)
+
+
+def hook_of(arguments: Namespace) -> AepHook:
+    """The hook, its Airflow connection found and checked.
+
+    :raises AepConfigError: it is not.
+    """
+    from airflow_provider_aep.hooks import AepHook
+
+    conn_id = arguments.conn_id
+    hook = AepHook(conn_id, sandbox=arguments.sandbox)
+    try:
+        hook.get_conn()
+    except AepError:
+        raise
+    except Exception as error:  # each Airflow line has its own class for "not found"
+        there = [name[len(_VARIABLE) :].lower() for name in os.environ if name.startswith(_VARIABLE)]
+        meant = nearest(conn_id, there)
+        raise AepConfigError(
+            f"Airflow connection {conn_id!r} cannot be read ({type(error).__name__}){meant}: it is not in "
+            f"the environment ({_VARIABLE}{conn_id.upper()}), nor in a secrets backend, nor in the database "
+            f"of this Airflow. See: airflow connections get {conn_id}"
+        ) from error
+    return hook
+
+
+def ask(arguments: Namespace, question: str, done: str) -> None:
+    """:raises AepConfigError: it was not confirmed, so nothing is done."""
+    if arguments.yes:
+        return
+    if not sys.stdin.isatty():
+        raise AepConfigError(f"nothing was {done}: there is no terminal to ask on. Give --yes")
+    say(f"{printable(question)} [y/N] ", end="")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise AepConfigError(f"nothing was {done}: not confirmed")

@@ -1,0 +1,270 @@
+"""Commands about export specs: validate, plan, ensure, delete, import."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.cli.given import STDIN, ask, hook_of, specs_of
+from airflow_provider_aep.cli.options import DEFAULT_OWNER
+from airflow_provider_aep.cli.output import Output, counted, one_line, plain_terminal, say
+from airflow_provider_aep.errors import AepConfigError, AepError, AepValidationError
+from airflow_provider_aep.monitoring.table import printable
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.exports.outcome import Outcome
+
+STDOUT = "-"
+CHANGES = 2  # the exit code of a plan that would change something
+
+
+def validate_command(arguments: Namespace, output: Output) -> int:
+    try:
+        specs = specs_of(arguments.paths)
+    except AepValidationError as error:
+        output.document({"ok": False, "problems": [one._asdict() for one in error.problems]})
+        for problem in error.problems:
+            output.line(f"error  {problem}", word="error")
+        output.line(counted(len(error.problems), "problem"))
+        return 1
+    told = [
+        {"name": one.name, "owner": one.owner, "sandbox": one.sandbox, "warnings": one.warnings()}
+        for one in specs
+    ]
+    output.document({"ok": True, "specs": told})
+    for spec in specs:
+        for warning in spec.warnings():
+            output.line(f"warn   {spec.name}: {warning}", word="warn")
+    output.line(f"{counted(len(specs), 'export spec')}, no problem")
+    return 0
+
+
+def plan_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.plans import write_plans
+    from airflow_provider_aep.declared import plan_specs
+
+    if arguments.out == STDOUT:
+        raise AepConfigError("--out writes a file; --json prints the plans on standard output")
+    specs = specs_of(arguments.paths)
+    hook_of(arguments)  # first, so that a connection that is missing is told once
+    outcomes = plan_specs(
+        specs,
+        aep_conn_id=arguments.conn_id,
+        sandbox=arguments.sandbox,
+        rotate_credentials=arguments.rotate_credentials,
+    )
+    plans = [one.plan for one in outcomes if one.plan and not one.error]
+    if arguments.out:
+        write_plans(arguments.out, plans)
+    summary = _summary(outcomes)
+    output.document(
+        {
+            "summary": summary,
+            "plans": [plan.to_json() for plan in plans],
+            "errors": [_failure(one) for one in outcomes if one.error],
+        }
+    )
+    for one in outcomes:
+        for line in str(one.plan).splitlines() if one.plan and not one.error else ():
+            output.line(line, word=line.split()[0] if line.startswith("  ") else "")
+        if one.error:
+            output.line(one.spec.name)
+            output.line(f"  error    {one_line(one.error)}", word="error")
+        output.line()
+    failed = f", {summary['failed']} failed" if summary["failed"] else ""
+    output.line(
+        f"{summary['create']} to create, {summary['update']} to update, {summary['replace']} to replace, "
+        f"{summary['unchanged']} unchanged{failed}"
+    )
+    if summary["failed"]:
+        return 1
+    return CHANGES if any(plan.changes for plan in plans) else 0
+
+
+def ensure_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.cli.plans import read_plans
+    from airflow_provider_aep.declared import ensure_specs
+    from airflow_provider_aep.exports.apply import EnsureOptions
+
+    if arguments.plan == STDIN in arguments.paths:
+        raise AepConfigError("standard input (-) can hold the specs or the plan, and not both")
+    specs = specs_of(arguments.paths)
+    plans = read_plans(arguments.plan) if arguments.plan else None
+    hook_of(arguments)  # first, so that a connection that is missing is told once
+    options = EnsureOptions(
+        allow_replace=arguments.allow_replace,
+        rotate_credentials=arguments.rotate_credentials,
+        rollback_on_failure=arguments.rollback_on_failure,
+    )
+    told: list[Outcome] = []
+
+    def tell(outcome: Outcome) -> None:
+        if outcome in told:
+            return
+        told.append(outcome)
+        output.line(one_line_of(outcome), word="FAILED" if outcome.error else "")
+        for warning in outcome.warnings:
+            output.line(f"  warn   {warning}", word="warn")
+
+    with _progress(len(specs)) as advance:
+
+        def done(outcome: Outcome) -> None:
+            advance(outcome.spec.name)
+            if advance is _nothing:
+                tell(outcome)
+
+        outcomes = ensure_specs(
+            specs,
+            aep_conn_id=arguments.conn_id,
+            sandbox=arguments.sandbox,
+            options=options,
+            planned=plans,
+            progress=done,
+        )
+    output.document({"exports": [one.to_json() for one in outcomes]})
+    for one in outcomes:
+        tell(one)
+    failed = sum(bool(one.error) for one in outcomes)
+    changed = sum(one.changed and not one.error for one in outcomes)
+    output.line(f"{changed} changed, {len(outcomes) - changed - failed} unchanged, {failed} failed")
+    return 1 if failed else 0
+
+
+def one_line_of(outcome: Outcome) -> str:
+    """How an export went, in one line whatever its error says."""
+    return " ".join(str(outcome).split())
+
+
+def delete_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.declared import delete_spec
+
+    wanted, declared = _to_delete(arguments)
+    usual = hook_of(arguments).sandbox
+    named = ", ".join(f"{name!r} of {owner} in sandbox {sandbox or usual}" for name, owner, sandbox in wanted)
+    what = "what is left behind of" if arguments.leftovers_only else "and what was made for them:"
+    question = f"Delete {what} {named}?" if arguments.leftovers_only else f"Delete {named}, {what[:-1]}?"
+    ask(arguments, question, "deleted")
+    results: list[dict[str, Any]] = []
+    for name, owner, sandbox in wanted:
+        try:
+            removal = delete_spec(
+                name,
+                owner=owner,
+                aep_conn_id=arguments.conn_id,
+                sandbox=sandbox or arguments.sandbox,
+                with_base=arguments.with_base,
+                leftovers_only=arguments.leftovers_only,
+                missing_ok=declared or arguments.ignore_not_found,
+            )
+        except AepError as error:
+            results.append({"name": name, "owner": owner, "error": one_line(error)})
+            output.line(f"{name}: error: {one_line(error)}", word="error")
+            continue
+        results.append(removal.to_json())
+        for one in removal.deleted:
+            output.line(f"{name}: deleted {one['kind']} {one['id']}")
+        for one in removal.kept:
+            output.line(f"{name}: kept {one['kind']} {one['id']}: {one['why']}")
+        if not removal.deleted:
+            output.line(f"{name}: nothing to delete")
+    output.document({"exports": results})
+    return 1 if any("error" in one for one in results) else 0
+
+
+def import_command(arguments: Namespace, output: Output) -> int:
+    from airflow_provider_aep.exports.importing import import_exports, to_yaml
+
+    if bool(arguments.name_or_id) == arguments.all:
+        raise AepConfigError("give the name or the id of one export, or --all")
+    hook = hook_of(arguments)
+    wanted = None if arguments.all else arguments.name_or_id
+    imported = hook.run(import_exports(wanted, owner=arguments.owner, sandbox=hook.sandbox))
+    good = [(one.document, one.notes) for one in imported if one.document is not None]
+    bad = [one for one in imported if one.error]
+    written = None
+    if arguments.output not in (None, STDOUT) and good:
+        written = arguments.output
+        _write_new(written, to_yaml(good))
+        output.line(f"wrote {counted(len(good), 'export spec')} to {written}")
+    elif good:
+        output.text(printable(to_yaml(good)))
+    output.document(
+        {
+            "exports": [document for document, _ in good],
+            "notes": {one.dataflow_id: list(one.notes) for one in imported if one.notes},
+            "errors": {one.dataflow_id: one_line(one.error) for one in bad if one.error},
+            "written": written,
+        }
+    )
+    for one in bad:
+        say(f"aep: {printable(one.name)}: {one_line(one.error or AepError())}")
+    return 1 if bad else 0
+
+
+def _to_delete(arguments: Namespace) -> tuple[list[tuple[str, str, str | None]], bool]:
+    """Name, owner and sandbox of each export to delete, and whether specs say them."""
+    from airflow_provider_aep.exports.files import SUFFIXES
+
+    target = arguments.target
+    is_path = target == STDIN or target.lower().endswith(SUFFIXES)
+    if not is_path and not ("/" in target and Path(target).exists()):
+        return [(target, arguments.owner or DEFAULT_OWNER, arguments.sandbox)], False
+    if arguments.owner:
+        raise AepConfigError("--owner goes with a name; the specs of a path name their owners themselves")
+    return [(one.name, one.owner, one.sandbox) for one in specs_of([target])], True
+
+
+def _summary(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """How many exports would have what done to them; each counts once, by the gravest."""
+    counts = dict.fromkeys(("create", "update", "replace", "unchanged", "failed"), 0)
+    for one in outcomes:
+        if one.error or one.plan is None:
+            counts["failed"] += 1
+            continue
+        actions = {step.action for step in one.plan.steps}
+        if "replace" in actions:
+            counts["replace"] += 1
+        elif one.plan.step("dataflow").action == "create":
+            counts["create"] += 1
+        elif actions & {"create", "update"}:
+            counts["update"] += 1
+        else:
+            counts["unchanged"] += 1
+    return counts
+
+
+def _failure(outcome: Outcome) -> dict[str, Any]:
+    spec = outcome.spec
+    return {"name": spec.name, "owner": spec.owner, "error": one_line(outcome.error or AepError())}
+
+
+def _nothing(name: str) -> None:
+    """Advance no progress bar."""
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on standard error, where that is a terminal."""
+    if not sys.stderr.isatty() or plain_terminal():
+        yield _nothing
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("ensuring", total=total)
+        yield lambda name: bar.advance(task)
+
+
+def _write_new(path: str, text: str) -> None:
+    try:
+        with Path(path).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise AepConfigError(f"{path} exists already; it is not overwritten") from None
+    except OSError as error:
+        raise AepConfigError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,231 @@
+"""What an emulator remembers, in a file, so that it goes on where it ended.
+
+One JSON document, readable by its owner alone, written beside the file and renamed into its place: whoever
+reads it never meets half of it. It holds no login: of a base connection's ``auth`` only what decides where
+files land is kept. Tokens, ordered faults, the log, changed specs and what a world had seen are forgotten.
+
+What would have happened while nothing ran is caught up with, as at a service that never ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import math
+import os
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_aep.emulator.batches import Batch
+from airflow_provider_aep.emulator.entities import Document
+from airflow_provider_aep.emulator.journal import HIDDEN, without_secrets
+from airflow_provider_aep.emulator.lake import Dataset
+from airflow_provider_aep.emulator.lifecycle import Course, Underway
+from airflow_provider_aep.emulator.schedule import Cadence
+from airflow_provider_aep.emulator.service import Emulator
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+# The members of a login that name the folder of exported files, and the day on which it was given.
+PLACES = ("authorizedDate", "domain", "url")
+
+
+class StateFile:
+    """The file of one emulator.
+
+    :param path: the file; it is made where there is none.
+    """
+
+    def __init__(self, path: Path, emulator: Emulator) -> None:
+        self._path, self._emulator = path.resolve(), emulator
+        self._saved = -1
+        self._trouble = ""
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Restore the emulator, keep other emulators away from the file, and save once more at the end.
+
+        :raises ValueError: another emulator has the file, or it holds no state of such an emulator.
+        :raises OSError: it cannot be read or written.
+        """
+        with self._path.with_name(f"{self._path.name}.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError("it is in use by another emulator") from None
+            with suppress(FileNotFoundError):
+                restore(self._emulator, self._path.read_bytes())
+            self._write()
+            try:
+                yield
+            finally:
+                self.save()
+
+    def save(self) -> None:
+        """Write the file; a disk that is full is told once, and does not stop the emulator."""
+        try:
+            self._write()
+            self._trouble = ""
+        except OSError as error:
+            if self._trouble != (trouble := str(error.strerror)):
+                logger.warning("The state cannot be written to %s: %s", self._path, trouble)
+            self._trouble = trouble
+
+    def save_if_changed(self) -> None:
+        if self._emulator._world.entities._writes != self._saved:
+            self.save()
+
+    def _write(self) -> None:
+        with self._emulator._lock:
+            document = state_of(self._emulator)
+            # Under the lock up to the rename, so that no older state takes the place of a newer one.
+            descriptor, growing = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    json.dump(document, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(growing).replace(self._path)
+            except BaseException:
+                Path(growing).unlink(missing_ok=True)
+                raise
+            self._saved = document["writes"]
+
+
+def state_of(emulator: Emulator) -> dict[str, Any]:
+    """What an emulator remembers, as plain JSON."""
+    world, entities, lake = emulator._world, emulator._world.entities, emulator._lake
+    lifecycle = world.lifecycle
+    return {
+        "format": FORMAT,
+        **_kind(emulator),
+        "origin": lake._origin,
+        "ahead": emulator.clock._ahead,
+        "worlds": list(emulator.worlds),
+        "dice": [each.getstate() for each in _dice(emulator)],
+        "writes": entities._writes,
+        "entities": [
+            [kind, sandbox, [_without_login(kind, each) for each in documents.values()]]
+            for (kind, sandbox), documents in entities._kept.items()
+        ],
+        "came": emulator._layer._entities._came,
+        "datasets": {
+            sandbox: [asdict(each) for each in held.values()] for sandbox, held in lake._datasets.items()
+        },
+        "batches": {dataset: [asdict(each) for each in added] for dataset, added in lake._added.items()},
+        "hidden": sorted(lake._hidden),
+        "courses": [
+            [
+                course.flow["sandboxName"],
+                flow_id,
+                course.anchor,
+                course.next,
+                course.exported,
+                sorted(course.minutes),
+            ]
+            for flow_id, course in lifecycle._courses.items()
+        ],
+        "underway": [
+            {
+                "id": run.id,
+                "flow": run.course.flow["id"],
+                "kind": run.kind,
+                "stops": run.stops,
+                "nominal": run.nominal,
+                "created": run.created,
+                "ends": None if math.isinf(run.ends) else run.ends,
+                "listed": run.document is not None,
+            }
+            for run in lifecycle._underway
+        ],
+        "scripts": list(lifecycle._scripts.items()),
+    }
+
+
+def restore(emulator: Emulator, content: bytes) -> None:
+    """Let a new emulator remember what another one did.
+
+    :raises ValueError: the content is no such state, or that of an emulator of another kind.
+    """
+    try:
+        held = json.loads(content)
+        if held["format"] != FORMAT:
+            raise KeyError
+        other = [name for name, value in _kind(emulator).items() if held[name] != value]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError("it holds no state of this version of the emulator") from None
+    if other:
+        told = ", ".join(f"{name} {held[name]!r}" for name in other)
+        raise ValueError(f"it was written with other options: {told}")
+    try:
+        with emulator._lock:
+            _restore(emulator, held)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        raise ValueError("it holds a state that is damaged") from None
+
+
+def _kind(emulator: Emulator) -> dict[str, Any]:
+    """What has to be the same for a state to fit."""
+    lake = emulator._lake
+    return {"seed": lake._seed, "hour_seconds": lake._hour, "sandboxes": list(emulator.sandboxes)}
+
+
+def _restore(emulator: Emulator, held: dict[str, Any]) -> None:
+    entities, lake, lifecycle = emulator._world.entities, emulator._lake, emulator._world.lifecycle
+    emulator.clock._ahead = float(held["ahead"])
+    emulator.enter(*held["worlds"])
+    for dice, (version, numbers, gauss) in zip(_dice(emulator), held["dice"], strict=True):
+        dice.setstate((version, tuple(numbers), gauss))
+    entities._writes = int(held["writes"])
+    entities._kept = {
+        (kind, sandbox): {each["id"]: each for each in documents}
+        for kind, sandbox, documents in held["entities"]
+    }
+    emulator._layer._entities._came = dict(held["came"])
+    lake._origin = float(held["origin"])
+    lake._grown.clear()
+    lake._datasets = {
+        sandbox: {each["id"]: Dataset(**each) for each in datasets}
+        for sandbox, datasets in held["datasets"].items()
+    }
+    lake._added = {dataset: [Batch(**each) for each in added] for dataset, added in held["batches"].items()}
+    lake._hidden = set(held["hidden"])
+    for sandbox, flow_id, anchor, number, exported, minutes in held["courses"]:
+        flow = entities._kept["flows", sandbox][flow_id]
+        cadence = Cadence.of(flow["scheduleParams"])
+        lifecycle._courses[flow_id] = Course(flow, cadence, anchor, number, exported, set(minutes))
+    for run in held["underway"]:
+        course = lifecycle._courses[run["flow"]]
+        ends = math.inf if run["ends"] is None else run["ends"]
+        begun = Underway(run["id"], course, run["kind"], run["stops"], run["nominal"], run["created"], ends)
+        if run["listed"]:
+            begun.document = entities._kept["runs", course.flow["sandboxName"]][run["id"]]
+        lifecycle._underway.append(begun)
+    lifecycle._scripts = {flow: list(kinds) for flow, kinds in held["scripts"]}
+
+
+def _dice(emulator: Emulator) -> tuple[random.Random, ...]:
+    """Every source of ids and names, so that none comes twice."""
+    world = emulator._world
+    lifecycle = world.lifecycle
+    return world.entities._dice, lifecycle._dice, lifecycle._exporter._dice, emulator._gateway._dice
+
+
+def _without_login(kind: str, document: Document) -> Document:
+    if kind != "connections":
+        return document
+    kept: Document = without_secrets(document)
+    if params := (document.get("auth") or {}).get("params"):
+        shown = dict.fromkeys(params, HIDDEN) | {name: params[name] for name in PLACES if name in params}
+        if "url" in shown:  # its host names the folder; what follows may be a signature
+            shown["url"] = f"https://{urlsplit(str(params['url'])).hostname}"
+        kept["auth"]["params"] = shown
+    return kept
