@@ -1,4 +1,4 @@
-"""The page on testing one's own DAGs: its files are laid out as it says, and its tests run in a pytest of their own."""
+"""The page on testing your own DAGs: its files are laid out as it says, and pytest runs them."""
 
 from __future__ import annotations
 
