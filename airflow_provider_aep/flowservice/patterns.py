@@ -1,4 +1,4 @@
-"""Adobe's patterns for places and keys: asked without the risk of exponential time, and said in plain words.
+"""Adobe's patterns and macros for places and keys: asked without exponential time, and said in plain words.
 
 Source: the connection specs in "Export datasets by using the Flow Service API"; read 2026-11.
 """
@@ -68,6 +68,19 @@ _WORDS = {
     S3_ACCESS_KEY_PATTERN: "must be 20 characters: upper-case letters and the digits 2 to 7",
     S3_SECRET_KEY_PATTERN: "must be 40 characters: letters, digits, '/' and '+'",
 }
+MACROS = frozenset(
+    {
+        "DATASET_ID",
+        "DATASET_NAME",
+        "DESTINATION",
+        "DESTINATION_INSTANCE_ID",
+        "DESTINATION_INSTANCE_NAME",
+        "EXPORT_TIME",
+        "ORGANIZATION_NAME",
+        "SANDBOX_NAME",
+    }
+)
+_MACRO = re.compile(r"%([^%/]{1,64})%")
 # The parameters that hold nothing but a name.
 BUCKETS = ("bucketName", "container")
 FOLDERS = ("path", "remotePath")
@@ -104,6 +117,13 @@ def misplaced(param: str, value: object) -> str:
     if "/" in value and param in BUCKETS:
         return "must be the name alone: the folder belongs in path"
     return ""
+
+
+def unlisted_macros(template: str) -> list[str]:
+    """The macros of a folder template that Adobe does not list."""
+    return [
+        name for name in _MACRO.findall(template) if name not in MACROS and not name.startswith("DATETIME(")
+    ]
 
 
 def pattern_of(pattern: str) -> re.Pattern[str] | None:

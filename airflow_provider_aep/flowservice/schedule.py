@@ -25,28 +25,20 @@ from airflow_provider_aep.flowservice.cadences import (
     step_of,
     word_of,
 )
+from airflow_provider_aep.flowservice.patterns import unlisted_macros
 from airflow_provider_aep.flowservice.validation import unknown
 
 # Adobe ends a dataflow six months after its creation when no end is given. We always send one.
 DEFAULT_LIFE = timedelta(days=180)
 
 PAST = "is in the past: nothing would be exported; give a later end"
-
-MACROS = frozenset(
-    {
-        "DATASET_ID",
-        "DATASET_NAME",
-        "DESTINATION",
-        "DESTINATION_INSTANCE_ID",
-        "DESTINATION_INSTANCE_NAME",
-        "EXPORT_TIME",
-        "ORGANIZATION_NAME",
-        "SANDBOX_NAME",
-    }
+TOO_EARLY = (
+    "must be later than the start that the dataflow has, {}: give a later end; to stop the export, use "
+    "AepDisableDataflowOperator"
 )
+
 # Numbers outside these are no epoch seconds of an export: 1973, and the year 5138.
 EARLIEST, LATEST = 1e8, 1e11
-_MACRO = re.compile(r"%([^%/]{1,64})%")
 # Adobe's own names for the same things, as pasted from its tutorial
 _ALIASES = {
     "startTime": "start",
@@ -73,14 +65,8 @@ class ScheduleChange:
             told.append(
                 "schedule: write every: 1d; 24h is the wording of an older tutorial, and a day is sent"
             )
-        unknown = [
-            name
-            for name in _MACRO.findall(self.folder_template or "")
-            if name not in MACROS and not name.startswith("DATETIME(")
-        ]
-        if unknown:
-            named = ", ".join(unknown)
-            told.append(f"schedule: folder_template has macros that Adobe does not list: {named}")
+        if unlisted := ", ".join(unlisted_macros(self.folder_template or "")):
+            told.append(f"schedule: folder_template has macros that Adobe does not list: {unlisted}")
         return told
 
 
@@ -172,17 +158,10 @@ def merge_schedule(existing: Mapping[str, Any], change: ScheduleChange) -> dict[
         wire["folderNameTemplate" if theirs else "foldernameTemplate"] = change.folder_template
     start, end = _seconds(wire.get("startTime")), _seconds(wire.get("endTime"))
     if (change.start or change.end) and start is not None and end is not None and end <= start:
+        where, rule = "start", f"must be earlier than the end that the dataflow has, {_words_of_moment(end)}"
         if change.end:
-            told = _words_of_moment(start)
-            rule = (
-                f"must be later than the start that the dataflow has, {told}: give a later end; to stop the "
-            )
-            problem = Problem("schedule/end", rule + "export, use AepDisableDataflowOperator")
-        else:
-            told = _words_of_moment(end)
-            rule = f"must be earlier than the end that the dataflow has, {told}: give a later end, too"
-            problem = Problem("schedule/start", rule)
-        raise AepValidationError("the schedule", [problem])
+            where, rule = "end", TOO_EARLY.format(_words_of_moment(start))
+        raise AepValidationError("the schedule", [Problem(f"schedule/{where}", rule)])
     return wire
 
 
