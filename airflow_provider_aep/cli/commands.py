@@ -52,13 +52,7 @@ def plan_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.declared import plan_specs
 
     specs = _specs(arguments.paths)
-    _hook(arguments)  # first, so that a connection that is missing is told once
-    outcomes = plan_specs(
-        specs,
-        aep_conn_id=arguments.conn_id,
-        sandbox=arguments.sandbox,
-        rotate_credentials=arguments.rotate_credentials,
-    )
+    outcomes = plan_specs(specs, hook=_hook(arguments), rotate_credentials=arguments.rotate_credentials)
     plans = [one.plan for one in outcomes if one.plan and not one.error]
     if arguments.out:
         write_plans(arguments.out, plans)
@@ -94,7 +88,7 @@ def ensure_command(arguments: Namespace, output: Output) -> int:
 
     specs = _specs(arguments.paths)
     plans = read_plans(arguments.plan) if arguments.plan else None
-    _hook(arguments)  # first, so that a connection that is missing is told once
+    hook = _hook(arguments)  # first, so that a connection that is missing is told once
     options = EnsureOptions(
         allow_replace=arguments.allow_replace,
         rotate_credentials=arguments.rotate_credentials,
@@ -119,8 +113,7 @@ def ensure_command(arguments: Namespace, output: Output) -> int:
 
         outcomes = ensure_specs(
             specs,
-            aep_conn_id=arguments.conn_id,
-            sandbox=arguments.sandbox,
+            hook=hook,
             options=options,
             planned=plans,
             progress=done,
@@ -143,8 +136,10 @@ def delete_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.declared import delete_spec
 
     wanted = _to_delete(arguments)
-    usual = _hook(arguments).sandbox
-    named = ", ".join(f"{name!r} of {owner} in sandbox {sandbox or usual}" for name, owner, sandbox in wanted)
+    hook = _hook(arguments)
+    named = ", ".join(
+        f"{name!r} of {owner} in sandbox {sandbox or hook.sandbox}" for name, owner, sandbox in wanted
+    )
     what = "what is left behind of" if arguments.leftovers_only else "and what was made for them:"
     question = f"Delete {what} {named}?" if arguments.leftovers_only else f"Delete {named}, {what[:-1]}?"
     _ask(arguments, question, "deleted")
@@ -154,8 +149,7 @@ def delete_command(arguments: Namespace, output: Output) -> int:
             removal = delete_spec(
                 name,
                 owner=owner,
-                aep_conn_id=arguments.conn_id,
-                sandbox=sandbox or arguments.sandbox,
+                hook=hook.in_sandbox(sandbox) if sandbox else hook,
                 with_base=arguments.with_base,
                 leftovers_only=arguments.leftovers_only,
             )

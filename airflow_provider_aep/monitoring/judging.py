@@ -1,4 +1,7 @@
-"""Judging what a wait has seen, with what of the past that takes: the same for one export and for many."""
+"""Judging what a wait has seen, with what of the past that takes: the same for one export and for many.
+
+What most verdicts do not need is imported where it is needed: each start of a worker pays for its imports.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL, Cause
-from airflow_provider_aep.monitoring.explaining import explain_runs
-from airflow_provider_aep.monitoring.history import read_history
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.poll import OUTAGES
 from airflow_provider_aep.monitoring.usual import History
@@ -53,6 +54,8 @@ def judge_sighting(
         if run.finished and (status := judge_run(run, policy, history).status) in EMPTY_OR_SMALL
     }
     try:
+        from airflow_provider_aep.monitoring.explaining import explain_runs
+
         flow = flow or (yield from get_dataflow(dataflow_id))
         causes = yield from explain_runs(flow, sighting.runs, odd, margin=policy.margin, now=now)
     except OUTAGES:
@@ -68,4 +71,6 @@ def _history(dataflow_id: str, runs: Sequence[DataflowRun], policy: RunPolicy) -
     starts = [run.started_at for run in runs if run.started_at]
     if not policy.needs_history or not starts:
         return None
+    from airflow_provider_aep.monitoring.history import read_history
+
     return (yield from read_history(dataflow_id, before=min(starts), policy=policy))

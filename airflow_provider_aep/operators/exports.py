@@ -69,11 +69,10 @@ class AepExportOperator(AepOperator):
 
     def _link(self, context: Any, outcome: Outcome) -> None:
         """Link to the dataflow of the one spec, if it has one."""
-        from airflow_provider_aep.hooks import AepHook
-
         dataflow_id = outcome.ids.get("dataflow")
         if self._given.alone and dataflow_id:
-            hook = AepHook(self.aep_conn_id, sandbox=outcome.spec.sandbox or self.sandbox)
+            sandbox = outcome.spec.sandbox
+            hook = self.hook.in_sandbox(sandbox) if sandbox else self.hook
             push_dataflow_link(context, hook.dataflow_url(dataflow_id))
 
 
@@ -104,8 +103,7 @@ class AepPlanExportOperator(AepExportOperator):
 
         outcomes = plan_specs(
             self._specs(),
-            aep_conn_id=self.aep_conn_id,
-            sandbox=self.sandbox,
+            hook=self.hook,
             rotate_credentials=self.rotate_credentials,
         )
         plans = [one.plan for one in outcomes if one.plan]
@@ -183,8 +181,7 @@ class AepEnsureExportOperator(AepExportOperator):
 
         outcomes = ensure_specs(
             self._specs(),
-            aep_conn_id=self.aep_conn_id,
-            sandbox=self.sandbox,
+            hook=self.hook,
             options=EnsureOptions(
                 allow_replace=self.allow_replace,
                 rotate_credentials=self.rotate_credentials,
@@ -263,14 +260,13 @@ class AepDeleteExportOperator(AepOperator):
 
         if self._given:
             (spec,) = self._given.parse(self.spec)
-            name, owner, sandbox = spec.name, spec.owner, spec.sandbox or self.sandbox
+            name, owner, sandbox = spec.name, spec.owner, spec.sandbox
         else:
-            name, owner, sandbox = check_name(self.name), self.export_owner or DEFAULT_OWNER, self.sandbox
+            name, owner, sandbox = check_name(self.name), self.export_owner or DEFAULT_OWNER, None
         removal = delete_spec(
             name,
             owner=owner,
-            aep_conn_id=self.aep_conn_id,
-            sandbox=sandbox,
+            hook=self.hook.in_sandbox(sandbox) if sandbox else self.hook,
             with_base=self.with_base,
             leftovers_only=self.leftovers_only,
         )
