@@ -32,6 +32,8 @@ ON_CHANGES = ("ok", "warn", "fail", "skip")
 # Where plans and outcomes are kept, also those of a task that failed: always lists.
 PLANS_KEY = "aep_plans"
 EXPORTS_KEY = "aep_exports"
+# What of the outcome of one export other tasks take as an argument: ensure.output["dataflow_id"].
+OUTPUTS = ("dataflow_id", "source_connection_id", "target_connection_id", "base_connection_id", "changed")
 
 
 class AepExportOperator(AepOperator):
@@ -138,9 +140,9 @@ class AepEnsureExportOperator(AepExportOperator):
     :param plan: what ``AepPlanExportOperator`` returned for the same specs: where something else would have
         to happen by now, nothing happens to that export, and the task fails. Templated.
     :return: what became of the export, as a dict: ``dataflow_id`` and the three other ids, ``changed``,
-        ``created``, ``updated``, ``deleted``, ``left_behind``, ``warnings`` and more, each an XCom key too;
-        with ``specs``, a list of dicts. XCom key ``aep_exports`` has the list in any case, also where the
-        task fails.
+        ``created``, ``updated``, ``deleted``, ``left_behind``, ``warnings`` and more; the ids and ``changed``
+        are XCom keys too. With ``specs``, a list of dicts. XCom key ``aep_exports`` has the list in any case,
+        also where the task fails.
     """
 
     template_fields: Sequence[str] = (*AepExportOperator.template_fields, "plan")
@@ -164,8 +166,6 @@ class AepEnsureExportOperator(AepExportOperator):
         self.rollback_on_failure = rollback_on_failure
         self.plan = plan
         self._planned = plan is not None
-        # So that ensure.output["dataflow_id"] is the id.
-        self.multiple_outputs = self._given.alone
 
     def execute(self, context: Any) -> Any:
         from airflow_provider_aep.declared import check_outcomes, ensure_specs
@@ -205,6 +205,9 @@ class AepEnsureExportOperator(AepExportOperator):
                 # What was made and is not seen, a retry would make again.
                 raise AirflowFailException(str(error)) from error
             raise
+        if self._given.alone:
+            for key in OUTPUTS:
+                context["ti"].xcom_push(key=key, value=results[0][key])
         return self._result(results)
 
 

@@ -31,8 +31,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.monitor import environment
+from benchmarks.monitor.certificate import make_certificate, trusting
 from benchmarks.whole.course import Cost, Course, TooSlow
-from benchmarks.whole.service import Services, make_certificate
+from benchmarks.whole.service import Services
 from tools.demo import Report
 from tools.postgres import NoPostgres, PostgresServer
 from tools.processes import ChildFailed
@@ -73,9 +74,7 @@ def measure(
                 env={
                     "AEP_WHOLE": str(given),
                     "PYTHONPATH": str(environment.CHECKOUT),
-                    # Whose certificates dbt Cloud's clients trust.
-                    "SSL_CERT_FILE": str(services.certificate),
-                    "REQUESTS_CA_BUNDLE": str(services.certificate),
+                    **trusting(services.certificate),
                     # Airflow's own default, which the stack shortens.
                     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "5",
                     # The files do not change, and are not what is measured.

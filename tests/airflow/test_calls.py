@@ -15,6 +15,8 @@ import pytest
 
 from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.links import AepDataflowLink
+from airflow_provider_aep.operators.exports import EXPORTS_KEY, OUTPUTS
 from tests.airflow.conftest import HOME
 from tests.airflow.test_examples import export
 
@@ -67,7 +69,8 @@ def test_no_task_asks_airflow_for_more_than_it_needs(run_dag, aep_server, calls,
 
     assert set(states(run).values()) == {"success"}
     assert calls["step"] == EACH_START + SUCCEEDED + Counter({"SetXCom etag": 1})
-    assert calls["ensure"] == EACH_START + SUCCEEDED + Counter({"SetXCom aep_exports": 1})
+    outputs = Counter({f"SetXCom {name}": 1 for name in (*OUTPUTS, EXPORTS_KEY, AepDataflowLink.xcom_key)})
+    assert calls["ensure"] == EACH_START + SUCCEEDED + outputs
     starts = EACH_START + DEFERRED + EACH_START
     assert calls["wait"] == starts + SUCCEEDED + Counter(
         {"SetXCom aep_dataflow_url": 1, "GetXCom aep_verdict": 1, "SetXCom aep_verdict": 1}

@@ -21,17 +21,15 @@ with DAG(
     AepCreateSourceConnectionOperator(task_id="step", name="calls", datasets=[DATASET])
     AepEnsureExportOperator(
         task_id="ensure",
-        specs=[
-            {
-                "name": "calls",
-                "datasets": [DATASET],
-                "destination": {
-                    "type": "data_landing_zone",
-                    "params": {"path": "calls", "datasetFileType": "JSON"},
-                },
-                "schedule": {"every": "1d"},
-            }
-        ],
+        spec={
+            "name": "calls",
+            "datasets": [DATASET],
+            "destination": {
+                "type": "data_landing_zone",
+                "params": {"path": "calls", "datasetFileType": "JSON"},
+            },
+            "schedule": {"every": "1d"},
+        },
     )
     AepDataflowRunSensor(
         task_id="wait",
