@@ -91,6 +91,7 @@ def measure(
             tasks = 1 if name == MANY else exports
             costs[name] = course.measure(f"whole_{name}", tasks=tasks, ticks=ticks.get(name))
             report.say(f"{TITLES[name].strip()}: {costs[name].seconds * 1000 / exports:.0f} ms an export")
+        report.say(f"Tokens in all, those to warm up included: {services.counts()[1]}")
         if keep_home:
             print(f"Airflow's home is kept: {airflow.home}")
     return costs
