@@ -9,6 +9,7 @@ from typing import Any
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.flowservice.dataflows import Dataflow
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
+from airflow_provider_aep.flowservice.expiry import left_words
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
 from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.monitoring.findings import Finding
@@ -33,7 +34,7 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
     flow, words = one.flow, schedule_words(one.flow.schedule)
     destination = DESTINATIONS.get(flow.destination or "")
     ends_at = words["end"]
-    left = (datetime.fromisoformat(ends_at) - now) / timedelta(days=1) if ends_at else None
+    left = datetime.fromisoformat(ends_at) - now if ends_at else None
     current = one.states[-1] if one.states else None
     return {
         "conn_id": conn_id,
@@ -51,7 +52,8 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
         "every": words["every"],
         "next_tick": iso(_next_tick(flow, now)),
         "ends_at": ends_at,
-        "days_left": None if left is None else int(left // 1),
+        "days_left": None if left is None else left.days,
+        "ends_in": None if left is None or left <= timedelta() else left_words(left),
         "warnings": [_told(finding.told) for finding in one.warnings],
         "outcome": one.outcome,
         "severity": one.severity,

@@ -2,7 +2,7 @@
 
 import { FIRST, kindOf } from "./kinds.js";
 import { bar } from "./strip.js";
-import { bytes, count, duration, plural, shortCount, shortTime } from "./words.js";
+import { bytes, count, duration, plural, range, shortCount, shortTime } from "./words.js";
 
 const { createElement: h } = globalThis.React;
 
@@ -41,17 +41,17 @@ function Chart({ title, runs, value, usual, tell, tellShort }) {
   const newest = known.at(-1);
   const told = [
     `${title} of ${plural(known.length, "run")}`,
-    usual && `usually ${tell(usual.low)} to ${tell(usual.high)}`,
+    usual && `usually ${range(usual.low, usual.high, tell).replace(" – ", " to ")}`,
     `last: ${tell(value(newest))}, ${kindOf(newest.kind).title}`,
   ].filter(Boolean);
   return h(
     "figure",
     { className: "aep-chart" },
-    h("figcaption", null, title, usual && h("span", { className: "aep-faint" }, `usually ${tellShort(usual.low)} – ${tellShort(usual.high)}`)),
+    h("figcaption", null, title, usual && h("span", { className: "aep-faint" }, `usually ${range(usual.low, usual.high, tellShort)}`)),
+    h("div", { className: "aep-axis", "aria-hidden": true }, tellShort(top)),
     h(
       "div",
       { className: "aep-chart-area" },
-      h("span", { className: "aep-chart-top", "aria-hidden": true }, tellShort(top)),
       h(
         "svg",
         { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": told.join("; ") },

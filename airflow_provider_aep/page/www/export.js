@@ -8,9 +8,11 @@ import { RunsTable } from "./runs.js";
 import { Badge, LastGood, tellNow } from "./state.js";
 import { Story } from "./story.js";
 import { Strip, TickList } from "./strip.js";
-import { age, cadence, plainName } from "./words.js";
+import { age, cadence, plainName, sentence, zoneName } from "./words.js";
 
 const { createElement: h, useEffect, useRef } = globalThis.React;
+
+const MOST_DATASETS = 5;
 
 /** @param opened "<connection>/<sandbox>/<dataflow id>" */
 export function OneExport({ opened, back, onClose }) {
@@ -61,14 +63,14 @@ function Shown({ data, path, now, heading, sinceSeconds }) {
     h(
       "header",
       { className: "aep-head" },
-      h("h1", { ref: heading, tabIndex: -1 }, h(Name, null, one.name)),
+      h("h1", { ref: heading, tabIndex: -1, className: "aep-clamp" }, h(Name, null, one.name)),
       h(Badge, { one }),
       h("span", { className: "aep-faint" }, one.state),
     ),
     data.source && h(SourceTrouble, { source: data.source, sinceSeconds: Math.max(sinceSeconds, 0) }),
-    one.decided && h("p", null, h("bdi", null, plainName(one.decided.told)), " ", h("span", { className: "aep-faint" }, h(When, { at: one.decided.at, now }))),
-    underWay && h("p", null, h("bdi", null, plainName(underWay))),
-    (one.warnings ?? []).map((warning) => h(Notice, { key: warning, tone: "warn" }, plainName(warning))),
+    one.decided && h("p", null, h("bdi", null, sentence(one.decided.told)), " ", h("span", { className: "aep-faint" }, h(When, { at: one.decided.at, now }))),
+    underWay && h("p", null, h("bdi", null, sentence(underWay))),
+    (one.warnings ?? []).map((warning) => h(Notice, { key: warning, tone: "warn" }, sentence(warning))),
     h(Facts, { one, links: links ?? {}, now }),
     h(
       Section,
@@ -85,7 +87,7 @@ function Shown({ data, path, now, heading, sinceSeconds }) {
     ),
     h(Section, { title: "Findings" }, findings.length === 0 ? h("p", { className: "aep-faint" }, "A check would find nothing wrong in the time that is shown.") : h(Findings, { findings, now })),
     h(Section, { title: "Entities" }, h(Entities, { entities })),
-    h("p", { className: "aep-faint" }, `As the service told it ${age(Math.max(sinceSeconds + (data.source?.age_seconds ?? 0), 0))} ago.`),
+    h("p", { className: "aep-faint" }, `As the service told it ${age(Math.max(sinceSeconds + (data.source?.age_seconds ?? 0), 0))} ago; times in ${zoneName(now)}.`),
   );
 }
 
@@ -103,7 +105,7 @@ function Facts({ one, links, now }) {
     ["Last good data", h(LastGood, { one, now })],
     ["Next tick", h(When, { at: one.next_tick, now })],
     ["Ends in", h(Ends, { export: one })],
-    ["Datasets", (one.datasets ?? []).map(({ id, name }) => h("div", { key: id }, h(Name, null, name ?? id)))],
+    ["Datasets", h(Datasets, { datasets: one.datasets ?? [] })],
     ["Sandbox", h(Name, null, one.sandbox)],
     ["Connection", h(Name, null, one.conn_id)],
     ["Owner", links.owner && h(Name, null, links.owner)],
@@ -115,6 +117,15 @@ function Facts({ one, links, now }) {
     { className: "aep-facts" },
     facts.filter(([, fact]) => fact).map(([title, fact]) => h("div", { key: title }, h("dt", null, title), h("dd", null, fact))),
   );
+}
+
+/** The first few; the entities list them all. */
+function Datasets({ datasets }) {
+  const more = datasets.length - MOST_DATASETS;
+  return [
+    datasets.slice(0, MOST_DATASETS).map(({ id, name }) => h("div", { key: id }, h(Name, null, name ?? id))),
+    more > 0 && h("div", { key: "more", className: "aep-faint" }, `and ${more} more, below`),
+  ];
 }
 
 function Ticks({ ticks }) {
@@ -146,7 +157,7 @@ function Findings({ findings, now }) {
           h("th", { role: "rowheader", scope: "row", className: "aep-tight" }, h(FindingKind, { kind, outcome })),
           h(Cell, { title: FOUND[1], className: "aep-tight" }, h(When, { at: known_at, now, absolute: true })),
           h(Cell, { title: FOUND[2], className: "aep-tight" }, h(When, { at: tick, now, absolute: true })),
-          h(Cell, { title: FOUND[3], className: "aep-found" }, h(Name, null, told)),
+          h(Cell, { title: FOUND[3], className: "aep-found" }, h("bdi", { className: "aep-name" }, sentence(told))),
         ),
       ),
     ),

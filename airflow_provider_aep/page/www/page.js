@@ -6,7 +6,7 @@ import { Filters, Summary, changed, chosen, keyOf, readAddress } from "./filters
 import { AnswerTrouble, Empty, LinkIn, SourceTrouble, Waiting } from "./parts.js";
 import { ExportsTable } from "./table.js";
 import { Usage } from "./usage.js";
-import { age, plainName } from "./words.js";
+import { age, plainName, zoneName } from "./words.js";
 
 const { createElement: h, useCallback, useEffect, useMemo, useRef, useState } = globalThis.React;
 
@@ -90,10 +90,8 @@ function AllExports({ filter, change, ...rest }) {
 /** How old the oldest of what is shown is, as far as all is well. */
 function Updated({ sources, receivedAt, now }) {
   const ages = sources.filter((source) => source.state === "ok").map((source) => source.age_seconds ?? 0);
-  if (ages.length === 0) {
-    return null;
-  }
-  return h("span", { className: "aep-faint" }, `updated ${age(Math.max(...ages) + Math.max(now - receivedAt, 0) / 1000)} ago`);
+  const updated = ages.length ? `updated ${age(Math.max(...ages) + Math.max(now - receivedAt, 0) / 1000)} ago, ` : "";
+  return h("span", { className: "aep-faint" }, `${updated}times in ${zoneName(now)}`);
 }
 
 function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {

@@ -1,13 +1,16 @@
 /* Small pieces that the page and the tab share. */
 
-import { age, fullTime, plainName, plural, relativeTime, safeAddress, shortTime } from "./words.js";
+import { age, fullTime, plainName, relativeTime, safeAddress, shortTime } from "./words.js";
 import { kindOf, outcomeOf } from "./kinds.js";
 
 const { createElement: h, useRef, useState } = globalThis.React;
 
+const LONG = 60; // a longer name may be clamped where it is shown
+
 /** A name from the service: text, in a direction of its own. */
 export function Name({ children, title }) {
-  return h("bdi", { className: "aep-name", title }, plainName(children));
+  const name = plainName(children);
+  return h("bdi", { className: "aep-name", title: title ?? (name.length > LONG ? name : undefined) }, name);
 }
 
 export function Outcome({ outcome, detail }) {
@@ -192,7 +195,7 @@ export function Ends({ export: one }) {
   if (days === null || days === undefined) {
     return h("span", { className: "aep-faint", title: "its schedule has no end" }, "no end");
   }
-  const text = days < 0 ? "ended" : days < 1 ? "today" : plural(Math.floor(days), "day");
+  const text = one.ends_in ?? "ended";
   const soon = days <= 7;
   return h("span", { className: soon ? "aep-soon" : undefined, title: fullTime(at) }, soon ? `⚠ ${text}` : text);
 }

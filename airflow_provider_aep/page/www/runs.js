@@ -1,8 +1,8 @@
 /* The runs of an export, with their errors and what those mean. */
 
 import { FIRST as FIRST_EXPORT } from "./kinds.js";
-import { Kind, Name, When } from "./parts.js";
-import { bytes, count, duration, plainName, shortTime } from "./words.js";
+import { Cell, Kind, Name, When } from "./parts.js";
+import { bytes, count, duration, plainName, sentence, shortTime } from "./words.js";
 
 const { createElement: h, Fragment, useState } = globalThis.React;
 
@@ -33,11 +33,11 @@ function Rows({ runs, now }) {
     { className: "aep-scroll", tabIndex: 0, role: "region", "aria-label": "Runs, newest first" },
     h(
       "table",
-      { className: "aep-table" },
-      h("thead", null, h("tr", null, HEADS.map((head) => h("th", { key: head, scope: "col", className: NUMBERS.has(head) ? "aep-number" : undefined }, head)))),
+      { role: "table", className: "aep-table aep-cards aep-findings" },
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, HEADS.map((head) => h("th", { key: head, role: "columnheader", scope: "col", className: NUMBERS.has(head) ? "aep-number" : undefined }, head)))),
       h(
         "tbody",
-        null,
+        { role: "rowgroup" },
         runs.map((run) => h(Run, { key: run.id, run, now })),
       ),
     ),
@@ -51,16 +51,16 @@ function Run({ run, now }) {
     null,
     h(
       "tr",
-      { className: errors.length ? "aep-joined" : undefined },
-      h("th", { scope: "row", className: "aep-tight" }, h(When, { at: run.started_at, now, absolute: true })),
-      h("td", { className: "aep-tight" }, h(Kind, { kind: run.kind }), run.is_first ? h("div", { className: "aep-faint" }, FIRST_EXPORT) : null),
-      h("td", { className: "aep-number" }, count(run.records)),
-      h("td", { className: "aep-number" }, bytes(run.bytes)),
-      h("td", { className: "aep-number" }, count(run.files)),
-      h("td", { className: "aep-number" }, duration(run.duration_seconds)),
-      h("td", { className: "aep-told" }, h("bdi", null, plainName(run.reason)), h("div", { className: "aep-faint" }, h("code", null, run.id), run.tick ? ` for the tick of ${shortTime(run.tick)}` : null)),
+      { role: "row", className: errors.length ? "aep-joined" : undefined },
+      h("th", { role: "rowheader", scope: "row", className: "aep-tight" }, h(When, { at: run.started_at, now, absolute: true })),
+      h(Cell, { title: HEADS[1], className: "aep-tight" }, h(Kind, { kind: run.kind }), run.is_first ? h("div", { className: "aep-faint" }, FIRST_EXPORT) : null),
+      h(Cell, { title: HEADS[2], className: "aep-number" }, count(run.records)),
+      h(Cell, { title: HEADS[3], className: "aep-number" }, bytes(run.bytes)),
+      h(Cell, { title: HEADS[4], className: "aep-number" }, count(run.files)),
+      h(Cell, { title: HEADS[5], className: "aep-number" }, duration(run.duration_seconds)),
+      h(Cell, { title: HEADS[6], className: "aep-told aep-found" }, h("bdi", null, sentence(run.reason)), h("div", { className: "aep-faint" }, h("code", null, run.id), run.tick ? ` for the tick of ${shortTime(run.tick)}` : null)),
     ),
-    errors.length > 0 && h("tr", null, h("td", { colSpan: HEADS.length, className: "aep-errors" }, h(Errors, { errors }))),
+    errors.length > 0 && h("tr", { role: "row" }, h("td", { role: "cell", colSpan: HEADS.length, className: "aep-errors" }, h(Errors, { errors }))),
   );
 }
 

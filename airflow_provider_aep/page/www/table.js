@@ -37,7 +37,7 @@ export function ExportsTable({ exports, sort, now, addressOf, onSort, focused, o
       { className: "aep-scroll" },
       h(
         "table",
-        { role: "table", className: "aep-table aep-cards" },
+        { role: "table", className: "aep-table aep-cards aep-exports" },
         h("caption", { className: "aep-unseen" }, "Export dataflows"),
         h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, COLUMNS.map(([name, title]) => h(Head, { key: name, name, title, sort, onSort })))),
         h(
@@ -99,10 +99,10 @@ const Row = memo(function Row({ one, now, several, to, focused, onFocused }) {
     h(Cell, { title: "Last ticks", className: "aep-strip-cell" }, h(Strip, { ticks: one.ticks })),
     h(
       Cell,
-      { title: "Datasets", className: "aep-datasets" },
+      { title: "Datasets", className: "aep-datasets aep-third" },
       h("span", { className: "aep-clamp", title: names.join("\n") }, h("bdi", null, names[0] ?? "–"), names.length > 1 ? ` +${names.length - 1}` : null),
     ),
-    h(Cell, { title: "Destination" }, one.destination_title ?? one.destination ?? "–"),
+    h(Cell, { title: "Destination", className: "aep-third" }, one.destination_title ?? one.destination ?? "–"),
     h(Cell, { title: "Cadence", className: "aep-tight" }, cadence(one.every)),
     h(Cell, { title: "Next tick", className: "aep-tight" }, one.state === "enabled" ? h(When, { at: one.next_tick, now }) : one.state),
     h(Cell, { title: "Ends in", className: "aep-tight" }, h(Ends, { export: one })),

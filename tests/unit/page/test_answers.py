@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
 from airflow_provider_aep.monitoring.audit import audit_exports
 from airflow_provider_aep.page.answers import export_detail, export_row
 from airflow_provider_aep.page.reading import read_snapshot
@@ -125,6 +126,27 @@ def test_the_first_full_export_is_marked_and_no_measure_of_the_others(
     assert told["usual"]["records"]["high"] < 1_000
 
 
+def test_an_export_that_was_disabled_before_the_ticks_that_are_shown_is_still_called_disabled(
+    row, run, clock, make_dataflow
+):
+    dataflow_id = make_dataflow()
+    clock.advance(10 * HOUR)
+    run(set_dataflow_state(dataflow_id, "disabled"))
+    clock.advance(10 * 24 * HOUR)
+    told = row()
+    assert told["outcome"] != "ok"
+    assert told["warnings"][0].startswith("it is disabled and exports nothing")
+
+
+@pytest.mark.parametrize(("left", "words"), [(3.6, "4 days"), (1.4, "34 hours"), (0.04, "1 hour")])
+def test_the_column_of_the_end_says_what_the_warning_says(row, clock, make_dataflow, now, left, words):
+    make_dataflow(end=now + timedelta(days=10))
+    clock.advance((10 - left) * 24 * HOUR)
+    told = row()
+    assert told["ends_in"] == words
+    assert told["warnings"][0].startswith(f"its schedule ends in {words}, on ")
+
+
 def test_a_tick_that_is_still_awaited_is_no_finding(row, clock, make_dataflow):
     make_dataflow()
     clock.advance((1 + 3) * HOUR + 30)
@@ -137,4 +159,5 @@ def test_a_long_name_is_cut_and_days_left_are_whole(row, make_dataflow, now):
     told = row()
     assert told["name"] == "n" * 250
     assert isinstance(told["days_left"], int)
+    assert told["ends_in"].endswith(" days")
     assert told["next_tick"] is not None
