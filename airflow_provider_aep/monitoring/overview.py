@@ -73,15 +73,12 @@ class Overviewed:
 
     @cached_property
     def warnings(self) -> list[Finding]:
-        """What is or will be wrong with the dataflow itself, however long ago that became known, and what belongs
-        to no moment.
+        """What is or will be wrong with the dataflow itself, however long ago it became known, and what
+        belongs to no moment.
         """
         now = self.timeline.now
-        of_it = [
-            each
-            for each in of_dataflow(self.timeline, _AS_USUAL)
-            if not each.known_at or each.known_at <= now
-        ]
+        told = of_dataflow(self.timeline, _AS_USUAL)
+        of_it = [each for each in told if not each.known_at or each.known_at <= now]
         keys = {finding.key for finding in of_it}
         return [*of_it, *(each for each in self.findings if each.known_at is None and each.key not in keys)]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,9 +75,15 @@ def read_story_of(conn_id: str, sandbox: str, dataflow_id: str) -> Story:
     return hook.run(read_told(dataflow_id, conn_id=conn_id, sandbox=hook.sandbox, now=now))
 
 
-sources = Sources(read_source)
-stories = Stories(read_story_of)
-ledgers = Sources(read_ledger_of, ledger_row)
+def origin_of(conn_id: str, sandbox: str | None) -> Hashable:
+    """Whose exports a connection leads to: another host, organization or client is another origin."""
+    conn = AepHook(conn_id).get_conn()
+    return conn.platform_url, conn.credentials.org_id, conn.credentials.client_id, sandbox or conn.sandbox
+
+
+sources = Sources(read_source, origin=origin_of)
+stories = Stories(read_story_of, origin=origin_of)
+ledgers = Sources(read_ledger_of, ledger_row, origin=origin_of)
 router = APIRouter(dependencies=[Depends(requires_access_view(AccessView.PLUGINS))])
 files = StaticFiles(directory=WWW)
 

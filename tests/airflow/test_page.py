@@ -32,8 +32,8 @@ def get(client: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     from airflow_provider_aep.page.sources import Sources
     from airflow_provider_aep.page.story import Stories
 
-    monkeypatch.setattr(app, "sources", Sources(app.read_source))
-    monkeypatch.setattr(app, "stories", Stories(app.read_story_of))
+    monkeypatch.setattr(app, "sources", Sources(app.read_source, origin=app.origin_of))
+    monkeypatch.setattr(app, "stories", Stories(app.read_story_of, origin=app.origin_of))
     monkeypatch.setattr(app, "PATIENCE_SECONDS", 20.0)
 
     def get(path: str, *, role: str | None = "admin", **params: Any) -> Any:
@@ -137,6 +137,22 @@ def test_an_export_of_a_service_that_is_down_is_told_with_the_reason(get, aep_se
     assert (answer.status_code, answer.json()["export"]) == (200, None)
     assert answer.json()["source"]["error"]["kind"] == "token_refused"
     assert "outdated" not in answer.text
+
+
+def test_a_connection_to_another_organization_shows_no_exports_of_the_old_one(
+    get, aep_server, export, monkeypatch
+):
+    from airflow_provider_aep.page import app
+
+    monkeypatch.setattr(app, "refresh_seconds", lambda: 0.0)
+    assert len(get(EXPORTS).json()["exports"]) == 1
+    elsewhere = aep_server.connection.replace(aep_server.emulator.org_id, "0123456789ABCDEF@AdobeOrg")
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", elsewhere)
+    get(EXPORTS)  # begins to read
+    answer = get(EXPORTS).json()
+    assert answer["exports"] == []
+    assert answer["sources"][0]["state"] == "error"
+    assert get(f"{EXPORTS}/aep_default/prod/{export}").json()["export"] is None
 
 
 def test_only_listed_sandboxes_of_a_connection_can_be_read(get, aep_server, export, monkeypatch):

@@ -387,6 +387,10 @@ def of_every_kind(route: Any) -> None:
         told["exports"][0]["ticks"], (*kinds, "missing", "running", "waiting"), strict=False
     ):
         tick[1] = kind
+    trouble = {"kind": "misconfigured", "told": "host must use https", "hint": None}
+    broken = {"sandbox": None, "state": "error", "age_seconds": None, "error": trouble}
+    told["sources"] += [{**broken, "conn_id": f"aep_broken_{number}"} for number in range(7)]
+    told["sources"].append({**broken, "conn_id": "aep_hangs", "state": "loading", "error": None})
     route.fulfill(response=answer, json=told)
 
 
@@ -399,6 +403,15 @@ def test_an_accessibility_engine_finds_nothing_serious(open_page, stage, theme):
             page.route("**/aep/api/exports", of_every_kind)
             page.reload()
             expect(page.get_by_role("list", name="Legend").get_by_role("listitem")).to_have_count(13 + 1)
+            expect(page.get_by_text("Asking aep_hangs …")).to_be_visible()
+            # Many troubles are one line.
+            folded = page.get_by_text("Trouble with 7 connections")
+            expect(folded).to_be_visible()
+            assert page.locator(".aep-notice").count() == 1
+            folded.click()
+            expect(page.get_by_role("listitem").filter(has_text="connection aep_broken_6")).to_contain_text(
+                "The Airflow connection cannot be used \u2013 connection aep_broken_6. host must use https."
+            )
         expect(page.get_by_role("img").last).to_be_visible()
         found = axe.run(page, context={"include": [[".aep"]]}).response["violations"]
         serious = [each for each in found if each["impact"] in ("serious", "critical")]

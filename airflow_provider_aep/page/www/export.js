@@ -3,11 +3,12 @@
 import { useAnswer, useNow } from "./answers.js";
 import { Charts } from "./charts.js";
 import { outcomeOf } from "./kinds.js";
-import { AnswerTrouble, Cell, Empty, Ends, Id, LinkIn, LinkOut, Name, Notice, SourceTrouble, Waiting, When } from "./parts.js";
+import { Cell, Empty, Ends, Id, LinkIn, LinkOut, Name, Notice, Waiting, When } from "./parts.js";
 import { RunsTable } from "./runs.js";
 import { Badge, LastGood, tellNow } from "./state.js";
 import { Story } from "./story.js";
 import { Strip, TickList } from "./strip.js";
+import { AnswerTrouble, SourceTrouble } from "./troubles.js";
 import { age, cadence, plainName, sentence, zoneName } from "./words.js";
 
 const { createElement: h, useEffect, useRef } = globalThis.React;

@@ -13,6 +13,7 @@ import "./state.js";
 import "./story.js";
 import "./strip.js";
 import "./table.js";
+import "./troubles.js";
 import "./usage.js";
 import "./words.js";
 import { askEarly } from "./answers.js";

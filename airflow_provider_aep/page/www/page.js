@@ -3,8 +3,9 @@
 import { useAnswer, useNow } from "./answers.js";
 import { OneExport } from "./export.js";
 import { Filters, Summary, changed, chosen, keyOf, readAddress } from "./filters.js";
-import { AnswerTrouble, Empty, LinkIn, SourceTrouble, Waiting } from "./parts.js";
+import { Empty, LinkIn, Waiting } from "./parts.js";
 import { ExportsTable } from "./table.js";
+import { AnswerTrouble, SourceTroubles, isTroubled, placeName } from "./troubles.js";
 import { Usage } from "./usage.js";
 import { age, plainName, zoneName } from "./words.js";
 
@@ -98,20 +99,16 @@ function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
   const { sources, exports } = data;
   const loading = sources.filter((source) => source.state === "loading");
   const sortBy = useCallback((sort) => change({ sort }), [change]);
-  const troubled = sources.filter((source) => source.error || ["stale", "error"].includes(source.state));
-  const troubles = troubled.map((source) =>
-    h(SourceTrouble, { key: `${source.conn_id}/${source.sandbox}`, source, sinceSeconds: Math.max(now - receivedAt, 0) / 1000 }),
-  );
   if (sources.length === 0) {
     return h(Empty, { title: "No connection to Adobe Experience Platform" }, "There is no Airflow connection of type “aep”, or none that you may see. Once there is one, its exports appear here.");
   }
   return h(
     "div",
     null,
-    troubles,
-    loading.length > 0 && h(Waiting, null, `Asking ${loading.map(({ conn_id, sandbox }) => plainName(`${conn_id} (${sandbox})`)).join(", ")} …`),
+    h(SourceTroubles, { sources, sinceSeconds: Math.max(now - receivedAt, 0) / 1000 }),
+    loading.length > 0 && h(Waiting, null, `Asking ${loading.map(placeName).join(", ")} …`),
     exports.length === 0
-      ? troubled.length + loading.length === 0 && h(NoExports, { sources })
+      ? !sources.some(isTroubled) && loading.length === 0 && h(NoExports, { sources })
       : [
           h(Filters, { key: "filters", exports, filter, onChange: change }),
           h(Summary, { key: "summary", exports, shown: shown.length, filter, onChange: change }),
@@ -124,7 +121,7 @@ function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
 }
 
 function NoExports({ sources }) {
-  const where = sources.map(({ conn_id, sandbox }) => plainName(`${conn_id} (${sandbox})`)).join(", ");
+  const where = sources.map(placeName).join(", ");
   return h(Empty, { title: "No exports yet" }, `There is no export dataflow in ${where}. One that is created, by a DAG or in the Platform UI, appears here by itself.`);
 }
 

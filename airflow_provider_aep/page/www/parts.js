@@ -1,6 +1,6 @@
 /* Small pieces that the page and the tab share. */
 
-import { age, fullTime, plainName, relativeTime, safeAddress, shortTime } from "./words.js";
+import { fullTime, plainName, relativeTime, safeAddress, shortTime } from "./words.js";
 import { kindOf, outcomeOf } from "./kinds.js";
 
 const { createElement: h, useRef, useState } = globalThis.React;
@@ -109,61 +109,6 @@ export function Command({ text, what }) {
     h("pre", { tabIndex: 0 }, h("code", { ref: shown }, text.split("\n").map(plainName).join("\n"))),
     h("div", null, h(Copy, { text, shown, label: `Copy: ${what}` })),
   );
-}
-
-const TROUBLE = {
-  token_refused: "Adobe refused the login",
-  sandbox_unknown: "There is no such sandbox",
-  unreachable: "The service does not answer",
-  refused: "The service refused the request",
-  misconfigured: "The Airflow connection is incomplete",
-};
-
-/** What is wrong with a source of data, and how old what is shown of it is. */
-export function SourceTrouble({ source, sinceSeconds = 0 }) {
-  const { conn_id, sandbox, error, age_seconds } = source;
-  if (!error && source.state !== "stale" && source.state !== "error") {
-    return null;
-  }
-  const shown =
-    age_seconds === null || age_seconds === undefined
-      ? "Nothing is known of its exports yet."
-      : `What is shown of it is ${age(age_seconds + sinceSeconds)} old.`;
-  return h(
-    Notice,
-    { tone: age_seconds === null ? "fail" : "warn" },
-    h("strong", null, TROUBLE[error?.kind] ?? "No new data"),
-    ` – sandbox `,
-    h(Name, null, sandbox),
-    ` of connection `,
-    h(Name, null, conn_id),
-    `. ${plainName(error?.told ?? "")} `,
-    error?.hint ? `${plainName(error.hint)} ` : null,
-    shown,
-  );
-}
-
-/** Why Airflow itself gave no new answer, and how old the last one is. */
-export function AnswerTrouble({ error, receivedAt, now }) {
-  if (error === null) {
-    return null;
-  }
-  const seconds = receivedAt === null ? null : (now - receivedAt) / 1000;
-  return h(
-    Notice,
-    { tone: "fail" },
-    h("strong", null, error.message),
-    error.kind === "signed_out"
-      ? h("a", { className: "aep-link aep-gap", href: signIn() }, "Sign in")
-      : seconds === null
-        ? null
-        : ` What is shown is ${age(Math.max(seconds, 0))} old. It is asked for again by itself.`,
-  );
-}
-
-function signIn() {
-  const { pathname, search } = globalThis.location;
-  return `${new URL("api/v2/auth/login", document.baseURI).href}?next=${encodeURIComponent(pathname + search)}`;
 }
 
 export function Notice({ tone, children }) {

@@ -5,7 +5,8 @@
 
 import { useAnswer } from "./answers.js";
 import { kindOf } from "./kinds.js";
-import { AnswerTrouble, Cell, Command, Empty, Kind, Notice, SourceTrouble, Waiting } from "./parts.js";
+import { Cell, Command, Empty, Kind, Notice, Waiting } from "./parts.js";
+import { AnswerTrouble, SourceTrouble } from "./troubles.js";
 import { count, fullTime, plainName, plural, sentence, shortTime } from "./words.js";
 
 const { createElement: h, useState } = globalThis.React;

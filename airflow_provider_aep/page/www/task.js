@@ -1,8 +1,9 @@
 /* The tab on a task instance: the run and the verdict that this task waited for. */
 
 import { useAnswer, useNow } from "./answers.js";
-import { AnswerTrouble, Empty, LinkIn, LinkOut, Name, Outcome, Waiting } from "./parts.js";
+import { Empty, LinkIn, LinkOut, Name, Outcome, Waiting } from "./parts.js";
 import { RunsTable } from "./runs.js";
+import { AnswerTrouble } from "./troubles.js";
 import { plainName, sentence } from "./words.js";
 
 const { createElement: h } = globalThis.React;
