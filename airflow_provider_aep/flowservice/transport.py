@@ -11,12 +11,15 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_aep.errors import AepConfigError, AepTransportError
+from airflow_provider_aep.errors import AepConfigError, AepTooLargeError, AepTransportError
 from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Response
 
 PLATFORM_URL = "https://platform.adobe.io"
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
+# A page of 100 entities has some MB at most. Read as JSON, a body takes six times its size in memory.
+LARGEST_ANSWER = 32 * 1024 * 1024
+_PIECE = 256 * 1024
 
 
 class RequestsTransport:
@@ -43,6 +46,7 @@ class RequestsTransport:
     def send(self, request: Request) -> Response:
         """One request, one answer, whatever its status.
 
+        :raises AepTooLargeError: its body is larger than ``LARGEST_ANSWER``; the rest was not read.
         :raises AepTransportError: no answer; ``sent`` is false only where no connection was made.
         """
         import ssl
@@ -63,7 +67,9 @@ class RequestsTransport:
                 # Given with each request, because there the environment does not overrule them.
                 proxies=self._proxies,
                 verify=self._ca_bundle,
+                stream=True,
             )
+            body = _read(answer, request)
         except (
             requests.exceptions.InvalidURL,
             requests.exceptions.InvalidHeader,
@@ -98,7 +104,7 @@ class RequestsTransport:
         except OSError as error:  # a CA bundle that is not there: this library checks it before it connects
             raise AepTransportError(f"{request}: {_reason(error)}", sent=False) from None
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(answer.status_code, headers, answer.content)
+        return Response(answer.status_code, headers, body)
 
     def _url(self, path: str) -> str:
         if "://" in path:
@@ -132,6 +138,22 @@ def check_url(field: str, url: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise AepConfigError(f"{field} must use https; http is accepted for the loopback address alone")
     return url.rstrip("/")
+
+
+def _read(answer: Any, request: Request) -> bytes:
+    """The body, unpacked, as far as it is of a size that a process can hold."""
+    body = bytearray()
+    with answer:
+        for piece in answer.iter_content(_PIECE):
+            body += piece
+            if len(body) > LARGEST_ANSWER:
+                raise AepTooLargeError(
+                    f"{request}: the answer has more than {LARGEST_ANSWER / 1024**2:g} MiB, and was not read "
+                    "to its end: check that the host of the Airflow connection is Adobe's, or a proxy that "
+                    "passes on what Adobe answers",
+                    sent=True,
+                )
+    return bytes(body)
 
 
 def _is_loopback(host: str) -> bool:

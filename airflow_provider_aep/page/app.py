@@ -156,7 +156,7 @@ def task(
     task_id: str,
     user: GetUserDep,
     session: SessionDep,
-    map_index: Annotated[int, Query(ge=-1)] = -1,
+    map_index: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
 ) -> dict[str, Any]:
     """What a task instance waited for."""
     verdict = verdict_of(session, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)

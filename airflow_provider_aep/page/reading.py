@@ -11,6 +11,7 @@ from airflow_provider_aep.errors import (
     AepError,
     AepRateLimitError,
     AepServerError,
+    AepTooLargeError,
     AepTransportError,
     AepValidationError,
 )
@@ -117,6 +118,8 @@ def trouble_of(error: AepError, sandbox: str | None) -> dict[str, str | None]:
     """Why nothing (new) could be read: ``kind``, ``told`` and ``hint``."""
     if isinstance(error, AepConfigError | AepValidationError):
         return {"kind": "misconfigured", "told": str(error), "hint": "Correct the Airflow connection."}
+    if isinstance(error, AepTooLargeError):
+        return {"kind": "too_large", "told": str(error), "hint": None}
     if isinstance(error, AepTransportError | AepServerError | AepRateLimitError):
         return {"kind": "unreachable", "told": str(error), "hint": None}
     finding = judge_entry(error, sandbox=sandbox or "?")[-1]

@@ -250,6 +250,8 @@ def test_a_task_tells_what_it_waited_for_and_an_export_the_task_that_made_it(get
     assert get("/aep/api/task", task_id="create_dataflow", **here).json()["state"] == "nothing"
     assert get("/aep/api/task", task_id="no_such", **here).json()["state"] == "nothing"
     assert get("/aep/api/task", role=None, task_id="wait_for_first_run", **here).status_code == 401
+    for number in ("99999999999999999999", "-2", "x"):
+        assert get("/aep/api/task", task_id="wait_for_first_run", map_index=number, **here).status_code == 422
 
     detail = get(f"{EXPORTS}/aep_default/prod/{waited['dataflow_id']}").json()
     assert detail["links"]["task"] == "dags/aep_provision_s3/tasks/create_dataflow"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ipaddress
 import select
 import socket
@@ -21,11 +22,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_aep.emulator.server import LOGIN_PATH, serve
-from airflow_provider_aep.errors import AepConfigError, AepTransportError
+from airflow_provider_aep.errors import AepConfigError, AepTooLargeError, AepTransportError
+from airflow_provider_aep.flowservice import transport as module
 from airflow_provider_aep.flowservice.connections import create_base_connection
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
-from airflow_provider_aep.flowservice.exchange import Request, drive
+from airflow_provider_aep.flowservice.exchange import Request, Response, drive
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport, check_url
 
@@ -547,3 +549,36 @@ def test_a_body_that_is_no_json_is_told_and_not_quoted():
     with pytest.raises(AepConfigError, match="POST /targetConnections cannot be sent") as caught:
         RequestsTransport("https://127.0.0.1:1").send(request)
     assert "2026" not in str(caught.value)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_an_answer_that_no_process_can_hold_is_not_read_to_its_end_and_not_asked_for_again(
+    monkeypatch, packed
+):
+    monkeypatch.setattr(module, "LARGEST_ANSWER", 1024 * 1024)
+    body = b'{"items": [' + b" " * 8 * 1024 * 1024 + b"]}"
+    headers = {"content-encoding": "gzip"} if packed else {}
+
+    def answer(door):
+        return 200, headers, gzip.compress(body) if packed else body
+
+    with listening(answer) as server:
+        credentials = AepCredentials(client_id="key", client_secret="s3cret", org_id="A@AdobeOrg")
+        session = AepSession(credentials)
+        with pytest.raises(
+            AepTooLargeError, match="has more than 1 MiB, and was not read to its end"
+        ) as caught:
+            RequestsTransport(server.url).send(PING)
+        assert caught.value.sent
+        asked = []
+
+        def send(request):
+            asked.append(str(request))
+            if request.form is not None:
+                return Response(200, {}, b'{"access_token": "t0ken", "expires_in": 86399}')
+            return RequestsTransport(server.url).send(request)
+
+        carrier = type("Carrier", (), {"send": staticmethod(send)})()
+        with pytest.raises(AepTooLargeError):
+            drive(session.conduct(list_datasets(), sandbox="prod"), carrier)
+        assert len(asked) == 2  # the token, and the list once

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_aep.errors import AepAuthError, AepConfigError
+from airflow_provider_aep.errors import AepAuthError, AepConfigError, AepTooLargeError
 from airflow_provider_aep.flowservice.exchange import drive
 from airflow_provider_aep.flowservice.session import AepSession
 from airflow_provider_aep.page import sources as module
@@ -184,7 +184,11 @@ def test_a_connection_that_leads_elsewhere_shows_nothing_of_where_it_led_before(
 
 @pytest.mark.parametrize(
     ("fault", "kind"),
-    [(AepConfigError("extra.org_id is missing"), "misconfigured"), (KeyError("S3cret"), "broken")],
+    [
+        (AepConfigError("extra.org_id is missing"), "misconfigured"),
+        (AepTooLargeError("the answer has more than 32 MiB", sent=True), "too_large"),
+        (KeyError("S3cret"), "broken"),
+    ],
 )
 def test_a_reader_that_fails_says_so_without_quoting(fault, kind, caplog):
     def read(*place):
