@@ -32,12 +32,12 @@ class Facts:
     """What dataflows refer to, by id.
 
     :param datasets: for each source connection its datasets, as id and name.
-    :param targets: for each target connection its name and its base connection.
+    :param targets: the target connections, with their names, base connections and parameters.
     """
 
     read_at: datetime
     datasets: Mapping[str, Sequence[tuple[str, str | None]]]
-    targets: Mapping[str, tuple[str | None, str | None]]
+    targets: Mapping[str, Document]
     sources: Mapping[str, str | None]
 
 
@@ -92,7 +92,7 @@ def _read_facts(now: datetime, named: set[str]) -> Exchange[Facts]:
         read_at=now,
         datasets={str(one["id"]): _datasets(one, names) for one in found_sources},
         targets={
-            str(one["id"]): (_text(one.get("name")), _text(one.get("baseConnectionId")))
+            str(one["id"]): {name: one.get(name) for name in ("name", "baseConnectionId", "params")}
             for one in found_targets
         },
         # Also those that are not there: they are not looked for again at each look.

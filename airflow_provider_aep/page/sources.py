@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Container, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -162,12 +162,16 @@ class Source:
         return True
 
 
-def rows_of(conn_id: str, snapshot: Snapshot) -> bytes:
-    """The exports of a snapshot as JSON."""
+def rows_of(conn_id: str, snapshot: Snapshot, *, only: Container[str] | None = None) -> bytes:
+    """The exports of a snapshot as JSON.
+
+    :param only: the ids of the dataflows that are wanted, by default all.
+    """
     place = {"conn_id": conn_id, "sandbox": snapshot.sandbox}
     rows = [
         json.dumps(export_row(one, snapshot.facts, now=snapshot.at, **place), separators=(",", ":"))
-        for one in snapshot.exports.values()
+        for key, one in snapshot.exports.items()
+        if only is None or key in only
     ]
     return ",".join(rows).encode()
 

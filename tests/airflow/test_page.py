@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -28,13 +29,14 @@ def get(client: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """``get(path, role="viewer")``: the answer to a user of that role, or to nobody."""
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
-    from airflow_provider_aep.page import app
+    from airflow_provider_aep.page import app, sight
     from airflow_provider_aep.page.sources import Sources
     from airflow_provider_aep.page.story import Stories
 
     monkeypatch.setattr(app, "sources", Sources(app.read_source, origin=app.origin_of))
     monkeypatch.setattr(app, "stories", Stories(app.read_story_of, origin=app.origin_of))
     monkeypatch.setattr(app, "PATIENCE_SECONDS", 20.0)
+    sight._links.forget()
 
     def get(path: str, *, role: str | None = "admin", **params: Any) -> Any:
         headers = {}
@@ -108,6 +110,7 @@ def test_the_story_of_an_export_is_read_when_it_is_asked_for(get, aep_server, ex
         EXPORTS,
         f"{EXPORTS}/aep_default/prod/x",
         f"{EXPORTS}/aep_default/prod/x/story",
+        "/aep/api/runs/x",
         "/aep/api/task?dag_id=d&run_id=r&task_id=t",
         "/aep/static/exports.js",
         "/aep/static/aep.css",
@@ -235,7 +238,13 @@ def test_a_fault_of_ours_is_told_without_its_words(get, aep_server, monkeypatch,
     assert "S3cret" not in answer.text
 
 
-def test_a_task_tells_what_it_waited_for_and_an_export_the_task_that_made_it(get, run_dag, aep_server):
+def test_a_task_tells_what_it_waited_for_and_an_export_the_task_that_made_it(
+    get, run_dag, aep_server, monkeypatch
+):
+    from airflow_provider_aep.page import app, sight
+    from tests.airflow.test_events import make_export
+
+    other = make_export(aep_server.emulator, "another")
     run = run_dag("aep_provision_s3", name="crm-nightly")
     here = {"dag_id": run.dag_id, "run_id": run.run_id}
     waited = get("/aep/api/task", task_id="wait_for_first_run", **here).json()
@@ -246,7 +255,9 @@ def test_a_task_tells_what_it_waited_for_and_an_export_the_task_that_made_it(get
     )
     assert waited["verdict"]["run_ids"] == [one["id"] for one in waited["runs"]]
     assert waited["told"] == waited["verdict"]["reason"]
-    assert waited["page"] == f"plugin/aep-exports?export=aep_default/prod/{waited['dataflow_id']}"
+    (run_id,) = waited["verdict"]["run_ids"]
+    page = f"plugin/aep-exports?export=aep_default/prod/{waited['dataflow_id']}&run={run_id}"
+    assert waited["page"] == page
     assert get("/aep/api/task", task_id="create_dataflow", **here).json()["state"] == "nothing"
     assert get("/aep/api/task", task_id="no_such", **here).json()["state"] == "nothing"
     assert get("/aep/api/task", role=None, task_id="wait_for_first_run", **here).status_code == 401
@@ -255,3 +266,44 @@ def test_a_task_tells_what_it_waited_for_and_an_export_the_task_that_made_it(get
 
     detail = get(f"{EXPORTS}/aep_default/prod/{waited['dataflow_id']}").json()
     assert detail["links"]["task"] == "dags/aep_provision_s3/tasks/create_dataflow"
+
+    # From the run to the task instance that judged it, and to its log.
+    found = get(f"/aep/api/runs/{run_id}").json()
+    assert (found["conn_id"], found["sandbox"], found["dataflow_id"]) == (
+        "aep_default",
+        "prod",
+        waited["dataflow_id"],
+    )
+    (judge,) = found["judges"]
+    assert judge == {
+        **here,
+        "task_id": "wait_for_first_run",
+        "map_index": -1,
+        "path": f"dags/aep_provision_s3/runs/{quote(run.run_id, safe='')}/tasks/wait_for_first_run",
+    }
+    assert get("/aep/api/runs/no-such-run").status_code == 404
+    assert get(f"/aep/api/runs/{run_id}", role="viewer").status_code == 404
+
+    # Who may see the DAG and not the connection sees its exports, where the administrator allows it.
+    address = f"{EXPORTS}/aep_default/prod/{waited['dataflow_id']}"
+    assert get(address, role="viewer").status_code == 403
+    monkeypatch.setenv("AIRFLOW__AEP__PAGE_FOR_DAG_VIEWERS", "True")
+    told = get(EXPORTS, role="viewer").json()
+    assert [one["id"] for one in told["exports"]] == [waited["dataflow_id"]]
+    assert [one["limited"] for one in told["sources"]] == [True]
+    assert get(address, role="viewer").json()["export"]["name"] == "crm-nightly"
+    assert get(f"{address}/story", role="viewer").status_code == 200
+    assert get(f"{EXPORTS}/aep_default/prod/{other}", role="viewer").status_code == 403
+    assert get("/aep/api/usage", role="viewer").json()["usage"] == []
+    # The administrator still sees all of them.
+    assert len(get(EXPORTS).json()["exports"]) == 2
+    # Of the connection it is told that there is trouble, and not which.
+    monkeypatch.setattr(app, "refresh_seconds", lambda: 0.0)
+    aep_server.emulator.fail_next(403, times=99, match="GET /flows")
+    get(EXPORTS, role="viewer")
+    (source,) = get(EXPORTS, role="viewer").json()["sources"]
+    assert (source["state"], source["error"]) == ("stale", {"kind": "refused", "told": "", "hint": None})
+    # And without a DAG, nothing.
+    monkeypatch.setattr(sight, "authorized_dags", lambda user: set())
+    assert get(EXPORTS, role="viewer").json()["sources"] == []
+    assert get(address, role="viewer").status_code == 403

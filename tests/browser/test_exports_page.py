@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -66,7 +67,7 @@ def test_the_worst_come_first_and_then_those_with_a_bad_tick_among_good_ones(ope
     assert shown[-1] == "partner-feed"  # nothing of it was bad
 
 
-def test_an_export_that_hangs_says_for_how_long_and_how_long_it_takes_as_a_rule(open_page):
+def test_an_export_that_hangs_says_for_how_long_and_how_long_it_takes_as_a_rule(open_page, stage):
     page = open_page(PAGE)
     told = row(page, "audience-snapshots")
     expect(told).to_contain_text("failing")
@@ -80,6 +81,9 @@ def test_an_export_that_hangs_says_for_how_long_and_how_long_it_takes_as_a_rule(
     running = row(page, "partner-feed")
     expect(running).to_contain_text(re.compile(r"has been under way for .+; usually it takes 4 minutes"))
     expect(running).to_contain_text("good")
+    page.goto(f"{stage.airflow.url}/{address_of(stage, 'partner-feed')}")
+    runs = page.get_by_role("region", name="Runs, newest first")
+    expect(runs.get_by_role("row").nth(1)).to_contain_text(re.compile(r"\d min so far\s*usually 4 min"))
 
 
 def test_an_export_that_is_good_now_and_had_bad_ticks_is_found_by_them(open_page):
@@ -118,6 +122,26 @@ def test_it_is_filtered_and_the_address_keeps_the_filter(open_page):
     assert names(page) == ["loyalty-profiles"]
     expect(page.get_by_label("Outcome")).to_have_value("fail")
     assert "destination=azure_blob&outcome=fail" in page.url
+
+    # Groups, and what is shown as a file.
+    page.get_by_label("Outcome").select_option("")
+    page.get_by_label("Destination").select_option("")
+    page.get_by_label("Group by").select_option("every")
+    expect(
+        table(page).get_by_role("row", name=re.compile(r"^Cadence: daily · 3 exports, 1 failing$"))
+    ).to_be_visible()
+    page.get_by_label("Cadence").select_option(label="every 6 h")
+    expect(page).to_have_url(re.compile("every=6h&group=every|group=every&every=6h"))
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download CSV").click()
+    assert re.fullmatch(r"aep-exports-[0-9T-]+Z\.csv", saved.value.suggested_filename)
+    rows = list(csv.DictReader(saved.value.path().read_text(encoding="utf-8-sig").splitlines()))
+    assert [each["export"] for each in rows] == ["loyalty-profiles", "email-engagement"]
+    assert (rows[0]["cadence"], rows[0]["outcome"], rows[0]["lands_in"]) == (
+        "6h",
+        "fail",
+        "abfs://acme-exports/aep/",
+    )
 
     page.get_by_label("Filter").fill("nothing like it")
     expect(page.get_by_role("heading", name="No export matches")).to_be_visible()
@@ -234,7 +258,24 @@ def test_its_links_lead_to_adobe_and_to_the_task(open_page, stage):
     expect(platform).to_have_attribute("target", "_blank")
     expect(platform).to_have_attribute("rel", "noopener noreferrer")
 
-    page.get_by_role("link", name=re.compile("aep_page")).click()
+    # From a run to the log of the task that judged it, and back to that run.
+    runs = page.get_by_role("region", name="Runs, newest first")
+    runs.get_by_role("button", expanded=False).first.click()
+    expect(page).to_have_url(re.compile("[?&]run=[0-9a-f-]{36}"))
+    runs.get_by_role("link", name="aep_page / wait").click()
+    expect(page).to_have_url(re.compile("/dags/aep_page/runs/.+/tasks/wait"))
+    page.get_by_role("link", name="AEP run").click()
+    page.get_by_role("link", name="Open this export").click()
+    opened = page.get_by_role("region", name="Runs, newest first").get_by_role("button", expanded=True)
+    expect(opened).to_have_count(1)
+    expect(page.get_by_text(re.compile("^s3://acme-exports/aep/.+/exportTime=")).first).to_be_visible()
+    # The link to it names the run alone.
+    run_id = page.url.rpartition("run=")[2]
+    page.goto(f"{stage.airflow.url}/{PAGE}?run={run_id}")
+    expect(page.get_by_role("heading", name="crm-nightly")).to_be_visible()
+    expect(opened).to_be_in_viewport()
+
+    page.locator(".aep-facts").first.get_by_role("link", name=re.compile("aep_page")).click()
     expect(page).to_have_url(re.compile(r"/dags/aep_page/tasks/wait"))
     expect(page.get_by_role("heading", name="wait")).to_be_visible()
     page.go_back()
@@ -473,6 +514,7 @@ WORDS = {
     "zoneName(0)": "UTC",
     "range(230, 240, words.duration)": "3 min 50 s \u2013 4 min",
     "range(50, 50, words.count)": "50",
+    "duration(3480)": "58 min",
     "safeAddress('javascript:alert(1)')": None,
     "safeAddress('data:text/html,x')": None,
     "safeAddress('https://experience.adobe.com/#/x')": "https://experience.adobe.com/#/x",
@@ -512,6 +554,10 @@ def test_a_first_full_export_flattens_neither_the_strip_nor_a_chart(open_page, s
         ticks,
     )
     assert (scale, alone) == (100, 1_000_000)
+    # Nor does one of which nobody knows any more that it was the first.
+    assert (
+        page.evaluate("import('/aep/static/strip.js').then(strip => strip.mostOf([9000, 9, 8, 7, 6]))") == 9
+    )
 
     page = open_page(address_of(stage, "audience-snapshots"))
     page.get_by_role("button", name=re.compile("Show all")).click()

@@ -1,7 +1,7 @@
 /* Records, bytes and duration of each run, before their usual range. Drawn by hand: three kinds of shape. */
 
 import { FIRST, kindOf } from "./kinds.js";
-import { bar } from "./strip.js";
+import { bar, mostOf } from "./strip.js";
 import { bytes, count, duration, plural, range, shortCount, shortTime } from "./words.js";
 
 const { createElement: h } = globalThis.React;
@@ -34,7 +34,7 @@ function Chart({ title, runs, value, usual, tell, tellShort }) {
   }
   // The first, full export would flatten all that follow; alone it is the scale.
   const measured = known.filter((run) => !run.is_first);
-  const top = Math.max(usual?.high ?? 0, ...(measured.length ? measured : known).map(value)) || 1;
+  const top = Math.max(usual?.high ?? 0, mostOf((measured.length ? measured : known).map(value))) || 1;
   const y = (number) => HEIGHT - (Math.max(number, 0) / top) * (HEIGHT - 4);
   const step = WIDTH / runs.length;
   const width = Math.min(step * 0.75, WIDEST);

@@ -16,16 +16,19 @@ const { createElement: h, useEffect, useRef } = globalThis.React;
 const MOST_DATASETS = 5;
 
 /** @param opened "<connection>/<sandbox>/<dataflow id>" */
-export function OneExport({ opened, back, onClose }) {
+export function OneExport({ opened, back, onClose, run, change }) {
   const [connection, sandbox, ...rest] = opened.split("/");
   const path = ["aep/api/exports", connection, sandbox ?? "", rest.join("/")].map((part, index) => (index ? encodeURIComponent(part) : part)).join("/");
   const { data, error, receivedAt } = useAnswer(path);
   const now = useNow();
   const heading = useRef(null);
   const here = data !== null;
+  const arrived = useRef(run); // a run that the address named from the start is gone to, and not the heading
 
   useEffect(() => {
-    heading.current?.focus(); // what was opened begins here
+    if (arrived.current === "") {
+      heading.current?.focus(); // what was opened begins here
+    }
   }, [opened, here]);
   useEffect(() => {
     const close = (event) => {
@@ -46,7 +49,7 @@ export function OneExport({ opened, back, onClose }) {
       : h(AnswerTrouble, { error, receivedAt, now }),
     data === null && error === null && h(Waiting, null, "Asking for this export and its runs …"),
     data !== null && data.export === null && h(NotYet, { source: data.source }),
-    data?.export && h(Shown, { data, path, now, heading, sinceSeconds: (now - receivedAt) / 1000 }),
+    data?.export && h(Shown, { data, path, now, heading, run, change, sinceSeconds: (now - receivedAt) / 1000 }),
   );
 }
 
@@ -55,7 +58,7 @@ function NotYet({ source }) {
   return source.state === "loading" ? h(Waiting, null, "Asking for this export and its runs …") : h(SourceTrouble, { source });
 }
 
-function Shown({ data, path, now, heading, sinceSeconds }) {
+function Shown({ data, path, now, heading, run, change, sinceSeconds }) {
   const { export: one, runs, usual, findings, entities, links } = data;
   const underWay = tellNow(one);
   return h(
@@ -72,7 +75,7 @@ function Shown({ data, path, now, heading, sinceSeconds }) {
     one.decided && h("p", null, h("bdi", null, sentence(one.decided.told)), " ", h("span", { className: "aep-faint" }, h(When, { at: one.decided.at, now }))),
     underWay && h("p", null, h("bdi", null, sentence(underWay))),
     (one.warnings ?? []).map((warning) => h(Notice, { key: warning, tone: "warn" }, sentence(warning))),
-    h(Facts, { one, links: links ?? {}, now }),
+    h(Facts, { one, lands: data.lands, links: links ?? {}, now }),
     h(
       Section,
       { title: "Last ticks" },
@@ -84,7 +87,7 @@ function Shown({ data, path, now, heading, sinceSeconds }) {
       { title: "Runs" },
       runs.length === 0
         ? h("p", { className: "aep-faint" }, "There has been no run yet.")
-        : [h(Charts, { key: "charts", runs, usual, now }), h(RunsTable, { key: "runs", runs, now })],
+        : [h(Charts, { key: "charts", runs, usual, now }), h(RunsTable, { key: "runs", runs, now, opened: run, onOpen: (id) => change({ run: id }) })],
     ),
     h(Section, { title: "Findings" }, findings.length === 0 ? h("p", { className: "aep-faint" }, "A check would find nothing wrong in the time that is shown.") : h(Findings, { findings, now })),
     h(Section, { title: "Entities" }, h(Entities, { entities })),
@@ -99,7 +102,7 @@ function Section({ title, children }) {
 /** "dag / task", from the path of a task's page. */
 const taskName = (path) => path.split("/").filter((part, at) => at % 2 === 1).map(decodeURIComponent).join(" / ");
 
-function Facts({ one, links, now }) {
+function Facts({ one, lands, links, now }) {
   const facts = [
     ["Destination", one.destination_title ?? one.destination],
     ["Cadence", cadence(one.every)],
@@ -109,7 +112,8 @@ function Facts({ one, links, now }) {
     ["Datasets", h(Datasets, { datasets: one.datasets ?? [] })],
     ["Sandbox", h(Name, null, one.sandbox)],
     ["Connection", h(Name, null, one.conn_id)],
-    ["Owner", links.owner && h(Name, null, links.owner)],
+    ["Owner", one.owner && h(Name, null, one.owner)],
+    ["Files", lands && h(Lands, { lands })],
     ["Airflow task", links.task && h(LinkIn, { to: links.task }, h(Name, null, taskName(links.task)))],
     ["In Adobe", links.platform && h(LinkOut, { to: links.platform }, "Platform UI")],
   ];
@@ -118,6 +122,11 @@ function Facts({ one, links, now }) {
     { className: "aep-facts" },
     facts.filter(([, fact]) => fact).map(([title, fact]) => h("div", { key: title }, h("dt", null, title), h("dd", null, fact))),
   );
+}
+
+/** Where its files land: the folder of all of them, the folders within it, and their format. */
+function Lands({ lands }) {
+  return [h(Id, { key: "url", id: lands.url, label: "Copy the address of the files" }), h("div", { key: "template", className: "aep-faint" }, [lands.format, lands.template].filter(Boolean).map(plainName).join(", in "))];
 }
 
 /** The first few; the entities list them all. */

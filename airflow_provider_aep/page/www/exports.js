@@ -4,6 +4,7 @@
  * All modules are named here, so that the browser asks for them at once and not one after the other.
  */
 import "./charts.js";
+import "./csv.js";
 import "./export.js";
 import "./filters.js";
 import "./kinds.js";

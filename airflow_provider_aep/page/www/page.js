@@ -3,7 +3,7 @@
 import { useAnswer, useNow } from "./answers.js";
 import { OneExport } from "./export.js";
 import { Filters, Summary, changed, chosen, keyOf, readAddress } from "./filters.js";
-import { Empty, LinkIn, Waiting } from "./parts.js";
+import { Empty, LinkIn, Notice, Waiting } from "./parts.js";
 import { ExportsTable } from "./table.js";
 import { AnswerTrouble, SourceTroubles, isTroubled, placeName } from "./troubles.js";
 import { Usage } from "./usage.js";
@@ -32,7 +32,7 @@ function useAddress() {
     setAddress(next);
   }, []);
   const close = useCallback(() => {
-    const next = changed(new URLSearchParams(location.search), { export: "" });
+    const next = changed(new URLSearchParams(location.search), { export: "", run: "" });
     navigate(`/${HERE}?${next}`);
   }, [navigate]);
   return { address, change, close };
@@ -43,7 +43,7 @@ export function ExportsPage() {
   const filter = useMemo(() => readAddress(new URLSearchParams(address)), [address]);
   const left = useRef(""); // the export that was open last, until its row has the focus again
   const forget = useCallback(() => (left.current = ""), []);
-  const addressOf = useCallback((key) => `${HERE}?${changed(new URLSearchParams(address), { export: key })}`, [address]);
+  const addressOf = useCallback((key) => `${HERE}?${changed(new URLSearchParams(address), { export: key, run: "" })}`, [address]);
 
   useEffect(() => {
     if (filter.opened !== "") {
@@ -62,10 +62,27 @@ export function ExportsPage() {
   return h(
     "div",
     { className: "aep" },
-    filter.opened === ""
+    filter.opened === "" && filter.run !== ""
+      ? h(FindRun, { run: filter.run, change })
+      : filter.opened === ""
       ? h(AllExports, { filter, change, addressOf, focused: left.current, onFocused: forget })
-      : h(OneExport, { key: filter.opened, opened: filter.opened, back: addressOf(""), onClose: close }),
+      : h(OneExport, { key: filter.opened, opened: filter.opened, back: addressOf(""), onClose: close, run: filter.run, change }),
   );
+}
+
+/** The address names a run alone: its export is looked for, and opened. */
+function FindRun({ run, change }) {
+  const { data, error, receivedAt } = useAnswer(`aep/api/runs/${encodeURIComponent(run)}`);
+  const now = useNow();
+  useEffect(() => {
+    if (data?.dataflow_id) {
+      change({ export: `${data.conn_id}/${data.sandbox}/${data.dataflow_id}` });
+    }
+  }, [data, change]);
+  if (error?.kind === "not_found") {
+    return h(Empty, { title: "No such run" }, `None of the exports that you may see has a run ${plainName(run)}, or no longer. `, h(LinkIn, { to: HERE }, "Show all exports"));
+  }
+  return error === null ? h(Waiting, null, "Looking for the export of this run …") : h(AnswerTrouble, { error, receivedAt, now });
 }
 
 function AllExports({ filter, change, ...rest }) {
@@ -105,16 +122,18 @@ function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
   return h(
     "div",
     null,
+    sources.some((source) => source.limited) &&
+      h(Notice, { tone: "none" }, "Of connections that you may not read you see the exports of your DAGs: those that a DAG which you may see makes or waits for."),
     h(SourceTroubles, { sources, sinceSeconds: Math.max(now - receivedAt, 0) / 1000 }),
     loading.length > 0 && h(Waiting, null, `Asking ${loading.map(placeName).join(", ")} …`),
     exports.length === 0
       ? !sources.some(isTroubled) && loading.length === 0 && h(NoExports, { sources })
       : [
           h(Filters, { key: "filters", exports, filter, onChange: change }),
-          h(Summary, { key: "summary", exports, shown: shown.length, filter, onChange: change }),
+          h(Summary, { key: "summary", exports, chosen: shown, filter, onChange: change }),
           shown.length === 0
             ? h(Empty, { key: "none", title: "No export matches" }, h(LinkIn, { to: HERE }, "Show all exports"))
-            : h(ExportsTable, { key: "table", exports: shown, sort: filter.sort, now, onSort: sortBy, ...rest }),
+            : h(ExportsTable, { key: "table", exports: shown, sort: filter.sort, group: filter.group, now, onSort: sortBy, ...rest }),
           h(Usage, { key: "usage", now }),
         ],
   );

@@ -95,9 +95,9 @@ function Copy({ text, shown, label }) {
 }
 
 /** An id that can be copied. */
-export function Id({ id, what }) {
+export function Id({ id, what, label = `Copy the id of ${what}` }) {
   const text = useRef(null);
-  return h("span", { className: "aep-id" }, h("code", { ref: text }, id), h(Copy, { text: id, shown: text, label: `Copy the id of ${what}` }));
+  return h("span", { className: "aep-id" }, h("code", { ref: text }, plainName(id)), h(Copy, { text: id, shown: text, label }));
 }
 
 /** A command, or a message, that can be copied. */

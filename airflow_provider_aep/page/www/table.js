@@ -1,10 +1,10 @@
 /* The table of all exports. On a narrow page its rows become cards (aep.css); its roles stay those of a table. */
 
 import { Cell, Ends, Kind, LinkIn, Name, When } from "./parts.js";
-import { keyOf } from "./filters.js";
+import { grouped, keyOf } from "./filters.js";
 import { LastGood, StateCell } from "./state.js";
 import { Legend, Strip } from "./strip.js";
-import { cadence, plainName } from "./words.js";
+import { cadence, plainName, plural } from "./words.js";
 
 const { createElement: h, memo, useEffect, useRef, useState } = globalThis.React;
 
@@ -22,7 +22,7 @@ const COLUMNS = [
   ["ends", "Ends in"],
 ];
 
-export function ExportsTable({ exports, sort, now, addressOf, onSort, focused, onFocused }) {
+export function ExportsTable({ exports, sort, group, now, addressOf, onSort, focused, onFocused }) {
   const [length, setLength] = useState(PAGE);
   const reach = Math.max(length, exports.findIndex((one) => keyOf(one) === focused) + 1);
   const rows = exports.slice(0, reach);
@@ -40,13 +40,16 @@ export function ExportsTable({ exports, sort, now, addressOf, onSort, focused, o
         { role: "table", className: "aep-table aep-cards aep-exports" },
         h("caption", { className: "aep-unseen" }, "Export dataflows"),
         h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, COLUMNS.map(([name, title]) => h(Head, { key: name, name, title, sort, onSort })))),
-        h(
-          "tbody",
-          { role: "rowgroup" },
-          rows.map((one) => {
-            const key = keyOf(one);
-            return h(Row, { key, one, now, several, to: addressOf(key), focused: key === focused, onFocused });
-          }),
+        grouped(rows, group).map(([title, members]) =>
+          h(
+            "tbody",
+            { key: title, role: "rowgroup" },
+            title && h(GroupHead, { title, members: exports.length > rows.length ? null : members }),
+            members.map((one) => {
+              const key = keyOf(one);
+              return h(Row, { key, one, now, several, to: addressOf(key), focused: key === focused, onFocused });
+            }),
+          ),
         ),
       ),
     ),
@@ -73,6 +76,13 @@ function Head({ name, title, sort, onSort }) {
       h("span", { className: "aep-sort-sign", "aria-hidden": true }, sign),
     ),
   );
+}
+
+/** @param members the exports of the group; null where not all of them are shown yet */
+function GroupHead({ title, members }) {
+  const failing = members?.filter((one) => one.outcome === "fail").length;
+  const told = members && ` · ${plural(members.length, "export")}${failing ? `, ${failing} failing` : ""}`;
+  return h("tr", { role: "row", className: "aep-group" }, h("th", { role: "rowheader", scope: "rowgroup", colSpan: COLUMNS.length }, h("bdi", null, title), h("span", { className: "aep-faint" }, told)));
 }
 
 const Row = memo(function Row({ one, now, several, to, focused, onFocused }) {

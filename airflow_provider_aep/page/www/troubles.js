@@ -20,7 +20,7 @@ const TROUBLE = {
 const titleOf = (source) => TROUBLE[source.error?.kind] ?? "No new data";
 
 /** "aep_default (prod)"; of a connection that was never read nobody knows the sandbox. */
-export const placeName = ({ conn_id, sandbox }) => plainName(sandbox ? `${conn_id} (${sandbox})` : conn_id);
+export const placeName = ({ conn_id, sandbox }) => (conn_id ? plainName(sandbox ? `${conn_id} (${sandbox})` : conn_id) : "the exports of your DAGs");
 
 export const isTroubled = (source) => Boolean(source.error) || source.state === "stale" || source.state === "error";
 

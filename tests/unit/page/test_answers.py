@@ -138,6 +138,27 @@ def test_an_export_that_was_disabled_before_the_ticks_that_are_shown_is_still_ca
     assert told["warnings"][0].startswith("it is disabled and exports nothing")
 
 
+def test_where_the_files_land_is_told_of_the_export_and_of_each_run(row, detail, clock, make_dataflow):
+    make_dataflow()
+    clock.advance((1 + 3 + 0.5) * HOUR)
+    told = detail()
+    assert told["lands"]["url"] == row()["lands_in"]
+    assert told["lands"]["url"].startswith("abfs://dlz-destination/")
+    assert told["lands"]["template"] == "%DATASET_ID%/%EXPORT_TIME%"
+    assert told["lands"]["format"] in ("PARQUET", "JSON")
+    (folder,) = told["runs"][0]["folders"]
+    assert folder.startswith(told["lands"]["url"])
+    assert "/exportTime=" in folder
+
+
+def test_a_run_under_way_is_told_with_what_is_usual_and_no_folder(detail, emulator, clock, make_dataflow):
+    emulator.script_runs(make_dataflow(), ["success"] * 5 + ["in_progress"])
+    clock.advance((1 + 5 * 3 + 1) * HOUR)
+    running, done, *_ = detail()["runs"]
+    assert (running["kind"], running["usual_seconds"], running["folders"]) == ("running", 180.0, [])
+    assert (done["usual_seconds"], len(done["folders"])) == (None, 1)
+
+
 @pytest.mark.parametrize(("left", "words"), [(3.6, "4 days"), (1.4, "34 hours"), (0.04, "1 hour")])
 def test_the_column_of_the_end_says_what_the_warning_says(row, clock, make_dataflow, now, left, words):
     make_dataflow(end=now + timedelta(days=10))
