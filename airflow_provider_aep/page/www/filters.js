@@ -129,7 +129,7 @@ function Choice({ label, value, options, none = "all", onChange }) {
     h("span", null, label),
     h(
       "select",
-      { value, onChange: (event) => onChange(event.target.value) },
+      { value, "aria-label": label, onChange: (event) => onChange(event.target.value) },
       h("option", { value: "" }, none),
       options.map(([option, title]) => h("option", { key: option, value: option }, title)),
     ),

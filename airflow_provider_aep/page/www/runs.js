@@ -10,6 +10,7 @@ const { createElement: h, Fragment, useEffect, useRef, useState } = globalThis.R
 const HEADS = ["Started", "Outcome", "Records", "Bytes", "Files", "Duration", "What happened"];
 const NUMBERS = new Set(["Records", "Bytes", "Files", "Duration"]);
 const FIRST = 10;
+const ACTS = ["wheel", "pointerdown", "keydown", "touchmove"];
 
 /**
  * The newest runs; the rest when asked for.
@@ -55,11 +56,7 @@ function Rows({ runs, now, opened, onOpen }) {
 function Run({ run, now, isOpen, onOpen }) {
   const errors = run.errors ?? [];
   const row = useRef(null);
-  useEffect(() => {
-    if (isOpen) {
-      row.current?.scrollIntoView({ block: "nearest" });
-    }
-  }, [isOpen]);
+  useInSight(row, isOpen);
   return h(
     Fragment,
     null,
@@ -77,6 +74,24 @@ function Run({ run, now, isOpen, onOpen }) {
     errors.length > 0 && h("tr", { role: "row" }, h("td", { role: "cell", colSpan: HEADS.length, className: "aep-errors" }, h(Errors, { errors }))),
     isOpen && h("tr", { role: "row", className: "aep-opened" }, h("td", { role: "cell", colSpan: HEADS.length, className: "aep-errors" }, h(More, { run }))),
   );
+}
+
+/** Keeps a row in sight that the address named, while what stands above it is still read, until somebody acts. */
+function useInSight(row, isOpen) {
+  const named = useRef(isOpen); // one that is opened by a click is in sight already
+  useEffect(() => {
+    if (!named.current) {
+      return undefined;
+    }
+    const watch = new ResizeObserver(() => row.current?.scrollIntoView({ block: "center" }));
+    watch.observe(row.current.closest(".aep > *"));
+    const stop = () => watch.disconnect();
+    ACTS.forEach((act) => addEventListener(act, stop, { once: true }));
+    return () => {
+      stop();
+      ACTS.forEach((act) => removeEventListener(act, stop));
+    };
+  }, [row]);
 }
 
 function Opener({ run, now, isOpen, onOpen }) {
