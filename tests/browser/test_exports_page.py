@@ -514,6 +514,7 @@ WORDS = {
     "plainName('\\u200d')": "(no name)",
     "plainName('👩\\u200d🚀')": "👩\u200d🚀",
     "sentence('the tick of 2026-11-26 23:07 UTC, 3 h after it')": "the tick of 26 Nov 23:07, 3 h after it",
+    "sentence('from 2026-11-29 08:47 to 2026-11-29 11:47 UTC')": "from 29 Nov 08:47 to 29 Nov 11:47",
     "zoneName(0)": "UTC",
     "range(230, 240, words.duration)": "3 min 50 s \u2013 4 min",
     "range(50, 50, words.count)": "50",

@@ -151,8 +151,8 @@ export function plainName(name) {
   return text.replace(JOINING, "").trim() === "" ? "(no name)" : text;
 }
 
-// A moment as sentences of the server have it.
-const MOMENT = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b/g;
+// A moment as sentences of the server have it; of two with a word between them only the last bears the zone.
+const MOMENT = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d)(?: UTC\b|(?= \w+ \d{4}-\d\d-\d\d \d\d:\d\d UTC\b))/g;
 
 /** A sentence of the server as it is, with its moments in the time zone chosen in Airflow, as all others here. */
 export function sentence(text) {
