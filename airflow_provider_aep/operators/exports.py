@@ -147,8 +147,8 @@ class AepEnsureExportOperator(AepExportOperator):
     :param plan: what ``AepPlanExportOperator`` returned for the same specs: where something else would have
         to happen by now, nothing happens to that export, and the task fails. Templated.
     :return: what became of the export, as a dict: ``dataflow_id`` and the three other ids, ``changed``,
-        ``created``, ``updated``, ``deleted``, ``left_behind``, ``warnings`` and more; the ids, ``sandbox`` and
-        ``changed`` are XCom keys too. With ``specs``, a list of dicts. XCom key ``aep_exports`` has the list
+        ``created``, ``updated``, ``deleted``, ``left_behind``, ``warnings`` and more; the ids, ``sandbox``
+        and ``changed`` are XCom keys too. With ``specs``, a list of dicts. XCom key ``aep_exports`` has the list
         in any case, also where the task fails.
     """
 
