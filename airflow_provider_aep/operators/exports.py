@@ -148,8 +148,8 @@ class AepEnsureExportOperator(AepExportOperator):
         to happen by now, nothing happens to that export, and the task fails. Templated.
     :return: what became of the export, as a dict: ``dataflow_id`` and the three other ids, ``changed``,
         ``created``, ``updated``, ``deleted``, ``left_behind``, ``warnings`` and more; the ids, ``sandbox``
-        and ``changed`` are XCom keys too. With ``specs``, a list of dicts. XCom key ``aep_exports`` has the list
-        in any case, also where the task fails.
+        and ``changed`` are XCom keys too. With ``specs``, a list of dicts. XCom key ``aep_exports`` has the
+        list in any case, also where the task fails.
     """
 
     template_fields: Sequence[str] = (*AepExportOperator.template_fields, "plan")
