@@ -34,7 +34,14 @@ ON_CHANGES = ("ok", "warn", "fail", "skip")
 PLANS_KEY = "aep_plans"
 EXPORTS_KEY = "aep_exports"
 # What of the outcome of one export other tasks take as an argument: ensure.output["dataflow_id"].
-OUTPUTS = ("dataflow_id", "source_connection_id", "target_connection_id", "base_connection_id", "changed")
+OUTPUTS = (
+    "sandbox",
+    "dataflow_id",
+    "source_connection_id",
+    "target_connection_id",
+    "base_connection_id",
+    "changed",
+)
 
 
 class AepExportOperator(AepOperator):
@@ -148,9 +155,9 @@ class AepEnsureExportOperator(AepExportOperator):
     :param plan: what ``AepPlanExportOperator`` returned for the same specs: where something else would have
         to happen by now, nothing happens to that export, and the task fails. Templated.
     :return: what became of the export, as a dict: ``dataflow_id`` and the three other ids, ``changed``,
-        ``created``, ``updated``, ``deleted``, ``left_behind``, ``warnings`` and more; the ids and ``changed``
-        are XCom keys too. With ``specs``, a list of dicts. XCom key ``aep_exports`` has the list in any case,
-        also where the task fails.
+        ``created``, ``updated``, ``deleted``, ``left_behind``, ``warnings`` and more; the ids, ``sandbox``
+        and ``changed`` are XCom keys too. With ``specs``, a list of dicts. XCom key ``aep_exports`` has the
+        list in any case, also where the task fails.
     """
 
     template_fields: Sequence[str] = (

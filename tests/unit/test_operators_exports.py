@@ -435,7 +435,8 @@ def test_ensuring_makes_it_so_and_a_second_time_changes_nothing(aep, perform, ti
 
 def test_what_other_tasks_take_as_arguments_are_xcoms_of_a_single_spec(aep, perform, ti):
     told = perform(ensure(spec=spec()))
-    names = ("dataflow_id", "source_connection_id", "target_connection_id", "base_connection_id", "changed")
+    kinds = ("source_connection", "target_connection", "base_connection", "dataflow")
+    names = ("sandbox", "changed", *(f"{kind}_id" for kind in kinds))
     assert {name: ti.pushed(name) for name in names} == {name: told[name] for name in names}
     assert ti.pushed("created") is None
 
