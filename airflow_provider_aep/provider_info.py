@@ -179,6 +179,6 @@ def get_provider_info() -> dict[str, Any]:
         "dataset-uris": [ASSETS],  # the same for Airflow 2
         # Airflow 3.2 and later; for all others there is the program `aep`.
         "cli": ["airflow_provider_aep.cli.get_cli_commands"],
-        "extra-links": ["airflow_provider_aep.links.AepDataflowLink"],
+        "extra-links": ["airflow_provider_aep.operators.links.AepDataflowLink"],
         "notifications": ["airflow_provider_aep.notifications.AepRunNotifier"],
     }

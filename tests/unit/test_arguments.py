@@ -137,7 +137,7 @@ def public_classes() -> list[type]:
     return sorted((each for each in given if not is_base(each, given)), key=lambda each: each.__name__)
 
 
-FACES = ("operators", "sensors", "notifications", "task_groups", "asset_triggers")
+FACES = ("operators", "sensors", "notifications", "task_groups", "triggers")
 
 
 def is_ours(kind: type) -> bool:
@@ -146,7 +146,7 @@ def is_ours(kind: type) -> bool:
 
 def is_internal(kind: type) -> bool:
     """A trigger that a sensor defers to gets its arguments from the sensor alone."""
-    return kind.__module__.endswith((".triggers", ".starting"))
+    return kind.__module__.endswith((".dataflow_runs", ".starting"))
 
 
 def is_base(kind: type, among: set[type]) -> bool:
