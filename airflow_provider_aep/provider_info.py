@@ -99,7 +99,7 @@ def get_provider_info() -> dict[str, Any]:
             "operators.verdicts",
         ),
         "sensors": modules("sensors"),
-        "triggers": modules("triggers", "asset_triggers"),
+        "triggers": modules("triggers"),
         "connection-types": [
             {
                 "connection-type": "aep",
