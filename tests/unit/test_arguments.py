@@ -78,7 +78,7 @@ KINDS = {
         "messages",  # test_notifications
         "on",  # test_notifications
         "send",  # test_notifications
-        "statuses",  # test_asset_triggers
+        "statuses",  # test_triggers_finished_runs
     },
 }
 
