@@ -5,7 +5,6 @@ Words come from the Flow Service and from people who name dataflows: they are te
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 
 from airflow_provider_aep.monitoring.incidents import incident_key, moments, severity_of
 from airflow_provider_aep.monitoring.run_codes import NEXT, explain
+from airflow_provider_aep.monitoring.sizes import fitting
 from airflow_provider_aep.monitoring.table import printable
 from airflow_provider_aep.monitoring.words import clock_words, cut, exact_span_words, iso_moment, read_moment
 
@@ -300,17 +300,13 @@ class Message:
         end, and ``left_out`` says how many.
         """
         told_at = self.told_at.astimezone(UTC).isoformat(timespec="seconds")
-        entries: list[dict[str, Any]] = []
-        size = 0
         of_each = [(alert.to_json(), alert.incidents(self.dag_id)) for alert in self.alerts]
-        for told, incidents in of_each:
-            for incident in incidents:
-                entry = {**told, **incident, "told_at": told_at}
-                entry["started_at"] = entry["started_at"] or told_at
-                size += len(json.dumps(entry)) + 2
-                if entries and size > MOST_BYTES:
-                    break
-                entries.append(entry)
+        whole = [
+            {**told, **incident, "told_at": told_at, "started_at": incident["started_at"] or told_at}
+            for told, incidents in of_each
+            for incident in incidents
+        ]
+        entries = fitting(whole, MOST_BYTES) or whole[:1]
         return {
             "version": VERSION,
             "title": cut(self.title, LONGEST_TEXT),
@@ -322,7 +318,7 @@ class Message:
             "airflow_url": self.airflow_url,
             "counts": self.counts,
             "alerts": entries,
-            "left_out": sum(len(incidents) for _, incidents in of_each) - len(entries),
+            "left_out": len(whole) - len(entries),
         }
 
 

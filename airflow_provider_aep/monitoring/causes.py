@@ -17,7 +17,13 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from airflow_provider_aep.flowservice.ingestion import Batch, BatchStatus, CatalogDataset
-from airflow_provider_aep.monitoring.batches import Standing, replaced_by, standing_of, told_number
+from airflow_provider_aep.monitoring.batches import (
+    Standing,
+    replaced_by,
+    standing_of,
+    told_codes,
+    told_number,
+)
 
 CauseKind = Literal["not_exported", "ingestion_failed", "too_close", "unknown", "window", "nothing_ingested"]
 # What a run that looks wrong is called where ingestion may explain it.
@@ -33,7 +39,6 @@ _ORDER: tuple[CauseKind, ...] = (
 )
 # Source: "Export datasets": of event datasets only the last 365 days are exported.
 EXPORTED_FOR = timedelta(days=365)
-NAMED_CODES = 3
 _UNSETTLED = "; what came before it may not have been exported"
 ADVICE: Mapping[CauseKind, str] = {
     "not_exported": "Export the dataset on demand, and give Adobe's support the run id and the batch ids.",
@@ -322,9 +327,7 @@ def _not_exported(
 
 def _failed(question: Question, ingested: Ingested, sorted_out: _SortedOut) -> Cause:
     failed = sorted_out.failed
-    codes = list(dict.fromkeys(code for batch in failed for code in batch.codes))
-    more = f" and {len(codes) - NAMED_CODES} more" if len(codes) > NAMED_CODES else ""
-    named = f" with {', '.join(codes[:NAMED_CODES])}{more}" if codes else ""
+    named = told_codes(code for batch in failed for code in batch.codes)
     last = "batch" if len(failed) == 1 else f"{len(failed):,} batches"
     told = f"ingestion failed: the last {last} of {ingested.name} failed{named}"
     if doubtful := [*sorted_out.close, *sorted_out.odd]:

@@ -19,7 +19,6 @@ from airflow_provider_aep.flowservice.schedule import is_readable
 from airflow_provider_aep.monitoring.ticks import DEADLINE, SKEW
 
 Measure = Literal["records", "bytes"]
-MEASURES: Sequence[Measure] = ("records", "bytes")
 Period = Literal["day", "month", "year"]
 Subject = Literal["export", "dataset", "destination", "sandbox"]
 

@@ -33,6 +33,17 @@ class Selection:
             problem = Problem("destinations", "must hold names of destinations, each a text")
             raise AepValidationError("the selection", [problem])
 
+    @classmethod
+    def of(
+        cls, name_contains: str | None, destinations: str | Iterable[str] | None, owner: str | None
+    ) -> Selection:
+        """A selection as people give it.
+
+        :param destinations: one, several, or none for all.
+        """
+        several = (destinations,) if isinstance(destinations, str) else tuple(destinations or ())
+        return cls(name_contains=name_contains, destinations=several, owner=owner)
+
     def check(self, flows: Collection[Dataflow]) -> None:
         """Whether each destination is one of our table, or one that a dataflow of the sandbox exports to.
 
