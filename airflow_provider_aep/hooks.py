@@ -25,11 +25,12 @@ from airflow.providers.common.compat.sdk import BaseHook, conf, mask_secret
 from airflow_provider_aep import stats
 from airflow_provider_aep.errors import AepConfigError, AepError
 from airflow_provider_aep.flowservice.destinations import Destination
+from airflow_provider_aep.flowservice.documents import mapping
 from airflow_provider_aep.flowservice.encryption import PublicKey, hold_public_key
-from airflow_provider_aep.flowservice.entities import list_entities, mapping
 from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
+from airflow_provider_aep.flowservice.held_logins import Held, hold_login
 from airflow_provider_aep.flowservice.host_files import HostFiles
-from airflow_provider_aep.flowservice.logins import Held, hold_login
+from airflow_provider_aep.flowservice.listing import list_entities
 from airflow_provider_aep.flowservice.private_directory import PARENTS
 from airflow_provider_aep.flowservice.session import SCOPES, TOKEN_URL, AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import PLATFORM_URL, RequestsTransport, check_url

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem, without_words
-from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.monitoring.allowance import Allowance

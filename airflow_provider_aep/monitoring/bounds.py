@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from airflow_provider_aep.flowservice.entities import mapping
+from airflow_provider_aep.flowservice.documents import mapping
 from airflow_provider_aep.monitoring.sizes import fitting, json_size, shortened
 
 # Of plain JSON: room for a hundred exports of which all runs of a day have failed.

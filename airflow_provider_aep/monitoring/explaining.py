@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from airflow_provider_aep.errors import AepApiError, AepError, without_words
 from airflow_provider_aep.flowservice.cadences import FULL_ONCE
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange, recall
 from airflow_provider_aep.flowservice.ingestion import Batch, list_batches, read_catalog_datasets
 from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs_of

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.exports.marks import read_mark
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
-from airflow_provider_aep.flowservice.entities import part_of_name
+from airflow_provider_aep.flowservice.listing import part_of_name
 from airflow_provider_aep.flowservice.validation import nearest
 
 

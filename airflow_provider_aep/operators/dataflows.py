@@ -132,7 +132,7 @@ class AepListDataflowsOperator(AepOperator):
 
     def execute(self, context: Any) -> list[dict[str, Any]]:
         from airflow_provider_aep.flowservice.dataflows import list_dataflows
-        from airflow_provider_aep.flowservice.entities import part_of_name
+        from airflow_provider_aep.flowservice.listing import part_of_name
         from airflow_provider_aep.flowservice.schedule import parse_window
         from airflow_provider_aep.monitoring.dues import due_ticks
 

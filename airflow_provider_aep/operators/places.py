@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_aep.errors import without_words
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.flowservice.dataflows import Dataflow
+    from airflow_provider_aep.flowservice.dataflow_record import Dataflow
     from airflow_provider_aep.hooks import AepHook
 
 

@@ -25,7 +25,7 @@ from airflow_provider_aep.errors import (
     AepWriteRefusedError,
 )
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, SPEC_VERSION, Destination
-from airflow_provider_aep.flowservice.entities import Document, epoch_moment, mapping, sequence
+from airflow_provider_aep.flowservice.documents import Document, epoch_moment, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Response
 from airflow_provider_aep.probe import asking
 from airflow_provider_aep.probe.changing import change, switch

@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from airflow_provider_aep.errors import AepApiError, AepError
-from airflow_provider_aep.flowservice.entities import mapping
+from airflow_provider_aep.flowservice.documents import mapping
 from airflow_provider_aep.flowservice.habits import PATIENCE
 from airflow_provider_aep.flowservice.spelling import same_text, same_value
 from airflow_provider_aep.probe import patience

@@ -163,7 +163,7 @@ class AepDataflowRunSensor(AepSensor):
         self.tick = tick
         self.run_ids = run_ids
         self.policy = run_policy
-        self._alone = {
+        self.policy_parts = {
             "on_failed": on_failed,
             "on_partial": on_partial,
             "on_zero_records": on_zero_records,
@@ -345,4 +345,4 @@ class AepDataflowRunSensor(AepSensor):
         from airflow_provider_aep.monitoring.policy import check_choices, run_policy
 
         check_choices(on_missing_files=self.on_missing_files, on_unchecked_files=self.on_unchecked_files)
-        return run_policy(self.policy, alone=self._alone)
+        return run_policy(self.policy, alone=self.policy_parts)
