@@ -39,9 +39,9 @@ from airflow_provider_aep.monitoring.batches import (
     told_codes,
     told_number,
 )
-from airflow_provider_aep.monitoring.causes import Ingested
 from airflow_provider_aep.monitoring.emptiness import UNPROVEN, believes_windows
-from airflow_provider_aep.monitoring.explaining import OPENED_BEFORE
+from airflow_provider_aep.monitoring.ingested import OPENED_BEFORE
+from airflow_provider_aep.monitoring.owing import Ingested
 from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
 
 # Of one dataset in one poll, each of at most 100 batches.

@@ -13,10 +13,11 @@ from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL, Cause
 from airflow_provider_aep.monitoring.explaining import explain_runs
 from airflow_provider_aep.monitoring.history import read_history
+from airflow_provider_aep.monitoring.judgement import judge_run
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.poll import OUTAGES
 from airflow_provider_aep.monitoring.usual import History
-from airflow_provider_aep.monitoring.verdict import Verdict, incomplete, judge_run, judge_runs, stuck
+from airflow_provider_aep.monitoring.verdict import Verdict, incomplete, judge_runs, stuck
 from airflow_provider_aep.monitoring.waits import Sighting
 
 

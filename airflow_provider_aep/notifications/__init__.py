@@ -11,7 +11,8 @@ from airflow.providers.common.compat.notifier import BaseNotifier
 
 from airflow_provider_aep.errors import AepConfigError, without_words
 from airflow_provider_aep.links import AepDataflowLink
-from airflow_provider_aep.monitoring.alerts import Alert, Message, digest
+from airflow_provider_aep.monitoring.alert_messages import Message, digest
+from airflow_provider_aep.monitoring.alerts import Alert
 from airflow_provider_aep.monitoring.incidents import heard
 from airflow_provider_aep.notifications.channels import LogChannel, parse_channels
 from airflow_provider_aep.notifications.delivery import Outcome, deliver, log_undelivered
