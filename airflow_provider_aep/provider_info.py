@@ -93,6 +93,7 @@ def get_provider_info() -> dict[str, Any]:
             "operators.datasets",
             "operators.connections",
             "operators.dataflows",
+            "operators.dataflow_state",
             "operators.exports",
             "operators.maintenance",
             "operators.monitoring",

@@ -58,6 +58,7 @@ FACE = (
 OPERATORS = (
     "operators.base",
     "operators.connections",
+    "operators.dataflow_state",
     "operators.dataflows",
     "operators.datasets",
     "operators.exports",
