@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
@@ -24,11 +24,8 @@ from airflow.providers.common.compat.sdk import BaseHook, conf, mask_secret
 
 from airflow_provider_aep import stats
 from airflow_provider_aep.errors import AepConfigError, AepError
-from airflow_provider_aep.flowservice.destinations import Destination
 from airflow_provider_aep.flowservice.documents import mapping
-from airflow_provider_aep.flowservice.encryption import PublicKey, hold_public_key
 from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
-from airflow_provider_aep.flowservice.held_logins import Held, hold_login
 from airflow_provider_aep.flowservice.host_files import HostFiles
 from airflow_provider_aep.flowservice.listing import list_entities
 from airflow_provider_aep.flowservice.private_directory import PARENTS
@@ -43,6 +40,11 @@ from airflow_provider_aep.provider_info import (
     PLACEHOLDERS,
     RELABELING,
 )
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.destinations import Destination
+    from airflow_provider_aep.flowservice.encryption import PublicKey
+    from airflow_provider_aep.flowservice.held_logins import Held
 
 T = TypeVar("T")
 
@@ -183,6 +185,9 @@ class AepHook(BaseHook):
         :raises AepConfigError: the destination needs a connection and got none, or the other way round.
         :raises AepValidationError: the connection holds two logins, or one that can never work.
         """
+        # Imported here: what waits for runs has no use for it.
+        from airflow_provider_aep.flowservice.held_logins import hold_login
+
         if not credentials_conn_id:
             if not destination.takes_login:
                 return None
@@ -197,6 +202,8 @@ class AepHook(BaseHook):
 
         :raises AepValidationError: it holds none, or a private one.
         """
+        from airflow_provider_aep.flowservice.encryption import hold_public_key
+
         conn = self.get_connection(encryption_conn_id)
         extra = {f"extra.{key}": value for key, value in mapping(conn.extra_dejson).items()}
         return hold_public_key(extra, conn_id=encryption_conn_id)

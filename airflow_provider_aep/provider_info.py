@@ -93,7 +93,6 @@ def get_provider_info() -> dict[str, Any]:
             "operators.datasets",
             "operators.connections",
             "operators.dataflows",
-            "operators.dataflow_state",
             "operators.exports",
             "operators.maintenance",
             "operators.monitoring",
@@ -155,6 +154,14 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "exported_bytes=5TB/year",
                         "default": "",
+                    },
+                    "page_for_dag_viewers": {
+                        "description": "Whether a user who may see a DAG, and not the connection, is shown "
+                        "the exports that this DAG makes or waits for on the exports page.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": "True",
+                        "default": "False",
                     },
                     "page_connections": {
                         "description": "Further sources of the exports page, separated by commas: the "

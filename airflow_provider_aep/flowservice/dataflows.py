@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_aep.errors import (
     AepApiError,
@@ -19,8 +19,6 @@ from airflow_provider_aep.errors import (
     AepUnseenError,
 )
 from airflow_provider_aep.flowservice.cadences import AS_IS, CADENCES, OUTDATED, allowed, step_of
-from airflow_provider_aep.flowservice.catalogue import FlowSpec, destination_of_flow_spec
-from airflow_provider_aep.flowservice.creation import Created, create_entity
 from airflow_provider_aep.flowservice.dataflow_record import (
     Dataflow,
     exports_datasets,
@@ -43,6 +41,10 @@ from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, 
 from airflow_provider_aep.flowservice.listing import list_entities, only
 from airflow_provider_aep.flowservice.schedule import Schedule, merge_schedule, parse_schedule_change
 from airflow_provider_aep.flowservice.validation import check_id, check_name
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.catalogue import FlowSpec
+    from airflow_provider_aep.flowservice.creation import Created
 
 __all__ = [
     "Dataflow",
@@ -91,6 +93,8 @@ def create_dataflow(
 
     :param now: the start of a schedule that names none.
     """
+    from airflow_provider_aep.flowservice.creation import create_entity
+
     document: dict[str, Any] = {
         "name": check_name(name),
         "flowSpec": {"id": destination.flow_spec_id, "version": SPEC_VERSION},
@@ -166,6 +170,8 @@ def list_dataflows(*, whole: bool = False) -> Exchange[list[Dataflow]]:
 
     :param whole: read all dataflows of the sandbox, and pick.
     """
+    from airflow_provider_aep.flowservice.catalogue import destination_of_flow_spec
+
     found = yield from flows_to_destinations(whole=whole)
     unknown = {str(spec_id_of(item)) for item in found if must_be_asked(item)}
     specs: dict[str, FlowSpec] = {}

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunError, RunStatus
-from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL, Cause
-from airflow_provider_aep.monitoring.policy import CONCERN, Choice, RunPolicy
+from airflow_provider_aep.monitoring.policy import CONCERN, EMPTY_OR_SMALL, Choice, RunPolicy
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.causes import Cause
 
 
 class Judgement(NamedTuple):

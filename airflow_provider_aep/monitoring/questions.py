@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from airflow_provider_aep.flowservice.cadences import FULL_ONCE
 from airflow_provider_aep.flowservice.runs import DataflowRun
-from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL
 from airflow_provider_aep.monitoring.findings import Finding
 from airflow_provider_aep.monitoring.owing import Question, Snapshot
+from airflow_provider_aep.monitoring.policy import EMPTY_OR_SMALL
 from airflow_provider_aep.monitoring.timeline import Timeline
 
 # What looks wrong in a way that ingestion may explain.

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.flowservice.runs import DataflowRun
-from airflow_provider_aep.monitoring.causes import Cause
 from airflow_provider_aep.monitoring.judgement import GRAVITY, Judgement, judge_run, records_words
 from airflow_provider_aep.monitoring.policy import CONCERN, Choice, RunPolicy
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.causes import Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
