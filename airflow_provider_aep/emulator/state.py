@@ -85,8 +85,8 @@ class StateFile:
     def _write(self) -> None:
         with self._emulator._lock:
             document = state_of(self._emulator)
-            # Under the lock up to the rename, so that no older state takes the place of a newer one. Always the
-            # same name, which the lock file keeps from others: what a killed emulator left is written over.
+            # Under the lock up to the rename, so that no older state takes the place of a newer one. The lock
+            # file keeps others away, so the name may stay the same, and what a kill left is written over.
             growing = self._path.with_name(f".{self._path.name}.growing")
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
             try:
