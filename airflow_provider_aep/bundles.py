@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import conf
-
+from airflow_provider_aep._airflow import conf
 from airflow_provider_aep.errors import AepConfigError
 
 

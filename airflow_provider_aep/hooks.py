@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-from airflow.providers.common.compat.sdk import BaseHook, conf, mask_secret
+from asgiref.sync import sync_to_async
 
 from airflow_provider_aep import stats
+from airflow_provider_aep._airflow import BaseHook, Connection, conf, mask_secret
 from airflow_provider_aep.errors import AepConfigError, AepError
 from airflow_provider_aep.flowservice.destinations import Destination
 from airflow_provider_aep.flowservice.encryption import PublicKey, hold_public_key
@@ -129,9 +129,12 @@ class AepHook(BaseHook):
     async def aget_conn(self) -> AepConnection:
         """``get_conn`` for the event loop."""
         if self._connection is None:
-            conn = await get_async_connection(self.aep_conn_id, hook=self)
-            extra = await get_async_extra_dejson(conn)
-            self._connection = AepConnection.from_airflow(conn, extra)
+            if not hasattr(Connection, "aextra_dejson"):
+                # Before Airflow 3.3.2 its own asynchronous way masks the secrets with a call that blocks the
+                # loop. Its comms serve a thread of asgiref, and no other one.
+                return await sync_to_async(self.get_conn)()
+            conn = await self.aget_connection(self.aep_conn_id)
+            self._connection = AepConnection.from_airflow(conn, await conn.aextra_dejson())
         return self._connection
 
     @property

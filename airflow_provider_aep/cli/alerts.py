@@ -117,7 +117,7 @@ def _parsed(text: str) -> Mapping[str, Any] | str:
 
 def _dags(path: str) -> list[Any]:
     """The DAGs of a file, as Airflow itself finds them: also those that no variable holds."""
-    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+    from airflow_provider_aep._airflow import AIRFLOW_V_3_0_PLUS
 
     if not Path(path).is_file():
         raise AepConfigError(f"{path} is no file")

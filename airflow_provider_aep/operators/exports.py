@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
-
+from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.errors import (
     AepConfigError,
     AepError,
@@ -208,7 +207,10 @@ class AepEnsureExportOperator(AepExportOperator):
                 # What was made and is not seen, a retry would make again.
                 raise AirflowFailException(str(error)) from error
             raise
-        return self._result(results)
+        if not self._given.alone:
+            return results
+        # Each key becomes an XCom, and Airflow 3.0 refuses one of None.
+        return {key: value for key, value in results[0].items() if value is not None}
 
 
 class AepDeleteExportOperator(AepOperator):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import (
+from airflow_provider_aep._airflow import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -15,7 +15,6 @@ from airflow.providers.common.compat.sdk import (
     BaseSensorOperator,
     conf,
 )
-
 from airflow_provider_aep.errors import AepError
 
 if TYPE_CHECKING:

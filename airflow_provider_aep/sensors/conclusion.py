@@ -8,8 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
-
+from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.errors import AepError, AepRunFailedError, without_words
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
 
 def forget_earlier_try(context: Any) -> None:
     """Take away what an earlier try of this task left, as Airflow does where a task begins on a worker."""
-    from airflow.providers.common.compat.sdk import XCom
+    from airflow_provider_aep._airflow import XCom
 
     ti = context["ti"]
     place = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}

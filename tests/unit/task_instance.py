@@ -30,6 +30,7 @@ class FakeTaskInstance:
     def xcom_push(self, key: str, value: Any) -> None:
         kept = json.loads(json.dumps(value))
         assert kept == value
+        assert value is not None, f"Airflow 3.0 refuses an XCom of None: {key}"
         self.xcoms[self.task_id, self.map_index, key] = kept
 
     def xcom_pull(
@@ -37,6 +38,11 @@ class FakeTaskInstance:
     ) -> Any:
         before = self.earlier.get(key) if include_prior_dates and task_ids == self.task_id else None
         return self.xcoms.get((task_ids, map_indexes, key), before)
+
+    def push_result(self, operator: Any, result: Any) -> None:
+        """What Airflow pushes when ``execute`` has returned, besides the result itself."""
+        for key, value in result.items() if operator.multiple_outputs else ():
+            self.xcom_push(key, value)
 
     def pushed(self, key: str) -> Any:
         return self.xcoms.get((self.task_id, self.map_index, key))

@@ -29,6 +29,7 @@ FLOORS = {
     "emulator": 3,
     "probe": 3,
     # Airflow begins here.
+    "_airflow": 4,
     "stats": 4,
     "assets": 4,
     "hooks": 4,
