@@ -1,14 +1,14 @@
-"""``airflow.providers.common.compat.sdk`` where the one of Airflow's own time has no such module.
+"""What ``airflow.providers.common.compat.sdk`` of an older Airflow's own time lacks.
 
-Tests and examples import Airflow's names from there, as DAG authors on 2.11 and 3 do. On Airflow 2.11.0 and
-3.0 this takes its place. The package itself does without: ``test_airflow_names.py`` holds it to that.
+Tests and examples import Airflow's names from there, as DAG authors on 2.11 and 3 do. Airflow 2.11.0 and 3.0
+lack the whole module, those up to 3.2 some names. The package itself does without it:
+``test_airflow_names.py`` holds it to that.
 """
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -30,20 +30,27 @@ MORE = {
 
 
 def stand_in() -> None:
-    """Put the module in place where it is missing; tests call this before they import anything of it."""
+    """Add what is missing; to be called before a test imports anything from there."""
     for flag in ("AIRFLOW_V_3_0_PLUS", "AIRFLOW_V_3_1_PLUS", "AIRFLOW_V_3_3_PLUS"):
         if not hasattr(version_compat, flag):
             setattr(version_compat, flag, getattr(_airflow, flag))
-    if find_spec(SDK) is None:
-        module = ModuleType(SDK)
-        module.__getattr__ = _look_up  # type: ignore[method-assign]
-        sys.modules[SDK] = module
+    try:
+        sdk = import_module(SDK)
+    except ImportError:
+        sdk = sys.modules[SDK] = ModuleType(SDK)
+    its_own = getattr(sdk, "__getattr__", None)
 
+    def look_up(name: str) -> Any:
+        if its_own:
+            try:
+                return its_own(name)
+            except (AttributeError, ImportError):
+                pass
+        for place in MORE.get(name, ()):
+            try:
+                return getattr(import_module(place), name)
+            except (AttributeError, ImportError):
+                continue
+        return getattr(_airflow, name)
 
-def _look_up(name: str) -> Any:
-    for place in MORE.get(name, ()):
-        try:
-            return getattr(import_module(place), name)
-        except (ImportError, AttributeError):
-            continue
-    return getattr(_airflow, name)
+    sdk.__getattr__ = look_up  # type: ignore[method-assign]

@@ -117,20 +117,13 @@ def _parsed(text: str) -> Mapping[str, Any] | str:
 
 def _dags(path: str) -> list[Any]:
     """The DAGs of a file, as Airflow itself finds them: also those that no variable holds."""
-    from airflow_provider_aep._airflow import AIRFLOW_V_3_0_PLUS
+    from airflow_provider_aep._airflow import AIRFLOW_VERSION, DagBag
 
     if not Path(path).is_file():
         raise AepConfigError(f"{path} is no file")
-    bag: Any
+    no_examples: dict[str, Any] = {"include_examples": False} if AIRFLOW_VERSION < (3, 3) else {}
     try:
-        if AIRFLOW_V_3_0_PLUS:
-            from airflow.dag_processing.dagbag import DagBag
-
-            bag = DagBag(path, safe_mode=False)
-        else:
-            from airflow.models.dagbag import DagBag as OldDagBag
-
-            bag = OldDagBag(path, include_examples=False, safe_mode=False)
+        bag = DagBag(path, safe_mode=False, **no_examples)
     except SystemExit:
         # Airflow 2 lets it pass: the test would end as if all had been sent.
         raise AepConfigError(f"{path} cannot be run as a DAG file: SystemExit") from None
