@@ -14,7 +14,7 @@ from airflow_provider_aep.errors import (
     AepValidationError,
     Problem,
 )
-from airflow_provider_aep.given_specs import GivenSpecs
+from airflow_provider_aep.given_specs import GivenSpecs, paths_as_text
 from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.operators.base import AepOperator, Upstream
 
@@ -55,8 +55,8 @@ class AepExportOperator(AepOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.spec = spec
-        self.specs = specs
+        self.spec = paths_as_text(spec)
+        self.specs = paths_as_text(specs)
         self._given = GivenSpecs(self, spec=spec, specs=specs)
         self._given.check()
 

@@ -229,6 +229,8 @@ def test_a_path_may_lead_to_another_folder_of_the_bundle(folder, dag_in, aep, pe
     for path in ("../common.yaml", str(folder / "common.yaml"), Path("../common.yaml")):
         with dag_in():
             assert perform(plan(spec=path))["name"] == "nightly"
+        with dag_in():
+            assert [each["name"] for each in perform(plan(specs=[path]))] == ["nightly"]
 
 
 def test_a_folder_holds_several_specs(folder, dag_in, aep, perform):
