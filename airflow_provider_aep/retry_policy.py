@@ -40,7 +40,7 @@ All other errors are retried as the task says; ``retries`` is the limit for all.
 """
 
 try:
-    from airflow.providers.common.compat.sdk import (
+    from airflow_provider_aep._airflow import (
         ExceptionRetryPolicy,
         RetryAction,
         RetryDecision,

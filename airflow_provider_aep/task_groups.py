@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseSensorOperator, TaskGroup
-
+from airflow_provider_aep._airflow import BaseSensorOperator, TaskGroup
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.base import Moment, Upstream

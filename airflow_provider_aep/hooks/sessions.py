@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow.providers.common.compat.sdk import conf, mask_secret
-
+from airflow_provider_aep._airflow import conf, mask_secret
 from airflow_provider_aep.errors import AepConfigError
 from airflow_provider_aep.flowservice.host_files import HostFiles
 from airflow_provider_aep.flowservice.private_directory import PARENTS

@@ -64,7 +64,13 @@ def _silent(seconds: float) -> str:
 
 
 def _hook(conn_id: str, plain: str, seconds: float) -> Any:
+    from importlib.metadata import version
+
     from airflow.providers.smtp.hooks.smtp import SmtpHook
+    from packaging.version import Version
+
+    # Before 3.0.2 the provider's limit counted attempts: with 0 it never sent anything.
+    one_attempt = 0 if Version(version("apache-airflow-providers-smtp")) >= Version("3.0.2") else 1
 
     class BoundedHook(SmtpHook):
         """The provider's hook repeats by itself, by default six times with half a minute each."""
@@ -75,7 +81,7 @@ def _hook(conn_id: str, plain: str, seconds: float) -> Any:
 
         @property
         def smtp_retry_limit(self) -> int:
-            return 0
+            return one_attempt
 
         def _build_client(self) -> Any:
             try:

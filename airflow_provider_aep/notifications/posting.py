@@ -27,7 +27,7 @@ SILENT.addFilter(lambda record: False)
 
 def need_connection(conn_id: str) -> None:
     """:raises AepConfigError: Airflow has no such connection, or it cannot be read."""
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+    from airflow_provider_aep._airflow import AirflowNotFoundException, BaseHook
 
     try:
         BaseHook.get_connection(conn_id)
@@ -46,8 +46,9 @@ def post(conn_id: str, endpoint: str | None, body: Mapping[str, Any], *, seconds
     :param seconds: for the connection, and for the answer.
     :raises AepUndeliveredError: it was not taken.
     """
-    from airflow.providers.common.compat.sdk import mask_secret
     from airflow.providers.http.hooks.http import HttpHook
+
+    from airflow_provider_aep._airflow import mask_secret
 
     need_connection(conn_id)
 

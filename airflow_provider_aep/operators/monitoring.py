@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
-
+from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.arguments import Span, Switch, Text, Texts
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
 

@@ -17,12 +17,12 @@ from typing import Annotated, Any
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_access_view
-from airflow.providers.common.compat.sdk import conf
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from airflow_provider_aep._airflow import conf
 from airflow_provider_aep.errors import AepError, without_words
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.page.access import Place, listed_places, may_see_dag, permitted

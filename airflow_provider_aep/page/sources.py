@@ -14,8 +14,7 @@ from collections.abc import Callable, Container, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
+from airflow_provider_aep._airflow import AirflowNotFoundException
 from airflow_provider_aep.errors import AepError, without_words
 from airflow_provider_aep.page.answers import export_row
 from airflow_provider_aep.page.reading import Snapshot, trouble_of

@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import (
+from airflow_provider_aep._airflow import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -17,7 +17,6 @@ from airflow.providers.common.compat.sdk import (
     BaseSensorOperator,
     conf,
 )
-
 from airflow_provider_aep.arguments import Switch, Text, check_partial, check_values
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 from airflow_provider_aep.operators.links import leave_links

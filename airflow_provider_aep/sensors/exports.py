@@ -7,13 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow.providers.common.compat.sdk import (
+from airflow_provider_aep._airflow import (
     AirflowSensorTimeout,
     AirflowTaskTimeout,
     PokeReturnValue,
     conf,
 )
-
 from airflow_provider_aep.arguments import Argument, Switch, Text, Texts
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.sensors import deferring
@@ -292,7 +291,7 @@ class AepExportsSensor(AepSensor):
     @property
     def tells_assets(self) -> bool:
         """Whether an outlet takes events of whatever exports turn out to be good."""
-        from airflow.providers.common.compat.sdk import AssetAlias
+        from airflow_provider_aep._airflow import AssetAlias
 
         return any(isinstance(outlet, AssetAlias) for outlet in self.outlets or ())
 

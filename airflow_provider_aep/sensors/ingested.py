@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import PokeReturnValue, conf
-
+from airflow_provider_aep._airflow import PokeReturnValue, conf
 from airflow_provider_aep.arguments import Number, OneOf, Span, Switch, is_later, is_nothing, problems_of
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.sensors import deferring

@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue, conf
-
+from airflow_provider_aep._airflow import AirflowSensorTimeout, PokeReturnValue, conf
 from airflow_provider_aep.arguments import Id, Switch, Text, is_later
 from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.sensors import conclusion, deferring

@@ -17,10 +17,9 @@ from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import conf
-from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_aep._airflow import BaseEventTrigger, conf
 from airflow_provider_aep.arguments import Number, Text, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 

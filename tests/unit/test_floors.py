@@ -32,6 +32,7 @@ FLOORS = {
     "emulator": 3,
     "probe": 3,
     # Airflow begins here.
+    "_airflow": 4,
     "assets": 4,
     "hooks": 4,
     "triggers": 5,
