@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 
-from airflow_provider_aep.cli.given import ask, hook_of
+from airflow_provider_aep.cli.given import ask, hook_of, since_of
 from airflow_provider_aep.cli.output import Output, counted
 from airflow_provider_aep.cli.specs import delete_command as delete_command
 from airflow_provider_aep.cli.specs import ensure_command as ensure_command
@@ -29,13 +29,12 @@ def runs_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime
 
     from airflow_provider_aep.cli.runs import COLUMNS, latest_runs, row_of, told_of
-    from airflow_provider_aep.flowservice.schedule import parse_moment
 
     if arguments.limit < 1:
         raise AepValidationError("the arguments", [Problem("--limit", "must be at least 1")])
-    since = parse_moment("--since", arguments.since) if arguments.since else None
-    hook = hook_of(arguments)
     now = datetime.now(tz=UTC)
+    since = since_of(arguments.since, now) if arguments.since else None
+    hook = hook_of(arguments)
     timeline, runs = hook.run(latest_runs(arguments.name_or_id, limit=arguments.limit, since=since, now=now))
     flow = timeline.flow
     output.document(
@@ -54,7 +53,7 @@ def explain_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.cli.explain import explain
     from airflow_provider_aep.monitoring.telling import check_days
 
-    check_days(arguments.days)
+    arguments.days = check_days(arguments.days)
     return explain(arguments, hook_of(arguments), output)
 
 
@@ -89,7 +88,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
 
     now = datetime.now(tz=UTC)
     until = parse_moment("--until", arguments.until) if arguments.until else now
-    since = parse_moment("--since", arguments.since) if arguments.since else until - timedelta(days=1)
+    since = since_of(arguments.since or "P1D", until)
     selection = Selection(
         name_contains=arguments.name,
         destinations=arguments.destination or (),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from airflow_provider_aep.flowservice.schedule import schedule_words
+from airflow_provider_aep.times import span_words
 
 ENDS_SOON = timedelta(days=14)
 
@@ -41,4 +42,4 @@ def expiry_of(
         return None
     days = (end - now) / timedelta(days=1)
     on = f"on {end:%Y-%m-%d %H:%M} UTC"
-    return Expiry(days, f"ended {on}" if days <= 0 else f"ends in {days:.0f} days, {on}")
+    return Expiry(days, f"ended {on}" if days <= 0 else f"ends in {span_words(end - now)}, {on}")

@@ -16,6 +16,7 @@ from airflow_provider_aep.flowservice.runs import DataflowRun, RunError, RunStat
 from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL, Cause
 from airflow_provider_aep.monitoring.policy import CONCERN, Choice, RunPolicy
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records
+from airflow_provider_aep.times import span_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,7 +330,8 @@ def _slow(run: DataflowRun, policy: RunPolicy) -> Judgement | None:
     took = run.completed_at - run.started_at
     if took <= policy.longest:
         return None
-    return Judgement(policy.on_slow, "slow", f"in {took}, longer than {policy.longest}")
+    longest = span_words(policy.longest, exact=True)
+    return Judgement(policy.on_slow, "slow", f"in {span_words(took, exact=True)}, longer than {longest}")
 
 
 def _partial(run: DataflowRun, policy: RunPolicy) -> Judgement | None:

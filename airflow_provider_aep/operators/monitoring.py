@@ -70,7 +70,8 @@ class AepCheckExportsOperator(AepOperator):
     :param allowance: what the selected exports may export, such as ``exported_bytes=5TB/year`` or
         ``exported_records=2000000/month``; one or a list. It takes some requests more, a bounded number that
         the log tells. Templated.
-    :param ends_soon_days: how many days before its end a schedule is worth a word.
+    :param ends_soon_days: how long before its end a schedule is worth a word: days, a ``timedelta``, or an
+        ISO 8601 duration.
     :param alert_on_backfill: let the check of a backfill fail and alert as any other does. By default it only
         tells what it found.
     :return: a dict with ``sandbox``, ``since``, ``until``, ``outcome``, ``totals`` and ``notes``. The XCom
@@ -100,7 +101,7 @@ class AepCheckExportsOperator(AepOperator):
         *,
         since: Moment | Upstream = None,
         until: Moment | Upstream = None,
-        lag: float | timedelta = timedelta(minutes=15),
+        lag: float | timedelta | str = timedelta(minutes=15),
         name_contains: str | None = None,
         destinations: Collection[str] | Upstream = (),
         export_owner: str | None = None,
@@ -116,7 +117,7 @@ class AepCheckExportsOperator(AepOperator):
         on_allowance: str = "warn",
         on_nothing: str = "fail",
         allowance: str | Sequence[str] | None = None,
-        ends_soon_days: int = 14,
+        ends_soon_days: int | timedelta | str = 14,
         alert_on_backfill: bool = False,
         **kwargs: Any,
     ) -> None:

@@ -18,6 +18,7 @@ from airflow_provider_aep.probe import patience
 from airflow_provider_aep.probe.sample import Sample, datasets_of
 from airflow_provider_aep.probe.words import Seen, assumed, differs, either, fails, untold, word, words_of
 from airflow_provider_aep.probe.written import CALLED, Change, Made, Written
+from airflow_provider_aep.times import span_words
 
 # ``None``: it was not made, so nothing can be told.
 Judge = Callable[[Written], Seen | None]
@@ -55,7 +56,11 @@ def _after(seconds: Iterable[float | None], *, most: float = LOOKS_FOR) -> Seen 
     slowest = max(times, default=0.0)
     if slowest < AT_ONCE:
         return assumed("at once") if times else None
-    told = f"after up to {slowest:.0f} s" if slowest < inf else f"not within {patience.PATIENCE:.0f} s"
+    told = (
+        f"after up to {span_words(slowest)}"
+        if slowest < inf
+        else f"not within {span_words(patience.PATIENCE)}"
+    )
     return differs(told) if slowest <= most else fails(told)
 
 
@@ -238,7 +243,7 @@ def judge_clock(written: Written) -> Seen | None:
     ahead = written.clock_ahead
     if ahead is None:
         return None
-    apart = f"{abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}"
+    apart = f"{span_words(abs(ahead))} {'ahead' if ahead > 0 else 'behind'}"
     return either(abs(ahead) < 120, "less than two minutes apart", apart)
 
 
@@ -266,7 +271,7 @@ def judge_changed(written: Written) -> Seen | None:
     if change.refused:
         return fails(words_of(change.refused))
     if change.waited >= AT_ONCE:
-        return differs(f"taken after {change.waited:.0f} s")
+        return differs(f"taken after {span_words(change.waited)}")
     if not change.body.get("id") or not change.body.get("etag"):
         return differs(f"{change.status}, without id and etag")
     return either(change.status == 200, "200 with id and etag", f"{change.status}")

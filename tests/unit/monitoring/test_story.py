@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_aep.cli.program import _parser
+from airflow_provider_aep.cli.parser import make_parser
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.dataflows import get_dataflow, set_dataflow_state
 from airflow_provider_aep.flowservice.ingestion import Batch, BatchStatus, CatalogDataset
@@ -59,7 +59,7 @@ def can_be_done(action):
     if action["kind"] == "shell":
         program, *words = shlex.split(action["command"])
         assert program == "aep"
-        return _parser().parse_args(words)
+        return make_parser().parse_args(words)
     return action["command"].endswith(("?", "."))
 
 
@@ -279,9 +279,11 @@ class TestWhatIsNotKnown:
         assert story["summary"].startswith("orders: its runs could not be read: ")
         assert any(each.startswith("aep doctor") for each in commands(story))
 
-    @pytest.mark.parametrize("days", [0, 32, True, "7"])
+    @pytest.mark.parametrize("days", [0, 32, True, "7", "P32D", "PT36H"])
     def test_a_number_of_days_that_makes_no_sense_is_refused(self, tell, emulator, days):
-        with pytest.raises(AepValidationError, match="--days must be a whole number from 1 to 31"):
+        with pytest.raises(
+            AepValidationError, match=r"--days must be a whole .*; at least 1, at most 31 days"
+        ):
             tell(days=days)
 
 

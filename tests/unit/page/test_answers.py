@@ -49,7 +49,7 @@ def test_a_missing_tick_is_explained_though_the_last_run_was_good(row, emulator,
     told = row()
     assert (told["outcome"], told["decided"]["kind"]) == ("fail", "missing")
     assert [kind for _, kind, *_ in told["ticks"]] == ["good", "missing"]
-    assert told["decided"]["told"].startswith("no run started within 2 h 30 min after the tick of ")
+    assert told["decided"]["told"].startswith("no run started within 2 hours 30 minutes after the tick of ")
 
 
 def test_a_tick_that_is_missing_among_good_ones_is_counted_beside_good_now(
@@ -75,7 +75,7 @@ def test_a_run_under_way_is_told_with_how_long_it_takes_as_a_rule(row, emulator,
     clock.advance((1 + 5 * 3 + 1) * HOUR)
     told = row()
     assert told["current"]["kind"] == "running"
-    assert told["current"]["told"].endswith("has been under way for 60 minutes; usually it takes 3 minutes")
+    assert told["current"]["told"].endswith("has been under way for 1 hour; usually it takes 3 minutes")
     assert (told["decided"]["kind"], told["outcome"]) == ("good", "ok")
 
 
@@ -86,7 +86,7 @@ def test_an_export_that_hangs_for_days_is_stuck_and_delivers_nothing(
     clock.advance((1 + 10 * 24 + 2) * HOUR)
     told = row()
     assert (told["outcome"], told["decided"]["kind"]) == ("fail", "stuck")
-    assert "has been under way for 26 h" in told["decided"]["told"]
+    assert "has been under way for 1 day 2 hours" in told["decided"]["told"]
     assert [kind for _, kind, *_ in told["ticks"]] == ["good"] + ["stuck"] * 9 + ["running"]
     assert told["last_good_at"] == detail()["runs"][-1]["completed_at"]
     assert {run["kind"] for run in detail()["runs"]} == {"good", "stuck", "running"}
