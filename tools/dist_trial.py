@@ -181,8 +181,8 @@ def runs_an_export(plain: Plain, line: Line, wheel: Path) -> bool:
             "AIRFLOW_CONN_AEP_S3": S3_CONNECTION,
         }
         told = plain.run("airflow", "dags", "test", "first_export", env=connections)
-        seen = plain.run("aep", "runs", "loyalty", env=connections)
-    return "loyalty" in told and "success" in seen and any(exports.rglob("part-*"))
+        seen = plain.run("aep", "runs", "loyalty-s3", env=connections)
+    return "loyalty-s3" in told and "success" in seen and any(exports.rglob("part-*"))
 
 
 def _printed_connection(children: Children, ready: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.server import airflow_connection, serve
 from airflow_provider_aep.emulator.service import Emulator
+from airflow_provider_aep.emulator.task_instance import FakeTaskInstance, context_of
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,18 @@ def aep_emulator(aep_emulator_options: dict[str, Any], aep_worlds: Sequence[str]
     It stands at the moment the test began, because operators ask the real clock when a schedule starts.
     """
     return Emulator(**{"clock": Clock(time.time()), "worlds": aep_worlds, **aep_emulator_options})
+
+
+@pytest.fixture
+def aep_context() -> dict[str, Any]:
+    """A context for ``execute``; ``aep_context["ti"].pushed("key")`` is what the task pushed to XCom.
+
+    Its DAG run was triggered by hand, when the test began.
+    """
+    context = context_of(FakeTaskInstance())
+    # Schedules count whole seconds, so a dataflow that starts "now" may start a fraction of one earlier.
+    context["dag_run"].run_after = datetime.now(tz=UTC).replace(microsecond=0)
+    return context
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def plain_value(given: object, path: Where, found: Found) -> Any:
     if isinstance(given, date):
         rule = "must be a text: put it in quotes"
     elif isinstance(given, int | float):
-        rule = "must be a number of ordinary size"
+        rule = "must be a number of at most 64 bits, not NaN or infinite"
     else:
         rule = "must be a text, a number, true or false, a list or a dict"
     found.add(path, rule, settle=True)
@@ -101,7 +101,7 @@ def _plain_text(given: str, path: Where, found: Found) -> str | None:
 def _plain_items(given: Mapping[Any, Any], path: Where, found: Found) -> Iterator[tuple[str, Any]]:
     for key, value in given.items():
         if not isinstance(key, str):
-            found.add(path, "has a key that is not a text")
+            found.add(path, "has a key that is not a text: put it in quotes")
         elif len(key) > LONGEST_KEY or _UNPRINTABLE.search(key):
             found.add(path, f"has a key with control characters, or of more than {LONGEST_KEY} characters")
         # None says "not given", so that code may pass on what it has; Adobe's parameters are left alone.

@@ -27,7 +27,7 @@ from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, spe
 from airflow_provider_aep.flowservice.connections import full_params
 from airflow_provider_aep.flowservice.dataflows import state_of
 from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
-from airflow_provider_aep.flowservice.schedule import check_new
+from airflow_provider_aep.flowservice.schedule import PAST, check_new
 
 
 def plan_export(
@@ -151,9 +151,11 @@ def _plan_base(spec: ExportSpec, state: State, flow: Document | None, rotate: bo
             rule = f"names no {spec.destination.title} base connection of this sandbox"
             raise _problem(spec, "/destination/base_connection_id", rule)
         if rotate:
-            raise _problem(
-                spec, "/destination/base_connection_id", "is not ours, so its login cannot be sent again"
+            rule = (
+                "is not ours, so its login is not sent again: change it in Adobe's UI, or give "
+                "credentials_conn_id in its place, which makes new connections and a new dataflow"
             )
+            raise _problem(spec, "/destination/base_connection_id", rule)
         return Step(action="keep", kind=kind, id=spec.base_connection_id)
     # By the name of its connection alone: a key that changes is not seen, like a login.
     encryption = [spec.encryption_conn_id] if spec.encryption_conn_id else []
@@ -270,7 +272,7 @@ def _plan_flow(
     if flow is None or target.id != first_id(flow, "targetConnectionIds"):
         check_new(spec.schedule.every)
         if spec.schedule.end is not None and spec.schedule.end <= now:
-            raise _problem(spec, "/schedule/end", "is in the past: nothing would ever be exported")
+            raise _problem(spec, "/schedule/end", PAST)
         changes = tuple(Change(field=f"schedule.{key}", old=None, new=value) for key, value in words.items())
         if flow is None:
             return Step(action="create", kind=kind, changes=changes, mark=mark)

@@ -189,9 +189,10 @@ def _conflicts(specs: Sequence[tuple[str, ExportSpec]]) -> Iterator[Problem]:
     first: dict[tuple[Any, ...], str] = {}
     in_sandbox: dict[str | None, list[str]] = {}
     for place, spec in specs:
-        earlier = first.setdefault(("name", spec.sandbox, spec.owner, spec.name), place)
+        earlier = first.setdefault(("name", spec.sandbox, spec.name), place)
         if earlier != place:
-            yield Problem(f"{place}/name", f"is declared by the same owner in the same sandbox at {earlier}")
+            rule = f"is in use at {earlier} in the same sandbox; choose another, even for another owner"
+            yield Problem(f"{place}/name", rule)
         if spec.adopt:
             earlier = first.setdefault(("adopt", spec.adopt), place)
             if earlier != place:

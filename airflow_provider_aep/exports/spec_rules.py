@@ -24,15 +24,28 @@ from airflow_provider_aep.exports.plain import (
     plain_value,
     value_at,
 )
-from airflow_provider_aep.flowservice.cadences import RULE
+from airflow_provider_aep.flowservice.cadences import cadence_rule
 from airflow_provider_aep.flowservice.connections import SEGMENT_PARAMS
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, LOGIN_PARAMS, Destination
+from airflow_provider_aep.flowservice.patterns import misplaced
 from airflow_provider_aep.flowservice.schedule import parse_schedule
-from airflow_provider_aep.flowservice.validation import broken_rules, check_id, nearest
+from airflow_provider_aep.flowservice.validation import (
+    broken_rules,
+    check_id,
+    nearest,
+    rule_words,
+    unknown,
+)
 
 SCHEMA_FILE = Path(__file__).with_name("export_spec.schema.json")
 # An end that has passed does not make a spec wrong; what to do about it is the plan's affair.
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+_NOT_AN_ID = {
+    "datasets": "write a name as {name: ...}",
+    "adopt": "AepListDataflowsOperator tells the ids of dataflows",
+}
 
 
 def judge_document(document: object) -> tuple[Any, Found]:
@@ -47,7 +60,9 @@ def judge_document(document: object) -> tuple[Any, Found]:
         found.add((), "must be a dict with name, datasets, destination and schedule")
         return plain, found
     if "exports" in plain:
-        found.problems = [(("exports",), "is a list of several specs, where one is expected")]
+        found.problems = [
+            (("exports",), "holds several specs, where one is expected: give it as specs, not as spec")
+        ]
         return plain, found
     for path, known in _closed(plain):
         _judge_keys(path, value_at(plain, path), known, found)
@@ -55,7 +70,8 @@ def judge_document(document: object) -> tuple[Any, Found]:
     if isinstance(datasets, list):
         most = _schema()["definitions"]["export"]["properties"]["datasets"]["maxItems"]
         if len(datasets) > most:
-            found.add(("datasets",), f"must have at most {most} entries", settle=True)
+            rule = f"must have at most {most} entries: share them out among several exports"
+            found.add(("datasets",), rule, settle=True)
             del datasets[most:]
         _judge_datasets(datasets, found)
     for where in (("destination", "base_connection_id"), ("adopt",)):
@@ -63,7 +79,7 @@ def judge_document(document: object) -> tuple[Any, Found]:
     _judge_params(plain, found)
     given = [value_at(plain, ("destination", key)) for key in ("encryption_conn_id", "base_connection_id")]
     if all(given):
-        rule = "does not go with base_connection_id, which is there already with or without encryption"
+        rule = "must not be given with base_connection_id: leave one of them out"
         found.add(("destination", "encryption_conn_id"), rule)
     for error in broken_rules({"$ref": "#/definitions/export", **_definitions()}, plain):
         _judge_rule(error, found)
@@ -85,11 +101,11 @@ def _closed(plain: Mapping[str, Any]) -> Iterator[tuple[Where, Sequence[str]]]:
 def _judge_keys(path: Where, there: object, known: Sequence[str], found: Found) -> None:
     if not isinstance(there, dict):
         return
-    unknown = [key for key in there if key not in known]
-    for key in unknown[:MOST_UNKNOWN]:
-        found.add((*path, key), f"is not known{nearest(key, known)}", settle=True)
-    if len(unknown) > MOST_UNKNOWN:
-        found.add(path, f"has {len(unknown) - MOST_UNKNOWN} more keys that are not known")
+    strange = [key for key in there if key not in known]
+    for key in strange[:MOST_UNKNOWN]:
+        found.add((*path, key), unknown(key, known), settle=True)
+    if len(strange) > MOST_UNKNOWN:
+        found.add(path, f"has {len(strange) - MOST_UNKNOWN} more keys that are not known")
 
 
 def _judge_datasets(datasets: Sequence[Any], found: Found) -> None:
@@ -100,7 +116,7 @@ def _judge_datasets(datasets: Sequence[Any], found: Found) -> None:
         path: Where = ("datasets", index)
         key, seen = (dataset_id, ids) if dataset_id else (name, names)
         if key and key in seen and not is_template(key):
-            found.add(path, "names a dataset that is named already")
+            found.add(path, "names a dataset that the list has already: leave it out")
         seen.add(key)
         _judge_id((*path, "id") if isinstance(datasets[index], dict) else path, dataset_id, found)
 
@@ -110,17 +126,20 @@ def _judge_id(path: Where, value: object, found: Found) -> None:
         try:
             check_id("", value)
         except AepValidationError as error:
-            found.add(path, error.problems[0].message, settle=True)
+            rule, advice = error.problems[0].message, _NOT_AN_ID.get(str(path[0]))
+            found.add(path, f"{rule}; {advice}" if advice else rule, settle=True)
 
 
 def _judge_params(plain: Mapping[str, Any], found: Found) -> None:
     params = value_at(plain, PARAMS)
-    for key in params if isinstance(params, dict) else ():
+    for key, value in params.items() if isinstance(params, dict) else ():
         if key in LOGIN_PARAMS:
             rule = "belongs to the login: keep it in the Airflow connection of credentials_conn_id"
             found.add((*PARAMS, key), rule, settle=True)
         elif key in SEGMENT_PARAMS:
             rule = "applies to audience exports, not to datasets; leave it out"
+            found.add((*PARAMS, key), rule, settle=True)
+        elif not is_template(value) and (rule := misplaced(key, value)):
             found.add((*PARAMS, key), rule, settle=True)
 
 
@@ -141,10 +160,8 @@ def _judge_schedule(schedule: object, found: Found) -> None:
 # What a pattern of the schema says in words, by the field that it stands at.
 _PATTERN_RULES = {
     "owner": "must be 1 to 64 characters: letters, digits, '_', '.', '@' and '-' only",
-    "sandbox": "must be a sandbox name: lower-case letters, digits and hyphens",
+    "sandbox": "must be the name of a sandbox, not its title: lower-case letters, digits and hyphens",
     "name": "must not be empty",
-    "schedule": RULE,
-    "every": RULE,
     "credentials_conn_id": "must be the id of an Airflow connection: no blanks, no quotes",
     "encryption_conn_id": "must be the id of an Airflow connection: no blanks, no quotes",
 }
@@ -152,39 +169,26 @@ _PATTERN_RULES = {
 
 def _judge_rule(error: Any, found: Found) -> None:
     """One broken rule of the schema, in words that never quote the value."""
-    path, rule, expected, value = (
-        tuple(error.absolute_path),
-        error.validator,
-        error.validator_value,
-        error.instance,
-    )
+    path, rule, value = tuple(error.absolute_path), error.validator, error.instance
     if rule == "required":
-        for key in expected:
+        for key in error.validator_value:
             if key not in value:
-                hint = nearest(key, [other for other in value if other not in expected])
+                hint = nearest(key, [other for other in value if other not in error.validator_value])
                 found.add((*path, key), f"is missing{hint.replace('did you mean', 'is it')}")
         return
-    if rule == "type":
-        expected = [expected] if isinstance(expected, str) else expected
-        quotes = "string" in expected and isinstance(value, int | float)
-        words = f"must be of type {' or '.join(expected)}{': put it in quotes' if quotes else ''}"
-    elif rule == "enum":
-        words = f"must be one of {', '.join(expected)}"
-    elif rule == "pattern":
+    if rule == "pattern":
         words = _PATTERN_RULES.get(str(path[-1]), "must be an id: letters, digits, '-', '_' and '.' only")
-    elif rule in ("minLength", "minItems"):
-        words = "must not be empty"
-    elif rule == "maxLength":
-        words = f"must be at most {expected} characters long"
+        if path[-1] in ("schedule", "every"):
+            words = cadence_rule(value)
     elif rule == "anyOf":
         words = "must have an id or a name"
     elif rule == "oneOf":
         words = "must have exactly one of credentials_conn_id and base_connection_id"
     elif rule is None:  # the schema `false`; whether its path ends in the key depends on the library
         path = (*path[:1], "credentials_conn_id")
-        words = f"must not be given: Adobe owns the storage of {DATA_LANDING_ZONE.slug}"
+        words = f"must not be given: Adobe owns the storage of {DATA_LANDING_ZONE.slug}; leave it out"
     else:
-        words = f"breaks the rule {rule!r}"
+        words = rule_words(error)
     found.add(path, words, settle=rule == "type")
 
 

@@ -48,12 +48,30 @@ _WORD = re.compile(r"([1-9][0-9]{0,3})([hd])")
 # No list of cadences holds it by chance, and no range that means something.
 _ABSURD = 999_983
 
+# How people write a cadence elsewhere; of minutes, those that are whole hours.
+_WORDS = {"hourly": "1h", "daily": "1d", "weekly": "7d", "once": "once"}
+_UNITS = {"m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400, "w": 604800}
+_UNITS["week"] = _UNITS["w"]
+_IN_WORDS = re.compile(r"([1-9][0-9]{0,4}) ?([a-z]{1,6}?)s?")
+
 Told = Literal["yes", "no", "not told"]
 
 
 def is_cadence(every: object) -> bool:
     """Whether it is a word for a cadence; ``as-is`` is none."""
     return isinstance(every, str) and (every == "once" or _step_of_word(every) is not None)
+
+
+def cadence_rule(every: object) -> str:
+    """What a cadence must be, and which one is meant where that can be told."""
+    word = every[:64].strip().lower() if isinstance(every, str) else ""
+    if len(word.split()) == 5:
+        return f"{RULE}; a cron expression is not understood: the start says at which hour"
+    meant = _WORDS.get(word.removeprefix("@"))
+    if found := _IN_WORDS.fullmatch(word):
+        step = int(found[1]) * _UNITS.get(found[2], 0)
+        meant = word_of({"timeUnit": "hour", "interval": step / 3600}) if step else None
+    return f"{RULE} (did you mean '{meant}'?)" if meant else RULE
 
 
 def members_of(every: str) -> dict[str, Any]:

@@ -31,7 +31,8 @@ from airflow_provider_aep.flowservice.entities import (
 )
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.logins import Held, resolve_login
-from airflow_provider_aep.flowservice.validation import check_id, check_name, nearest, schema_problems
+from airflow_provider_aep.flowservice.patterns import misplaced
+from airflow_provider_aep.flowservice.validation import check_id, check_name, schema_problems, unknown
 
 # In every documented request, in no spec.
 MODE = "Server-to-server"
@@ -212,15 +213,18 @@ def target_problems(spec: Document, params: Mapping[str, Any]) -> list[Problem]:
     ]
     known = [*(key for key in listed if key not in SEGMENT_PARAMS), *UNLISTED_PARAMS]
     problems += [
-        Problem(f"/{key}", f"is not a parameter of this destination{nearest(key, known)}")
+        Problem(f"/{key}", unknown(key, known, "a parameter of this destination"))
         for key in params
         if key not in known and key not in SEGMENT_PARAMS and listed
     ]
+    places = [Problem(f"/{key}", rule) for key, value in params.items() if (rule := misplaced(key, value))]
+    told = {problem.pointer for problem in places}
     for_datasets = {
         **schema,
         "required": [key for key in schema.get("required", ()) if key not in SEGMENT_PARAMS],
     }
-    return problems + schema_problems(for_datasets, params)
+    broken = schema_problems(for_datasets, params)
+    return problems + places + [problem for problem in broken if problem.pointer not in told]
 
 
 def _check_params(target_params: object) -> None:

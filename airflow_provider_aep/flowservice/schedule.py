@@ -18,37 +18,31 @@ from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.flowservice.cadences import (
     AS_IS,
     OUTDATED,
-    RULE,
+    cadence_rule,
     is_cadence,
     is_same,
     members_of,
     step_of,
     word_of,
 )
-from airflow_provider_aep.flowservice.validation import nearest
+from airflow_provider_aep.flowservice.patterns import unlisted_macros
+from airflow_provider_aep.flowservice.validation import unknown
 
 # Adobe ends a dataflow six months after its creation when no end is given. We always send one.
 DEFAULT_LIFE = timedelta(days=180)
 
-MACROS = frozenset(
-    {
-        "DATASET_ID",
-        "DATASET_NAME",
-        "DESTINATION",
-        "DESTINATION_INSTANCE_ID",
-        "DESTINATION_INSTANCE_NAME",
-        "EXPORT_TIME",
-        "ORGANIZATION_NAME",
-        "SANDBOX_NAME",
-    }
+PAST = "is in the past: nothing would be exported; give a later end"
+TOO_EARLY = (
+    "must be later than the start that the dataflow has, {}: give a later end; to stop the export, use "
+    "AepDisableDataflowOperator"
 )
+
 # Numbers outside these are no epoch seconds of an export: 1973, and the year 5138.
 EARLIEST, LATEST = 1e8, 1e11
 NO_WIDTH = (
     'On Airflow 3 both ends of a data interval are one moment where the schedule is "@hourly" or another '
     "cron expression: schedule the DAG by a CronDataIntervalTimetable (docs/sensor.md)."
 )
-_MACRO = re.compile(r"%([^%/]{1,64})%")
 # Adobe's own names for the same things, as pasted from its tutorial
 _ALIASES = {
     "startTime": "start",
@@ -72,15 +66,11 @@ class ScheduleChange:
         """What is allowed but probably not meant."""
         told = []
         if self.every == OUTDATED:
-            told.append("schedule: 24h is the wording of an older tutorial; day/1 is sent: write every: 1d")
-        unknown = [
-            name
-            for name in _MACRO.findall(self.folder_template or "")
-            if name not in MACROS and not name.startswith("DATETIME(")
-        ]
-        if unknown:
-            named = ", ".join(unknown)
-            told.append(f"schedule: folder_template has macros that Adobe does not list: {named}")
+            told.append(
+                "schedule: write every: 1d; 24h is the wording of an older tutorial, and a day is sent"
+            )
+        if unlisted := ", ".join(unlisted_macros(self.folder_template or "")):
+            told.append(f"schedule: folder_template has macros that Adobe does not list: {unlisted}")
         return told
 
 
@@ -185,11 +175,10 @@ def merge_schedule(existing: Mapping[str, Any], change: ScheduleChange) -> dict[
         wire["folderNameTemplate" if theirs else "foldernameTemplate"] = change.folder_template
     start, end = _seconds(wire.get("startTime")), _seconds(wire.get("endTime"))
     if (change.start or change.end) and start is not None and end is not None and end <= start:
+        where, rule = "start", f"must be earlier than the end that the dataflow has, {_words_of_moment(end)}"
         if change.end:
-            problem = Problem("schedule/end", "must be later than the start")
-        else:
-            problem = Problem("schedule/start", "must be earlier than the end that the dataflow has")
-        raise AepValidationError("the schedule", [problem])
+            where, rule = "end", TOO_EARLY.format(_words_of_moment(start))
+        raise AepValidationError("the schedule", [Problem(f"schedule/{where}", rule)])
     return wire
 
 
@@ -220,19 +209,18 @@ def _parsed(given: str | Mapping[str, Any], *, now: datetime, whole: bool) -> di
         words["every"] = _every_of(words, problems)
     for key in words:
         if key not in _KEYS:
-            problems.append(Problem(f"schedule/{key}", f"is not known{nearest(key, _KEYS)}"))
+            problems.append(Problem(f"schedule/{key}", unknown(key, _KEYS)))
     every = words.get("every")
     if every is not None and every != AS_IS and not is_cadence(every):
-        problems.append(Problem("schedule/every", RULE))
+        problems.append(Problem("schedule/every", cadence_rule(every)))
     elif every is None and whole and not theirs_given:
         problems.append(Problem("schedule/every", "is missing"))
     start = _moment("schedule/start", words.get("start"), problems)
     end = _moment("schedule/end", words.get("end"), problems)
-    if end is not None and end <= (start or now):
-        rule = "must be later than the start" if start else "is in the past"
-        problems.append(Problem("schedule/end", rule))
-    elif end is not None and end <= now:
-        problems.append(Problem("schedule/end", "is in the past: nothing would ever be exported"))
+    if end is not None and end <= now:
+        problems.append(Problem("schedule/end", PAST))
+    elif end is not None and start is not None and end <= start:
+        problems.append(Problem("schedule/end", "must be later than the start: give a later end"))
     template = words.get("folder_template")
     if template is not None and (not isinstance(template, str) or not template or len(template) > 1024):
         problems.append(Problem("schedule/folder_template", "must be a text of 1 to 1024 characters"))
@@ -303,13 +291,18 @@ def _moment(field: str, given: object, problems: list[Problem]) -> datetime | No
         if isinstance(given, float | str):
             seconds = float(given)
             if seconds > LATEST:
-                problems.append(Problem(field, "must be in epoch seconds; this looks like milliseconds"))
+                problems.append(
+                    Problem(
+                        field, "must be in epoch seconds; this looks like milliseconds: divide it by 1000"
+                    )
+                )
                 return None
             if seconds >= EARLIEST:
                 return datetime.fromtimestamp(seconds, tz=UTC)
     except (ValueError, OverflowError, OSError):
         pass  # told below, with all other kinds of unreadable values
-    problems.append(Problem(field, "must be ISO 8601, a datetime, or epoch seconds"))
+    rule = "must be a moment such as 2026-12-01T00:00:00Z (ISO 8601), a datetime, or epoch seconds"
+    problems.append(Problem(field, rule))
     return None
 
 

@@ -2,7 +2,7 @@
 
 Every function reports *all* broken rules, as field and rule, and never the offending value: it may be a
 secret. A check of any text up to 10,000 characters takes well under 0.1 s, although two of Adobe's own
-patterns are exponential in Python's ``re``: see ``pattern_of``.
+patterns are exponential in Python's ``re``: see ``patterns``.
 """
 
 from __future__ import annotations
@@ -12,53 +12,20 @@ import re
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
-from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
 from airflow_provider_aep.arguments import is_nothing
 from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.flowservice.patterns import LONGEST_LOCATION, pattern_of, pattern_words
 
-# Beyond this a text is refused without asking any pattern: the longest location that the six storages
-# allow is an object key of 1,024 bytes.
-LONGEST_LOCATION = 1024
 # No schema that ends refers to a part of itself so often on the way to one value.
 DEEPEST_REFERENCE = 30
-
-# Adobe's pattern of an S3 or GCS path, to the letter. `(%..%)?/?` repeated takes exponential time on a text
-# of `%SEGMENT_ID%/` with one bad character at its end: 286 characters take 1.8 s.
-PATH_PATTERN = r"^[0-9a-zA-Z\/\!\-_\.\*\''\(\)]*((\%SEGMENT_(NAME|ID)\%)?\/?)+$"
-S3_BUCKET_PATTERN = (
-    r"(?=^.{3,63}$)(?!^(\d+\.)+\d+$)"
-    r"(^(([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])\.)*([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])$)"
-)
-GCS_BUCKET_PATTERN = (
-    r"(?!^goog.*$)(?!^.*g(o|0)(o|0)gle.*$)"
-    r"(((?=^.{3,63}$)(^([a-z0-9]|[a-z0-9][a-z0-9\-_]*)[a-z0-9]$))"
-    r"|((?=^.{3,222}$)(?!^(\d+\.)+\d+$)(^(([a-z0-9]{1,63}|[a-z0-9][a-z0-9\-_]{1,61}[a-z0-9])\.)*"
-    r"([a-z0-9]{1,63}|[a-z0-9][a-z0-9\-_]{1,61}[a-z0-9])$)))"
-)
-BLOB_CONTAINER_PATTERN = r"^[a-z0-9](?!.*--)[a-z0-9-]{1,61}[a-z0-9]$"
-# Pattern of Adobe's -> the same language in a form that can be asked about hostile text.
-SAFE_PATTERNS = {
-    # without ambiguity, hence in linear time: possessive repeats never try again
-    PATH_PATTERN: r"^[0-9a-zA-Z/!\-_.*'()]*+(?:%SEGMENT_(?:NAME|ID)%/*+)*+$",
-    # each label in one way instead of two; as printed, twenty labels take seconds, and each two more
-    # four times as long. Not possessive: Python 3.11.2 loses labels of one letter there, and a label ends
-    # at a dot, so there is nothing to try again
-    GCS_BUCKET_PATTERN: (
-        r"(?!^goog.*$)(?!^.*g(o|0)(o|0)gle.*$)"
-        r"(((?=^.{3,63}$)(^([a-z0-9]|[a-z0-9][a-z0-9\-_]*)[a-z0-9]$))"
-        r"|((?=^.{3,222}$)(?!^(\d+\.)+\d+$)"
-        r"(^(?:[a-z0-9](?:[a-z0-9\-_]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9\-_]{0,61}[a-z0-9])?$)))"
-    ),
-    S3_BUCKET_PATTERN: S3_BUCKET_PATTERN,  # its lookahead lets no more than 63 characters through
-    BLOB_CONTAINER_PATTERN: BLOB_CONTAINER_PATTERN,
-}
 
 _ID = re.compile(r"[0-9A-Za-z_.\-]{1,128}")
 # Every id of an entity that Adobe's documents show is a UUID.
 _UUID = re.compile(r"[0-9a-fA-F-]{30,40}")
 NOT_A_NAME = "This looks like a name: AepListDataflowsOperator tells the ids of dataflows."
+_NOT_A_DATASET_NAME = "This looks like a name: AepListDatasetsOperator tells the ids of datasets."
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -82,7 +49,9 @@ def check_id(field: str, value: object) -> str:
     if is_id(value):
         return str(value)
     rule = "must be an id: letters, digits, '-', '_' and '.' only, at most 128 characters"
-    advice = NOT_A_NAME if field == "dataflow_id" and isinstance(value, str) and value.strip() else ""
+    advice = ""
+    if isinstance(value, str) and value.strip():
+        advice = {"dataflow_id": NOT_A_NAME, "datasets": _NOT_A_DATASET_NAME}.get(field.partition("/")[0], "")
     raise AepValidationError("the ids", [Problem(field, "is missing" if is_nothing(value) else rule)], advice)
 
 
@@ -103,9 +72,15 @@ def check_name(value: object) -> str:
 
 
 def nearest(word: object, known: Collection[str]) -> str:
-    """`` (did you mean 'x'?)`` for a misspelt key, or an empty text."""
-    close = difflib.get_close_matches(str(word)[:64], known, n=1)
-    return f" (did you mean '{close[0]}'?)" if close else ""
+    """`` (did you mean 'x'?)`` for a misspelt word, whatever its letter case, or an empty text."""
+    folded = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(str(word)[:64].casefold(), folded, n=1)
+    return f" (did you mean '{folded[close[0]]}'?)" if close else ""
+
+
+def unknown(word: object, known: Collection[str], what: str = "known") -> str:
+    """``is not known``, and what is meant instead, or what there is."""
+    return f"is not {what}{nearest(word, known) or '; there are ' + ', '.join(known)}"
 
 
 def schema_problems(schema: Mapping[str, Any], document: Mapping[str, Any]) -> list[Problem]:
@@ -130,16 +105,50 @@ def schema_problems(schema: Mapping[str, Any], document: Mapping[str, Any]) -> l
                 for key in error.validator_value
                 if key not in error.instance
             ]
-        elif error.validator == "enum":
-            allowed = ", ".join(map(str, error.validator_value))
-            problems.append(Problem(pointer, f"must be one of {allowed}"))
-        elif error.validator == "type":
-            problems.append(Problem(pointer, f"must be of type {error.validator_value}"))
-        elif error.validator == "pattern":
-            problems.append(Problem(pointer, _pattern_rule(error.validator_value, error.instance)))
         else:
-            problems.append(Problem(pointer, f"breaks the rule {error.validator!r}"))
+            problems.append(Problem(pointer, rule_words(error)))
     return sorted(set(problems))
+
+
+def rule_words(error: Any) -> str:
+    """What a broken rule asks for, for people, and never the value.
+
+    :param error: one of ``broken_rules``, save that something is missing.
+    """
+    rule, expected, value = error.validator, error.validator_value, error.instance
+    if rule == "type":
+        kinds = [expected] if isinstance(expected, str) else expected
+        quotes = "string" in kinds and isinstance(value, int | float)
+        told = " or ".join(_KINDS.get(kind, str(kind)) for kind in kinds)
+        return f"must be {told}{': put it in quotes' if quotes else ''}"
+    if rule == "enum":
+        return f"must be one of {', '.join(map(str, expected))}{nearest(value, list(map(str, expected)))}"
+    if rule == "pattern":
+        return pattern_words(expected, value)
+    if rule in ("minLength", "minItems") and expected == 1:
+        return "must not be empty"
+    if rule in _AMOUNTS:
+        return f"must {_AMOUNTS[rule].format(expected)}"
+    return f"breaks the rule {rule!r} of Adobe's live spec"
+
+
+_KINDS = {
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "object": "a dict",
+    "array": "a list",
+}
+_AMOUNTS = {
+    "minLength": "be at least {} characters long",
+    "maxLength": "be at most {} characters long",
+    "minItems": "have at least {} entries",
+    "maxItems": "have at most {} entries",
+    "minimum": "be at least {}",
+    "maximum": "be at most {}",
+    "const": "be {}",
+}
 
 
 def broken_rules(schema: Mapping[str, Any], document: object) -> Iterator[Any]:
@@ -151,62 +160,6 @@ def broken_rules(schema: Mapping[str, Any], document: object) -> Iterator[Any]:
     except UnknownType:
         # A spec that no longer is a schema: the service judges. The error itself would quote the document.
         return
-
-
-def pattern_of(pattern: str) -> re.Pattern[str] | None:
-    """A pattern of Adobe's, compiled so that it can be asked about hostile text; ``None`` if it cannot.
-
-    Of a pattern that we have not met, several repeats, or a choice inside one, could take exponential time.
-    Such a one is left to the service, which judges the value anyway.
-    """
-    if pattern in SAFE_PATTERNS:
-        return re.compile(SAFE_PATTERNS[pattern])
-    try:
-        return re.compile(pattern) if _is_tame(_parser.parse(pattern)) else None
-    except (re.error, RecursionError):
-        return None  # ECMA syntax that Python does not know
-
-
-def _is_tame(parsed: Any) -> bool:
-    """Whether a pattern's time cannot explode: few repeats, and neither repeat nor choice inside one."""
-    repeats = [argument for operation, argument in _operations(parsed) if operation in _REPEATS]
-    optional = [inside for least, most, inside in repeats if most == 1 and least == 0]
-    elastic = [inside for least, most, inside in repeats if least != most and most > 1]
-    anchored = bool(parsed) and parsed[0] == (_constants.AT, _constants.AT_BEGINNING)
-    return (
-        len(elastic) <= (2 if anchored else 1)
-        and len(optional) <= 2
-        and not any(
-            operation is _constants.BRANCH or operation in _REPEATS
-            for inside in elastic
-            for operation, _ in _operations(inside)
-        )
-    )
-
-
-_REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT)
-
-
-def _operations(parsed: Any) -> Iterator[tuple[Any, Any]]:
-    """Every operation of a parsed pattern, at any depth."""
-    if isinstance(parsed, _parser.SubPattern):
-        for operation, argument in parsed:
-            yield operation, argument
-            yield from _operations(argument)
-    elif isinstance(parsed, tuple | list):
-        for item in parsed:
-            yield from _operations(item)
-
-
-def _pattern_rule(pattern: str, value: object) -> str:
-    if isinstance(value, str) and len(value) > LONGEST_LOCATION:
-        return f"must be at most {LONGEST_LOCATION} characters long"
-    if isinstance(value, str) and "%" in value and pattern == PATH_PATTERN:
-        return (
-            "must not contain macros or '%': macros belong in the schedule's folder_template; "
-            f"expected pattern {pattern}"
-        )
-    return f"does not match the expected pattern {pattern}"
 
 
 @cache

@@ -363,7 +363,7 @@ class AepDisableDataflowOperator(AepSetDataflowStateOperator):
 
         if context["ti"].try_number <= 1:
             return False
-        run = context["dag_run"]
+        run = context.get("dag_run")
         # The start moves when a run is cleared, and Airflow 2 has no run_after.
         known = [getattr(run, name, None) for name in ("run_after", "data_interval_end", "start_date")]
         began = min((moment.timestamp() for moment in known if moment), default=0.0)

@@ -243,13 +243,13 @@ class AepCheckExportsOperator(AepOperator):
     def _window(self, context: Any, scope: str) -> _Window:
         from airflow_provider_aep.flowservice.schedule import parse_moment
 
-        now, run = datetime.now(tz=UTC), context["dag_run"]
+        now, run = datetime.now(tz=UTC), context.get("dag_run")
         kind = str(getattr(run, "run_type", "")).rpartition(".")[2].lower()
         is_backfill, date = kind.startswith("backfill"), _logical_date(context)
         by_hand = kind not in ("scheduled", "") and not is_backfill
         # A run that was triggered by hand has no data interval on Airflow 3, or that of another.
         due = (by_hand and date) or context.get("data_interval_end") or getattr(run, "run_after", None)
-        due = due or run.start_date or now
+        due = due or getattr(run, "start_date", None) or now
         if self.since:
             until = min(parse_moment("until", self.until), now) if self.until else now
             return _Window(parse_moment("since", self.since), until, is_backfill=is_backfill)
@@ -316,7 +316,7 @@ class _Window:
 
 
 def _logical_date(context: Any) -> datetime | None:
-    return context.get("logical_date") or getattr(context["dag_run"], "logical_date", None)
+    return context.get("logical_date") or getattr(context.get("dag_run"), "logical_date", None)
 
 
 def _summary(audit: Audit, outcome: str) -> str:

@@ -220,7 +220,7 @@ def _begin(context: Any) -> datetime:
     :raises AepValidationError: its data interval says nothing.
     """
     start = context.get("data_interval_start")
-    if start and getattr(context["dag_run"], "run_type", None) in TIMED:
+    if start and getattr(context.get("dag_run"), "run_type", None) in TIMED:
         return datetime.fromtimestamp(start.timestamp(), tz=UTC)
     rule = "is missing, and this DAG run has no data interval of its own"
     advice = "Give a moment, such as '{{ params.since }}' or '{{ dag_run.start_date }}'."

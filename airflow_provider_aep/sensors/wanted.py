@@ -115,7 +115,7 @@ def default_window(context: Any) -> dict[str, Any]:
     """
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     # One by hand has no turn: some Airflows give it the interval of another.
-    has_turn = start and end and getattr(context["dag_run"], "run_type", None) in TIMED
+    has_turn = start and end and getattr(context.get("dag_run"), "run_type", None) in TIMED
     return {
         "started_after": _utc(_begin(context)),
         "started_before": next_turn(start, end, getattr(context.get("dag"), "timetable", None))
@@ -126,9 +126,15 @@ def default_window(context: Any) -> dict[str, Any]:
 
 
 def _begin(context: Any) -> datetime:
-    run = context["dag_run"]
-    start = context.get("data_interval_start") or getattr(run, "run_after", None) or run.start_date
-    return start or datetime.now(tz=UTC)
+    """When the DAG run began.
+
+    :raises AepValidationError: there is none, as in a unit test; from now on nothing may ever run there.
+    """
+    start, run = context.get("data_interval_start"), context.get("dag_run")
+    if start is None and run is None:
+        rule = "is missing, and the context has no dag_run to take it from: give started_after"
+        raise AepValidationError("the window", [Problem("started_after", rule)])
+    return start or getattr(run, "run_after", None) or run.start_date or datetime.now(tz=UTC)
 
 
 def next_turn(start: datetime, end: datetime, timetable: Any) -> datetime | None:
@@ -180,14 +186,14 @@ def window_of_ticks(
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     if start and end and end > start:
         return _utc(start), _utc(end)
-    run = context["dag_run"]
+    run = context.get("dag_run")
     if getattr(run, "run_type", None) in TIMED:
         rule = (
             "is missing, and the DAG run has no data interval: give due_from and due_until, or schedule the "
             "DAG by a CronDataIntervalTimetable"
         )
         raise AepValidationError("the window", [Problem("due_from", rule)])
-    until = _utc(getattr(run, "run_after", None) or run.start_date or now)
+    until = _utc(getattr(run, "run_after", None) or getattr(run, "start_date", None) or now)
     return until - usual, until
 
 

@@ -196,7 +196,7 @@ def timetable_of(dag_id: str) -> Any:
 
 def due(timetable: Any, at: datetime) -> tuple[datetime, Any]:
     """Logical date and data interval of the DAG run that is due at a moment."""
-    for earlier in (timedelta(), HOUR):
+    for earlier in (timedelta(), HOUR, 24 * HOUR):
         since = TimeRestriction(earliest=pendulum.instance(at - earlier), latest=None, catchup=True)
         info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=since)
         if info.run_after == at:

@@ -143,7 +143,7 @@ def test_specs_of_two_paths_must_go_together(aep_cli, specs, tmp_path):
     other.write_text(SPEC.format(name="one", every="3h"))
     code, out, _ = aep_cli("validate", one, str(other), "--json")
     assert code == 1
-    assert "declared by the same owner" in json.loads(out)["problems"][0]["message"]
+    assert "in use at" in json.loads(out)["problems"][0]["message"]
 
 
 def test_what_is_probably_not_meant_is_a_warning(aep_cli, tmp_path):

@@ -20,6 +20,7 @@ FLOORS = {
     "provider_info": 0,
     "flowservice.habits": 0,
     "flowservice.threads": 0,
+    "flowservice.patterns": 0,
     "flowservice.exchange": 1,
     "flowservice.validation": 1,
     "flowservice.destinations": 1,

@@ -405,9 +405,9 @@ def test_an_unknown_destination_is_told_with_the_known_ones(aep, bucket, perform
 @pytest.mark.parametrize(
     ("params", "pointer"),
     [
-        ({"bucketName": "Acme Exports"}, "/bucketName does not match"),
-        ({"bucketName": "a"}, "/bucketName does not match"),
-        ({"path": "aep/cr m"}, "/path does not match"),
+        ({"bucketName": "Acme Exports"}, "/bucketName must not contain blanks"),
+        ({"bucketName": "a"}, "/bucketName must be 3 to 63"),
+        ({"path": "aep/cr m"}, "/path must not contain blanks"),
         ({"path": "aep/%DATASET_ID%"}, "macros belong in the schedule's folder_template"),
         ({"datasetFileType": "CSV"}, "/datasetFileType must be one of JSON, PARQUET"),
         ({"compression": "ZIP"}, "/compression must be one of"),
@@ -477,7 +477,7 @@ def test_json_without_compression_passes_with_a_warning(aep, connections, perfor
     [
         ({"start": "2027-06-01T00:00:00Z", "end": "2027-01-01T00:00:00Z"}, "must be later than the start"),
         ({"end": "2020-01-01T00:00:00Z"}, "is in the past"),
-        ({"end": "soon"}, "schedule/end must be ISO 8601"),
+        ({"end": "soon"}, "schedule/end must be a moment"),
         ({"end": 1_900_000_000_000}, "looks like milliseconds"),
         ({"until": "2027-06-01"}, "schedule/until is not known"),
     ],

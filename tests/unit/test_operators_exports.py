@@ -140,7 +140,7 @@ def test_mistakes_in_several_specs_are_told_together_by_their_places():
 
 
 def test_specs_that_do_not_go_together_are_told_when_the_dag_is_parsed():
-    with pytest.raises(AepValidationError, match=r"specs\[1\]/name is declared by the same owner"):
+    with pytest.raises(AepValidationError, match=r"specs\[1\]/name is in use at"):
         ensure(specs=[spec(), spec()])
 
 

@@ -115,7 +115,7 @@ def test_without_a_window_it_takes_the_data_interval_or_the_last_day(aep, clock,
         ({"run_policy": {"max_drop": 50}}, "max_drop must be a share"),
         ({"on_missing": "shout"}, "on_missing must be one of"),
         ({"destinations": [""]}, "destinations must be a text or a list of texts"),
-        ({"since": "yesterday"}, "since must be ISO 8601"),
+        ({"since": "yesterday"}, "since must be a moment such as"),
         ({"since": "2030-01-01", "until": "2029-01-01"}, "until must be later"),
     ],
 )

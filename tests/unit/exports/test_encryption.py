@@ -41,7 +41,9 @@ def test_it_must_be_the_id_of_a_connection(desk, conn_id):
 
 
 def test_a_base_connection_that_is_there_is_not_encrypted_afterwards(desk):
-    with pytest.raises(AepValidationError, match="encryption_conn_id does not go with base_connection_id"):
+    with pytest.raises(
+        AepValidationError, match="encryption_conn_id must not be given with base_connection_id"
+    ):
         desk.spec(
             destination__encryption_conn_id="pgp",
             destination__credentials_conn_id=...,

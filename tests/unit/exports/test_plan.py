@@ -368,7 +368,10 @@ def test_a_given_base_connection_is_used_and_never_ours(desk):
     assert outcome.ids["base connection"] == base
     assert {one["kind"] for one in outcome.created} == set(KINDS[1:])
     assert desk.get("base connection", base) == before
-    with pytest.raises(AepValidationError, match="is not ours, so its login cannot be sent again"):
+    with pytest.raises(
+        AepValidationError,
+        match="is not sent again: change it in Adobe's UI, or give credentials_conn_id in its place",
+    ):
         desk.plan(spec, rotate_credentials=True)
 
 

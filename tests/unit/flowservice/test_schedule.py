@@ -129,7 +129,8 @@ EVERY_RULE = (
     ids=lambda given: given[:20] if isinstance(given, str) else type(given["every"]).__name__,
 )
 def test_what_is_no_cadence_is_answered_with_the_rule_and_the_words(given):
-    assert problems(given) == [EVERY_RULE]
+    (told,) = problems(given)
+    assert told.startswith(EVERY_RULE)
 
 
 @pytest.mark.parametrize(
@@ -187,17 +188,17 @@ def test_a_daily_full_export_is_refused():
         ({"end": NOW - timedelta(days=1)}, "schedule/end is in the past"),
         (
             {"start": NOW - timedelta(days=9), "end": NOW - timedelta(days=1)},
-            "schedule/end is in the past: nothing would ever be exported",
+            "schedule/end is in the past: nothing would be exported",
         ),
         ({"start": int(START.timestamp() * 1000)}, "must be in epoch seconds; this looks like milliseconds"),
         ({"start": str(int(START.timestamp() * 1000))}, "this looks like milliseconds"),
-        ({"start": "tomorrow"}, "schedule/start must be ISO 8601, a datetime, or epoch seconds"),
-        ({"end": "2026-13-01"}, "schedule/end must be ISO 8601"),
-        ({"end": True}, "schedule/end must be ISO 8601"),
-        ({"end": ["2027-01-01"]}, "schedule/end must be ISO 8601"),
-        ({"start": float("nan")}, "schedule/start must be ISO 8601"),
-        ({"start": -1e18}, "schedule/start must be ISO 8601"),
-        ({"start": 20261}, "schedule/start must be ISO 8601"),
+        ({"start": "tomorrow"}, "schedule/start must be a moment such as 2026-12-01T00:00:00Z (ISO 8601)"),
+        ({"end": "2026-13-01"}, "schedule/end must be a moment"),
+        ({"end": True}, "schedule/end must be a moment"),
+        ({"end": ["2027-01-01"]}, "schedule/end must be a moment"),
+        ({"start": float("nan")}, "schedule/start must be a moment"),
+        ({"start": -1e18}, "schedule/start must be a moment"),
+        ({"start": 20261}, "schedule/start must be a moment"),
     ],
 )
 def test_impossible_times_are_refused(times, told):
@@ -217,8 +218,8 @@ def test_an_impossible_folder_template_is_refused(template):
     [
         ("ever", "schedule/ever is not known (did you mean 'every'?)"),
         ("folder_tmpl", "schedule/folder_tmpl is not known (did you mean 'folder_template'?)"),
-        ("frequency", "schedule/frequency is not known"),
-        ("zzz", "schedule/zzz is not known"),
+        ("frequency", "schedule/frequency is not known; there are every, start, end, folder_template"),
+        ("zzz", "schedule/zzz is not known; there are every, start, end, folder_template"),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_nearest(key, told):
@@ -391,7 +392,9 @@ def test_a_schedule_that_is_neither_word_nor_dict_is_refused(given):
 
 
 def test_a_key_that_is_no_text_is_not_known():
-    assert problems({1: 2, "every": "3h"}) == ["schedule/1 is not known"]
+    assert problems({1: 2, "every": "3h"}) == [
+        "schedule/1 is not known; there are every, start, end, folder_template"
+    ]
 
 
 @pytest.mark.parametrize(

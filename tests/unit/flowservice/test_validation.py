@@ -11,17 +11,14 @@ from hypothesis import strategies as st
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.connections import get_connection_spec
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
-from airflow_provider_aep.flowservice.validation import (
+from airflow_provider_aep.flowservice.patterns import (
     GCS_BUCKET_PATTERN,
     PATH_PATTERN,
     S3_BUCKET_PATTERN,
     SAFE_PATTERNS,
-    check_id,
-    check_name,
-    nearest,
     pattern_of,
-    schema_problems,
 )
+from airflow_provider_aep.flowservice.validation import check_id, check_name, nearest, schema_problems
 
 # Longer than any judgement may take on a busy machine; an exponential one takes years.
 HARD_LIMIT_SECONDS = 30
@@ -166,13 +163,13 @@ def test_even_an_unjudged_pattern_refuses_a_text_that_no_storage_allows():
     [
         ({"required": ["a", "b"]}, {}, ["/a is missing", "/b is missing"]),
         ({"properties": {"a": {"enum": [1, 2]}}}, {"a": "n0t"}, ["/a must be one of 1, 2"]),
-        ({"properties": {"a": {"type": "integer"}}}, {"a": "n0t"}, ["/a must be of type integer"]),
+        ({"properties": {"a": {"type": "integer"}}}, {"a": "n0t"}, ["/a must be a whole number"]),
         (
             {"properties": {"a": {"pattern": "^x$"}}},
             {"a": "n0t"},
-            ["/a does not match the expected pattern ^x$"],
+            ["/a must match the pattern of Adobe's live spec, ^x$"],
         ),
-        ({"properties": {"a": {"maxLength": 2}}}, {"a": "n0t"}, ["/a breaks the rule 'maxLength'"]),
+        ({"properties": {"a": {"maxLength": 2}}}, {"a": "n0t"}, ["/a must be at most 2 characters long"]),
         (
             {"properties": {"a": {"required": ["b"]}}},
             {"a": {"n0t": 1}},
