@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from airflow.providers.common.compat.connection import get_async_connection, get
 from airflow.providers.common.compat.sdk import BaseHook, conf, mask_secret
 
 from airflow_provider_aep import stats
-from airflow_provider_aep.errors import AepConfigError, AepError
+from airflow_provider_aep.errors import AepConfigError, AepError, AepValidationError
 from airflow_provider_aep.flowservice.destinations import Destination
 from airflow_provider_aep.flowservice.encryption import PublicKey, hold_public_key
 from airflow_provider_aep.flowservice.entities import list_entities, mapping
@@ -31,6 +32,7 @@ from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
 from airflow_provider_aep.flowservice.host_files import HostFiles
 from airflow_provider_aep.flowservice.logins import Held, hold_login
 from airflow_provider_aep.flowservice.private_directory import PARENTS
+from airflow_provider_aep.flowservice.schedule import check_zone
 from airflow_provider_aep.flowservice.session import SCOPES, TOKEN_URL, AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import PLATFORM_URL, RequestsTransport, check_url
 from airflow_provider_aep.flowservice.validation import check_id
@@ -375,6 +377,18 @@ def _new_session(connection: AepConnection) -> _Shared:
         connection.platform_url, proxy=connection.proxy, ca_bundle=connection.ca_bundle
     )
     return _Shared(session, transport, time.monotonic())
+
+
+def zone_of_days() -> tzinfo:
+    """Where days begin at midnight: ``[aep] timezone``, by default Airflow's ``[core] default_timezone``.
+
+    :raises AepConfigError: the setting names no time zone.
+    """
+    name = conf.get("aep", "timezone", fallback="") or conf.get("core", "default_timezone", fallback="utc")
+    try:
+        return check_zone("timezone", name)
+    except AepValidationError as error:
+        raise AepConfigError(f"[aep] {error.problems[0]}") from None
 
 
 def _host_files(connection: AepConnection) -> HostFiles | None:

@@ -1,11 +1,11 @@
-"""Times as people say them: spans in words, and ISO 8601 durations.
+"""Times as people say them: spans in words, ISO 8601 durations, and days of a time zone.
 
 pendulum is imported inside functions alone, so a DAG file pays for it only where it uses one of these.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 HOUR, DAY = 3600, 86_400
 SPAN_RULE = "an ISO 8601 duration such as 'PT2H'"
@@ -50,3 +50,48 @@ def read_span(text: str) -> timedelta:
     if not isinstance(found, pendulum.Duration):
         raise ValueError(f"must be {SPAN_RULE}")
     return found.as_timedelta()
+
+
+def zone_names() -> tuple[str, ...]:
+    """The names of all time zones, as IANA gives them."""
+    import pendulum
+
+    return tuple(pendulum.timezones())
+
+
+def zone_of(name: str) -> tzinfo | None:
+    """The time zone of an IANA name, or the machine's for ``system``; ``None`` where there is none."""
+    import pendulum
+    from pendulum.tz.local_timezone import get_local_timezone
+
+    if name.casefold() == "utc":
+        return UTC
+    if name == "system":
+        return get_local_timezone()
+    return pendulum.Timezone(name) if name in zone_names() else None
+
+
+def midnight(day: date, zone: tzinfo) -> datetime:
+    """The first moment of a day in a time zone, in UTC."""
+    # Where clocks skip midnight that is the moment at which they do; where they repeat it, the earlier one.
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+class ClockError(ValueError):
+    """A time that the clocks of a time zone do not show exactly once; the message is the rule it breaks."""
+
+
+def from_local(moment: datetime, zone: tzinfo) -> datetime:
+    """A moment in UTC from what the clocks of a time zone show.
+
+    :param moment: without an offset.
+    :raises ClockError: the clocks never show it, or twice.
+    """
+    both = [moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
+    before, after = (each.astimezone(UTC) for each in both)
+    if before > after:
+        raise ClockError(f"never comes in {zone}, whose clocks are put forward over it: give another time")
+    if before < after:
+        offsets = " or ".join(each.isoformat()[-6:] for each in both)
+        raise ClockError(f"comes twice in {zone}, whose clocks are put back: add its offset, {offsets}")
+    return before

@@ -80,6 +80,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime, timedelta
 
     from airflow_provider_aep.flowservice.schedule import parse_moment
+    from airflow_provider_aep.hooks import zone_of_days
     from airflow_provider_aep.monitoring.allowance import parse_allowances
     from airflow_provider_aep.monitoring.audit import audit_exports
     from airflow_provider_aep.monitoring.audit_table import TABLE, rows_of
@@ -87,7 +88,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.monitoring.selection import Selection
 
     now = datetime.now(tz=UTC)
-    until = parse_moment("--until", arguments.until) if arguments.until else now
+    until = parse_moment("--until", arguments.until, zone_of_days()) if arguments.until else now
     since = since_of(arguments.since or "P1D", until)
     selection = Selection(
         name_contains=arguments.name,
@@ -106,6 +107,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
             selection=selection,
             standing_reach=timedelta(days=1),
             allowances=allowances,
+            zone=zone_of_days(),
         )
     )
     output.document({"sandbox": hook.sandbox, **audit.to_json()})

@@ -58,10 +58,11 @@ def since_of(given: str, until: datetime) -> datetime:
     :raises AepValidationError: it is neither.
     """
     from airflow_provider_aep.flowservice.schedule import parse_moment
+    from airflow_provider_aep.hooks import zone_of_days
     from airflow_provider_aep.times import read_span
 
     if not given.startswith("P"):
-        return parse_moment("--since", given)
+        return parse_moment("--since", given, zone_of_days())
     try:
         return until - read_span(given)
     except (ValueError, OverflowError) as error:

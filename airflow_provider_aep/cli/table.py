@@ -127,8 +127,8 @@ COMMANDS = (
             ),
             Option(
                 ("--since",),
-                "only those that started at or after this moment: ISO 8601 (UTC without an offset), epoch "
-                "seconds, or a duration before now, such as PT6H",
+                "only those that started at or after this moment: ISO 8601 (in [aep] timezone without an "
+                "offset), epoch seconds, or a duration before now, such as PT6H",
                 {"metavar": "MOMENT"},
             ),
             *TALKS,
@@ -176,8 +176,8 @@ COMMANDS = (
         (
             Option(
                 ("--since",),
-                "start of the window: ISO 8601 (UTC without an offset), epoch seconds, or a duration before "
-                "its end, such as PT6H (default: P1D)",
+                "start of the window: ISO 8601 (in [aep] timezone without an offset), epoch seconds, "
+                "or a duration before its end, such as PT6H (default: P1D)",
                 {"metavar": "MOMENT"},
             ),
             Option(("--until",), "its end, itself not in it (default: now)", {"metavar": "MOMENT"}),

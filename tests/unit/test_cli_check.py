@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -84,3 +84,15 @@ def test_a_start_that_is_neither_moment_nor_duration_is_refused_before_anything_
     assert main(["check", "--since", given]) == 1
     assert "--since" in capsys.readouterr().err
     assert not aep.requests()
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [("2026-03-28", 24), ("2026-03-29", 23), ("2026-10-24", 24), ("2026-10-25", 25)]
+)
+def test_a_window_of_a_day_is_one_of_where_people_live(capsys, aep, monkeypatch, day, hours):
+    monkeypatch.setenv("AIRFLOW__AEP__TIMEZONE", "Europe/Berlin")
+    following = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+    main(["check", "--since", day, "--until", following, "--json"])
+    told = json.loads(capsys.readouterr().out)
+    since, until = (datetime.fromisoformat(told[key]) for key in ("since", "until"))
+    assert until - since == timedelta(hours=hours)
