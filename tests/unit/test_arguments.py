@@ -28,7 +28,7 @@ from airflow_provider_aep.operators.exports import (
     AepEnsureExportOperator,
     AepPlanExportOperator,
 )
-from airflow_provider_aep.sensors import AepDataflowRunSensor
+from airflow_provider_aep.sensors import AepDataflowRunSensor, AepDatasetIngestedSensor, AepExportsSensor
 from airflow_provider_aep.task_groups import AepExportTaskGroup
 from tests.unit.task_instance import FakeTaskInstance, context_of
 from tests.unit.test_operators_exports import spec
@@ -434,3 +434,19 @@ def test_what_is_no_duration_is_refused_as_one(kind, name):
     for given in ("2h", "P", "PT", "P1H", "-PT2H", "pt2h", "12:00", "2026-12-01", "P1DT", "7200", "PT2H "):
         with pytest.raises(AepValidationError, match=rf"{name} must be .*ISO 8601 duration such as 'PT2H'"):
             make(kind, **{name: given})
+
+
+@pytest.mark.parametrize("name", ["timeout", "max_wait", "poke_interval"])
+@pytest.mark.parametrize("kind", [AepDataflowRunSensor, AepExportsSensor, AepDatasetIngestedSensor])
+def test_what_airflow_takes_in_seconds_a_sensor_takes_as_a_duration_too(kind, name):
+    found = getattr(make(kind, **{name: "PT1H30M"}), name)
+    assert found in (5400, timedelta(minutes=90))
+    with pytest.raises(AepValidationError, match=f"{name} must not be in months or years"):
+        make(kind, **{name: "P1M"})
+
+
+def test_a_bound_of_a_span_is_told_in_words():
+    with pytest.raises(AepValidationError, match="'PT2H'; at least 0, at most 1 day"):
+        make(AepDatasetIngestedSensor, settled_for="P2D")
+    with pytest.raises(AepValidationError, match="'PT2H'; above 0, at most 366 days"):
+        make(AepDataflowRunSensor, max_duration="PT0S")
