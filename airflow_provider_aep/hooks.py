@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
@@ -25,14 +25,10 @@ from airflow.providers.common.compat.sdk import BaseHook, conf, mask_secret
 
 from airflow_provider_aep import stats
 from airflow_provider_aep.errors import AepConfigError, AepError, AepValidationError
-from airflow_provider_aep.flowservice.destinations import Destination
-from airflow_provider_aep.flowservice.encryption import PublicKey, hold_public_key
 from airflow_provider_aep.flowservice.entities import list_entities, mapping
 from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
 from airflow_provider_aep.flowservice.host_files import HostFiles
-from airflow_provider_aep.flowservice.logins import Held, hold_login
 from airflow_provider_aep.flowservice.private_directory import PARENTS
-from airflow_provider_aep.flowservice.schedule import check_zone
 from airflow_provider_aep.flowservice.session import SCOPES, TOKEN_URL, AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import PLATFORM_URL, RequestsTransport, check_url
 from airflow_provider_aep.flowservice.validation import check_id
@@ -44,6 +40,11 @@ from airflow_provider_aep.provider_info import (
     PLACEHOLDERS,
     RELABELING,
 )
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.destinations import Destination
+    from airflow_provider_aep.flowservice.encryption import PublicKey
+    from airflow_provider_aep.flowservice.logins import Held
 
 T = TypeVar("T")
 
@@ -184,6 +185,9 @@ class AepHook(BaseHook):
         :raises AepConfigError: the destination needs a connection and got none, or the other way round.
         :raises AepValidationError: the connection holds two logins, or one that can never work.
         """
+        # Imported here: what waits for runs has no use for it.
+        from airflow_provider_aep.flowservice.logins import hold_login
+
         if not credentials_conn_id:
             if not destination.takes_login:
                 return None
@@ -198,6 +202,8 @@ class AepHook(BaseHook):
 
         :raises AepValidationError: it holds none, or a private one.
         """
+        from airflow_provider_aep.flowservice.encryption import hold_public_key
+
         conn = self.get_connection(encryption_conn_id)
         extra = {f"extra.{key}": value for key, value in mapping(conn.extra_dejson).items()}
         return hold_public_key(extra, conn_id=encryption_conn_id)
@@ -384,6 +390,8 @@ def zone_of_days() -> tzinfo:
 
     :raises AepConfigError: the setting names no time zone.
     """
+    from airflow_provider_aep.flowservice.schedule import check_zone
+
     name = conf.get("aep", "timezone", fallback="") or conf.get("core", "default_timezone", fallback="utc")
     try:
         return check_zone("timezone", name)

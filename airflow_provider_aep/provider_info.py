@@ -164,6 +164,14 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "exported_bytes=5TB/year",
                         "default": "",
                     },
+                    "page_for_dag_viewers": {
+                        "description": "Whether a user who may see a DAG, and not the connection, is shown "
+                        "the exports that this DAG makes or waits for on the exports page.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": "True",
+                        "default": "False",
+                    },
                     "page_connections": {
                         "description": "Further sources of the exports page, separated by commas: the "
                         "connections of secrets backends, which Airflow cannot list, and with a slash the "

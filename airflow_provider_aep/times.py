@@ -22,7 +22,7 @@ def span_words(span: timedelta | float, *, exact: bool = False) -> str:
     seconds = max(span.total_seconds() if isinstance(span, timedelta) else span, 0.0)
     if seconds < 1:
         return f"{seconds:.2g} seconds"
-    unit = 1 if exact or seconds < 120 else 60 if seconds < 2 * DAY else HOUR
+    unit = 1 if exact or seconds < 120 else 60 if seconds < DAY else HOUR
     seconds = round(seconds / unit) * unit
     # From a week on pendulum counts in weeks.
     days, rest = divmod(seconds, DAY)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.arrivals import IngestionWait, Seen
     from airflow_provider_aep.monitoring.shared_poll import Look, SharedPoll
 
-# The layout of the event. A worker that meets another one fails the task instead of guessing.
-EVENT_VERSION = 1
 # The id of none: whatever the service answers to it, it answers.
 NO_DATAFLOW = "00000000-0000-0000-0000-000000000000"
 # The poll at a deadline itself may take this long; Airflow's own timeout of the task comes later.
@@ -69,6 +67,8 @@ class _AepTrigger(_Written, BaseEventTrigger):
         yield self._event(await self._first() or await poll.run_while_waiting(self._wait(poll)))
 
     def _event(self, ending: dict[str, Any]) -> TriggerEvent:
+        from airflow_provider_aep.monitoring.waits import EVENT_VERSION
+
         return TriggerEvent({"version": EVENT_VERSION, **ending})
 
     async def _first(self) -> dict[str, Any]:
@@ -147,6 +147,7 @@ class AepDataflowRunTrigger(_AepTrigger):
             interval=self.poll_interval,
             first_pause=self.asked_to_wait,
             tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
+            with_flow=True,
         )
 
 
@@ -289,6 +290,8 @@ class AepDatasetIngestedTrigger(_Written):
         self.asked_to_wait = asked_to_wait
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        from airflow_provider_aep.monitoring.waits import EVENT_VERSION
+
         yield TriggerEvent({"version": EVENT_VERSION, **await self._wait()})
 
     async def _wait(self) -> dict[str, Any]:

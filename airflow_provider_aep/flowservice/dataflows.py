@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_aep.errors import (
     AepApiError,
@@ -19,8 +19,6 @@ from airflow_provider_aep.errors import (
     AepUnseenError,
 )
 from airflow_provider_aep.flowservice.cadences import AS_IS, CADENCES, OUTDATED, allowed, step_of
-from airflow_provider_aep.flowservice.catalogue import FlowSpec, destination_of_flow_spec
-from airflow_provider_aep.flowservice.creation import Created, create_entity
 from airflow_provider_aep.flowservice.destinations import (
     AUDIENCE_FLOW_SPECS,
     DATA_LAKE_SPEC_ID,
@@ -51,6 +49,10 @@ from airflow_provider_aep.flowservice.schedule import (
     ticks,
 )
 from airflow_provider_aep.flowservice.validation import check_id, check_name
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.catalogue import FlowSpec
+    from airflow_provider_aep.flowservice.creation import Created
 
 State = Literal["enabled", "disabled"]
 _FLOW_SPECS = {one.flow_spec_id: slug for slug, one in DESTINATIONS.items()}
@@ -159,6 +161,8 @@ def create_dataflow(
 
     :param now: the start of a schedule that names none.
     """
+    from airflow_provider_aep.flowservice.creation import create_entity
+
     document: dict[str, Any] = {
         "name": check_name(name),
         "flowSpec": {"id": destination.flow_spec_id, "version": SPEC_VERSION},
@@ -234,6 +238,8 @@ def list_dataflows(*, whole: bool = False) -> Exchange[list[Dataflow]]:
 
     :param whole: read all dataflows of the sandbox, and pick.
     """
+    from airflow_provider_aep.flowservice.catalogue import destination_of_flow_spec
+
     found = yield from flows_to_destinations(whole=whole)
     unknown = {str(spec_id_of(item)) for item in found if _must_be_asked(item)}
     specs: dict[str, FlowSpec] = {}

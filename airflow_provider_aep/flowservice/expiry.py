@@ -1,6 +1,6 @@
 """The end of an export, told while there is still time to do something about it.
 
-``scheduleParams`` counts epoch *seconds* in UTC; what is left is told in days.
+``scheduleParams`` counts epoch *seconds* in UTC; what is left is told in days, or in hours below two days.
 """
 
 from __future__ import annotations

@@ -20,8 +20,6 @@ from airflow_provider_aep.flowservice.ingestion import Batch, BatchStatus, Catal
 from airflow_provider_aep.monitoring.batches import Standing, replaced_by, standing_of, told_number
 
 CauseKind = Literal["not_exported", "ingestion_failed", "too_close", "unknown", "window", "nothing_ingested"]
-# What a run that looks wrong is called where ingestion may explain it.
-EMPTY_OR_SMALL = ("zero_records", "low_records")
 # Of several datasets, the gravest cause tells.
 _ORDER: tuple[CauseKind, ...] = (
     "not_exported",

@@ -18,13 +18,11 @@ from airflow_provider_aep.monitoring.poll import OUTAGES
 from airflow_provider_aep.monitoring.reading import datasets_of, reach_to_judge, read_datasets
 from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.verdict import judge_runs
-from airflow_provider_aep.monitoring.waits import OF_FLOW, TickWait, Wait
+from airflow_provider_aep.monitoring.waits import TickWait, Wait, part_of
 
 # One task waits for no more: the ticks of a dataflow are compared with one another, at each look.
 MOST_OF_ONE = 1_000
 MOST_TICKS = 20_000
-# What of a dataflow it takes to judge its runs, and to say where they deliver.
-_OF_FLOW = (*OF_FLOW, "sourceConnectionIds", "targetConnectionIds", "flowSpec", "sandboxName")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,11 +164,10 @@ def dues_to_json(dues: Iterable[Due]) -> list[dict[str, Any]]:
     """Plain JSON, as it crosses from a worker to the triggerer and back: an entry for each dataflow."""
     by_flow: dict[str, dict[str, Any]] = {}
     for due in dues:
-        raw = due.flow.raw
         told = by_flow.setdefault(
             due.flow.id,
             {
-                "flow": {key: raw[key] for key in _OF_FLOW if key in raw},
+                "flow": part_of(due.flow),
                 "datasets": due.datasets and list(due.datasets),
                 "ticks": [],
             },

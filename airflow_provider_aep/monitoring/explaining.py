@@ -19,7 +19,6 @@ from airflow_provider_aep.flowservice.ingestion import Batch, list_batches, read
 from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs_of
 from airflow_provider_aep.flowservice.validation import is_id
 from airflow_provider_aep.monitoring.causes import (
-    EMPTY_OR_SMALL,
     Cause,
     Ingested,
     Question,
@@ -29,6 +28,7 @@ from airflow_provider_aep.monitoring.causes import (
 )
 from airflow_provider_aep.monitoring.emptiness import FURTHEST, UNPROVEN, believes_windows
 from airflow_provider_aep.monitoring.findings import Finding
+from airflow_provider_aep.monitoring.policy import EMPTY_OR_SMALL
 from airflow_provider_aep.monitoring.reading import datasets_of, read_datasets
 from airflow_provider_aep.monitoring.ticks import DEADLINE
 from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of

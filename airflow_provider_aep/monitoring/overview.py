@@ -29,7 +29,6 @@ TICKS = 30
 # Runs turn up in the listing a little late, and clocks differ.
 OVERLAP = timedelta(minutes=30)
 _AS_USUAL = AuditPolicy()
-_OF_THE_DATAFLOW = frozenset({"disabled", "ended", "ends_soon", "unread"})
 # Outcomes, the worst first.
 _OUTCOMES = ("fail", "warn", "skip", "none", "ok")
 
@@ -74,12 +73,14 @@ class Overviewed:
 
     @cached_property
     def warnings(self) -> list[Finding]:
-        """What is or will be wrong with the dataflow itself, and what belongs to no moment."""
-        return [
-            finding
-            for finding in self.findings
-            if finding.kind in _OF_THE_DATAFLOW or finding.known_at is None
-        ]
+        """What is or will be wrong with the dataflow itself, however long ago it became known, and what
+        belongs to no moment.
+        """
+        now = self.timeline.now
+        told = of_dataflow(self.timeline, _AS_USUAL)
+        of_it = [each for each in told if not each.known_at or each.known_at <= now]
+        keys = {finding.key for finding in of_it}
+        return [*of_it, *(each for each in self.findings if each.known_at is None and each.key not in keys)]
 
     @cached_property
     def decided(self) -> State | None:

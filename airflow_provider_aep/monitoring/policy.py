@@ -22,6 +22,8 @@ LARGEST_MARGIN = 12 * 3600
 # No run takes a year, and a span without end is none.
 LONGEST_RUN = 366 * 86_400
 # With fewer runs than this, a median is meaningless.
+# What a run that looks wrong is called where ingestion may explain it.
+EMPTY_OR_SMALL = ("zero_records", "low_records")
 LEAST_HISTORY = 3
 # As many as the service gives in one answer.
 MOST_HISTORY = 100

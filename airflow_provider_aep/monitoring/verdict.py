@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunError, RunStatus
-from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL, Cause
-from airflow_provider_aep.monitoring.policy import CONCERN, Choice, RunPolicy
+from airflow_provider_aep.monitoring.policy import CONCERN, EMPTY_OR_SMALL, Choice, RunPolicy
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records
 from airflow_provider_aep.times import span_words
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.causes import Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_aep.arguments import Text
 from airflow_provider_aep.errors import AepUnseenError
+from airflow_provider_aep.links import leave_links
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.creation import Created
@@ -50,6 +51,10 @@ class AepOperator(BaseOperator):
         super().__init__(**kwargs)
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
+
+    def pre_execute(self, context: Any) -> None:
+        super().pre_execute(context)
+        leave_links(self)
 
     @cached_property
     def hook(self) -> AepHook:

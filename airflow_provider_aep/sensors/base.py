@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_aep.arguments import Span, Switch, Text, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
+from airflow_provider_aep.links import leave_links
 from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class AepSensor(BaseSensorOperator):
         self.sandbox = sandbox
         self.last_seen = "nothing yet"
         self.asked_to_wait = 0.0
+
+    def pre_execute(self, context: Any) -> None:
+        super().pre_execute(context)
+        leave_links(self)
 
     @cached_property
     def hook(self) -> AepHook:

@@ -58,7 +58,7 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     from airflow_provider_aep.lineage import is_collected
     from airflow_provider_aep.monitoring.incidents import with_incidents
 
-    flow = _dataflow(sensor)
+    flow = sighting.flow or _dataflow(sensor)
     verdict = judge(sensor, sighting, flow)
     # The name is for people who read an alert; without it the id must do.
     name = flow.name if flow else sensor.dataflow_id
@@ -102,6 +102,8 @@ def forget_earlier_try(context: Any) -> None:
     from airflow.providers.common.compat.sdk import XCom
 
     ti = context["ti"]
+    if ti.try_number <= 1:
+        return  # there was none, and each question is a call to Airflow's API server
     place = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
     for key in (VERDICT_KEY, "return_value"):
         with suppress(Exception):  # there is none, or an Airflow that keeps none here

@@ -129,6 +129,7 @@ class AepExportsSensor(AepSensor):
         self._deadline = float("inf")
         self._began: datetime | None = None
         self._stuck_at: dict[str, datetime] = {}
+        self._open_before: dict[str, dict[str, str]] | None = None
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._is_given = ticks is not None
         self.run_policy()
@@ -225,7 +226,9 @@ class AepExportsSensor(AepSensor):
 
         progress = self._progress = self._progress or Progress()
         began, now = time.monotonic(), datetime.now(tz=UTC)
-        before = telling.open_before(self, context)
+        if self._open_before is None:
+            self._open_before = telling.open_before(self, context)
+        before = self._open_before
         is_first = progress.dues is None
         if progress.dues is None:
             try:
@@ -285,7 +288,7 @@ class AepExportsSensor(AepSensor):
         from airflow_provider_aep.sensors import telling
 
         assert self._progress is not None
-        return telling.end(self, context, self._progress)
+        return telling.end(self, context, self._progress, self._open_before or {})
 
     @property
     def tells_assets(self) -> bool:

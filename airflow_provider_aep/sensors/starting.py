@@ -158,10 +158,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         self.log.info("Dataflow %s: %s", self.dataflow_id, seen.told)
         self.asked_to_wait = seen.wait_seconds
         if seen.finished:
-            also = {"incomplete": seen.incomplete, "stuck": seen.stuck}
-            runs = [dict(run.raw) for run in seen.runs]
-            found = {name: one for name, one in also.items() if one}
-            return {"status": "finished", "runs": runs, **found, **told}
+            return {**seen.to_json(), **told}
         if seen.in_vain:
             return {"status": "timeout", "last_seen": seen.told, "in_vain": True, **told}
         return {}
@@ -177,6 +174,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
             interval=self.poll_interval,
             first_pause=self.asked_to_wait,
             tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
+            with_flow=self.known is not None,
         )
         if self.known is None and ending["status"] == "finished":
             ending = {"status": "again"}

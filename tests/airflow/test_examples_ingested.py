@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_aep.declared import ensure_specs
 from airflow_provider_aep.exports.spec import parse_spec
+from airflow_provider_aep.hooks import AepHook
 
 pytestmark = [
     pytest.mark.airflow,
@@ -43,7 +44,7 @@ def export_after_ingestion(run_dag, aep_server, datasets, alerts) -> Any:
     def run(rows: int) -> Any:
         def prepare(names: dict[str, Any]) -> None:
             names["ensure"].spec["schedule"] = {"every": "1d", "start": first_tick, "end": "2099-06-01"}
-            ensure_specs([parse_spec(names["ensure"].spec)], aep_conn_id="aep_default")
+            ensure_specs([parse_spec(names["ensure"].spec)], hook=AepHook())
             time.sleep(TEN_MINUTES)  # a dataflow that is younger cannot export on demand
             names["alert"].send = lambda text, about: alerts.append(text)
             names["ingested"].settled_for = MARGIN
