@@ -99,7 +99,7 @@ def get_provider_info() -> dict[str, Any]:
             "operators.verdicts",
         ),
         "sensors": modules("sensors"),
-        "triggers": modules("triggers", "asset_triggers"),
+        "triggers": modules("triggers"),
         "connection-types": [
             {
                 "connection-type": "aep",
@@ -188,6 +188,6 @@ def get_provider_info() -> dict[str, Any]:
         "dataset-uris": [ASSETS],  # the same for Airflow 2
         # Airflow 3.2 and later; for all others there is the program `aep`.
         "cli": ["airflow_provider_aep.cli.get_cli_commands"],
-        "extra-links": ["airflow_provider_aep.links.AepDataflowLink"],
+        "extra-links": ["airflow_provider_aep.operators.links.AepDataflowLink"],
         "notifications": ["airflow_provider_aep.notifications.AepRunNotifier"],
     }

@@ -80,7 +80,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime, timedelta
 
     from airflow_provider_aep.flowservice.schedule import parse_moment
-    from airflow_provider_aep.hooks import zone_of_days
+    from airflow_provider_aep.hooks.days import zone_of_days
     from airflow_provider_aep.monitoring.allowance import parse_allowances
     from airflow_provider_aep.monitoring.audit import audit_exports
     from airflow_provider_aep.monitoring.audit_table import TABLE, rows_of

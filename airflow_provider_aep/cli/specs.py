@@ -45,7 +45,7 @@ def validate_command(arguments: Namespace, output: Output) -> int:
 
 def plan_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.cli.plans import write_plans
-    from airflow_provider_aep.declared import plan_specs
+    from airflow_provider_aep.hooks.declared import plan_specs
 
     if arguments.out == STDOUT:
         raise AepConfigError("--out writes a file; --json prints the plans on standard output")
@@ -85,8 +85,8 @@ def plan_command(arguments: Namespace, output: Output) -> int:
 
 def ensure_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.cli.plans import read_plans
-    from airflow_provider_aep.declared import ensure_specs
     from airflow_provider_aep.exports.apply import EnsureOptions
+    from airflow_provider_aep.hooks.declared import ensure_specs
 
     if arguments.plan == STDIN in arguments.paths:
         raise AepConfigError("standard input (-) can hold the specs or the plan, and not both")
@@ -137,7 +137,7 @@ def one_line_of(outcome: Outcome) -> str:
 
 
 def delete_command(arguments: Namespace, output: Output) -> int:
-    from airflow_provider_aep.declared import delete_spec
+    from airflow_provider_aep.hooks.declared import delete_spec
 
     wanted, declared = _to_delete(arguments)
     hook = hook_of(arguments)

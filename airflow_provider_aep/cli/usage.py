@@ -31,7 +31,7 @@ def usage(arguments: Namespace, hook: AepHook, output: Output) -> int:
 
     :raises AepValidationError: an argument makes no sense; nothing was asked.
     """
-    from airflow_provider_aep.hooks import zone_of_days
+    from airflow_provider_aep.hooks.days import zone_of_days
 
     now, zone = datetime.now(tz=UTC), zone_of_days()
     allowances = parse_allowances(arguments.allowance)

@@ -10,7 +10,6 @@ from typing import Any
 from airflow.providers.common.compat.notifier import BaseNotifier
 
 from airflow_provider_aep.errors import AepConfigError, without_words
-from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.monitoring.alerts import Alert, Message, digest
 from airflow_provider_aep.monitoring.incidents import heard
 from airflow_provider_aep.notifications.channels import LogChannel, parse_channels
@@ -38,6 +37,7 @@ from airflow_provider_aep.notifications.words import (
     lent,
     text_of,
 )
+from airflow_provider_aep.operators.links import AepDataflowLink
 from airflow_provider_aep.operators.monitoring import CHECK_KEY
 from airflow_provider_aep.sensors import VERDICT_KEY
 

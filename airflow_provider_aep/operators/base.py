@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_aep.arguments import Text
 from airflow_provider_aep.errors import AepUnseenError
-from airflow_provider_aep.links import leave_links
+from airflow_provider_aep.operators.links import leave_links
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.creation import Created

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from airflow_provider_aep.arguments import Argument, Id, Span, Switch, Text
-from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
+from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 
 State = Literal["enabled", "disabled"]
 # Seconds by which Adobe's clock may differ from ours.

@@ -16,9 +16,9 @@ from airflow_provider_aep.errors import (
     AepValidationError,
     Problem,
 )
-from airflow_provider_aep.given_specs import GivenSpecs
-from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.operators.base import AepOperator, Upstream
+from airflow_provider_aep.operators.given_specs import GivenSpecs
+from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 
 if TYPE_CHECKING:
     from airflow_provider_aep.exports.outcome import Outcome
@@ -116,7 +116,7 @@ class AepPlanExportOperator(AepExportOperator):
         self.on_changes = on_changes
 
     def execute(self, context: Any) -> Any:
-        from airflow_provider_aep.declared import check_outcomes, plan_specs
+        from airflow_provider_aep.hooks.declared import check_outcomes, plan_specs
 
         outcomes = plan_specs(
             self._specs(),
@@ -193,8 +193,8 @@ class AepEnsureExportOperator(AepExportOperator):
         self._planned = plan is not None
 
     def execute(self, context: Any) -> Any:
-        from airflow_provider_aep.declared import check_outcomes, ensure_specs
         from airflow_provider_aep.exports.apply import EnsureOptions
+        from airflow_provider_aep.hooks.declared import check_outcomes, ensure_specs
 
         told: dict[int, str] = {}
 
@@ -294,9 +294,9 @@ class AepDeleteExportOperator(AepOperator):
             self._given.check()
 
     def execute(self, context: Any) -> dict[str, Any]:
-        from airflow_provider_aep.declared import delete_spec
         from airflow_provider_aep.exports.spec import DEFAULT_OWNER
         from airflow_provider_aep.flowservice.validation import check_name
+        from airflow_provider_aep.hooks.declared import delete_spec
 
         if self._given:
             (spec,) = self._given.parse(self.spec)

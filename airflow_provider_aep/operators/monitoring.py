@@ -149,8 +149,8 @@ class AepCheckExportsOperator(AepOperator):
         self._policy()
 
     def execute(self, context: Any) -> dict[str, Any]:
-        from airflow_provider_aep import stats
-        from airflow_provider_aep.hooks import zone_of_days
+        from airflow_provider_aep.hooks import metrics
+        from airflow_provider_aep.hooks.days import zone_of_days
         from airflow_provider_aep.monitoring.allowance import parse_allowances
         from airflow_provider_aep.monitoring.audit import audit_exports
         from airflow_provider_aep.monitoring.bounds import bounded
@@ -181,7 +181,7 @@ class AepCheckExportsOperator(AepOperator):
                 export["location"] = places[export["dataflow_id"]]
             export["dataflow_url"] = self.hook.dataflow_url(export["dataflow_id"])
         for verdict in (verdict for export in audit.exports for verdict in export.verdicts):
-            stats.judged({**verdict.to_json(), "sandbox": found["sandbox"]})
+            metrics.judged({**verdict.to_json(), "sandbox": found["sandbox"]})
         # Before the task may fail: a notifier reads it from there, and the next check goes on from here.
         found = bounded(found)
         context["ti"].xcom_push(key=CHECK_KEY, value=found)
@@ -246,7 +246,7 @@ class AepCheckExportsOperator(AepOperator):
 
     def _window(self, context: Any, scope: str) -> _Window:
         from airflow_provider_aep.flowservice.schedule import parse_moment
-        from airflow_provider_aep.hooks import zone_of_days
+        from airflow_provider_aep.hooks.days import zone_of_days
 
         now, run = datetime.now(tz=UTC), context.get("dag_run")
         kind = str(getattr(run, "run_type", "")).rpartition(".")[2].lower()

@@ -24,7 +24,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_aep.errors import AepError, without_words
-from airflow_provider_aep.hooks import AepHook, zone_of_days
+from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks.days import zone_of_days
 from airflow_provider_aep.page.access import Place, listed_places, may_see_dag, permitted
 from airflow_provider_aep.page.answers import export_detail, export_row, iso, run_row
 from airflow_provider_aep.page.reading import Snapshot, read_snapshot

@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_aep.arguments import Span, Switch, Text, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
-from airflow_provider_aep.links import leave_links
+from airflow_provider_aep.operators.links import leave_links
 from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:

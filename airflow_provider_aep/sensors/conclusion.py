@@ -54,8 +54,8 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
 
     :raises AepError: the service gave no answer.
     """
-    from airflow_provider_aep import stats
-    from airflow_provider_aep.lineage import is_collected
+    from airflow_provider_aep.assets.lineage import is_collected
+    from airflow_provider_aep.hooks import metrics
     from airflow_provider_aep.monitoring.incidents import with_incidents
 
     flow = sighting.flow or _dataflow(sensor)
@@ -76,7 +76,7 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     if is_collected():
         location_of(sensor, flow)  # now: OpenLineage asks when the task has ended, and asks nothing of Adobe
     context["ti"].xcom_push(key=VERDICT_KEY, value=told)
-    stats.judged(told)
+    metrics.judged(told)
     for error in verdict.errors:
         sensor.log.error("Adobe's error %s: %s", error["code"], error["message"])
     because = f"; {verdict.cause.told}" if verdict.cause else ""
@@ -135,9 +135,9 @@ def _held_against_storage(sensor: Judging, told: dict[str, Any], dataflow: str |
     :param dataflow: its id, or itself where that was read already.
     :raises AepError: the service gave no answer.
     """
+    from airflow_provider_aep.hooks.storage import check_delivery, unchecked
     from airflow_provider_aep.monitoring.verdict import with_delivery
     from airflow_provider_aep.sensors.wanted import read_own_datasets
-    from airflow_provider_aep.storage import check_delivery, unchecked
 
     # Other dataflows may deliver into the same folder, so whose files are meant must be known.
     datasets = told["dataset_ids"] or sensor.hook.run(read_own_datasets(dataflow))

@@ -218,7 +218,7 @@ class AepExportsSensor(AepSensor):
 
     def _look(self, context: Any, *, is_last: bool) -> bool:
         """Look once, and tell of what is not well; whether all has come to an end."""
-        from airflow_provider_aep import stats
+        from airflow_provider_aep.hooks import metrics
         from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
         from airflow_provider_aep.sensors import telling
         from airflow_provider_aep.sensors.progress import Progress
@@ -242,7 +242,7 @@ class AepExportsSensor(AepSensor):
                 return False
         last = self._time_out() if is_last else ""
         settle(self, progress, before, now=now, stuck_at=self._stuck_at, first=is_first, last=last)
-        stats.polled(time.monotonic() - began)
+        metrics.polled(time.monotonic() - began)
         left = len(progress.dues or {})
         self.log.info("%d exports have come to an end, %d are waited for", len(progress.settled), left)
         if not self.reschedule:

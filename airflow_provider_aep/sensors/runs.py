@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue, conf
 
 from airflow_provider_aep.arguments import Id, Switch, Text, is_later
-from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
+from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.sensors import conclusion, deferring
 from airflow_provider_aep.sensors.base import IN_VAIN, AepSensor
 from airflow_provider_aep.sensors.wanted import Wanted, read_wait
@@ -211,7 +211,7 @@ class AepDataflowRunSensor(AepSensor):
         # Reject typos now, not after hours of waiting.
         self.check_wanted()
         if self.storage_path:
-            from airflow_provider_aep.storage import check_storage_path
+            from airflow_provider_aep.hooks.storage import check_storage_path
 
             check_storage_path(self.storage_path)
         push_dataflow_link(context, self.hook.dataflow_url(self.dataflow_id))
@@ -277,7 +277,7 @@ class AepDataflowRunSensor(AepSensor):
 
     def look(self, context: Any) -> Sighting:
         """Poll once for what the sensor waits for."""
-        from airflow_provider_aep import stats
+        from airflow_provider_aep.hooks import metrics
         from airflow_provider_aep.monitoring.poll import OUTAGES, look_for_runs, no_answer
 
         began, now = time.monotonic(), datetime.now(tz=UTC)
@@ -287,7 +287,7 @@ class AepDataflowRunSensor(AepSensor):
             sighting = no_answer(error)
         else:
             sighting = self.hook.run(look_for_runs(wait, now=now, ask_why=True, stuck_at=self._stuck_at))
-        stats.polled(time.monotonic() - began, failed=not sighting.answered)
+        metrics.polled(time.monotonic() - began, failed=not sighting.answered)
         self._note(sighting)
         return sighting
 
@@ -300,7 +300,7 @@ class AepDataflowRunSensor(AepSensor):
 
         Nothing is asked of Adobe: it would be asked in a hurry, and when nobody can help.
         """
-        from airflow_provider_aep.lineage import facets_of
+        from airflow_provider_aep.assets.lineage import facets_of
 
         org = self.hook.get_conn().credentials.org_id
         return facets_of(self.verdict, self.known_location, org=org, outlets=self.outlets)

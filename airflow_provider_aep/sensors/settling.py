@@ -141,7 +141,7 @@ def _keep(
     now: datetime,
     settling: Collection[str],
 ) -> None:
-    from airflow_provider_aep import stats
+    from airflow_provider_aep.hooks import metrics
 
     dues = list(dues)
     places = _places(sensor, [due for due in dues if CONCERN[ended[due.key]["outcome"]]])
@@ -166,7 +166,7 @@ def _keep(
         if due.flow.id in places:
             told["location"] = places[due.flow.id]
         if "records_out" in told:
-            stats.judged(told, now=now)
+            metrics.judged(told, now=now)
         entry = bounded(told)
         if event := events.get(due.key):
             entry["event"] = dict(event)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.declared import ensure_specs, plan_specs
 from airflow_provider_aep.exports.files import load_specs
 from airflow_provider_aep.exports.spec import parse_spec, parse_specs
 from airflow_provider_aep.hooks import AepHook
-from airflow_provider_aep.links import AepDataflowLink
+from airflow_provider_aep.hooks.declared import ensure_specs, plan_specs
 from airflow_provider_aep.operators.exports import EXPORTS_KEY, PLANS_KEY
+from airflow_provider_aep.operators.links import AepDataflowLink
 from tests.airflow.conftest import CHECKOUT, HOME
 
 pytestmark = [

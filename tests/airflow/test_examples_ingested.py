@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.declared import ensure_specs
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks.declared import ensure_specs
 
 pytestmark = [
     pytest.mark.airflow,

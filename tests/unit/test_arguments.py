@@ -79,7 +79,7 @@ KINDS = {
         "messages",  # test_notifications
         "on",  # test_notifications
         "send",  # test_notifications
-        "statuses",  # test_asset_triggers
+        "statuses",  # test_triggers_finished_runs
     },
 }
 
@@ -138,7 +138,7 @@ def public_classes() -> list[type]:
     return sorted((each for each in given if not is_base(each, given)), key=lambda each: each.__name__)
 
 
-FACES = ("operators", "sensors", "notifications", "task_groups", "asset_triggers")
+FACES = ("operators", "sensors", "notifications", "task_groups", "triggers")
 
 
 def is_ours(kind: type) -> bool:
@@ -147,7 +147,7 @@ def is_ours(kind: type) -> bool:
 
 def is_internal(kind: type) -> bool:
     """A trigger that a sensor defers to gets its arguments from the sensor alone."""
-    return kind.__module__.endswith((".triggers", ".starting"))
+    return kind.__module__.endswith((".dataflow_runs", ".starting"))
 
 
 def is_base(kind: type, among: set[type]) -> bool:

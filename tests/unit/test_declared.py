@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_aep.declared import plan_specs
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks.declared import plan_specs
 
 NIGHTLY = {
     "name": "nightly",

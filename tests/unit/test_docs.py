@@ -52,8 +52,8 @@ HOSTS = {
 }
 # Modules whose public classes a user meets.
 FACE = (
-    *("asset_triggers", "errors", "hooks", "links", "notifications", "retry_policy", "sensors", "storage"),
-    *("task_groups", "triggers"),
+    *("assets", "errors", "hooks", "hooks.storage", "notifications", "operators.links", "retry_policy"),
+    *("sensors", "task_groups", "triggers"),
 )
 OPERATORS = (
     "operators.base",

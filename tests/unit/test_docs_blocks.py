@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.cli import main as aep_main
-from airflow_provider_aep.declared import ensure_specs, plan_specs
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.exports.files import load_specs
 from airflow_provider_aep.exports.spec import ExportSpec, parse_spec
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks.declared import ensure_specs, plan_specs
 from tests.unit.test_docs import CHECKOUT, PAGES, Block, blocks
 from tests.unit.test_docs_shell import assignments, commands
 

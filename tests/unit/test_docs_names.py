@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep import emulator, stats
+from airflow_provider_aep import emulator
 from airflow_provider_aep.cli.table import COMMANDS
 from airflow_provider_aep.exports import spec
+from airflow_provider_aep.hooks import metrics
 from airflow_provider_aep.provider_info import get_provider_info
 from tests.unit.test_docs import CHECKOUT, FACE, OPERATORS, PAGES, is_of
 
@@ -128,7 +129,7 @@ def test_every_command_is_on_a_page(command: str) -> None:
 
 
 def test_every_metric_is_on_its_page_and_no_other() -> None:
-    sent = set(re.findall(r'"(aep\.[a-z_]+)', inspect.getsource(stats)))
+    sent = set(re.findall(r'"(aep\.[a-z_]+)', inspect.getsource(metrics)))
     page = (CHECKOUT / "docs" / "metrics.md").read_text()
     told = set(re.findall(r"^\| `(aep\.[a-z_]+)", page, re.MULTILINE))
     assert sent <= told

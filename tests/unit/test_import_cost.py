@@ -24,13 +24,12 @@ FACES = (
     "operators.exports",
     "operators.maintenance",
     "operators.monitoring",
-    "asset_triggers",
     "assets",
     "retry_policy",
     "task_groups",
     "sensors",
     "notifications",
-    "links",
+    "operators.links",
     "triggers",
 )
 PRICE = """

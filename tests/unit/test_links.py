@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 from airflow.providers.common.compat.sdk import XCom
 
-from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.operators.dataflows import (
     AepCreateDataflowOperator,
     AepDeleteDataflowOperator,
     AepListDataflowRunsOperator,
 )
+from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.sensors import AepDataflowRunSensor
 from tests.unit.task_instance import FakeTaskInstance, context_of
 

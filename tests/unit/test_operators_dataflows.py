@@ -12,13 +12,13 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator
 
 from airflow_provider_aep.errors import AepApiError, AepNotFoundError, AepValidationError
-from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.operators.dataflows import (
     AepDisableDataflowOperator,
     AepEnableDataflowOperator,
     AepRunExportOperator,
     AepUpdateDataflowOperator,
 )
+from airflow_provider_aep.operators.links import AepDataflowLink
 from airflow_provider_aep.operators.maintenance import maintenance_window
 from tests.unit.task_instance import FakeTaskInstance, context_of
 

@@ -16,7 +16,6 @@ from airflow.providers.common.compat.sdk import (
     BaseOperator,
 )
 
-from airflow_provider_aep.bundles import bundle_root
 from airflow_provider_aep.errors import (
     AepApiError,
     AepConfigError,
@@ -25,7 +24,7 @@ from airflow_provider_aep.errors import (
     AepUnsafePlanError,
     AepValidationError,
 )
-from airflow_provider_aep.links import AepDataflowLink
+from airflow_provider_aep.operators.bundles import bundle_root
 from airflow_provider_aep.operators.exports import (
     EXPORTS_KEY,
     PLANS_KEY,
@@ -33,6 +32,7 @@ from airflow_provider_aep.operators.exports import (
     AepEnsureExportOperator,
     AepPlanExportOperator,
 )
+from airflow_provider_aep.operators.links import AepDataflowLink
 from tests.unit.task_instance import context_of
 
 try:

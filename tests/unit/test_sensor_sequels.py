@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator
 
-from airflow_provider_aep import stats
 from airflow_provider_aep.assets import export_asset
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.dataflows import get_dataflow
+from airflow_provider_aep.hooks import metrics
 from airflow_provider_aep.monitoring.waits import EVENT_VERSION, part_of
 from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
 from tests.unit.task_instance import FakeTaskInstance, context_of
@@ -206,7 +206,7 @@ def test_without_such_an_outlet_nothing_more_is_asked(judge, aep):
 
 def test_every_verdict_is_counted(judge, monkeypatch):
     counted = []
-    monkeypatch.setattr(stats, "judged", lambda verdict: counted.append(verdict["status"]))
+    monkeypatch.setattr(metrics, "judged", lambda verdict: counted.append(verdict["status"]))
     for kind in ("zero", "failed"):
         with pytest.raises(AirflowFailException):
             judge(kind)

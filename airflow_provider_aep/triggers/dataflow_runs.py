@@ -33,7 +33,9 @@ class _Written(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         cls = type(self)
         names = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
-        return f"{cls.__module__}.{cls.__qualname__}", {name: getattr(self, name) for name in names}
+        # Airflow keeps this path, so it is that of the package, in which the classes may move.
+        module = __package__ if cls.__module__ == __name__ else cls.__module__
+        return f"{module}.{cls.__qualname__}", {name: getattr(self, name) for name in names}
 
 
 class _AepTrigger(_Written, BaseEventTrigger):
@@ -243,7 +245,7 @@ _polls = WeakKeyDictionary()
 
 def _shared_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     """The one poll of a connection and sandbox in this event loop."""
-    from airflow_provider_aep import stats
+    from airflow_provider_aep.hooks import metrics
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
 
     def converse(exchange: Exchange[Look]) -> Awaitable[Look]:
@@ -255,7 +257,7 @@ def _shared_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     polls = _polls.setdefault(asyncio.get_running_loop(), {})
     key = (aep_conn_id, sandbox)
     if key not in polls:
-        polls[key] = SharedPoll(converse, observe=stats.observer(key))
+        polls[key] = SharedPoll(converse, observe=metrics.observer(key))
     return polls[key]
 
 
@@ -320,8 +322,7 @@ class AepDatasetIngestedTrigger(_Written):
             told = now
 
     async def _look(self, wait: IngestionWait) -> Seen:
-        from airflow_provider_aep import stats
-        from airflow_provider_aep.hooks import AepHook
+        from airflow_provider_aep.hooks import AepHook, metrics
         from airflow_provider_aep.monitoring.arrivals import look_for_ingestion
 
         began, answered = time.time(), False
@@ -333,7 +334,7 @@ class AepDatasetIngestedTrigger(_Written):
             seen = await asyncio.wait_for(converse, patience)
             answered = seen.answered
         finally:
-            stats.polled(time.time() - began, failed=not answered)
+            metrics.polled(time.time() - began, failed=not answered)
         return seen
 
 

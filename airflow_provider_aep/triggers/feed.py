@@ -133,7 +133,7 @@ class Feed:
             return self._locations[run.dataflow_id]
 
     async def _look_if_possible(self) -> Look | None:
-        from airflow_provider_aep import stats
+        from airflow_provider_aep.hooks import metrics
 
         start, look = time.monotonic(), None
         try:
@@ -141,7 +141,7 @@ class Feed:
         except Exception as error:
             # Also for instance a connection that cannot be read just now.
             _warn("AEP: the poll failed and goes on: %s: %s", type(error).__name__, error)
-        stats.polled(time.monotonic() - start, failed=look is None)
+        metrics.polled(time.monotonic() - start, failed=look is None)
         return look
 
     async def _look(self) -> Look:
