@@ -15,8 +15,9 @@ from airflow.providers.common.compat.connection import get_async_connection, get
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_aep.errors import AepConfigError, AepError
-from airflow_provider_aep.flowservice.entities import list_entities, mapping
+from airflow_provider_aep.flowservice.documents import mapping
 from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
+from airflow_provider_aep.flowservice.listing import list_entities
 from airflow_provider_aep.flowservice.validation import check_id
 from airflow_provider_aep.hooks.connection import AepConnection, check_sandbox, login_fields
 from airflow_provider_aep.hooks.sessions import shared_session
@@ -31,7 +32,7 @@ from airflow_provider_aep.provider_info import (
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.destinations import Destination
     from airflow_provider_aep.flowservice.encryption import PublicKey
-    from airflow_provider_aep.flowservice.logins import Held
+    from airflow_provider_aep.flowservice.held_logins import Held
 
 T = TypeVar("T")
 
@@ -121,7 +122,7 @@ class AepHook(BaseHook):
         :raises AepValidationError: the connection holds two logins, or one that can never work.
         """
         # Imported here: what waits for runs has no use for it.
-        from airflow_provider_aep.flowservice.logins import hold_login
+        from airflow_provider_aep.flowservice.held_logins import hold_login
 
         if not credentials_conn_id:
             if not destination.takes_login:

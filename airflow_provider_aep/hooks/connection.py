@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_aep.errors import AepConfigError
-from airflow_provider_aep.flowservice.entities import mapping
+from airflow_provider_aep.flowservice.documents import mapping
 from airflow_provider_aep.flowservice.session import SCOPES, TOKEN_URL, AepCredentials
 from airflow_provider_aep.flowservice.transport import PLATFORM_URL, check_url
 from airflow_provider_aep.flowservice.write_guard import Writes, check_writes

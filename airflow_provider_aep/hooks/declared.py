@@ -24,7 +24,7 @@ from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.spec import ExportSpec
 from airflow_provider_aep.flowservice.encryption import PublicKey
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.logins import Held
+from airflow_provider_aep.flowservice.held_logins import Held
 from airflow_provider_aep.hooks import AepHook
 
 T = TypeVar("T")

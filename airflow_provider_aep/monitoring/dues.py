@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
-from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow, list_dataflows, read_dataflows
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import get_dataflow, list_dataflows, read_dataflows
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.schedule import is_readable, parse_moment
 from airflow_provider_aep.monitoring.listings import AT_MOST
 from airflow_provider_aep.monitoring.policy import RunPolicy

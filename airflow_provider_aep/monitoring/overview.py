@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring.findings import Finding, findings_of, of_dataflow, unread

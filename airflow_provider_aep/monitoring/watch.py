@@ -19,9 +19,10 @@ from airflow_provider_aep.errors import (
     AepValidationError,
     without_words,
 )
-from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow, read_dataflows
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import get_dataflow, read_dataflows
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.runs import DataflowRun, earlier, list_runs_of
 from airflow_provider_aep.monitoring.listings import (
     AT_MOST,

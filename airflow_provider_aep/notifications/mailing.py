@@ -11,7 +11,7 @@ from airflow_provider_aep.notifications.posting import need_connection
 from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.monitoring.alerts import Message
+    from airflow_provider_aep.monitoring.alert_messages import Message
 
 LONGEST_SUBJECT = 200
 

@@ -18,7 +18,7 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.exports.doctor import SANDBOX, TOKEN, judge_entry
 from airflow_provider_aep.exports.state import read_kind
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.monitoring.overview import Overviewed, read_overview
 from airflow_provider_aep.monitoring.reading import Datasets

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from airflow_provider_aep.errors import AepError, AepRunFailedError, without_words
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.flowservice.dataflows import Dataflow
+    from airflow_provider_aep.flowservice.dataflow_record import Dataflow
     from airflow_provider_aep.flowservice.locations import Location
     from airflow_provider_aep.flowservice.runs import DataflowRun
     from airflow_provider_aep.hooks import AepHook

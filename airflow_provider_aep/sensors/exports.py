@@ -316,12 +316,7 @@ class AepExportsSensor(AepSensor):
         from airflow_provider_aep.monitoring.selection import Selection
         from airflow_provider_aep.sensors.wanted import given_ticks, window_of_ticks
 
-        names: Any = self.destinations or ()
-        selection = Selection(
-            name_contains=self.name_contains,
-            destinations=(names,) if isinstance(names, str) else tuple(names),
-            owner=self.export_owner,
-        )
+        selection = Selection.of(self.name_contains, self.destinations, self.export_owner)
         if self._is_given:
             return given_ticks(self.ticks), None, selection
         now = self._began or datetime.now(tz=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,8 @@ class AepDataflowRunSensor(AepSensor):
         the dataflow and from the ticks before it. Templated.
     :param run_ids: wait for these runs, whenever they started, in place of a window: a list, as
         ``AepRunExportOperator`` returns it, or the same as text. Templated.
+    :param run_policy: a dict of the arguments from ``on_failed`` to ``ingestion_margin``, each of which may
+        stand alone in its place. What is left out is as in ``RunPolicy``.
     :param on_failed: ``fail``, ``warn``, ``skip`` or ``ok`` for a run that failed.
     :param on_partial: the same for a run that lost or skipped records, or carries errors.
     :param on_zero_records: the same for a run that succeeded and exported nothing.
@@ -117,24 +119,25 @@ class AepDataflowRunSensor(AepSensor):
         expected_runs: int | Upstream = 1,
         tick: Moment | Upstream = None,
         run_ids: Collection[str] | Upstream | None = None,
-        on_failed: str = "fail",
-        on_partial: str = "warn",
-        on_zero_records: str = "warn",
-        on_zero_when_nothing_ingested: str = "ok",
-        on_zero_when_ingested: str = "fail",
-        on_low_records: str = "warn",
-        on_slow: str = "warn",
-        on_stuck: str = "fail",
-        on_incomplete: str = "fail",
-        on_unknown_records: str = "ok",
+        run_policy: Mapping[str, Any] | None = None,
+        on_failed: str | None = None,
+        on_partial: str | None = None,
+        on_zero_records: str | None = None,
+        on_zero_when_nothing_ingested: str | None = None,
+        on_zero_when_ingested: str | None = None,
+        on_low_records: str | None = None,
+        on_slow: str | None = None,
+        on_stuck: str | None = None,
+        on_incomplete: str | None = None,
+        on_unknown_records: str | None = None,
         min_records: int | None = None,
         max_drop: float | None = None,
-        history: int = 7,
-        zero_streak: int = 1,
-        max_failed_ratio: float = 0.0,
-        max_skipped_ratio: float = 0.0,
+        history: int | None = None,
+        zero_streak: int | None = None,
+        max_failed_ratio: float | None = None,
+        max_skipped_ratio: float | None = None,
         max_duration: float | timedelta | str | None = None,
-        ingestion_margin: float | timedelta | str = 3600.0,
+        ingestion_margin: float | timedelta | str | None = None,
         storage_path: str | None = None,
         storage_conn_id: str | None = None,
         on_missing_files: str = "fail",
@@ -159,7 +162,8 @@ class AepDataflowRunSensor(AepSensor):
         self.expected_runs = expected_runs
         self.tick = tick
         self.run_ids = run_ids
-        self.policy = {
+        self.policy = run_policy
+        self.policy_parts = {
             "on_failed": on_failed,
             "on_partial": on_partial,
             "on_zero_records": on_zero_records,
@@ -338,8 +342,7 @@ class AepDataflowRunSensor(AepSensor):
 
         :raises AepValidationError: it breaks a rule.
         """
-        from airflow_provider_aep.monitoring.policy import RunPolicy, check_choices
+        from airflow_provider_aep.monitoring.policy import check_choices, run_policy
 
-        files = {"on_missing_files": self.on_missing_files, "on_unchecked_files": self.on_unchecked_files}
-        check_choices(**files)
-        return RunPolicy(**self.policy)  # type: ignore[arg-type]  # the policy itself checks the words
+        check_choices(on_missing_files=self.on_missing_files, on_unchecked_files=self.on_unchecked_files)
+        return run_policy(self.policy, alone=self.policy_parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -219,16 +220,12 @@ def start_in_triggerer_of(sensor: Any, kind: str) -> None:
     if not AIRFLOW_V_3_3_PLUS:
         return
     times = times_of(sensor.timeout, sensor.execution_seconds, sensor.poke_interval)
-    policy = {
-        name: value.total_seconds() if isinstance(value, timedelta) else value
-        for name, value in sensor.policy.items()
-    }
     sensor.start_trigger_args = StartTriggerArgs(
         trigger_cls="airflow_provider_aep.sensors.starting.AepDataflowRunStartTrigger",
         trigger_kwargs={
             **rendered,
             "kind": kind,
-            "run_policy": policy,
+            "run_policy": asdict(sensor.run_policy()),
             "poll_interval": sensor.poke_interval,
             "margin": times.margin,
             "longest": min(times.timeout, sensor.execution_seconds),

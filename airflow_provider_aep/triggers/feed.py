@@ -18,7 +18,8 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_provider_aep.errors import AepError, AepRateLimitError, AepServerError, AepTransportError
-from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.locations import Location, read_location
 from airflow_provider_aep.flowservice.runs import DataflowRun

@@ -260,8 +260,8 @@ class _Producer(SharedStreamProducer):
 
 def _status(run: DataflowRun) -> str:
     """How a run ended, as sensor, check and page judge it; one that exported nothing is a success here."""
+    from airflow_provider_aep.monitoring.judgement import judge_run
     from airflow_provider_aep.monitoring.policy import RunPolicy
-    from airflow_provider_aep.monitoring.verdict import judge_run
 
     status = judge_run(run, RunPolicy(), None).status
     return status if status in STATUSES else "success"

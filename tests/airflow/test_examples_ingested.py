@@ -49,7 +49,7 @@ def export_after_ingestion(run_dag, aep_server, datasets, alerts) -> Any:
             names["alert"].send = lambda text, about: alerts.append(text)
             names["ingested"].settled_for = MARGIN
             names["ingested"].timeout = 20.0
-            names["wait"].policy["ingestion_margin"] = MARGIN / 2
+            names["wait"].policy_parts["ingestion_margin"] = MARGIN / 2
             aep_server.emulator.add_rows(datasets["CRM Profiles"], rows)
 
         return run_dag("aep_export_after_ingestion", prepare=prepare, since=datetime.now(tz=UTC).isoformat())

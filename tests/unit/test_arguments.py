@@ -21,7 +21,6 @@ from airflow.triggers.base import BaseTrigger
 
 import airflow_provider_aep
 from airflow_provider_aep.errors import AepConfigError, AepUnsafePlanError, AepValidationError
-from airflow_provider_aep.monitoring.policy import audit_policy, run_policy
 from airflow_provider_aep.operators.dataflows import AepEnableDataflowOperator, AepListDataflowsOperator
 from airflow_provider_aep.operators.exports import (
     AepDeleteExportOperator,
@@ -365,9 +364,7 @@ def test_a_window_without_width_lists_nothing_and_says_what_to_do(aep, until):
 @pytest.mark.parametrize("given", [{"on_failed": "fial"}, {"max_drop": "{{ params.drop }}"}])
 def test_a_policy_that_is_misspelt_does_not_wait_for_the_task(given):
     (name,) = given
-    for kind in (
-        (AepDataflowRunSensor, AepExportTaskGroup) if name == "on_failed" else (AepDataflowRunSensor,)
-    ):
+    for kind in (AepDataflowRunSensor, AepExportTaskGroup):
         with pytest.raises(AepValidationError, match=f"{name} must be"):
             make(kind, **given)
 
@@ -399,10 +396,11 @@ def kept(kind: type, name: str, given: Any) -> float:
     """A span as a class keeps it, in seconds."""
     made = make(kind, **{name: given})
     made = getattr(made, "wait", made)
-    policy = getattr(made, "policy", None) or {}
-    if name in policy:
-        policy = audit_policy(policy) if "on_nothing" in policy else run_policy(policy)
-    found = getattr(policy if hasattr(policy, name) else made, name)
+    if name == "ends_soon_days":
+        made = made._policy()
+    elif name in ("max_duration", "ingestion_margin"):
+        made = made.run_policy()
+    found = getattr(made, name)
     if isinstance(found, timedelta):
         return found.total_seconds()
     return found * (86_400 if name.endswith("_days") else 1)

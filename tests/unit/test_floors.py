@@ -24,6 +24,7 @@ FLOORS = {
     "flowservice.exchange": 1,
     "flowservice.validation": 1,
     "flowservice.destinations": 1,
+    "flowservice.documents": 1,
     "flowservice.cadences": 1,
     "flowservice.schedule": 1,
     "flowservice": 2,

@@ -75,7 +75,7 @@ def test_each_start_of_a_worker_that_waits_loads_only_what_most_waits_need():
     asked_for = ("hooks", "sensors.wanted", "monitoring.poll", "monitoring.judging")
     loaded = brought_in(f"import {', '.join(f'airflow_provider_aep.{each}' for each in asked_for)}")
     of_some = {
-        "flowservice": ("catalogue", "creation", "encryption", "ingestion", "logins"),
+        "flowservice": ("catalogue", "creation", "encryption", "held_logins", "ingestion", "logins"),
         "monitoring": ("attribution", "causes", "explaining", "findings", "history", "timeline"),
     }
     names = {f"airflow_provider_aep.{floor}.{name}" for floor, some in of_some.items() for name in some}

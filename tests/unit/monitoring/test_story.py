@@ -13,7 +13,7 @@ from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.dataflows import get_dataflow, set_dataflow_state
 from airflow_provider_aep.flowservice.ingestion import Batch, BatchStatus, CatalogDataset
 from airflow_provider_aep.monitoring.audit import audit_exports
-from airflow_provider_aep.monitoring.causes import Ingested
+from airflow_provider_aep.monitoring.owing import Ingested
 from airflow_provider_aep.monitoring.policy import AuditPolicy
 from airflow_provider_aep.monitoring.story import MOST_BATCHES, story_of
 from airflow_provider_aep.monitoring.story_parts import Told
