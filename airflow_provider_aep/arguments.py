@@ -7,6 +7,7 @@ and a template that renders to nothing never widens what a task reads, changes o
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +34,31 @@ def is_later(value: object) -> bool:
 def is_nothing(value: object) -> bool:
     """Whether a value is missing, as a template renders it or as a task returns it."""
     return value is None or (isinstance(value, str) and value.strip() in _NOTHING)
+
+
+def as_typed(given: object, rendered: Any) -> Any:
+    """``rendered``, with texts that hold no template as they were typed.
+
+    A DAG that renders to native objects makes a number of any text that looks like one: of the name "0x10"
+    it makes 16.
+    """
+    if isinstance(given, str):
+        return given if not is_template(given) and _is_made_of(given, rendered) else rendered
+    if isinstance(given, Mapping) and isinstance(rendered, Mapping):
+        return {key: as_typed(given.get(key), each) for key, each in rendered.items()}
+    if isinstance(given, list | tuple) and isinstance(rendered, list | tuple) and len(given) == len(rendered):
+        return [as_typed(one, other) for one, other in zip(given, rendered, strict=True)]
+    return rendered
+
+
+def _is_made_of(text: str, rendered: object) -> bool:
+    """Whether Airflow makes this of a text without a template."""
+    if isinstance(rendered, str) and text.splitlines() == rendered.splitlines():
+        return True  # Jinja writes line breaks in its own way, and drops the last one
+    try:
+        return bool(literal_eval(text) == rendered)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return False
 
 
 class Argument:
@@ -62,14 +88,14 @@ class Argument:
         if is_later(value) and not is_rendered and self.name in getattr(task, "template_fields", ()):
             vars(task)[self.name] = value
             return
-        if is_rendered and is_nothing(value):
+        if not is_rendered:
+            value = as_typed(before, value)
+        if is_rendered and self.is_nothing(value):
             rule = RENDERED_TO_NOTHING + (", or leave the argument out" if self.optional else "")
         elif rule := self.broken(value):
             rule += "; it is no template field" if is_later(value) and not is_rendered else ""
         if rule:
-            task_id = getattr(task, "task_id", None)
-            what = f"the arguments of task {task_id!r}" if task_id else "the arguments"
-            raise AepValidationError(what, [Problem(self.name, rule)])
+            raise AepValidationError(_arguments_of(task), [Problem(self.name, rule)])
         vars(task)[self.name] = value if value is None else self.kept(value)
 
     def broken(self, value: object) -> str:
@@ -79,6 +105,10 @@ class Argument:
         if value is None:
             return "is missing"
         return self.rule_broken_by(value) or ("must not be empty" if is_nothing(value) else "")
+
+    def is_nothing(self, value: object) -> bool:
+        """Whether a value that was rendered is missing."""
+        return is_nothing(value)
 
     def rule_broken_by(self, value: Any) -> str:
         """The rule that a value breaks which is there."""
@@ -113,7 +143,10 @@ class Id(Text):
 
 
 class Texts(Argument):
-    """A text or several of them. A collection without an element leaves the argument out."""
+    """A text or several of them. A collection that the author gives without an element leaves it out."""
+
+    def is_nothing(self, value: object) -> bool:
+        return is_nothing(value) or (isinstance(value, Collection) and not value)
 
     def rule_broken_by(self, value: Any) -> str:
         several = value if isinstance(value, Collection) and not isinstance(value, str) else (value,)
@@ -244,6 +277,47 @@ def problems_of(rules: Mapping[str, Argument], given: Mapping[str, Any]) -> Iter
     for name, rule in rules.items():
         if broken := rule.broken(given[name]):
             yield Problem(name, broken)
+
+
+def check_values(task: Any) -> None:
+    """Check all arguments of a task that is about to run.
+
+    What a mapped task gets from another task is never rendered: a text with ``{{`` stays as it is.
+
+    :raises AepValidationError: one is not what it must be.
+    """
+    kinds = ((name, getattr(type(task), name, None), value) for name, value in vars(task).items())
+    _refuse(
+        _arguments_of(task),
+        ((name, rule, value) for name, rule, value in kinds if isinstance(rule, Argument)),
+    )
+
+
+def check_partial(kind: type, given: Mapping[str, Any]) -> None:
+    """Check what is given to ``partial`` of a mapped task, which Airflow makes only when it runs.
+
+    :raises AepValidationError: an argument is not what it must be.
+    """
+    templated = getattr(kind, "template_fields", ())
+    kinds = ((name, getattr(kind, name, None), value) for name, value in given.items())
+    _refuse(
+        _arguments_of(given),
+        (
+            (name, rule, value)
+            for name, rule, value in kinds
+            if isinstance(rule, Argument) and not (is_later(value) and name in templated)
+        ),
+    )
+
+
+def _refuse(what: str, given: Iterable[tuple[str, Argument, object]]) -> None:
+    if problems := [Problem(name, broken) for name, rule, value in given if (broken := rule.broken(value))]:
+        raise AepValidationError(what, problems)
+
+
+def _arguments_of(task: Any) -> str:
+    task_id = task.get("task_id") if isinstance(task, Mapping) else getattr(task, "task_id", None)
+    return f"the arguments of task {task_id!r}" if task_id else "the arguments"
 
 
 def _truth(value: object) -> bool | None:

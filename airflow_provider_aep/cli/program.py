@@ -21,7 +21,7 @@ from airflow_provider_aep.cli.streams import clean_stdout, drop_unread, open_str
 from airflow_provider_aep.cli.table import COMMANDS, Command, told_exits
 
 INTERRUPTED = 130
-ERRORS = {command.name: command.error for command in COMMANDS}
+BY_NAME = {command.name: command for command in COMMANDS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,10 +61,12 @@ def get_cli_commands() -> list[Any]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry out the command that ``arguments.subcommand`` names; its exit code."""
-    failed = ERRORS[arguments.subcommand]
+    command = BY_NAME[arguments.subcommand]
+    failed = command.error
     with clean_stdout() as stream, _as_a_server(), _without_noise():
         output = Output(stream, as_json=getattr(arguments, "json", False))
         try:
+            _refuse_empty(command, arguments)
             if hasattr(arguments, "conn_id") or hasattr(arguments, "channel"):
                 _import_airflow()
             # Imported late, so that help is there at once.
@@ -86,6 +88,21 @@ def run(arguments: argparse.Namespace) -> int:
             say(f"aep: the results cannot be written: {output.trouble.strerror}")
             return failed
         return code
+
+
+def _refuse_empty(command: Command, arguments: argparse.Namespace) -> None:
+    """Refuse what a script hands over whose variable is not set: an empty filter would select everything.
+
+    :raises AepConfigError: naming the option.
+    """
+    from airflow_provider_aep.errors import AepConfigError
+
+    for option in command.options:
+        value = getattr(arguments, option.flags[0].lstrip("-").replace("-", "_"), None)
+        given = value if isinstance(value, list) else [value]
+        if any(isinstance(each, str) and not each.strip() for each in given):
+            name = option.flags[0] if option.flags[0].startswith("-") else option.settings["metavar"]
+            raise AepConfigError(f"{name} must not be empty")
 
 
 def _from_airflow(command: Command) -> Callable[[argparse.Namespace], None]:

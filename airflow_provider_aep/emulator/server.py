@@ -29,6 +29,8 @@ LOOPBACK = "127.0.0.1"
 LARGEST_BODY = 10_000_000
 LONGEST_LINE = 8_192
 MOST_TRAILERS = 100
+# No document of the service is nested half as deep; what works through one calls itself for each level.
+DEEPEST_BODY = 50
 # So many clients may knock at once before any of them is turned away.
 BACKLOG = 512
 # Closing a socket that "lingers" for zero seconds sends a reset instead of an orderly end.
@@ -176,6 +178,8 @@ class Door(BaseHTTPRequestHandler):
             document = json.loads(body) if body else None
         except (ValueError, RecursionError):
             raise bad_request("The body is not JSON") from None
+        if _is_deep(document):
+            raise bad_request("The body is nested too deep")
         if not path.startswith("/emulator"):
             return self.server.emulator.answer(Request(self.command, url, headers=headers, json=document))
         # A page in a browser cannot send this type to another host without asking first.
@@ -195,6 +199,20 @@ class Door(BaseHTTPRequestHandler):
         if self.server.log_requests:
             line = ascii(format % args)[1:-1]  # a path may hold what moves a cursor
             sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+
+
+def _is_deep(document: object) -> bool:
+    level = [document]
+    for _ in range(DEEPEST_BODY):
+        nested = [
+            each.values() if isinstance(each, dict) else each
+            for each in level
+            if isinstance(each, dict | list)
+        ]
+        level = [each for members in nested for each in members]
+        if not level:
+            return False
+    return True
 
 
 @contextmanager

@@ -15,7 +15,6 @@ import logging
 import math
 import os
 import random
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -86,16 +85,18 @@ class StateFile:
     def _write(self) -> None:
         with self._emulator._lock:
             document = state_of(self._emulator)
-            # Under the lock up to the rename, so that no older state takes the place of a newer one.
-            descriptor, growing = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+            # Under the lock up to the rename, so that no older state takes the place of a newer one. The lock
+            # file keeps others away, so the name may stay the same, and what a kill left is written over.
+            growing = self._path.with_name(f".{self._path.name}.growing")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
             try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                with os.fdopen(os.open(growing, flags, 0o600), "w", encoding="utf-8") as file:
                     json.dump(document, file)
                     file.flush()
                     os.fsync(file.fileno())
-                Path(growing).replace(self._path)
+                growing.replace(self._path)
             except BaseException:
-                Path(growing).unlink(missing_ok=True)
+                growing.unlink(missing_ok=True)
                 raise
             self._saved = document["writes"]
 

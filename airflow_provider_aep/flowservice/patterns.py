@@ -136,22 +136,26 @@ def pattern_of(pattern: str) -> re.Pattern[str] | None:
         return re.compile(SAFE_PATTERNS[pattern])
     try:
         return re.compile(pattern) if _is_tame(_parser.parse(pattern)) else None
-    except (re.error, RecursionError):
-        return None  # ECMA syntax that Python does not know
+    except (re.error, RecursionError, OverflowError):
+        return None  # ECMA syntax or sizes that Python does not know
 
 
 def _is_tame(parsed: Any) -> bool:
-    """Whether a pattern's time cannot explode: few repeats, and neither repeat nor choice inside one."""
-    repeats = [argument for operation, argument in _operations(parsed) if operation in _REPEATS]
+    """Whether a pattern's time cannot explode: few repeats and choices, and neither inside a repeat."""
+    every = list(_operations(parsed))
+    repeats = [argument for operation, argument in every if operation in _REPEATS]
     optional = [inside for least, most, inside in repeats if most == 1 and least == 0]
     elastic = [inside for least, most, inside in repeats if least != most and most > 1]
+    repeated = [inside for _, most, inside in repeats if most > 1]
+    choices = [operation for operation, _ in every if operation is _constants.BRANCH]
     anchored = bool(parsed) and parsed[0] == (_constants.AT, _constants.AT_BEGINNING)
     return (
         len(elastic) <= (2 if anchored else 1)
         and len(optional) <= 2
+        and len(choices) <= 4
         and not any(
             operation is _constants.BRANCH or operation in _REPEATS
-            for inside in elastic
+            for inside in repeated
             for operation, _ in _operations(inside)
         )
     )

@@ -168,6 +168,16 @@ def check_choices(**given: object) -> None:
         raise AepValidationError("the run policy", problems)
 
 
+def check_policy(given: Mapping[str, Any]) -> None:
+    """Refuse what breaks a rule of the run policy among the arguments of a sensor.
+
+    :raises AepValidationError: naming each argument that does.
+    """
+    files = ("on_missing_files", "on_unchecked_files")
+    check_choices(**{name: given[name] for name in files if name in given})
+    RunPolicy(**{each.name: given[each.name] for each in fields(RunPolicy) if each.name in given})
+
+
 def _check(what: str, policy: RunPolicy | AuditPolicy) -> None:
     given = {each.name: getattr(policy, each.name) for each in fields(policy) if each.name != "runs"}
     if problems := list(problems_of({name: _RULES.get(name, _CHOICE) for name in given}, given)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
-from airflow_provider_aep.arguments import Text
+from airflow_provider_aep.arguments import Text, check_partial, check_values
 from airflow_provider_aep.errors import AepUnseenError
 from airflow_provider_aep.operators.links import leave_links
 
@@ -52,8 +52,14 @@ class AepOperator(BaseOperator):
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        check_partial(cls, kwargs)
+        return super().partial(**kwargs)
+
     def pre_execute(self, context: Any) -> None:
         super().pre_execute(context)
+        check_values(self)
         leave_links(self)
 
     @cached_property

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from airflow_provider_aep.arguments import RENDERED_TO_NOTHING, is_later, is_nothing, is_template
+from airflow_provider_aep.arguments import RENDERED_TO_NOTHING, as_typed, is_later, is_nothing, is_template
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.operators.bundles import load_bundled_specs
 
@@ -75,7 +75,7 @@ class GivenSpecs:
         if emptied := list(_emptied(self._given, rendered)):
             problems = [Problem(place or ("spec" if self.alone else "specs"), NOTHING) for place in emptied]
             raise AepValidationError("the export spec" if self.alone else "the export specs", problems)
-        found = self._read(_as_typed(self._given, rendered), early=False)
+        found = self._read(as_typed(self._given, rendered), early=False)
         if self.alone:
             return [parse_spec(document, place=place) for place, document in found]
         return parse_specs([document for _, document in found], places=[place for place, _ in found])
@@ -130,20 +130,6 @@ def _without_upstream(value: object) -> object:
         return [_without_upstream(each) for each in value]
     # XComArgs and their kin, which each Airflow line keeps in another module.
     return _LATER if hasattr(value, "iter_references") else value
-
-
-def _as_typed(given: object, rendered: object) -> object:
-    """``rendered``, with texts that hold no template as they were typed.
-
-    A DAG that renders to native objects makes a number of any text that looks like one, such as an id.
-    """
-    if isinstance(given, str):
-        return rendered if is_template(given) else given
-    if isinstance(given, Mapping) and isinstance(rendered, Mapping):
-        return {key: _as_typed(given.get(key), each) for key, each in rendered.items()}
-    if isinstance(given, list | tuple) and isinstance(rendered, list | tuple):
-        return [_as_typed(one, other) for one, other in zip(given, rendered, strict=True)]
-    return rendered
 
 
 def _emptied(given: object, rendered: object, place: str = "") -> Iterator[str]:

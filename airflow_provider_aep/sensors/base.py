@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_aep.arguments import Span, Switch, Text, problems_of
+from airflow_provider_aep.arguments import Span, Switch, Text, check_partial, check_values, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 from airflow_provider_aep.operators.links import leave_links
 from airflow_provider_aep.times import span_words
@@ -76,8 +76,14 @@ class AepSensor(BaseSensorOperator):
         self.last_seen = "nothing yet"
         self.asked_to_wait = 0.0
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        check_partial(cls, kwargs)
+        return super().partial(**kwargs)
+
     def pre_execute(self, context: Any) -> None:
         super().pre_execute(context)
+        check_values(self)
         leave_links(self)
 
     @cached_property

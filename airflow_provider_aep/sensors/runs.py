@@ -209,6 +209,9 @@ class AepDataflowRunSensor(AepSensor):
             from airflow_provider_aep.sensors.starting import refuse_mapping
 
             refuse_mapping()
+        from airflow_provider_aep.monitoring.policy import check_policy
+
+        check_policy(kwargs)
         return super().partial(**kwargs)
 
     def _begin(self, context: Any) -> None:

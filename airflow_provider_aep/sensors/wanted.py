@@ -213,7 +213,10 @@ def given_ticks(given: Any) -> dict[str, list[datetime]]:
         if not isinstance(each, Mapping):
             raise AepValidationError("the sensor", [Problem(f"ticks/{at}", "must be a dict")])
         dataflow_id = check_id(f"ticks/{at}/dataflow_id", each.get("dataflow_id", each.get("id")))
-        some = each["ticks"] if "ticks" in each else [each.get("tick")]
+        if not {"tick", "ticks"} & each.keys():
+            rule = "has no tick: let AepListDataflowsOperator list with due_from and due_until"
+            raise AepValidationError("the sensor", [Problem(f"ticks/{at}", rule)])
+        some = each["ticks"] if "ticks" in each else [each["tick"]]
         if not isinstance(some, Collection) or isinstance(some, str | bytes | Mapping):
             raise AepValidationError(
                 "the sensor", [Problem(f"ticks/{at}/ticks", "must be a list of moments")]

@@ -76,8 +76,10 @@ def test_a_body_without_its_content_type_is_refused(wire, api):
     assert json.loads(answer.read())["detail"] == "A valid content-type must be specified"
 
 
-@pytest.mark.parametrize("text", ["{half", "[" * 200_000])
-def test_a_body_that_is_no_json_is_refused(wire, api, text):
+@pytest.mark.parametrize(
+    "text", ["{half", "[" * 200_000, "[" * 500 + "]" * 500, '{"a":' * 980 + "1" + "}" * 980]
+)
+def test_a_body_that_cannot_be_read_is_refused(wire, api, text):
     headers = {**api.headers, "Content-Type": "application/json"}
     wire.connection.request("POST", CONNECTIONS, text, headers)
     assert wire.connection.getresponse().status == 400

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -48,6 +50,29 @@ def test_the_file_is_the_owners_alone_and_replaced_as_a_whole(tmp_path, emulator
     with StateFile(path, emulator).held():
         emulator.add_dataset("Orders")
     assert path.stat().st_mode & 0o777 == 0o600
+    assert "Orders" in path.read_text()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["state.json", "state.json.lock"]
+
+
+KILLED_WHILE_IT_WRITES = """
+import os, sys
+from pathlib import Path
+from airflow_provider_aep.emulator import Emulator
+from airflow_provider_aep.emulator.state import StateFile
+state = StateFile(Path(sys.argv[1]), Emulator())
+with state.held():
+    os.fsync = lambda _: os._exit(9)
+    state.save()
+"""
+
+
+def test_emulators_that_are_killed_while_they_write_leave_nothing_for_ever(tmp_path, emulator):
+    path = tmp_path / "state.json"
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", KILLED_WHILE_IT_WRITES, path], check=False)
+        assert done.returncode == 9
+    with StateFile(path, emulator).held():
+        emulator.add_dataset("Orders")
     assert "Orders" in path.read_text()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["state.json", "state.json.lock"]
 

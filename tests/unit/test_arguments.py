@@ -21,7 +21,12 @@ from airflow.triggers.base import BaseTrigger
 
 import airflow_provider_aep
 from airflow_provider_aep.errors import AepConfigError, AepUnsafePlanError, AepValidationError
-from airflow_provider_aep.operators.dataflows import AepEnableDataflowOperator, AepListDataflowsOperator
+from airflow_provider_aep.operators.connections import AepCreateSourceConnectionOperator
+from airflow_provider_aep.operators.dataflows import (
+    AepDeleteDataflowOperator,
+    AepEnableDataflowOperator,
+    AepListDataflowsOperator,
+)
 from airflow_provider_aep.operators.exports import (
     AepDeleteExportOperator,
     AepEnsureExportOperator,
@@ -375,6 +380,73 @@ def test_a_switch_of_a_mapped_task_is_read_strictly_too():
         mapped.expand(with_base=[True, False])
     with pytest.raises(AepValidationError, match="with_base must be true or false"):
         make(AepDeleteExportOperator, with_base="no")
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (AepDeleteExportOperator, {"with_base": "fial"}),
+        (AepDeleteExportOperator, {"sandbox": ""}),
+        (AepPlanExportOperator, {"on_changes": "fial"}),
+        (AepPlanExportOperator, {"on_changes": "{{ params.given }}"}),
+        (AepDataflowRunSensor, {"deferrable": "maybe"}),
+        (AepDataflowRunSensor, {"on_failed": "fial"}),
+        (AepDataflowRunSensor, {"max_drop": 5}),
+        (AepDataflowRunSensor, {"on_missing_files": "fial"}),
+    ],
+)
+def test_what_is_wrong_for_all_of_a_mapped_task_is_refused_when_the_dag_is_parsed(kind, wrong):
+    (name,) = wrong
+    with pytest.raises(AepValidationError, match=name):
+        kind.partial(task_id="task", **wrong)
+
+
+def test_a_mapped_task_takes_templates_where_they_are_rendered():
+    mapped = AepDeleteExportOperator.partial(
+        task_id="task", with_base="{{ params.with_base }}", sandbox="{{ params.sandbox }}"
+    )
+    with DAG("exports", schedule=None):
+        mapped.expand(name=["crm", "erp"])
+
+
+def test_a_text_with_braces_that_another_task_returned_switches_nothing_on():
+    # Airflow does not render what a mapped task got from another one.
+    for task in (
+        make(AepDeleteExportOperator, with_base="{{ braces }}"),
+        make(AepEnableDataflowOperator, only_if="{{ braces }}"),
+    ):
+        with pytest.raises(AepValidationError, match="must be true or false"):
+            task.pre_execute(context_of(FakeTaskInstance()))
+
+
+@pytest.mark.parametrize("typed", ["1.10", "0x10", "1_000", "1e5", "True", "'x'", "007", "1,2", "[1]"])
+def test_a_text_that_looks_like_something_else_stays_what_it_is(typed):
+    given = {"name": typed, "sandbox": typed}
+    for native in (False, True):
+        task = make(AepDeleteExportOperator, native=native, **given)
+        task.render_template_fields(context_of(FakeTaskInstance()))
+        assert (task.name, task.sandbox) == (typed, typed)
+        task.name = "other"
+        assert task.name == "other"
+
+
+@pytest.mark.parametrize("typed", ["5" * 24, "5123456789e0123456789012"])
+def test_an_id_of_digits_stays_an_id(typed):
+    for native in (False, True):
+        task = make(AepDeleteDataflowOperator, native=native, dataflow_id=typed)
+        source = make(AepCreateSourceConnectionOperator, native=native, datasets=[typed])
+        for each in (task, source):
+            each.render_template_fields(context_of(FakeTaskInstance()))
+        assert (task.dataflow_id, source.datasets) == (typed, [typed])
+
+
+@of_template_fields("texts")
+def test_a_list_that_turns_out_empty_does_not_widen_what_is_selected(aep, kind, name):
+    for native, given in product([False, True], [[], (), {}]):
+        task = make(kind, native=native, **{name: "{{ params.given }}"})
+        with pytest.raises(AepValidationError, match=name):
+            run_task(task, given=given)
+    assert aep.log == []
 
 
 def test_only_if_says_what_it_was_rendered_to():

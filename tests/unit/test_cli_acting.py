@@ -51,7 +51,7 @@ def test_without_a_terminal_nothing_is_done_unless_it_says_yes(capsys, run, aep,
         (["orders", "--dataset", "f" * 24], "is not exported by the dataflow"),
         (["order"], "did you mean"),
         (["orders", "--dataset", "../x"], "datasets"),
-        (["orders", "--dataset", ""], "datasets"),
+        (["orders", "--dataset", ""], "--dataset must not be empty"),
     ],
 )
 def test_what_cannot_be_meant_starts_nothing(capsys, aep, flow, words, said):

@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_aep import __version__
 from airflow_provider_aep.cli import main
 from airflow_provider_aep.cli.output import Output
+from airflow_provider_aep.cli.program import BY_NAME
 from airflow_provider_aep.cli.table import COMMANDS
 from tests.unit.test_cli import IMPORTS, SPEC, aep_cli, bucket, entities, specs
 
@@ -101,6 +102,25 @@ def test_a_connection_that_is_misspelt_too(aep_cli, specs):
 
 
 # Standard input
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        (["list", "--name", ""], "--name"),
+        (["list", "--owner", " "], "--owner"),
+        (["check", "--name", ""], "--name"),
+        (["check", "--destination", "s3", "--destination", ""], "--destination"),
+        (["list", "--conn-id", ""], "--conn-id"),
+        (["list", "--sandbox", ""], "--sandbox"),
+        (["runs", ""], "NAME_OR_ID"),
+        (["delete", "", "--yes"], "NAME_OR_PATH"),
+        (["plan", ""], "PATH"),
+    ],
+)
+def test_a_variable_of_a_script_that_is_not_set_selects_nothing(aep_cli, typed, names):
+    told = aep_cli(*typed)
+    assert told == (BY_NAME[typed[0]].error, "", f"aep: {names} must not be empty\n")
 
 
 def test_specs_can_come_from_standard_input(aep_cli, monkeypatch, aep):

@@ -86,7 +86,7 @@ def test_an_allowance_that_is_used_up_is_exit_code_two(capsys, nightly, limit, c
     [
         (["--allowance", "5TB"], "allowance must be a text of the form NAME=AMOUNT/PERIOD"),
         (["--allowance", "None"], "allowance must be a text of the form"),
-        (["--allowance", ""], "allowance must be a text of the form"),
+        (["--allowance", ""], "--allowance must not be empty"),
         (["--allowance", "exported_bytes=0TB/year"], "allowance must be at least 1"),
         (["--allowance", "exported_bytes=5TB/year", "--year", "2020"], "goes with the current year"),
         (["--year", "1999"], "year must be a calendar year from 2017"),

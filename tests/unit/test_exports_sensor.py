@@ -322,7 +322,11 @@ def test_a_given_tick_that_is_none_and_a_dataflow_that_is_not_there_are_errors_b
         ({"ticks": "f-1"}, "ticks"),
         ({"ticks": [1]}, "ticks/0"),
         ({"ticks": [{"dataflow_id": "a/b", "tick": 1}]}, "ticks/0/dataflow_id"),
-        ({"ticks": [{"dataflow_id": "f-1"}]}, "ticks/0/tick"),
+        (
+            {"ticks": [{"dataflow_id": "f-1"}]},
+            "ticks/0 has no tick: let AepListDataflowsOperator list with due_from",
+        ),
+        ({"ticks": [{"dataflow_id": "f-1", "tick": None}]}, "ticks/0/tick"),
         ({"due_from": "2026-01-02", "due_until": "2026-01-01"}, "due_until"),
         ({"due_until": "2026-01-01"}, "due_from"),
         ({"run_policy": {"on_faild": "ok"}}, "on_faild"),
