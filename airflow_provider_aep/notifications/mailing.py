@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.notifications.delivery import AepUndeliveredError
 from airflow_provider_aep.notifications.posting import need_connection
+from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.alert_messages import Message
@@ -60,7 +61,7 @@ def send_mail(
 
 
 def _silent(seconds: float) -> str:
-    return f"the mail server did not answer within {seconds:.0f} seconds"
+    return f"the mail server did not answer within {span_words(seconds)}"
 
 
 def _hook(conn_id: str, plain: str, seconds: float) -> Any:

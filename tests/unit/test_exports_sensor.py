@@ -217,7 +217,7 @@ def test_what_is_left_at_the_timeout_is_told_by_name(many, export, now, mode, al
     outcome = many(mode, **{**window(now), "timeout": 2 * HOUR, "fail_on_bad": True}, alert=alert)
     assert isinstance(outcome.error, AirflowFailException)
     assert re.search(
-        r"1 of 2 exports: 'hangs', due .* UTC: not done after 7200 seconds. Last seen: run \S+ processing",
+        r"1 of 2 exports: 'hangs', due .* UTC: not done after 2 hours. Last seen: run \S+ processing",
         outcome.told,
     )
     assert names(heard) == {("hangs", "error"): 1}
