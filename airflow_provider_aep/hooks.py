@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 from asgiref.sync import sync_to_async
 
 from airflow_provider_aep import stats
-from airflow_provider_aep._airflow import BaseHook, Connection, conf, mask_secret
+from airflow_provider_aep._airflow import BaseHook, Connection, conf
+from airflow_provider_aep._masking import mask, remember_loop
 from airflow_provider_aep.errors import AepConfigError, AepError
 from airflow_provider_aep.flowservice.destinations import Destination
 from airflow_provider_aep.flowservice.encryption import PublicKey, hold_public_key
@@ -161,6 +162,7 @@ class AepHook(BaseHook):
 
     async def arun(self, exchange: Exchange[T]) -> T:
         """Carry out an exchange without holding up the event loop."""
+        remember_loop()
         session, transport = _shared(await self.aget_conn())
         return await adrive(session.conduct(exchange, sandbox=self.sandbox), transport)
 
@@ -363,12 +365,12 @@ def _shared(connection: AepConnection) -> tuple[AepSession, RequestsTransport]:
 def _new_session(connection: AepConnection) -> _Shared:
     # Airflow masks the password and what is called a secret; a proxy's login is neither.
     if proxy_password := urlsplit(connection.proxy or "").password:
-        mask_secret(proxy_password)
+        mask(proxy_password)
     session = AepSession(
         connection.credentials,
         writes=connection.writes,
         files=_host_files(connection),
-        on_token=mask_secret,
+        on_token=mask,
         on_event=stats.counted,
     )
     transport = RequestsTransport(

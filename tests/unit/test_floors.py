@@ -30,6 +30,7 @@ FLOORS = {
     "probe": 3,
     # Airflow begins here.
     "_airflow": 4,
+    "_masking": 4,
     "stats": 4,
     "assets": 4,
     "hooks": 4,

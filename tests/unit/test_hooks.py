@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep import hooks
+from airflow_provider_aep import _masking, hooks
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, AepWriteRefusedError
 from airflow_provider_aep.flowservice.connections import create_source_connection
@@ -665,7 +665,7 @@ def sharing(aep, monkeypatch, tmp_path):
 
 def test_hooks_of_several_processes_share_a_token_and_each_masks_it(aep, sharing, monkeypatch):
     masked = []
-    monkeypatch.setattr(hooks, "mask_secret", masked.append)
+    monkeypatch.setattr(_masking, "mask_secret", masked.append)
     for _ in range(3):
         AepHook().run(list_datasets())
         asyncio.run(AepHook().arun(list_datasets()))
@@ -700,7 +700,7 @@ def test_nothing_of_airflows_is_called_while_the_sessions_are_locked(connect, mo
         met.append(hooks._shared(other))
 
     monkeypatch.setattr(hooks, "_sessions", {})
-    monkeypatch.setattr(hooks, "mask_secret", suspended)
+    monkeypatch.setattr(_masking, "mask_secret", suspended)
     asking = threading.Thread(target=lambda: met.append(hooks._shared(proxied)), daemon=True)
     asking.start()
     asking.join(10)
