@@ -20,6 +20,7 @@ from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
 from airflow_provider_aep.flowservice.listing import list_entities
 from airflow_provider_aep.flowservice.validation import check_id
 from airflow_provider_aep.hooks.connection import AepConnection, check_sandbox, login_fields
+from airflow_provider_aep.hooks.masking import remember_loop
 from airflow_provider_aep.hooks.sessions import shared_session
 from airflow_provider_aep.provider_info import (
     CONN_FIELDS,
@@ -102,6 +103,7 @@ class AepHook(BaseHook):
 
     async def arun(self, exchange: Exchange[T]) -> T:
         """Carry out an exchange without holding up the event loop."""
+        remember_loop()
         session, transport = shared_session(await self.aget_conn())
         conducted = session.conduct(exchange, sandbox=self.sandbox, conn_id=self.aep_conn_id)
         return await adrive(conducted, transport)

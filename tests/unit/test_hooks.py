@@ -665,7 +665,7 @@ def sharing(aep, monkeypatch, tmp_path):
 
 def test_hooks_of_several_processes_share_a_token_and_each_masks_it(aep, sharing, monkeypatch):
     masked = []
-    monkeypatch.setattr(sessions, "mask_secret", masked.append)
+    monkeypatch.setattr(masking, "mask_secret", masked.append)
     for _ in range(3):
         AepHook().run(list_datasets())
         asyncio.run(AepHook().arun(list_datasets()))
@@ -700,7 +700,7 @@ def test_nothing_of_airflows_is_called_while_the_sessions_are_locked(connect, mo
         met.append(sessions.shared_session(other))
 
     monkeypatch.setattr(sessions, "_sessions", {})
-    monkeypatch.setattr(sessions, "mask_secret", suspended)
+    monkeypatch.setattr(masking, "mask_secret", suspended)
     asking = threading.Thread(target=lambda: met.append(sessions.shared_session(proxied)), daemon=True)
     asking.start()
     asking.join(10)
