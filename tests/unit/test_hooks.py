@@ -21,7 +21,7 @@ from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, get_destination
 from airflow_provider_aep.flowservice.logins import login_problems, resolve_login
 from airflow_provider_aep.flowservice.session import TOKEN_URL
-from airflow_provider_aep.hooks import AepConnection, AepHook, sessions
+from airflow_provider_aep.hooks import AepConnection, AepHook, masking, sessions
 from airflow_provider_aep.hooks import aep as hook_module
 
 SECRET = "p8e-QuiteSecret"
