@@ -138,6 +138,8 @@ class Id(Text):
     """The id of an entity; what else it must be is checked before it stands in an address."""
 
     def rule_broken_by(self, value: Any) -> str:
+        if isinstance(value, Mapping) and self.name in value:
+            return f"must be an id: of what the other task returned, take ['{self.name}']"
         return "" if isinstance(value, str) else "must be an id, which is a text"
 
 

@@ -21,6 +21,7 @@ from airflow.triggers.base import BaseTrigger
 
 import airflow_provider_aep
 from airflow_provider_aep.errors import AepConfigError, AepUnsafePlanError, AepValidationError
+from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.connections import AepCreateSourceConnectionOperator
 from airflow_provider_aep.operators.dataflows import (
     AepDeleteDataflowOperator,
@@ -301,8 +302,8 @@ def test_a_text_that_is_empty_is_refused_when_the_dag_is_parsed(kind, name):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CLASSES if "alert" in arguments_of(kind)])
-def test_whoever_is_alerted_is_no_text(kind):
-    for wrong in ("yes", "{{ params.alert }}", 1):
+def test_whoever_is_alerted_is_neither_a_text_nor_a_class(kind):
+    for wrong in ("yes", "{{ params.alert }}", 1, AepRunNotifier):
         with pytest.raises(REFUSED):
             make(kind, alert=wrong)
 
@@ -454,6 +455,35 @@ def test_a_list_that_turns_out_empty_does_not_widen_what_is_selected(aep, kind, 
 def test_only_if_says_what_it_was_rendered_to():
     with pytest.raises(AepValidationError, match="only_if is empty or 'None' once it is rendered"):
         run_task(make(AepEnableDataflowOperator, only_if="{{ params.given }}"), given=None)
+
+
+# What beginners write
+
+
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        (lambda: AepRunNotifier(on="fail"), r"on names 'fail' \(did you mean 'failed'\?\)"),
+        (
+            lambda: AepRunNotifier(messages={"faild": "x"}),
+            r"messages names 'faild' \(did you mean 'failed'\?\)",
+        ),
+        (lambda: AepRunNotifier(channels="Slak"), r"channels/0/type must be one of .*did you mean 'slack'\?"),
+        (lambda: make(AepEnsureExportOperator, spec=[spec()]), "spec must be one spec: give a list as specs"),
+        (
+            lambda: run_task(
+                make(AepDataflowRunSensor, dataflow_id="{{ params.all }}", native=True), all=ENSURED
+            ),
+            r"dataflow_id must be an id: .* take \['dataflow_id'\]",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_the_next_step(mistake, told):
+    with pytest.raises((AepValidationError, AepConfigError), match=told):
+        mistake()
+
+
+ENSURED = {"dataflow_id": DATAFLOW, "changed": True}
 
 
 def test_a_span_may_be_a_timedelta():
