@@ -212,7 +212,7 @@ def test_a_real_sensors_verdict_is_told_with_the_name_of_its_export(aep, make_da
 
 @pytest.mark.parametrize("given", [{"on": ["failed", "fialed"]}, {"messages": {"fialed": "x"}}])
 def test_a_misspelt_status_is_refused_when_the_dag_is_parsed(given):
-    with pytest.raises(AepConfigError, match="names 'fialed' .did you mean 'failed'"):
+    with pytest.raises(AepConfigError, match=r"names 'fialed' \(did you mean 'failed'"):
         AepRunNotifier(**given)
 
 
