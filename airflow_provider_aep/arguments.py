@@ -251,40 +251,23 @@ def problems_of(rules: Mapping[str, Argument], given: Mapping[str, Any]) -> Iter
             yield Problem(name, broken)
 
 
-def check_values(task: Any) -> None:
-    """Check all arguments of a task that is about to run.
-
-    What a mapped task gets from another task is never rendered: a text with ``{{`` stays as it is.
-
-    :raises AepValidationError: one is not what it must be.
-    """
-    kinds = ((name, getattr(type(task), name, None), value) for name, value in vars(task).items())
-    _refuse(
-        _arguments_of(task),
-        ((name, rule, value) for name, rule, value in kinds if isinstance(rule, Argument)),
-    )
-
-
 def check_partial(kind: type, given: Mapping[str, Any]) -> None:
     """Check what is given to ``partial`` of a mapped task, which Airflow makes only when it runs.
 
     :raises AepValidationError: an argument is not what it must be.
     """
     templated = getattr(kind, "template_fields", ())
-    kinds = ((name, getattr(kind, name, None), value) for name, value in given.items())
-    _refuse(
-        _arguments_of(given),
-        (
-            (name, rule, value)
-            for name, rule, value in kinds
-            if isinstance(rule, Argument) and not (is_later(value) and name in templated)
-        ),
-    )
-
-
-def _refuse(what: str, given: Iterable[tuple[str, Argument, object]]) -> None:
-    if problems := [Problem(name, broken) for name, rule, value in given if (broken := rule.broken(value))]:
-        raise AepValidationError(what, problems)
+    known = {
+        name: (rule, value)
+        for name, value in given.items()
+        if isinstance(rule := getattr(kind, name, None), Argument)
+        and not (is_later(value) and name in templated)
+    }
+    problems = [
+        Problem(name, broken) for name, (rule, value) in known.items() if (broken := rule.broken(value))
+    ]
+    if problems:
+        raise AepValidationError(_arguments_of(given), problems)
 
 
 def _arguments_of(task: Any) -> str:

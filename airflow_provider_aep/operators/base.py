@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
-from airflow_provider_aep.arguments import Text, check_partial, check_values
+from airflow_provider_aep.arguments import Text, check_partial
 from airflow_provider_aep.errors import AepUnseenError
 
 if TYPE_CHECKING:
@@ -55,10 +55,6 @@ class AepOperator(BaseOperator):
     def partial(cls, **kwargs: Any) -> Any:
         check_partial(cls, kwargs)
         return super().partial(**kwargs)
-
-    def pre_execute(self, context: Any) -> None:
-        super().pre_execute(context)
-        check_values(self)
 
     @cached_property
     def hook(self) -> AepHook:

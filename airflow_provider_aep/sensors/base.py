@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_aep.arguments import Switch, Text, check_partial, check_values
+from airflow_provider_aep.arguments import Switch, Text, check_partial
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 
 if TYPE_CHECKING:
@@ -70,10 +70,6 @@ class AepSensor(BaseSensorOperator):
     def partial(cls, **kwargs: Any) -> Any:
         check_partial(cls, kwargs)
         return super().partial(**kwargs)
-
-    def pre_execute(self, context: Any) -> None:
-        super().pre_execute(context)
-        check_values(self)
 
     @cached_property
     def hook(self) -> AepHook:

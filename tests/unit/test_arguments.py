@@ -413,13 +413,13 @@ def test_a_mapped_task_takes_templates_where_they_are_rendered():
 
 
 def test_a_text_with_braces_that_another_task_returned_switches_nothing_on():
-    # Airflow does not render what a mapped task got from another one.
-    for task in (
-        make(AepDeleteExportOperator, with_base="{{ braces }}"),
-        make(AepEnableDataflowOperator, only_if="{{ braces }}"),
+    # Of a mapped task, Airflow sets it as it is, without rendering it.
+    for task, name in (
+        (make(AepDeleteExportOperator, with_base="{{ braces }}"), "with_base"),
+        (make(AepEnableDataflowOperator, only_if="{{ braces }}"), "only_if"),
     ):
-        with pytest.raises(AepValidationError, match="must be true or false"):
-            task.pre_execute(context_of(FakeTaskInstance()))
+        with pytest.raises(AepValidationError, match=f"{name} must be true or false"):
+            setattr(task, name, "{{ braces }}")
 
 
 @pytest.mark.parametrize("typed", ["1.10", "0x10", "1_000", "1e5", "True", "'x'", "007", "1,2", "[1]"])
