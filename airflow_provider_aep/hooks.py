@@ -79,6 +79,10 @@ class AepConnection:
                 texts[place] = _checked(place, value)
             except AepConfigError as error:
                 problems.append(str(error))
+        if problems and conn.conn_type != AepHook.conn_type:
+            problems.insert(
+                0, f"its type is not {AepHook.conn_type}, so it may be another one, or not copied whole"
+            )
         if problems:
             raise AepConfigError(f"Airflow connection {conn.conn_id!r}: {'; '.join(problems)}.")
         return cls(

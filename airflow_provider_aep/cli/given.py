@@ -75,8 +75,8 @@ def hook_of(arguments: Namespace) -> AepHook:
         variable = f"{_VARIABLE}{conn_id.upper()}"
         if variable in os.environ:  # Airflow passes over what it cannot read, and finds none
             raise AepConfigError(
-                f"Airflow connection {conn_id!r} cannot be read ({type(error).__name__}): what {variable} holds "
-                "is neither JSON nor a URI. Copy it whole, in single quotes"
+                f"Airflow connection {conn_id!r} cannot be read ({type(error).__name__}): "
+                f"what {variable} holds is neither JSON nor a URI. Copy it whole, in single quotes"
             ) from error
         there = [name[len(_VARIABLE) :].lower() for name in os.environ if name.startswith(_VARIABLE)]
         meant = nearest(conn_id, there)
