@@ -7,6 +7,8 @@
      ├─ AepWriteRefusedError      the connection's ``writes`` does not allow it here; the request was not sent
      ├─ AepValidationError        .problems: every broken rule, as (pointer, message); nothing was created
      ├─ AepTransportError         no readable answer; .sent says whether the request may have been received
+ │   └─ AepAnswerError        an answer that holds something else than was asked for
+ │       └─ AepTooLargeError  an answer too large to be read
      ├─ AepApiError               an answer >= 300, or of unexpected shape; .status .message .code .request_id
      │   ├─ AepAuthError          401, 403, and a refused token request
      │   ├─ AepNotFoundError      404, 410, or 400 with the code 1439
@@ -100,6 +102,10 @@ class AepTransportError(AepError):
 
 class AepAnswerError(AepTransportError):
     """There was an answer, and it holds something else than was asked for."""
+
+
+class AepTooLargeError(AepAnswerError):
+    """There was an answer, and it is too large to be read; it is not asked for again."""
 
 
 class AepApiError(AepError):

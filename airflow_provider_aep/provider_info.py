@@ -99,7 +99,7 @@ def get_provider_info() -> dict[str, Any]:
             "operators.verdicts",
         ),
         "sensors": modules("sensors"),
-        "triggers": modules("triggers", "asset_triggers"),
+        "triggers": modules("triggers"),
         "connection-types": [
             {
                 "connection-type": "aep",
@@ -155,6 +155,14 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "exported_bytes=5TB/year",
                         "default": "",
                     },
+                    "page_for_dag_viewers": {
+                        "description": "Whether a user who may see a DAG, and not the connection, is shown "
+                        "the exports that this DAG makes or waits for on the exports page.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": "True",
+                        "default": "False",
+                    },
                     "page_connections": {
                         "description": "Further sources of the exports page, separated by commas: the "
                         "connections of secrets backends, which Airflow cannot list, and with a slash the "
@@ -171,6 +179,6 @@ def get_provider_info() -> dict[str, Any]:
         "dataset-uris": [ASSETS],  # the same for Airflow 2
         # Airflow 3.2 and later; for all others there is the program `aep`.
         "cli": ["airflow_provider_aep.cli.get_cli_commands"],
-        "extra-links": ["airflow_provider_aep.links.AepDataflowLink"],
+        "extra-links": ["airflow_provider_aep.operators.links.AepDataflowLink"],
         "notifications": ["airflow_provider_aep.notifications.AepRunNotifier"],
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import TaskGroup
+from airflow.providers.common.compat.sdk import BaseSensorOperator, TaskGroup
 
-from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.base import Moment, Upstream
 from airflow_provider_aep.operators.verdicts import AepRequireGoodExportsOperator
@@ -25,6 +26,7 @@ class AepExportTaskGroup(TaskGroup):
 
     Of two tasks: ``ensure``, an ``AepEnsureExportOperator``, and ``wait``, an ``AepDataflowRunSensor``. The
     arguments are theirs; those that are not given come from ``default_args``, or keep their defaults.
+    Arguments of every task, such as ``retries``, stand in ``default_args``.
 
     :param spec: one export spec, or its path.
     :param started_after: start of the window in which runs are judged. By default the start of the DAG run's
@@ -32,7 +34,9 @@ class AepExportTaskGroup(TaskGroup):
     :param alert: called when the sensor ends with a verdict, or a task fails. By default an
         ``AepRunNotifier``, which writes to the task's log; ``None`` for nobody.
     :param timeout: for how long the sensor waits, in seconds or as ``timedelta``.
-    :param group: further arguments of the task group, such as ``tooltip`` or ``default_args``.
+    :param others: further arguments of the sensor, such as ``max_drop`` or ``storage_path``, and of the task
+        group, such as ``tooltip`` or ``default_args``.
+    :raises AepValidationError: an argument is wrong, or none of these.
     """
 
     ensure: AepEnsureExportOperator
@@ -50,21 +54,20 @@ class AepExportTaskGroup(TaskGroup):
         started_after: Moment | Upstream = None,
         started_before: Moment | Upstream = None,
         expected_runs: int | Upstream | None = None,
-        on_failed: str | None = None,
-        on_partial: str | None = None,
-        on_zero_records: str | None = None,
+        run_policy: Mapping[str, Any] | None = None,
         alert: Callable[[Any], object] | bool | None = True,
         deferrable: bool | None = None,
         poke_interval: float | timedelta | None = None,
         timeout: float | timedelta | None = None,
         aep_conn_id: str | None = None,
         sandbox: str | None = None,
-        **group: Any,
+        **others: Any,
     ) -> None:
         # Specs take modules that a DAG without them need not load when it is parsed.
         from airflow_provider_aep.operators.exports import AepEnsureExportOperator
 
-        super().__init__(group_id, **group)
+        of_group, of_sensor = _sorted(group_id, others)
+        super().__init__(group_id, **of_group)
         ensuring = _given(
             allow_replace=allow_replace,
             rotate_credentials=rotate_credentials,
@@ -77,9 +80,7 @@ class AepExportTaskGroup(TaskGroup):
             started_after=started_after,
             started_before=started_before,
             expected_runs=expected_runs,
-            on_failed=on_failed,
-            on_partial=on_partial,
-            on_zero_records=on_zero_records,
+            run_policy=run_policy,
             deferrable=deferrable,
             poke_interval=poke_interval,
             timeout=timeout,
@@ -95,6 +96,7 @@ class AepExportTaskGroup(TaskGroup):
                 # The one of the spec comes before ours, and ours before the connection's.
                 sandbox=ensured["sandbox"],
                 **waiting,
+                **of_sensor,
                 **told["wait"],
             )
 
@@ -146,6 +148,24 @@ class AepExportsTaskGroup(TaskGroup):
 def _given(**arguments: Any) -> dict[str, Any]:
     """Those that are; the others would override ``default_args``."""
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _sorted(group_id: str, others: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Those of the task group, and those of the sensor.
+
+    :raises AepValidationError: one is of neither.
+    """
+    known = {*_arguments(AepDataflowRunSensor), *_arguments(BaseSensorOperator), "outlets"}
+    of_sensor = {name: value for name, value in others.items() if name in known - {"self", "dataflow_id"}}
+    of_group = {name: value for name, value in others.items() if name not in of_sensor}
+    rule = "is no argument of the group or its sensor alone; what belongs to all tasks stands in default_args"
+    if problems := [Problem(name, rule) for name in sorted(of_group.keys() - _arguments(TaskGroup))]:
+        raise AepValidationError(f"the arguments of task group {group_id!r}", problems)
+    return of_group, of_sensor
+
+
+def _arguments(kind: type) -> set[str]:
+    return set(inspect.signature(kind.__init__).parameters)  # type: ignore[misc]
 
 
 def _told(alert: Callable[[Any], object] | bool | None) -> dict[str, dict[str, Any]]:

@@ -50,8 +50,8 @@ import requests
 
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.service import LOGIN_PATH
-from airflow_provider_aep.flowservice.entities import list_entities
 from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.listing import list_entities
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport
 from benchmarks.rivals.job import Export, Job

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring.findings import Finding, findings_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy

@@ -29,7 +29,7 @@ WATCHERS: dict[str, Any] = {}
 if AIRFLOW_V_3_0_PLUS:
     from airflow.sdk import AssetWatcher
 
-    from airflow_provider_aep.asset_triggers import AepDataflowRunFinishedTrigger
+    from airflow_provider_aep.triggers import AepDataflowRunFinishedTrigger
 
     finished = AepDataflowRunFinishedTrigger(dataflow_name="crm-nightly", statuses=["success", "partial"])
     WATCHERS = {"watchers": [AssetWatcher(name="crm-nightly-finished", trigger=finished)]}

@@ -96,16 +96,17 @@ def aep(emulator: Emulator, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> It
 
     It is put where the transport would be, the one seam that a hook has to the outside.
     """
-    from airflow_provider_aep import hooks
     from airflow_provider_aep.emulator.server import airflow_connection
+    from airflow_provider_aep.hooks import aep as hook_module
+    from airflow_provider_aep.hooks import sessions
 
     def unslept(exchange: Exchange[Any], transport: Any) -> Any:
         return drive(exchange, transport, clock.advance)
 
     monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", airflow_connection(emulator, "http://127.0.0.1:1"))
-    monkeypatch.setattr(hooks, "RequestsTransport", lambda *_, **__: emulator)
-    monkeypatch.setattr(hooks, "AepSession", partial(AepSession, now=clock))
-    monkeypatch.setattr(hooks, "drive", unslept)
-    hooks._sessions.clear()
+    monkeypatch.setattr(sessions, "RequestsTransport", lambda *_, **__: emulator)
+    monkeypatch.setattr(sessions, "AepSession", partial(AepSession, now=clock))
+    monkeypatch.setattr(hook_module, "drive", unslept)
+    sessions._sessions.clear()
     yield emulator
-    hooks._sessions.clear()
+    sessions._sessions.clear()

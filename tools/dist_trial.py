@@ -21,7 +21,7 @@ LISTINGS = {
     ("hooks",): ("airflow_provider_aep.hooks.AepHook",),
     ("widgets",): ("extra__aep__org_id", "extra__aep__sandbox"),
     ("behaviours",): ("aep",),
-    ("links",): ("airflow_provider_aep.links.AepDataflowLink",),
+    ("links",): ("airflow_provider_aep.operators.links.AepDataflowLink",),
     ("notifications",): ("airflow_provider_aep.notifications.AepRunNotifier",),
     ("triggers",): ("airflow_provider_aep.triggers",),
     ("get", NAME, "--full"): (

@@ -8,7 +8,8 @@ from airflow_provider_aep.cli.output import Output
 from airflow_provider_aep.exports.importing import find_dataflow
 from airflow_provider_aep.exports.state import read_kind
 from airflow_provider_aep.flowservice.adhoc import run_export
-from airflow_provider_aep.flowservice.dataflows import Dataflow, set_dataflow_state
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.hooks import AepHook
 

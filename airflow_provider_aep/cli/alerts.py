@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aep.cli.output import Output, say
 from airflow_provider_aep.errors import AepConfigError
 from airflow_provider_aep.flowservice.validation import nearest
-from airflow_provider_aep.monitoring.alerts import STATUSES, Alert, Message
+from airflow_provider_aep.monitoring.alert_messages import Message
+from airflow_provider_aep.monitoring.alerts import STATUSES, Alert
 
 if TYPE_CHECKING:
     from airflow_provider_aep.notifications import AepRunNotifier

@@ -90,11 +90,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
     now = datetime.now(tz=UTC)
     until = parse_moment("--until", arguments.until) if arguments.until else now
     since = parse_moment("--since", arguments.since) if arguments.since else until - timedelta(days=1)
-    selection = Selection(
-        name_contains=arguments.name,
-        destinations=arguments.destination or (),
-        owner=arguments.owner,
-    )
+    selection = Selection.of(arguments.name, arguments.destination, arguments.owner)
     policy = audit_policy(dict(map(_policy_part, arguments.policy or ())))
     allowances = parse_allowances(arguments.allowance)
     hook = hook_of(arguments)

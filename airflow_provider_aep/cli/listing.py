@@ -19,9 +19,7 @@ COLUMNS = ("export", "owner", "state", "destination", "every", "ends (UTC)", "id
 
 def list_exports(arguments: Namespace, hook: AepHook, output: Output) -> int:
     """List the exports that are selected, by name."""
-    selection = Selection(
-        name_contains=arguments.name, destinations=arguments.destination or (), owner=arguments.owner
-    )
+    selection = Selection.of(arguments.name, arguments.destination, arguments.owner)
     flows = hook.run(list_dataflows())
     selection.check(flows)
     chosen = sorted(filter(selection.holds, flows), key=lambda flow: (flow.name.casefold(), flow.id))

@@ -7,9 +7,9 @@ from typing import Any
 
 from airflow_provider_aep.exports.importing import find_dataflow
 from airflow_provider_aep.exports.state import read_kind
-from airflow_provider_aep.flowservice.dataflows import Dataflow
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, list_entities, only
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, list_entities, only
 from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
 from airflow_provider_aep.monitoring.findings import judgement_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy

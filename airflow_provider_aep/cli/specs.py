@@ -45,16 +45,14 @@ def validate_command(arguments: Namespace, output: Output) -> int:
 
 def plan_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.cli.plans import write_plans
-    from airflow_provider_aep.declared import plan_specs
+    from airflow_provider_aep.hooks.declared import plan_specs
 
     if arguments.out == STDOUT:
         raise AepConfigError("--out writes a file; --json prints the plans on standard output")
     specs = specs_of(arguments.paths)
-    hook_of(arguments)  # first, so that a connection that is missing is told once
     outcomes = plan_specs(
         specs,
-        aep_conn_id=arguments.conn_id,
-        sandbox=arguments.sandbox,
+        hook=hook_of(arguments),
         rotate_credentials=arguments.rotate_credentials,
     )
     plans = [one.plan for one in outcomes if one.plan and not one.error]
@@ -87,14 +85,14 @@ def plan_command(arguments: Namespace, output: Output) -> int:
 
 def ensure_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.cli.plans import read_plans
-    from airflow_provider_aep.declared import ensure_specs
     from airflow_provider_aep.exports.apply import EnsureOptions
+    from airflow_provider_aep.hooks.declared import ensure_specs
 
     if arguments.plan == STDIN in arguments.paths:
         raise AepConfigError("standard input (-) can hold the specs or the plan, and not both")
     specs = specs_of(arguments.paths)
     plans = read_plans(arguments.plan) if arguments.plan else None
-    hook_of(arguments)  # first, so that a connection that is missing is told once
+    hook = hook_of(arguments)  # first, so that a connection that is missing is told once
     options = EnsureOptions(
         allow_replace=arguments.allow_replace,
         rotate_credentials=arguments.rotate_credentials,
@@ -119,8 +117,7 @@ def ensure_command(arguments: Namespace, output: Output) -> int:
 
         outcomes = ensure_specs(
             specs,
-            aep_conn_id=arguments.conn_id,
-            sandbox=arguments.sandbox,
+            hook=hook,
             options=options,
             planned=plans,
             progress=done,
@@ -140,11 +137,13 @@ def one_line_of(outcome: Outcome) -> str:
 
 
 def delete_command(arguments: Namespace, output: Output) -> int:
-    from airflow_provider_aep.declared import delete_spec
+    from airflow_provider_aep.hooks.declared import delete_spec
 
     wanted, declared = _to_delete(arguments)
-    usual = hook_of(arguments).sandbox
-    named = ", ".join(f"{name!r} of {owner} in sandbox {sandbox or usual}" for name, owner, sandbox in wanted)
+    hook = hook_of(arguments)
+    named = ", ".join(
+        f"{name!r} of {owner} in sandbox {sandbox or hook.sandbox}" for name, owner, sandbox in wanted
+    )
     what = "what is left behind of" if arguments.leftovers_only else "and what was made for them:"
     question = f"Delete {what} {named}?" if arguments.leftovers_only else f"Delete {named}, {what[:-1]}?"
     ask(arguments, question, "deleted")
@@ -154,8 +153,7 @@ def delete_command(arguments: Namespace, output: Output) -> int:
             removal = delete_spec(
                 name,
                 owner=owner,
-                aep_conn_id=arguments.conn_id,
-                sandbox=sandbox or arguments.sandbox,
+                hook=hook.in_sandbox(sandbox) if sandbox else hook,
                 with_base=arguments.with_base,
                 leftovers_only=arguments.leftovers_only,
                 missing_ok=declared or arguments.ignore_not_found,

@@ -13,7 +13,7 @@ from airflow_provider_aep.monitoring.ledger import Account, Entry, Period, Subje
 from airflow_provider_aep.monitoring.usage import Usage
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.storage import StoredFile
+    from airflow_provider_aep.hooks.storage import StoredFile
 
 COLUMNS = ("in the storage of", "period", "files", "bytes")
 NO_DATASET = "(no dataset in the folder)"
@@ -55,7 +55,7 @@ def storages_of(given: Iterable[str]) -> dict[str, str]:
 
     :raises AepValidationError: one cannot be read.
     """
-    from airflow_provider_aep.storage import check_storage_path
+    from airflow_provider_aep.hooks.storage import check_storage_path
 
     found: dict[str, str] = {}
     for each in given:
@@ -89,7 +89,7 @@ def _named(name: str, found: Usage) -> Account:
 
 
 def _count(account: Account, path: str, conn_id: str | None, found: Usage) -> Stored:
-    from airflow_provider_aep.storage import stored_files, why_unread
+    from airflow_provider_aep.hooks.storage import stored_files, why_unread
 
     since, until = account.since, min(found.at, year_of(found.year)[1])
     try:

@@ -38,9 +38,7 @@ def usage(arguments: Namespace, hook: AepHook, output: Output) -> int:
     if not 1 <= arguments.requests <= MOST_REQUESTS:
         problem = Problem("--requests", f"must be a whole number from 1 to {MOST_REQUESTS:,}")
         raise AepValidationError("the arguments", [problem])
-    selection = Selection(
-        name_contains=arguments.name, destinations=arguments.destination or (), owner=arguments.owner
-    )
+    selection = Selection.of(arguments.name, arguments.destination, arguments.owner)
     found = hook.run(
         read_usage(
             now=now, year=year, selection=selection, allowances=allowances, most_pages=arguments.requests

@@ -1,7 +1,8 @@
 """The emulator: one object that answers requests as Adobe's services would.
 
 Deterministic given its clock and seed. ``handle`` is the whole interface; the rest are the levers with
-which a test or a demo makes things happen.
+which a test or a demo makes things happen. Those over the data lake are in ``data_levers``, and trouble is in
+``trouble``.
 """
 
 from __future__ import annotations
@@ -19,34 +20,35 @@ from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_aep.emulator.bounds import CREATED, HOUR, MOMENT, PAGE, ROWS, SPAN, TOKEN
+from airflow_provider_aep.emulator.bounds import HOUR, PAGE, SPAN, TOKEN
+from airflow_provider_aep.emulator.calls import call_of, check_content_type
 from airflow_provider_aep.emulator.clock import Clock
+from airflow_provider_aep.emulator.data_levers import DataLevers
 from airflow_provider_aep.emulator.entities import CONNECTORS, Document
 from airflow_provider_aep.emulator.exporter import Exporter, check_root
 from airflow_provider_aep.emulator.faults import Fault, Faults
 from airflow_provider_aep.emulator.gateway import Gateway
 from airflow_provider_aep.emulator.journal import Record, record
-from airflow_provider_aep.emulator.lake import Dataset, Lake
+from airflow_provider_aep.emulator.lake import Lake
 from airflow_provider_aep.emulator.lifecycle import Lifecycle
-from airflow_provider_aep.emulator.replies import Refusal, bad_request
+from airflow_provider_aep.emulator.replies import Refusal
 from airflow_provider_aep.emulator.settings import Settings
 from airflow_provider_aep.emulator.seventh import add_foreign_flow
+from airflow_provider_aep.emulator.trouble import Trouble
 from airflow_provider_aep.emulator.views import viewed
 from airflow_provider_aep.emulator.world import Call, World
 from airflow_provider_aep.emulator.worlds import worlds_of
 from airflow_provider_aep.emulator.worlds.layer import Layer
 from airflow_provider_aep.emulator.worlds.remembering import RememberingEntities
-from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Response
+from airflow_provider_aep.flowservice.exchange import Request, Response
 
-PUBLIC_BASE = "https://platform.adobe.io"
 LOGIN_PATH = "/ims/token/v3"
 RECORDS_KEPT = 10_000
 SANDBOX_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*")
 
 
-class Emulator:
+class Emulator(DataLevers, Trouble):
     """A local Adobe Experience Platform.
 
     :param root: folder for exported files; None writes nothing, counts behave all the same.
@@ -162,7 +164,7 @@ class Emulator:
     def answer(self, request: Request) -> tuple[Response, Fault | None]:
         """The answer, and the network fault that keeps it from arriving, if one is ordered."""
         with self._now():
-            call = _call(request)
+            call = call_of(request)
             fault = self._faults.take(f"{call.method} {call.path}")
             if fault is None or fault.processed:
                 response = self._respond(request, call)
@@ -203,78 +205,6 @@ class Emulator:
         """Export a dataflow outside its schedule; the ids of the runs."""
         with self._now():
             return self._world.lifecycle.run_now(flow_id, self.clock())
-
-    def add_rows(self, dataset_id: str, rows: int) -> None:
-        """Ingest rows now, in a batch of their own."""
-        self.add_batch(dataset_id, rows=rows)
-
-    def add_batch(
-        self,
-        dataset_id: str,
-        *,
-        rows: int = 0,
-        status: str = "success",
-        opened: float | None = None,
-        completed: float | None = None,
-        **members: Any,
-    ) -> str:
-        """The id of a batch of any kind; its rows are there from its end on, if it is a success.
-
-        :param opened: in seconds of the clock, by default now; with no ``completed`` it is over at once, and
-            with a ``status`` that is no end it is never over. It shows once its moment has come.
-        :param members: what its document says beside the usual, or in its place, such as ``metrics``,
-            ``errors``, ``replay`` and ``tags``; ``None`` takes a member away.
-        :raises ValueError: an argument is out of its bounds; the message starts with its name.
-        :raises KeyError: no sandbox has the dataset.
-        """
-        ROWS.check("rows", rows)
-        for name, moment in (("opened", opened), ("completed", completed)):
-            if moment is not None:
-                MOMENT.check(name, moment)
-        if not isinstance(status, str):
-            raise ValueError("status must be a word.")
-        if members.get("created") is not None and members["created"] not in CREATED:
-            raise ValueError(f"created must be {CREATED}, in epoch milliseconds.")
-        if opened is None:
-            opened = self.clock() if completed is None else min(completed, self.clock())
-        with self._now():
-            return self._lake.add_batch(
-                dataset_id, opened=opened, completed=completed, rows=rows, status=status, members=members
-            ).id
-
-    def delete_dataset(self, dataset_id: str) -> None:
-        with self._now():
-            self._lake.remove(dataset_id)
-
-    def expire_dataset(self, dataset_id: str, at: float) -> None:
-        """Let a dataset be deleted at a moment of the clock, as an expiration that is set on it does.
-
-        Source: "Dataset expirations": then it is dropped from the lake. Assumed: at that very moment; and the
-        Catalog, whose documents name no expiration of a whole dataset, tells nothing before.
-        """
-        MOMENT.check("at", at)
-        with self._now():
-            self._lake.anywhere(dataset_id).expires = at
-
-    def label_dataset(self, dataset_id: str) -> None:
-        """Keep a dataset from the credential, in the Catalog, by an access label."""
-        with self._now():
-            self._lake.hide(dataset_id)
-
-    def add_dataset(
-        self, name: str, *, kind: str = "profile", rows: int = 100, hourly: int = 10, sandbox: str = "prod"
-    ) -> Dataset:
-        with self._lock:
-            dataset = Dataset(self._lake.new_id(name), name, kind, rows, hourly)
-            self._lake.add(dataset, sandbox)
-            return dataset
-
-    def datasets(self, sandbox: str = "prod") -> list[Dataset]:
-        return self._lake.datasets(sandbox)
-
-    def count_rows(self, dataset_id: str) -> int:
-        """How many rows a dataset has now."""
-        return self._lake.count(self._lake.anywhere(dataset_id), self.clock())
 
     def entities(self, kind: str, sandbox: str = "prod") -> list[Document]:
         """What a list of ``flows``, ``connections`` and so on would show, oldest first."""
@@ -345,45 +275,6 @@ class Emulator:
     def expire_tokens(self) -> None:
         self._gateway.expire_tokens()
 
-    # Trouble: each strikes the next ``times`` requests whose "METHOD /path" contains ``match``
-
-    def fail_next(
-        self,
-        status: int,
-        *,
-        times: int = 1,
-        match: str | None = None,
-        retry_after: float | str | None = None,
-        body: Any = None,
-    ) -> None:
-        """Answer with a status, unprocessed. A ``str`` body is sent as a proxy's page, else as JSON."""
-        self.order(Fault("fail", times, match, status, retry_after, body))
-
-    def reset_next(self, *, times: int = 1, match: str | None = None) -> None:
-        """No connection: nothing was received."""
-        self.order(Fault("reset", times, match))
-
-    def drop_next(self, *, times: int = 1, match: str | None = None) -> None:
-        """The connection breaks after the request, which is not processed."""
-        self.order(Fault("drop", times, match))
-
-    def lose_next(self, *, times: int = 1, match: str | None = None) -> None:
-        """The request is processed, its answer is lost."""
-        self.order(Fault("lose", times, match))
-
-    def stall_next(self, seconds: float, *, times: int = 1, match: str | None = None) -> None:
-        """The request is processed, its answer comes late; in-process, a read timeout."""
-        self.order(Fault("stall", times, match, seconds=seconds))
-
-    def order(self, fault: Fault) -> None:
-        with self._lock:
-            # A copy, because an ordered fault counts down.
-            self._faults.add(replace(fault))
-
-    def clear_faults(self) -> None:
-        with self._lock:
-            self._faults.clear()
-
     @contextmanager
     def _now(self) -> Iterator[None]:
         """One caller at a time, in a state that is up to the clock."""
@@ -400,7 +291,7 @@ class Emulator:
                 return self._gateway.token({**dict(call.query), **(request.form or {})})
             self._gateway.check(call.headers)
             call = replace(call, sandbox=self._gateway.sandbox(call.headers))
-            _check_content_type(call)
+            check_content_type(call)
         except Refusal as refusal:
             return refusal.response(request_id)
         return self._layer.carry_out(self._world, call, request_id)
@@ -411,33 +302,3 @@ def check_sandboxes(names: Sequence[str]) -> None:
     good = not isinstance(names, str) and len(set(names)) == len(names) > 0
     if not good or not all(SANDBOX_NAME.fullmatch(name) for name in names):
         raise ValueError("sandboxes must be different names of letters, digits and hyphens, at least one.")
-
-
-def _call(request: Request) -> Call:
-    """A request as the routes know it.
-
-    A path without a host is the Flow Service's, unless it is another service's whole path.
-    """
-    parts = urlsplit(request.path)
-    path = parts.path
-    if not parts.netloc and not path.startswith("/data/"):
-        path = BASE_PATH + path
-    own = path.removeprefix(BASE_PATH)
-    return Call(
-        method=request.method.upper(),
-        # No other service lives below the Flow Service: such a path stays whole, and nobody serves it.
-        path=path if own.startswith("/data/") else own or "/",
-        base=f"{parts.scheme}://{parts.netloc}" if parts.netloc else PUBLIC_BASE,
-        # A link to the next page arrives with its query in the path.
-        query=[*parse_qsl(parts.query, keep_blank_values=True), *request.query],
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=request.json,
-    )
-
-
-def _check_content_type(call: Call) -> None:
-    # A Request that carries ``json`` is JSON by its nature; HTTP has to say so in the header.
-    kind = call.headers.get("content-type", "application/json")
-    if call.body is not None and kind.split(";")[0].strip().lower() != "application/json":
-        # Source: Platform troubleshooting guide.
-        raise bad_request("A valid content-type must be specified")

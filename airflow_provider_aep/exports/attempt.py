@@ -35,14 +35,11 @@ from airflow_provider_aep.flowservice.connections import (
     target_problems,
 )
 from airflow_provider_aep.flowservice.creation import Created
-from airflow_provider_aep.flowservice.dataflows import (
-    cadence_warnings,
-    create_dataflow,
-    set_dataflow_state,
-    state_of,
-)
+from airflow_provider_aep.flowservice.dataflow_record import state_of
+from airflow_provider_aep.flowservice.dataflows import cadence_warnings, create_dataflow, set_dataflow_state
+from airflow_provider_aep.flowservice.documents import Document
 from airflow_provider_aep.flowservice.encryption import resolve_encryption
-from airflow_provider_aep.flowservice.entities import Document, Operations, patch_entity
+from airflow_provider_aep.flowservice.entities import Operations, patch_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.logins import resolve_login
 

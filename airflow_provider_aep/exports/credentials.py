@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from airflow_provider_aep.errors import AepConfigError, AepError
 from airflow_provider_aep.exports.spec import ExportSpec
+from airflow_provider_aep.flowservice.documents import Document
 from airflow_provider_aep.flowservice.encryption import PublicKey
-from airflow_provider_aep.flowservice.entities import Document
-from airflow_provider_aep.flowservice.logins import Held
+from airflow_provider_aep.flowservice.held_logins import Held
 
 # Where a login comes from -> what is sent: (destination, Airflow connection) -> auth. One that could not be
 # read is an error, of those exports alone for which it would be sent. The same of keys, under (ENCRYPTION,

@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_aep.exports.marks import Mark, digest_of, read_mark, text_of
 from airflow_provider_aep.exports.plan import Change
 from airflow_provider_aep.exports.spec import ExportSpec
-from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
 from airflow_provider_aep.flowservice.schedule import DEFAULT_LIFE, schedule_words
 from airflow_provider_aep.flowservice.spelling import same_text, same_value
 

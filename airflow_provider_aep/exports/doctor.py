@@ -27,9 +27,9 @@ from airflow_provider_aep.exports.marks import export_key, read_mark
 from airflow_provider_aep.exports.spec_rules import places_of
 from airflow_provider_aep.exports.state import State, read_state
 from airflow_provider_aep.flowservice.connections import get_connection_spec
-from airflow_provider_aep.flowservice.dataflows import state_of
+from airflow_provider_aep.flowservice.dataflow_record import state_of
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS, Destination
-from airflow_provider_aep.flowservice.entities import Document, entities_of, mapping, sequence
+from airflow_provider_aep.flowservice.documents import Document, entities_of, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, Request, Response, together
 from airflow_provider_aep.flowservice.expiry import ENDS_SOON, expiry_of
 

@@ -27,7 +27,7 @@ from airflow_provider_aep.exports.spec import DEFAULT_OWNER, parse_spec
 from airflow_provider_aep.exports.state import State, first_id, read_state, spec_id_of
 from airflow_provider_aep.flowservice.cadences import AS_IS, is_cadence, is_same
 from airflow_provider_aep.flowservice.connections import MODE, SEGMENT_PARAMS
-from airflow_provider_aep.flowservice.dataflows import state_of
+from airflow_provider_aep.flowservice.dataflow_record import state_of
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import (
     DATA_LAKE_SPEC_ID,
@@ -35,7 +35,7 @@ from airflow_provider_aep.flowservice.destinations import (
     LOGIN_PARAMS,
     Destination,
 )
-from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.flowservice.validation import check_name, nearest

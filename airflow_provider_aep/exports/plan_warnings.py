@@ -10,8 +10,8 @@ from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.exports.plan import Step
 from airflow_provider_aep.exports.spec import ExportSpec
 from airflow_provider_aep.exports.spec_rules import places_of
-from airflow_provider_aep.flowservice.dataflows import state_of
-from airflow_provider_aep.flowservice.entities import Document, mapping
+from airflow_provider_aep.flowservice.dataflow_record import state_of
+from airflow_provider_aep.flowservice.documents import Document, mapping
 from airflow_provider_aep.flowservice.expiry import expiry_of
 
 

@@ -25,8 +25,8 @@ from airflow_provider_aep.exports.plan_warnings import plan_warnings
 from airflow_provider_aep.exports.spec import MOST_IN_A_SANDBOX, ExportSpec
 from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, spec_id_of
 from airflow_provider_aep.flowservice.connections import full_params
-from airflow_provider_aep.flowservice.dataflows import state_of
-from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.dataflow_record import state_of
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
 from airflow_provider_aep.flowservice.schedule import PAST, check_new
 
 

@@ -20,7 +20,7 @@ from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.sightings import read_present, see
 from airflow_provider_aep.exports.state import age
 from airflow_provider_aep.flowservice.connections import full_params
-from airflow_provider_aep.flowservice.entities import Document
+from airflow_provider_aep.flowservice.documents import Document
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause
 
 # How long a younger twin has to go away, look by look, in seconds.

@@ -15,15 +15,10 @@ from airflow_provider_aep.exports.marks import described, read_mark, text_of
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Step
 from airflow_provider_aep.flowservice.connections import full_params
-from airflow_provider_aep.flowservice.entities import (
-    Document,
-    Operations,
-    list_entities,
-    mapping,
-    only,
-    sequence,
-)
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
+from airflow_provider_aep.flowservice.entities import Operations
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.listing import list_entities, only
 
 
 def revise_login(outcome: Outcome, found: Document, *, login: Document) -> Operations:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.exports.state import described, read_kind
-from airflow_provider_aep.flowservice.entities import Document
+from airflow_provider_aep.flowservice.documents import Document
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, recall
 
 

@@ -21,7 +21,8 @@ from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Change
 from airflow_provider_aep.exports.state import COLLECTIONS, read_kind
 from airflow_provider_aep.flowservice.connections import full_params
-from airflow_provider_aep.flowservice.entities import Document, Operations, get_entity, patch_entity
+from airflow_provider_aep.flowservice.documents import Document
+from airflow_provider_aep.flowservice.entities import Operations, get_entity, patch_entity
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, recall
 
 # The kinds that are compared with their specs, value by value.

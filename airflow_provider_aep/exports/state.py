@@ -14,18 +14,14 @@ from functools import cached_property
 from airflow_provider_aep.errors import AepAmbiguousNameError, AepValidationError, Problem
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.exports.spec import DatasetRef
-from airflow_provider_aep.flowservice.dataflows import Dataflow, exports_datasets, flows_to_destinations
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow, exports_datasets
+from airflow_provider_aep.flowservice.dataflows import flows_to_destinations
 from airflow_provider_aep.flowservice.datasets import UNLISTED, Dataset, list_datasets
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS
-from airflow_provider_aep.flowservice.entities import (
-    Document,
-    get_entity,
-    list_entities,
-    mapping,
-    only,
-    sequence,
-)
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
+from airflow_provider_aep.flowservice.entities import get_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, recall, together
+from airflow_provider_aep.flowservice.listing import list_entities, only
 from airflow_provider_aep.flowservice.spelling import same_text
 from airflow_provider_aep.flowservice.validation import nearest
 

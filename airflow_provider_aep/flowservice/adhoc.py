@@ -24,15 +24,10 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.flowservice.creation import CREATE_TRIES
 from airflow_provider_aep.flowservice.dataflows import get_dataflow
-from airflow_provider_aep.flowservice.entities import (
-    Document,
-    get_entity,
-    list_entities,
-    mapping,
-    only,
-    sequence,
-)
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
+from airflow_provider_aep.flowservice.entities import get_entity
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, recall
+from airflow_provider_aep.flowservice.listing import list_entities, only
 from airflow_provider_aep.flowservice.validation import check_id
 
 PATH = "/data/core/activation/disflowprovider/adhocrun"

@@ -19,8 +19,10 @@ from typing import Any
 from airflow_provider_aep.errors import AepApiError, AepError, AepNotFoundError, AepValidationError, Problem
 from airflow_provider_aep.flowservice.cadences import allowed_cadences
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, Destination
-from airflow_provider_aep.flowservice.entities import Document, get_entity, list_entities, mapping, sequence
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
+from airflow_provider_aep.flowservice.entities import get_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.listing import list_entities
 from airflow_provider_aep.flowservice.validation import nearest
 
 WORKFLOW = "DATASETS"

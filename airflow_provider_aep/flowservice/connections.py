@@ -20,17 +20,13 @@ from airflow_provider_aep.flowservice.destinations import (
     SPEC_VERSION,
     Destination,
 )
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
 from airflow_provider_aep.flowservice.encryption import PublicKey, resolve_encryption
-from airflow_provider_aep.flowservice.entities import (
-    Document,
-    get_entity,
-    list_entities,
-    mapping,
-    only,
-    sequence,
-)
+from airflow_provider_aep.flowservice.entities import get_entity
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.logins import Held, resolve_login
+from airflow_provider_aep.flowservice.held_logins import Held
+from airflow_provider_aep.flowservice.listing import list_entities, only
+from airflow_provider_aep.flowservice.logins import resolve_login
 from airflow_provider_aep.flowservice.patterns import misplaced
 from airflow_provider_aep.flowservice.validation import check_id, check_name, schema_problems, unknown
 

@@ -26,14 +26,10 @@ from airflow_provider_aep.errors import (
     AepTransportError,
     AepUnseenError,
 )
-from airflow_provider_aep.flowservice.entities import (
-    Document,
-    delete_entity,
-    get_entity,
-    list_entities,
-    only,
-)
+from airflow_provider_aep.flowservice.documents import Document
+from airflow_provider_aep.flowservice.entities import delete_entity, get_entity
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, look_until, recall
+from airflow_provider_aep.flowservice.listing import list_entities, only
 from airflow_provider_aep.flowservice.spelling import same_text, same_value
 
 CREATE_TRIES = 3

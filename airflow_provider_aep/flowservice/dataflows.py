@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_aep.errors import (
     AepApiError,
@@ -19,116 +19,50 @@ from airflow_provider_aep.errors import (
     AepUnseenError,
 )
 from airflow_provider_aep.flowservice.cadences import AS_IS, CADENCES, OUTDATED, allowed, step_of
-from airflow_provider_aep.flowservice.catalogue import FlowSpec, destination_of_flow_spec
-from airflow_provider_aep.flowservice.creation import Created, create_entity
-from airflow_provider_aep.flowservice.destinations import (
-    AUDIENCE_FLOW_SPECS,
-    DATA_LAKE_SPEC_ID,
-    DESTINATIONS,
-    SPEC_VERSION,
-    Destination,
+from airflow_provider_aep.flowservice.dataflow_record import (
+    Dataflow,
+    exports_datasets,
+    has_destination,
+    must_be_asked,
+    spec_id_of,
 )
+from airflow_provider_aep.flowservice.destinations import SPEC_VERSION, Destination
+from airflow_provider_aep.flowservice.documents import Document, mapping
 from airflow_provider_aep.flowservice.entities import (
     CHANGE_PAUSE,
     CHANGE_TRIES,
-    Document,
     Operations,
     delete_entity,
-    epoch_moment,
     get_entity,
     is_transitional,
-    list_entities,
-    mapping,
-    only,
     patch_entity,
-    sequence,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, look_until
-from airflow_provider_aep.flowservice.schedule import (
-    Schedule,
-    merge_schedule,
-    parse_schedule_change,
-    ticks,
-)
+from airflow_provider_aep.flowservice.listing import list_entities, only
+from airflow_provider_aep.flowservice.schedule import Schedule, merge_schedule, parse_schedule_change
 from airflow_provider_aep.flowservice.validation import check_id, check_name
 
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.catalogue import FlowSpec
+    from airflow_provider_aep.flowservice.creation import Created
+
+__all__ = [
+    "Dataflow",
+    "Rescheduled",
+    "State",
+    "cadence_warnings",
+    "create_dataflow",
+    "delete_dataflow",
+    "flows_to_destinations",
+    "get_dataflow",
+    "get_flow_spec",
+    "list_dataflows",
+    "read_dataflows",
+    "set_dataflow_state",
+    "update_schedule",
+]
 State = Literal["enabled", "disabled"]
-_FLOW_SPECS = {one.flow_spec_id: slug for slug, one in DESTINATIONS.items()}
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dataflow:
-    """A dataflow that exports datasets.
-
-    :param destination: our name of its destination; that of its spec, as far as ``list_dataflows`` could read
-        it, where it is not in our table.
-    :param schedule: Adobe's ``scheduleParams`` as they are; times in epoch seconds.
-    """
-
-    id: str
-    name: str
-    state: str
-    destination: str | None
-    schedule: Mapping[str, Any]
-    source_connection_ids: tuple[str, ...]
-    target_connection_ids: tuple[str, ...]
-    raw: Document = field(repr=False, compare=False)
-
-    @classmethod
-    def from_api(cls, wire: Document) -> Dataflow:
-        return cls(
-            id=str(wire["id"]),
-            name=str(wire.get("name") or wire["id"]),
-            state=state_of(wire),
-            destination=_FLOW_SPECS.get(str(spec_id_of(wire))),
-            schedule=mapping(wire.get("scheduleParams")),
-            source_connection_ids=_ids(wire.get("sourceConnectionIds")),
-            target_connection_ids=_ids(wire.get("targetConnectionIds")),
-            raw=wire,
-        )
-
-    @property
-    def step(self) -> timedelta:
-        """From tick to tick; zero for one that exports once, or whose schedule cannot be read."""
-        return timedelta(seconds=max(step_of(self.schedule) or 0, 0))
-
-    @property
-    def created_at(self) -> datetime | None:
-        return epoch_moment(self.raw.get("createdAt"))
-
-    @property
-    def changed_at(self) -> datetime | None:
-        """When somebody last changed it: its schedule, its state, or anything else.
-
-        ``updatedAt`` would do, and yet moves with what Adobe's own services write down, for instance after a
-        run. What ``lastOperation`` tells is therefore asked first.
-        """
-        operation = mapping(self.raw.get("lastOperation"))
-        told = (operation.get("updated"), operation.get("started"), self.raw.get("updatedAt"))
-        return next((moment for each in told if (moment := epoch_moment(each))), self.created_at)
-
-    def ticks(self, after: datetime, before: datetime) -> list[datetime]:
-        """When its schedule lets it export, from ``after`` on and earlier than ``before``."""
-        return ticks(self.schedule, after, before)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "name": self.name,
-            "state": self.state,
-            "destination": self.destination,
-            "schedule": dict(self.schedule),
-        }
-
-
-def state_of(flow: Document) -> str:
-    """Its state in lower case: ``enabled``, ``disabled``, or one that it passes through."""
-    return str(flow.get("state") or "unknown").lower()
-
-
-def _ids(listed: object) -> tuple[str, ...]:
-    return tuple(each for each in sequence(listed) if isinstance(each, str) and each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +93,8 @@ def create_dataflow(
 
     :param now: the start of a schedule that names none.
     """
+    from airflow_provider_aep.flowservice.creation import create_entity
+
     document: dict[str, Any] = {
         "name": check_name(name),
         "flowSpec": {"id": destination.flow_spec_id, "version": SPEC_VERSION},
@@ -234,8 +170,10 @@ def list_dataflows(*, whole: bool = False) -> Exchange[list[Dataflow]]:
 
     :param whole: read all dataflows of the sandbox, and pick.
     """
+    from airflow_provider_aep.flowservice.catalogue import destination_of_flow_spec
+
     found = yield from flows_to_destinations(whole=whole)
-    unknown = {str(spec_id_of(item)) for item in found if _must_be_asked(item)}
+    unknown = {str(spec_id_of(item)) for item in found if must_be_asked(item)}
     specs: dict[str, FlowSpec] = {}
     for flow_spec_id in sorted(unknown):
         # One that cannot be read leaves its dataflows without a name of their destination.
@@ -248,14 +186,6 @@ def list_dataflows(*, whole: bool = False) -> Exchange[list[Dataflow]]:
             flow = Dataflow.from_api(item)
             exports.append(replace(flow, destination=spec.name) if spec else flow)
     return sorted(exports, key=lambda flow: flow.created_at or _LONG_AGO, reverse=True)
-
-
-def _must_be_asked(flow: Document) -> bool:
-    """Whether only its flow spec tells what its destination is called, or that it exports datasets at all."""
-    if spec_id_of(flow) in _FLOW_SPECS or spec_id_of(flow) in AUDIENCE_FLOW_SPECS:
-        return False
-    told = sequence(mapping(flow.get("inheritedAttributes")).get("sourceConnections"))
-    return exports_datasets(flow) or not told
 
 
 def flows_to_destinations(*, whole: bool = False) -> Exchange[list[Document]]:
@@ -272,33 +202,7 @@ def flows_to_destinations(*, whole: bool = False) -> Exchange[list[Document]]:
         )
     if not any(map(exports_datasets, found)):
         found = yield from list_entities("/flows")
-    return [each for each in {each["id"]: each for each in found}.values() if _has_destination(each)]
-
-
-def exports_datasets(flow: Document) -> bool:
-    """Whether a dataflow exports datasets: by its flow spec, or as it takes the data lake to a storage."""
-    if spec_id_of(flow) in AUDIENCE_FLOW_SPECS:
-        return False
-    if spec_id_of(flow) in _FLOW_SPECS:
-        return True
-    inherited = mapping(flow.get("inheritedAttributes"))
-    targets = sequence(inherited.get("targetConnections"))
-    if any(mapping(mapping(each).get("data")).get("outputType") == "DATASET_EXPORT" for each in targets):
-        return True
-    return _has_destination(flow) and any(
-        mapping(mapping(each).get("connectionSpec")).get("id") == DATA_LAKE_SPEC_ID
-        for each in sequence(inherited.get("sourceConnections"))
-    )
-
-
-def spec_id_of(flow: Document) -> object:
-    return mapping(flow.get("flowSpec")).get("id")
-
-
-def _has_destination(flow: Document) -> bool:
-    inherited = mapping(flow.get("inheritedAttributes"))
-    told = mapping(inherited.get("properties")).get("isDestinationFlow")
-    return str(told).lower() == "true" or spec_id_of(flow) in _FLOW_SPECS
+    return [each for each in {each["id"]: each for each in found}.values() if has_destination(each)]
 
 
 def read_dataflows(dataflow_ids: Sequence[str]) -> Exchange[list[Dataflow]]:

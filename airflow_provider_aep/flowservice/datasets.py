@@ -13,14 +13,9 @@ from typing import Any
 
 from airflow_provider_aep.errors import AepAuthError, AepError, AepValidationError, Problem
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID
-from airflow_provider_aep.flowservice.entities import (
-    LARGEST_PAGE,
-    MOST_PAGES,
-    entities_of,
-    mapping,
-    part_of_name,
-)
+from airflow_provider_aep.flowservice.documents import entities_of, mapping
 from airflow_provider_aep.flowservice.exchange import Exchange, Request
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, MOST_PAGES, part_of_name
 from airflow_provider_aep.flowservice.validation import nearest
 
 _UNLISTED = (

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
-from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
 from airflow_provider_aep.flowservice.validation import schema_problems
 
 FILE_ENCRYPTION = "File Encryption"

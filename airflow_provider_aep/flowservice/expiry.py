@@ -1,6 +1,6 @@
 """The end of an export, told while there is still time to do something about it.
 
-``scheduleParams`` counts epoch *seconds* in UTC; what is left is told in days.
+``scheduleParams`` counts epoch *seconds* in UTC; what is left is told in days, or in hours below two days.
 """
 
 from __future__ import annotations
@@ -41,4 +41,12 @@ def expiry_of(
         return None
     days = (end - now) / timedelta(days=1)
     on = f"on {end:%Y-%m-%d %H:%M} UTC"
-    return Expiry(days, f"ended {on}" if days <= 0 else f"ends in {days:.0f} days, {on}")
+    return Expiry(days, f"ended {on}" if days <= 0 else f"ends in {left_words(end - now)}, {on}")
+
+
+def left_words(left: timedelta) -> str:
+    """What is left until the end: ``4 days``, ``36 hours``."""
+    days, hours = round(left / timedelta(days=1)), round(left / timedelta(hours=1))
+    if hours >= 48:
+        return f"{days} days"
+    return f"{hours} hour{'' if hours == 1 else 's'}"

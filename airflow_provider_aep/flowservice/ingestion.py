@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_aep.errors import AepApiError
-from airflow_provider_aep.flowservice.entities import count_of, epoch_moment, mapping, sequence
+from airflow_provider_aep.flowservice.documents import count_of, epoch_moment, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange, Request
 from airflow_provider_aep.flowservice.validation import check_id
 

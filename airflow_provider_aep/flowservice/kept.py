@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from airflow_provider_aep.flowservice.entities import mapping
+from airflow_provider_aep.flowservice.documents import mapping
 from airflow_provider_aep.flowservice.exchange import Request, Response
 from airflow_provider_aep.flowservice.host_files import HostFiles, is_fresh
 

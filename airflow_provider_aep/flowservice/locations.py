@@ -19,16 +19,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.flowservice.connections import dataset_ids_of
-from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
-from airflow_provider_aep.flowservice.entities import (
-    LARGEST_PAGE,
-    Document,
-    get_entity,
-    list_entities,
-    mapping,
-    only,
-)
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import get_dataflow
+from airflow_provider_aep.flowservice.documents import Document, mapping
+from airflow_provider_aep.flowservice.entities import get_entity
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, list_entities, only
 from airflow_provider_aep.flowservice.schedule import ticks
 from airflow_provider_aep.flowservice.validation import is_id
 

@@ -1,8 +1,7 @@
-"""The login to a cloud storage: out of an ordinary Airflow connection, and as Adobe's live spec wants it.
+"""The login to a cloud storage as Adobe's live spec wants it.
 
-Two steps. ``hold_login`` recognises by the fields of an Airflow connection which kind of login it holds.
-``resolve_login`` matches that with the live ``authSpec``, by the meaning of its parameters: the table in
-``destinations`` is a hint, and the spec decides on names and on what is required. Neither sends anything.
+What an Airflow connection holds is matched with the live ``authSpec`` by the meaning of its parameters: the
+table in ``destinations`` is a hint, and the spec decides on names and on what is required. Nothing is sent.
 
 No value of a login is ever part of a message or a ``repr``: messages name Adobe's parameter and the Airflow
 field.
@@ -10,86 +9,16 @@ field.
 
 from __future__ import annotations
 
-import re
-import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
 
-from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
+from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.flowservice.catalogue import offered_logins, params_of
-from airflow_provider_aep.flowservice.destinations import Destination, Login
-from airflow_provider_aep.flowservice.entities import Document, mapping
-from airflow_provider_aep.flowservice.private_keys import encoded_key, is_encrypted
+from airflow_provider_aep.flowservice.destinations import Destination
+from airflow_provider_aep.flowservice.documents import Document, mapping
+from airflow_provider_aep.flowservice.held_logins import Form, Held, place_words, refused
+from airflow_provider_aep.flowservice.login_names import meaning_of
 from airflow_provider_aep.flowservice.validation import schema_problems
-
-# Names for the same thing, in lower case without '_' and '-'. The first of each is what we call it.
-SYNONYMS = (
-    ("s3accesskey", "accesskeyid", "awsaccesskeyid", "accesskey"),
-    ("s3secretkey", "secretaccesskey", "awssecretaccesskey", "secretkey"),
-    ("s3role", "role", "rolearn", "awsrole", "iamrole", "awsrolearn", "iamrolearn"),
-    (
-        *("url", "accounturl", "accounturi", "storageaccounturl", "storageurl", "serviceurl", "serviceuri"),
-        *("endpoint", "serviceendpoint", "blobendpoint", "blobserviceendpoint", "uri"),
-    ),
-    ("accountname", "storageaccountname", "storageaccount", "account"),
-    ("tenant", "tenantid", "directoryid", "directorytenantid", "azuretenantid"),
-    ("serviceprincipalid", "clientid", "applicationid", "appid", "applicationclientid", "azureclientid"),
-    (
-        *("serviceprincipalkey", "clientsecret", "serviceprincipalsecret", "applicationsecret", "appsecret"),
-        *("applicationkey", "clientkey", "serviceprincipalcredential", "azureclientsecret"),
-    ),
-    ("connectionstring", "storageconnectionstring", "blobconnectionstring"),
-    ("domain", "host", "hostname", "server"),
-    ("username", "user", "login", "userid"),
-    ("password", "userpassword"),
-    ("sshkey", "privatekey", "sshprivatekey"),
-)
-_CALLED = {name: names[0] for names in SYNONYMS for name in names}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """A login of the table, as far as an Airflow connection holds it.
-
-    :param values: Adobe's parameter, as the table names it, -> what is sent for it.
-    """
-
-    login: Login
-    values: Mapping[str, str] = field(repr=False)
-
-    @property
-    def needed(self) -> set[str]:
-        """What the parameters mean without which it is not this login."""
-        return {_meaning(name) for name in self.login.params if name not in self.login.spare}
-
-    @property
-    def complete(self) -> bool:
-        return all(name in self.values for name in self.login.params if name not in self.login.spare)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """What an Airflow connection holds for a destination, checked; the live spec is still to be asked.
-
-    :param conn_id: the Airflow connection.
-    :param forms: the login that is complete, else all that could be meant.
-    :param named: what its fields are called -> what they hold, for a login that is in no table.
-    :param wanted: ``extra.aep_login``: Adobe's name of the login that is meant.
-    :param free: ``extra.aep_auth``: a login that is passed on as it is.
-    """
-
-    conn_id: str
-    destination: Destination
-    forms: tuple[Form, ...] = ()
-    named: Mapping[str, str] = field(default_factory=dict, repr=False)
-    wanted: str | None = None
-    free: Document | None = field(default=None, repr=False)
-
-    @property
-    def advice(self) -> str:
-        return f"Check Airflow connection {self.conn_id!r}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,42 +38,6 @@ class _Match:
     @property
     def fits(self) -> bool:
         return self.uses_all and bool(self.params) and not self.lacking
-
-
-def hold_login(destination: Destination, fields: Mapping[str, Any], *, conn_id: str) -> Held:
-    """What an ordinary Airflow connection holds for a destination.
-
-    :param fields: ``host``, ``login``, ``password`` and ``extra.<key>`` of the connection.
-    :param conn_id: its name, for the error message.
-    :raises AepConfigError: the destination takes no login, or an extra is not what it has to be.
-    :raises AepValidationError: the connection holds two logins, or one that can never work.
-    """
-    if not destination.takes_login:
-        raise AepConfigError(
-            f"{destination.title} takes no credentials_conn_id: Adobe owns the storage. Leave it out."
-        )
-    free = fields.get("extra.aep_auth")
-    if free is not None:
-        # An empty one would leave it to other fields which login is sent.
-        if not isinstance(free, Mapping) or not free:
-            raise AepConfigError(
-                f"Airflow connection {conn_id!r}: extra.aep_auth must be a JSON object that is not empty"
-            )
-        return Held(conn_id=conn_id, destination=destination, free=dict(free))
-    wanted = fields.get("extra.aep_login") or None
-    if wanted is not None and not isinstance(wanted, str):
-        raise AepConfigError(f"Airflow connection {conn_id!r}: extra.aep_login must be a text")
-    forms = _forms(destination, fields, wanted)
-    held = Held(
-        conn_id=conn_id,
-        destination=destination,
-        forms=tuple(forms),
-        named=_named(destination, fields),
-        wanted=wanted,
-    )
-    if problems := [*_two_logins(forms, wanted), *_never_works(forms, fields)]:
-        raise _refused(held, problems)
-    return held
 
 
 def resolve_login(login: Held | Document, spec: Document, *, title: str, advice: str = "") -> Document:
@@ -199,7 +92,7 @@ def _the_one(held: Held, offered: Sequence[Document]) -> _Match:
         named = [auth for auth in offered if str(auth["name"]).lower() == held.wanted.lower()]
         if not named:
             rule = f"must name a login that Adobe offers: {_offers(offered)}"
-            raise _refused(held, [Problem("extra.aep_login", rule)])
+            raise refused(held, [Problem("extra.aep_login", rule)])
         offered = named
     complete = [form for form in held.forms if form.complete]
     # Without a login of the table, one that is in none may be held under the names that the spec gives.
@@ -213,22 +106,22 @@ def _the_one(held: Held, offered: Sequence[Document]) -> _Match:
     if fitting:
         names = ", ".join(match.name for match in fitting)
         rule = f"has {len(fitting)} logins that fit: {names}. Name one in extra.aep_login"
-        raise _refused(held, [Problem("authSpec of Adobe's live spec", rule)])
-    raise _refused(held, _why_none(held, matches, offered))
+        raise refused(held, [Problem("authSpec of Adobe's live spec", rule)])
+    raise refused(held, _why_none(held, matches, offered))
 
 
 def _matched(auth: Document, form: Form | None, named: Mapping[str, str]) -> _Match:
     listed, required = params_of(auth)
-    values = {_meaning(name): value for name, value in form.values.items()} if form else {}
+    values = {meaning_of(name): value for name, value in form.values.items()} if form else {}
     params: dict[str, str] = {}
     for name in required:
-        meaning = _meaning(name)
+        meaning = meaning_of(name)
         if value := values.get(meaning) or named.get(meaning):
             params[name] = value
-    told = {_meaning(name) for name in params}
+    told = {meaning_of(name) for name in params}
     # What is not required is sent where the table knows it, and only once under several names.
     for name in listed:
-        meaning = _meaning(name)
+        meaning = meaning_of(name)
         if name not in required and meaning in values and meaning not in told:
             params[name] = values[meaning]
             told.add(meaning)
@@ -265,7 +158,7 @@ def _why_none(held: Held, matches: Sequence[_Match], offered: Sequence[Document]
 
 def _is_meant(match: _Match) -> bool:
     """Whether a login of the spec and a form of the table speak of the same thing."""
-    return match.form is None or match.form.needed <= {_meaning(name) for name in params_of(match.auth)[0]}
+    return match.form is None or match.form.needed <= {meaning_of(name) for name in params_of(match.auth)[0]}
 
 
 def _whence(destination: Destination, name: str) -> str:
@@ -273,133 +166,16 @@ def _whence(destination: Destination, name: str) -> str:
         place
         for login in destination.logins
         for param, given in login.params.items()
-        if _meaning(param) == _meaning(name)
+        if meaning_of(param) == meaning_of(name)
         for place in given
     )
     if not places:
         return f"give it as extra.{name}, or the whole login as extra.aep_auth"
     shown = [place for place in places if not place.startswith("extra.session_kwargs")]
     not_taken = [f"; {login.not_taken}" for login in destination.logins if login.not_taken]
-    return f"it is taken from {' or '.join(map(_place, shown))}{''.join(not_taken)}"
+    return f"it is taken from {' or '.join(map(place_words, shown))}{''.join(not_taken)}"
 
 
 def _offers(offered: Sequence[Document]) -> str:
     told = (f"{auth['name']} ({', '.join(params_of(auth)[1]) or 'no parameters'})" for auth in offered)
     return ", ".join(told) or "none: send no login"
-
-
-def _forms(destination: Destination, fields: Mapping[str, Any], wanted: str | None) -> list[Form]:
-    """The complete logins of a connection; where there is none, all that it has a part of or could have."""
-    forms = [
-        Form(login=login, values=dict(_found(login, fields)))
-        for login in destination.logins
-        if not any(_text(fields.get(place)) for place in login.unless)
-    ]
-    complete = [form for form in forms if form.complete]
-    # Two ways to say the same login, as a connection string and what one is made of: the first one wins.
-    unlike = {form.login.spec_name or form.login.kind: form for form in reversed(complete)}
-    complete = [form for form in complete if form in unlike.values()]
-    asked_for = [form for form in forms if wanted and (form.login.spec_name or "").lower() == wanted.lower()]
-    asked_for = [form for form in asked_for if form.complete][:1] or asked_for
-    return asked_for or complete or forms
-
-
-def _two_logins(forms: Sequence[Form], wanted: str | None) -> Iterator[Problem]:
-    complete = [form for form in forms if form.complete]
-    if len(complete) < 2 or wanted:
-        return
-    told = [
-        f"{form.login.kind} ({', '.join(_fields_of(form.login))}"
-        + (f"; Adobe calls it {form.login.spec_name!r})" if form.login.spec_name else ")")
-        for form in complete
-    ]
-    rule = f"holds {len(told)} logins, {' and '.join(told)}: take one out, or name one in extra.aep_login"
-    yield Problem("the connection", rule)
-
-
-def _never_works(forms: Sequence[Form], fields: Mapping[str, Any]) -> Iterator[Problem]:
-    for form in forms:
-        for place, why in form.login.barred.items():
-            if _text(fields.get(place)):
-                yield Problem(place, f"is of no use: {why}")
-        for name, value in form.values.items():
-            pattern, rule = form.login.rules.get(name, ("", ""))
-            if not re.match(pattern, value):
-                yield Problem(f"/{name}", rule)
-            if name in form.login.base64:
-                yield from _key_problems(name, value)
-
-
-def _key_problems(name: str, value: str) -> Iterator[Problem]:
-    if not value:
-        yield Problem(f"/{name}", "must be a PEM private key, or one encoded as base64")
-    elif is_encrypted(value):
-        yield Problem(
-            f"/{name}", "is a private key with a passphrase, which Adobe cannot use: give one without"
-        )
-
-
-def _refused(held: Held, problems: Sequence[Problem]) -> AepValidationError:
-    return AepValidationError(f"the {held.destination.title} login", dict.fromkeys(problems), held.advice)
-
-
-def _found(login: Login, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, places in login.params.items():
-        for place in places:
-            if value := _value(place, fields):
-                # What is no key stays, empty, to be told as such.
-                yield name, encoded_key(value) or "" if name in login.base64 else value
-                break
-
-
-def _value(place: str, fields: Mapping[str, Any]) -> str:
-    """What a place of the destinations table holds in this connection; empty where it holds nothing."""
-    parts = _parts(place)
-    if not parts:
-        return _text(fields.get(place))
-    host = _text(fields.get("host"))
-    if parts == ["host"] and "." in host:  # not the bare name that the text completes
-        return host if "://" in host else f"https://{host}"
-    if all(_text(fields.get(part)) for part in parts):
-        return place.format(**{part: fields[part] for part in parts})
-    return ""
-
-
-def _named(destination: Destination, fields: Mapping[str, Any]) -> dict[str, str]:
-    """The extras of a connection by what they mean, and for a destination of no table its fields too."""
-    given = {key.removeprefix("extra."): fields[key] for key in fields if key.startswith("extra.")}
-    if not destination.logins:
-        given = {key: fields.get(key) for key in ("host", "login", "password")} | given
-    named = {_meaning(key): text for key, value in given.items() if (text := _text(value))}
-    address = _text(fields.get("extra.account_url")) or _text(fields.get("host"))
-    if address and "accountname" not in named:
-        host = urlsplit(address if "://" in address else f"https://{address}").hostname
-        named["accountname"] = (host or "").partition(".")[0]
-    return named
-
-
-def _meaning(name: str) -> str:
-    plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    return _CALLED.get(plain, plain)
-
-
-def _fields_of(login: Login) -> list[str]:
-    return list(
-        dict.fromkeys(field for places in login.params.values() for field in _parts(places[0]) or [places[0]])
-    )
-
-
-def _text(value: object) -> str:
-    """A field as text; empty for one that is blank, or holds something else."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) and value.strip() else ""
-
-
-def _place(place: str) -> str:
-    return f"its {' and '.join(_parts(place) or [place])}"
-
-
-def _parts(place: str) -> list[str]:
-    """The fields that a text is made of; none for a place that is a field itself."""
-    return [field for _, field, _, _ in string.Formatter().parse(place) if field]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_aep.flowservice.entities import count_of, mapping, sequence
+from airflow_provider_aep.flowservice.documents import count_of, mapping, sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

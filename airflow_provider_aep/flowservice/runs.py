@@ -17,19 +17,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_aep.flowservice.entities import (
-    LARGEST_PAGE,
-    ORDER_TOLERANCE,
-    Pages,
-    count_of,
-    epoch_moment,
-    get_entity,
-    list_entities,
-    mapping,
-    only,
-    sequence,
-)
+from airflow_provider_aep.flowservice.documents import count_of, epoch_moment, mapping, sequence
+from airflow_provider_aep.flowservice.entities import get_entity
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, ORDER_TOLERANCE, Pages, list_entities, only
 from airflow_provider_aep.flowservice.run_counts import (
     DatasetCount,
     dataset_counts_of,

@@ -22,6 +22,7 @@ from airflow_provider_aep.errors import (
     AepApiError,
     AepRateLimitError,
     AepServerError,
+    AepTooLargeError,
     AepTransportError,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, conduct
@@ -157,6 +158,8 @@ class AepSession:
             try:
                 answer = yield request
                 failure = failure_of(request, answer, secrets=self._secrets_of(request), now=self._now())
+            except AepTooLargeError:
+                raise
             except AepTransportError as error:
                 if attempt == TRIES or (error.sent and not _repeatable(request)):
                     raise

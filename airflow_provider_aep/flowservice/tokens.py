@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.errors import AepAuthError, AepError
-from airflow_provider_aep.flowservice.entities import mapping
+from airflow_provider_aep.flowservice.documents import mapping
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response
 from airflow_provider_aep.flowservice.host_files import TOKEN, HostFiles, is_fresh
 

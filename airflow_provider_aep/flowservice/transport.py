@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_aep.errors import AepAnswerError, AepConfigError, AepTransportError
+from airflow_provider_aep.errors import AepConfigError, AepTooLargeError, AepTransportError
 from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Response
 
 PLATFORM_URL = "https://platform.adobe.io"
@@ -19,8 +19,9 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 # For a whole answer, however it comes.
 ANSWER_SECONDS = 120.0
-# Many times what a page of a hundred entities takes.
-LARGEST_ANSWER = 64_000_000
+# A page of 100 entities has some MB at most. Read as JSON, a body takes six times its size in memory.
+LARGEST_ANSWER = 32 * 1024 * 1024
+_PIECE = 256 * 1024
 _PORTS = {"https": 443, "socks5": 1080, "socks5h": 1080}
 
 
@@ -53,8 +54,8 @@ class RequestsTransport:
     def send(self, request: Request) -> Response:
         """One request, one answer, whatever its status.
 
+        :raises AepTooLargeError: its body is larger than ``largest_answer``; the rest was not read.
         :raises AepTransportError: no answer; ``sent`` is false only where no connection was made.
-        :raises AepAnswerError: there is no end of the answer.
         """
         import ssl
 
@@ -120,11 +121,15 @@ class RequestsTransport:
 
     def _body(self, request: Request, answer: Any) -> bytes:
         body = bytearray()
-        for piece in answer.iter_content(65536):
+        for piece in answer.iter_content(_PIECE):
             body += piece
             if len(body) > self._largest:
-                told = f"{request}: the answer is larger than {self._largest} bytes"
-                raise AepAnswerError(told, sent=True)
+                raise AepTooLargeError(
+                    f"{request}: the answer has more than {self._largest / 1024**2:g} MiB, and was not read "
+                    "to its end: check that the host of the Airflow connection is Adobe's, or a proxy that "
+                    "passes on what Adobe answers",
+                    sent=True,
+                )
         return bytes(body)
 
     def _url(self, path: str) -> str:

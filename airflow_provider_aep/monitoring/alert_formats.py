@@ -8,14 +8,15 @@ and refuses blocks of some 13,200 characters together as ``msg_blocks_too_long``
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from airflow_provider_aep.monitoring.alerts import Alert, Message
+from airflow_provider_aep.monitoring.alert_messages import Message
+from airflow_provider_aep.monitoring.alerts import Alert
 from airflow_provider_aep.monitoring.run_codes import explain
+from airflow_provider_aep.monitoring.sizes import fitting, json_size
 from airflow_provider_aep.monitoring.words import CUT, cut
 
 SHOWN = 20  # alerts in full; the others are counted
@@ -23,7 +24,6 @@ EXPLAINED = 10  # codes
 LONGEST = 400  # characters of a sentence, beyond which it is cut
 LONGEST_LINK = 400
 LONGEST_SECTION = 3000
-LONGEST_SLACK_TEXT = 4000
 MOST_SLACK_CHARACTERS = 12_000  # of all blocks together
 MOST_MAIL_BYTES = 90_000
 MOST_TEAMS_BYTES = 24_000
@@ -61,7 +61,7 @@ def as_text(message: Message) -> str:
     if _is_web(message.airflow_url):
         end.append(f"DAG run: {message.airflow_url}")
     room = MOST_MAIL_BYTES - sum(map(_bytes, [*lines, *end]))
-    shown = _fitting(map(_text_section, message.alerts[:SHOWN]), room, _bytes)
+    shown = fitting(map(_text_section, message.alerts[:SHOWN]), room, size=_bytes)
     return "\n".join([*lines, *shown, *_more(message, len(shown)), *end])
 
 
@@ -80,7 +80,7 @@ def as_html(message: Message) -> str:
     ]
     sections = (_html_section(alert, headed=several) for alert in message.alerts[:SHOWN])
     room = MOST_MAIL_BYTES - sum(map(_bytes, [*parts, *end]))
-    shown = _fitting(sections, room, _bytes)
+    shown = fitting(sections, room, size=_bytes)
     parts += shown
     parts += [f"<p>{each}</p>" for each in _more(message, len(shown))]
     return "\n".join([*parts, *end])
@@ -88,7 +88,7 @@ def as_html(message: Message) -> str:
 
 def as_slack(message: Message) -> dict[str, Any]:
     """The body of a message in Slack: ``text``, and ``attachments`` with blocks and a colour."""
-    end = [*_fitting(map(_one_section, _explained(message)), MOST_SLACK_CHARACTERS // 4, len)]
+    end = fitting(map(_one_section, _explained(message)), MOST_SLACK_CHARACTERS // 4, size=len)
     if _is_web(message.airflow_url):
         end.append(f"<{_slack_url(str(message.airflow_url))}|DAG run in Airflow>")
     several = len(message.alerts) > 1
@@ -97,7 +97,7 @@ def as_slack(message: Message) -> dict[str, Any]:
     if sum(map(len, sections)) + len(sections) > room:
         # Which exports they are matters more than all that is known of the first.
         sections = [_slack_section(alert, headed=True, with_facts=False) for alert in message.alerts[:SHOWN]]
-    shown = _fitting(sections, room, len)
+    shown = fitting(sections, room, size=len)
     attachments = [
         _attachment([section], alert.severity)
         for section, alert in zip(shown, message.alerts, strict=False)
@@ -114,7 +114,7 @@ def as_teams(message: Message) -> dict[str, Any]:
     head = _teams_text(message.title, weight="Bolder", color=TEAMS_COLOURS[message.severity])
     # An alert says more than the codes do, so they leave room for it.
     codes = (_teams_text(each, isSubtle=True) for each in _explained(message))
-    end = _fitting(codes, MOST_TEAMS_BYTES // 4, _json_bytes)
+    end = fitting(codes, MOST_TEAMS_BYTES // 4)
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -123,10 +123,8 @@ def as_teams(message: Message) -> dict[str, Any]:
         "body": [],
         "actions": _actions([("DAG run", message.airflow_url)]),
     }
-    room = MOST_TEAMS_BYTES - _json_bytes([card, head, *end])
-    shown = _fitting(
-        (_teams_section(alert, headed=several) for alert in message.alerts[:SHOWN]), room, _json_bytes
-    )
+    room = MOST_TEAMS_BYTES - json_size([card, head, *end])
+    shown = fitting((_teams_section(alert, headed=several) for alert in message.alerts[:SHOWN]), room)
     more = [_teams_text(each) for each in _more(message, len(shown))]
     card["body"] = [head, *shown, *more, *end]
     kind = "application/vnd.microsoft.card.adaptive"
@@ -217,23 +215,8 @@ def _actions(links: Iterable[tuple[str, str | None]]) -> list[dict[str, Any]]:
     return [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in links if _is_web(url)]
 
 
-def _fitting(sections: Iterable[Any], room: int, size: Any) -> list[Any]:
-    """The first sections, as many as there is room for."""
-    kept = []
-    for section in sections:
-        room -= size(section) + 1
-        if room < 0:
-            break
-        kept.append(section)
-    return kept
-
-
 def _bytes(text: str) -> int:
     return len(text.encode())
-
-
-def _json_bytes(value: Any) -> int:
-    return len(json.dumps(value)) + 1
 
 
 def _facts(alert: Alert) -> list[tuple[str, str]]:

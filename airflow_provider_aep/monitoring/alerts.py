@@ -5,11 +5,9 @@ Words come from the Flow Service and from people who name dataflows: they are te
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from airflow_provider_aep.monitoring.incidents import incident_key, moments, severity_of
@@ -17,12 +15,9 @@ from airflow_provider_aep.monitoring.run_codes import NEXT, explain
 from airflow_provider_aep.monitoring.table import printable
 from airflow_provider_aep.monitoring.words import clock_words, cut, exact_span_words, iso_moment, read_moment
 
-VERSION = 1  # of the JSON; alert.schema.json describes it
 LONGEST_TEXT = 4000  # characters of a text in JSON
 LONGEST_WORDS = 300  # of an error message there
 MOST_ERRORS = 20
-# PagerDuty takes no event above 512 KB (Events API v2, read 2026-11).
-MOST_BYTES = 500_000
 
 # From the gravest to good news; each with the word for it in a count.
 STATUSES: Mapping[str, str] = {
@@ -46,8 +41,6 @@ STATUSES: Mapping[str, str] = {
     "recovered": "recovered",
     "success": "fine",
 }
-SEVERITIES = ("critical", "error", "warning", "info")
-_GRAVITY = {status: place for place, status in enumerate(STATUSES)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +102,13 @@ class Alert:
         cause: Any = verdict.get("cause")
         return cls(
             status=status,
-            text=_one_line(text),
-            reason=_one_line(verdict.get("reason") or ""),
+            text=one_line(text),
+            reason=one_line(verdict.get("reason") or ""),
             outcome=str(verdict.get("outcome") or "fail"),
             sandbox=_known(verdict.get("sandbox")),
             dataflow_id=_known(verdict.get("dataflow_id")),
             dataflow_name=_known(verdict.get("dataflow_name")),
-            run_ids=tuple(map(_one_line, verdict.get("run_ids") or ())),
+            run_ids=tuple(map(one_line, verdict.get("run_ids") or ())),
             run_started_at=iso_moment(verdict.get("started_at")),
             run_ended_at=iso_moment(verdict.get("completed_at")),
             due_at=iso_moment(verdict.get("tick")),
@@ -123,7 +116,7 @@ class Alert:
             records_out=verdict.get("records_out"),
             usual_records=verdict.get("usual_records"),
             usual_runs=verdict.get("usual_runs") or 0,
-            location=_one_line(verdict.get("location") or "") or None,
+            location=one_line(verdict.get("location") or "") or None,
             cause=_cut_all(cause) if isinstance(cause, Mapping) else None,
             recovered={
                 kind: moment
@@ -131,7 +124,7 @@ class Alert:
                 if status == "recovered" and (moment := iso_moment(at))
             },
             errors=tuple(
-                {"code": _one_line(each.get("code")), "message": _one_line(each.get("message") or "")}
+                {"code": one_line(each.get("code")), "message": one_line(each.get("message") or "")}
                 for each in verdict.get("errors") or ()
             ),
             **more,
@@ -146,7 +139,7 @@ class Alert:
     def next_step(self) -> str:
         """What to do next, in one line; empty where all is well."""
         # What is known of the cause says more than the status does.
-        return _one_line((self.cause or {}).get("advice") or NEXT.get(self.status, ""))
+        return one_line((self.cause or {}).get("advice") or NEXT.get(self.status, ""))
 
     @property
     def change_percent(self) -> float | None:
@@ -195,8 +188,8 @@ class Alert:
             for kind, at in self.recovered.items()
         )
         facts = (
-            ("Allowance" if self.status == "allowance" else "Export", _one_line(named)),
-            ("Sandbox", _one_line(self.sandbox or "")),
+            ("Allowance" if self.status == "allowance" else "Export", one_line(named)),
+            ("Sandbox", one_line(self.sandbox or "")),
             ("Due", clock_words(due) if due else ""),
             ("Run", ", ".join(filter(None, (self.run_time, *self.run_ids[:3])))),
             ("Exported", self.numbers),
@@ -252,99 +245,7 @@ class Alert:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What is sent at once: the alerts of one sandbox, the gravest first.
-
-    :param airflow_url: the page of the DAG run in Airflow.
-    :param told_at: when it was made.
-    """
-
-    sandbox: str | None
-    alerts: tuple[Alert, ...]
-    dag_id: str | None = None
-    run_id: str | None = None
-    airflow_url: str | None = None
-    told_at: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
-
-    @property
-    def severity(self) -> str:
-        """That of the gravest alert."""
-        return min((alert.severity for alert in self.alerts), key=SEVERITIES.index, default="info")
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many alerts there are of each status."""
-        return dict(Counter(alert.status for alert in self.alerts))
-
-    @property
-    def title(self) -> str:
-        """One line: the alert itself, or how many there are of each kind."""
-        if len(self.alerts) == 1:
-            return self.alerts[0].text
-        where = f"in sandbox {_one_line(self.sandbox)}" if self.sandbox else "in a sandbox that is not known"
-        counts = ", ".join(f"{count} {STATUSES[status]}" for status, count in self.counts.items())
-        # An audit may tell several things about one export.
-        exports = len({alert.dataflow_id or alert.text for alert in self.alerts})
-        return f"{exports} AEP export{'' if exports == 1 else 's'} {where}: {counts}"
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        """Adobe's error codes in these alerts, each once."""
-        return tuple(dict.fromkeys(error["code"] for alert in self.alerts for error in alert.errors))
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON, for a program that reads it: an entry for each incident, the gravest first.
-
-        ``alert.schema.json`` describes it. What would make it longer than ``MOST_BYTES`` is left out from the
-        end, and ``left_out`` says how many.
-        """
-        told_at = self.told_at.astimezone(UTC).isoformat(timespec="seconds")
-        entries: list[dict[str, Any]] = []
-        size = 0
-        of_each = [(alert.to_json(), alert.incidents(self.dag_id)) for alert in self.alerts]
-        for told, incidents in of_each:
-            for incident in incidents:
-                entry = {**told, **incident, "told_at": told_at}
-                entry["started_at"] = entry["started_at"] or told_at
-                size += len(json.dumps(entry)) + 2
-                if entries and size > MOST_BYTES:
-                    break
-                entries.append(entry)
-        return {
-            "version": VERSION,
-            "title": cut(self.title, LONGEST_TEXT),
-            "sandbox": self.sandbox,
-            "severity": self.severity,
-            "told_at": told_at,
-            "dag_id": self.dag_id,
-            "run_id": self.run_id,
-            "airflow_url": self.airflow_url,
-            "counts": self.counts,
-            "alerts": entries,
-            "left_out": sum(len(incidents) for _, incidents in of_each) - len(entries),
-        }
-
-
-def digest(alerts: Iterable[Alert], **about: Any) -> list[Message]:
-    """One message for each sandbox, however many alerts there are.
-
-    :param about: ``dag_id``, ``run_id`` and ``airflow_url`` of the messages.
-    """
-    sandboxes: dict[str | None, list[Alert]] = {}
-    for alert in alerts:
-        sandboxes.setdefault(alert.sandbox, []).append(alert)
-    return [
-        Message(sandbox=sandbox, alerts=tuple(sorted(sandboxes[sandbox], key=_weight)), **about)
-        for sandbox in sorted(sandboxes, key=str)
-    ]
-
-
-def _weight(alert: Alert) -> tuple[int, str]:
-    return _GRAVITY[alert.status], alert.dataflow_name or alert.text
-
-
-def _one_line(text: object) -> str:
+def one_line(text: object) -> str:
     """A line break in a name must not begin a new line of a log, nor a new header of an e-mail, and half a
     character must not keep an alert from being encoded.
     """
@@ -352,11 +253,11 @@ def _one_line(text: object) -> str:
 
 
 def _known(text: object) -> str | None:
-    return cut(_one_line(text), LONGEST_TEXT) if text is not None else None
+    return cut(one_line(text), LONGEST_TEXT) if text is not None else None
 
 
 def _cut_all(cause: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: cut(_one_line(each), LONGEST_TEXT) if isinstance(each, str) else each
+        name: cut(one_line(each), LONGEST_TEXT) if isinstance(each, str) else each
         for name, each in cause.items()
     }

@@ -32,10 +32,16 @@ from airflow_provider_aep.flowservice.ingestion import (
     read_catalog_datasets,
 )
 from airflow_provider_aep.flowservice.schedule import parse_moment
-from airflow_provider_aep.monitoring.batches import Standing, replaced_by, standing_of, told_number
-from airflow_provider_aep.monitoring.causes import NAMED_CODES, Ingested
+from airflow_provider_aep.monitoring.batches import (
+    Standing,
+    replaced_by,
+    standing_of,
+    told_codes,
+    told_number,
+)
 from airflow_provider_aep.monitoring.emptiness import UNPROVEN, believes_windows
-from airflow_provider_aep.monitoring.explaining import OPENED_BEFORE
+from airflow_provider_aep.monitoring.ingested import OPENED_BEFORE
+from airflow_provider_aep.monitoring.owing import Ingested
 from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
 
 # Of one dataset in one poll, each of at most 100 batches.
@@ -134,7 +140,10 @@ class Arrivals:
             told = f"{told_number(self.counted)} with {at_least}{self.least:,} records came into {since}"
             if not self.suffice(wait):
                 told += f", of {wait.min_records:,} that are waited for"
-        also = [f"{told_number(some)} {kind}{_codes(some)}" for kind, some in self.others.items()]
+        also = [
+            f"{told_number(some)} {kind}{told_codes(code for batch in some for code in batch.codes)}"
+            for kind, some in self.others.items()
+        ]
         if self.fresh:
             seconds = wait.settled_for.total_seconds()
             also.append(f"{told_number(self.fresh)} completed less than {seconds:g} seconds ago")
@@ -245,12 +254,6 @@ def arrivals_of(dataset: CatalogDataset, listed: Batches, wait: IngestionWait, n
         fresh=fresh,
         is_complete=listed.is_complete,
     )
-
-
-def _codes(batches: Sequence[Batch]) -> str:
-    codes = list(dict.fromkeys(code for batch in batches for code in batch.codes))
-    more = f" and {len(codes) - NAMED_CODES} more" if len(codes) > NAMED_CODES else ""
-    return f" with {', '.join(codes[:NAMED_CODES])}{more}" if codes else ""
 
 
 def _with_ids(wait: IngestionWait) -> Exchange[IngestionWait]:

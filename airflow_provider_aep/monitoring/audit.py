@@ -8,82 +8,27 @@ at. Windows end a while before now, as the service shows an end some time after 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_aep.errors import AepValidationError, Problem, without_words
-from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
+from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.monitoring.allowance import Allowance
-from airflow_provider_aep.monitoring.attribution import Served
+from airflow_provider_aep.monitoring.audited_export import AuditedExport, Window, audited_export
 from airflow_provider_aep.monitoring.causes import Cause
-from airflow_provider_aep.monitoring.explaining import case_of, read_causes
-from airflow_provider_aep.monitoring.findings import (
-    Finding,
-    beside_the_usual,
-    cause_of_run,
-    findings_of,
-    history_of,
-    listed_late,
-    of_dataflow,
-    standing_of,
-    unread,
-    window_of,
-)
+from airflow_provider_aep.monitoring.explaining import read_causes
 from airflow_provider_aep.monitoring.handover import KEPT_FOR, Handover, since_kept
 from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice, worst_choice
+from airflow_provider_aep.monitoring.questions import case_of
 from airflow_provider_aep.monitoring.reading import Known, Read, read_timelines
-from airflow_provider_aep.monitoring.recovery import Recovery, recovery_of
 from airflow_provider_aep.monitoring.selection import Selection
-from airflow_provider_aep.monitoring.timeline import Timeline
 from airflow_provider_aep.monitoring.usage import CheckedAllowance, check_allowances, told_by
-from airflow_provider_aep.monitoring.verdict import Verdict, judge_runs, worst
 
 # A first check looks back so long for what has been going on, such as a run that hangs.
 STANDING_REACH = timedelta(days=3)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditedExport:
-    """What an audit says of one dataflow.
-
-    :param outcome: the worst of all that was found.
-    :param findings: what became known in the window.
-    :param standing: what had become known before it, and is still so.
-    :param verdicts: one for each run that ended in the window, in the order in which they did.
-    :param ticks: those of the window.
-    :param recovery: what is open, and what is over.
-    """
-
-    dataflow: Dataflow
-    outcome: Choice
-    findings: tuple[Finding, ...] = ()
-    standing: tuple[Finding, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
-    ticks: tuple[Served, ...] = ()
-    recovery: Recovery = field(default_factory=lambda: Recovery({}, {}, None))
-
-    def to_json(self) -> dict[str, Any]:
-        gravest = worst(self.verdicts)
-        return {
-            "dataflow_id": self.dataflow.id,
-            "dataflow_name": self.dataflow.name,
-            "destination": self.dataflow.destination,
-            "state": self.dataflow.state,
-            "every": schedule_words(self.dataflow.schedule)["every"],
-            "ends_at": schedule_words(self.dataflow.schedule)["end"],
-            "outcome": self.outcome,
-            "verdict": gravest.to_json() if gravest else None,
-            # What is plainly good is counted: hundreds of such verdicts would fill an XCom.
-            "verdicts": [each.to_json() for each in self.verdicts if each.status != "success"],
-            "runs": len(self.verdicts),
-            "findings": [finding.to_json() for finding in self.findings],
-            "standing": [finding.to_json() for finding in self.standing],
-            "ticks": len(self.ticks),
-            **self.recovery.to_json(self.verdicts),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +118,7 @@ def audit_exports(
         if before
         else Known(),
     )
-    audited = [_audited(one, _Window(begins[one.flow.id], until), policy, before) for one in read]
+    audited = [audited_export(one, Window(begins[one.flow.id], until), policy, before) for one in read]
     audited = yield from _explained(read, audited, begins, until, policy, before, now)
     told = before.allowances if before else ()
     checked = yield from check_allowances(allowances, flows, now=now, policy=policy, told=told)
@@ -215,7 +160,7 @@ def _explained(
     for (flow_id, key), cause in causes.items():
         by_flow.setdefault(flow_id, {})[key] = cause
     return [
-        _audited(one, _Window(begins[one.flow.id], until), policy, before, by_flow[one.flow.id])
+        audited_export(one, Window(begins[one.flow.id], until), policy, before, by_flow[one.flow.id])
         if one.flow.id in by_flow
         else export
         for one, export in zip(read, audited, strict=True)
@@ -225,109 +170,9 @@ def _explained(
 _ORDER: Sequence[Choice] = ("fail", "warn", "ok", "skip")
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """The window of one dataflow, which may begin earlier than that of the check."""
-
-    since: datetime
-    until: datetime
-
-
 def _begins(flow: Dataflow, since: datetime, before: Handover | None) -> datetime:
     """From when on what became known of a dataflow is untold; earlier where it could not be read lately."""
     return min(since, before.unread_since.get(flow.id, since)) if before else since
-
-
-def _audited(
-    read: Read,
-    window: _Window,
-    policy: AuditPolicy,
-    before: Handover | None,
-    causes: Mapping[str, Cause] | None = None,
-) -> AuditedExport:
-    try:
-        return _judged(read, window, policy, before, causes or {})
-    except Exception as error:
-        # One dataflow that nobody has foreseen must not hide the others.
-        why = f"it could not be judged: {without_words(error)}"
-        return _judged(replace(read, timeline=None, why=why), window, policy, before, {})
-
-
-def _judged(
-    read: Read,
-    window: _Window,
-    policy: AuditPolicy,
-    before: Handover | None,
-    causes: Mapping[str, Cause],
-) -> AuditedExport:
-    timeline = read.timeline
-    if timeline is None:
-        bare = Timeline(flow=read.flow, runs=(), now=window.until, known_from=window.until)
-        found = [*of_dataflow(bare, policy), unread(read.why, policy)]
-    else:
-        found = findings_of(timeline, policy, causes=causes)
-    new, earlier = window_of(found, window.since, window.until)
-    told: Mapping[str, datetime] = {}
-    if before is not None and before.knows(read.flow.id):
-        told, watched_from = before.told[read.flow.id], before.watched_from(read.flow.id)
-        late = [
-            each
-            for each in earlier
-            if each.may_be_late(policy)
-            and each.key not in told
-            and each.known_at
-            and watched_from <= each.known_at < before.until
-        ]
-        # What is usual may change as old runs leave the listing, and with it the moment of a finding.
-        new = [*map(listed_late, late), *(each for each in new if each.key not in told)]
-        earlier = [each for each in earlier if each not in late]
-    standing = [
-        replace(each, outcome=policy.on_standing) if each.key in told else each
-        for each in (standing_of(timeline, earlier) if timeline else earlier)
-    ]
-    ended = [
-        run
-        for run in (timeline.runs if timeline else ())
-        if run.finished and run.ended_at and window.since <= run.ended_at < window.until
-    ]
-    verdicts = [
-        judge_runs(
-            [run],
-            policy.runs,
-            history_of(run, timeline, policy),
-            {run.id: cause} if (cause := cause_of_run(run, causes)) else None,
-        )
-        for run in ended
-        if timeline
-    ]
-    # The end of a run may have moved since it was told.
-    verdicts = [each for each in verdicts if f"{each.status}:{each.run_ids[0]}" not in told]
-    verdicts = [beside_the_usual(each, timeline, policy) for each in verdicts]
-    verdicts.sort(key=lambda verdict: str(verdict.completed_at))
-    ticks = [
-        served
-        for served in (timeline.attribution.served if timeline else ())
-        if window.since <= served.tick.at < window.until
-    ]
-    outcomes = [*(verdict.outcome for verdict in verdicts), *(each.outcome for each in (*new, *standing))]
-    return AuditedExport(
-        dataflow=read.flow,
-        outcome=worst_choice(outcomes),
-        findings=tuple(new),
-        standing=tuple(standing),
-        verdicts=tuple(verdicts),
-        ticks=tuple(ticks),
-        recovery=recovery_of(
-            timeline,
-            new,
-            standing,
-            open_before=before.open.get(read.flow.id, {}) if before else {},
-            told=told,
-            ended=ended,
-            policy=policy,
-            until=window.until,
-        ),
-    )
 
 
 def _handover(

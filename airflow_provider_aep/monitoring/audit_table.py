@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_provider_aep.flowservice.schedule import schedule_words
-from airflow_provider_aep.monitoring.audit import Audit, AuditedExport
+from airflow_provider_aep.monitoring.audit import Audit
+from airflow_provider_aep.monitoring.audited_export import AuditedExport
 from airflow_provider_aep.monitoring.verdict import Verdict
 
 TABLE = ("outcome", "export", "destination", "every", "ticks", "records", "what was found")

@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from airflow_provider_aep.flowservice.ingestion import Batch, BatchStatus
 
+# Of the codes of several batches, so many are named; the others are counted.
+NAMED_CODES = 3
+
 
 class Standing(StrEnum):
     """What a batch means; the value names it after "1 batch"."""
@@ -53,5 +56,12 @@ def replaced_by(batches: Iterable[Batch]) -> set[str]:
     return {each for batch in batches for each in batch.replaces}
 
 
-def told_number(batches: Sequence[Batch]) -> str:
+def told_number(batches: Sequence[object]) -> str:
     return "1 batch" if len(batches) == 1 else f"{len(batches):,} batches"
+
+
+def told_codes(codes: Iterable[str]) -> str:
+    """The codes with which ingestion failed, as they stand after "failed"; empty without any."""
+    different = list(dict.fromkeys(codes))
+    more = f" and {len(different) - NAMED_CODES} more" if len(different) > NAMED_CODES else ""
+    return f" with {', '.join(different[:NAMED_CODES])}{more}" if different else ""

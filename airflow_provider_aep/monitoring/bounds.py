@@ -6,12 +6,12 @@ verdicts, and at last exports, the well ones before the others. What was left ou
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from airflow_provider_aep.flowservice.entities import mapping
+from airflow_provider_aep.flowservice.documents import mapping
+from airflow_provider_aep.monitoring.sizes import fitting, json_size, shortened
 
 # Of plain JSON: room for a hundred exports of which all runs of a day have failed.
 MOST_BYTES = 192 * 1024
@@ -36,13 +36,13 @@ def bounded(found: Mapping[str, Any], *, most: int = MOST_BYTES) -> dict[str, An
         their ``details``, and how many ``findings`` (and what stands) and ``verdicts`` these had; exports
         that are not well and left out have a note of their own.
     """
-    if _size(found) <= most:
+    if json_size(found) <= most:
         return dict(found)
     whole: Sequence[Export] = found["exports"]
-    room = most - _size({**found, "exports": []}) - _SPARE
+    room = most - json_size({**found, "exports": []}) - _SPARE
     exports = [export if _has_news(export) else _bare(export) for export in whole]
     for shorter in (partial(_newest, kept=3), partial(_newest, kept=1), _short, _without_verdicts):
-        if _size(exports) > room:
+        if json_size(exports) > room:
             exports = [shorter(export) for export in exports]
     exports = _as_many_as_fit(exports, room)
     there = {export["dataflow_id"] for export in exports}
@@ -95,14 +95,7 @@ def _newest_of_each_kind(findings: Sequence[Mapping[str, Any]], kept: int) -> li
 
 
 def _short(value: Any) -> Any:
-    """The same with texts and lists of a bounded length."""
-    if isinstance(value, str):
-        return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_TEXT]}..."
-    if isinstance(value, Mapping):
-        return {name: _short(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_short(each) for each in value[:LONGEST_LIST]]
-    return value
+    return shortened(value, text=LONGEST_TEXT, values=LONGEST_LIST, documents=LONGEST_LIST)
 
 
 def _without_verdicts(export: Export) -> dict[str, Any]:
@@ -112,18 +105,9 @@ def _without_verdicts(export: Export) -> dict[str, Any]:
 def _as_many_as_fit(exports: Sequence[Export], room: int) -> list[Export]:
     """Those with news first, and of these the worst; in the order in which they were."""
     by_need = sorted(range(len(exports)), key=lambda at: not _has_news(exports[at]))
-    fit: set[int] = set()
-    for at in by_need:
-        room -= _size(exports[at]) + 2
-        if room < 0:
-            break
-        fit.add(at)
+    fit = fitting(by_need, room, size=lambda at: json_size(exports[at]))
     return [export for at, export in enumerate(exports) if at in fit]
 
 
 def _count(exports: Sequence[Export], *names: str) -> int:
     return sum(len(export.get(name) or ()) for export in exports for name in names)
-
-
-def _size(value: object) -> int:
-    return len(json.dumps(value))

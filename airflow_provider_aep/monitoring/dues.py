@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
-from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow, list_dataflows, read_dataflows
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import get_dataflow, list_dataflows, read_dataflows
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.schedule import is_readable, parse_moment
 from airflow_provider_aep.monitoring.listings import AT_MOST
 from airflow_provider_aep.monitoring.policy import RunPolicy
@@ -18,13 +19,11 @@ from airflow_provider_aep.monitoring.poll import OUTAGES
 from airflow_provider_aep.monitoring.reading import datasets_of, reach_to_judge, read_datasets
 from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.verdict import judge_runs
-from airflow_provider_aep.monitoring.waits import OF_FLOW, TickWait, Wait
+from airflow_provider_aep.monitoring.waits import TickWait, Wait, part_of
 
 # One task waits for no more: the ticks of a dataflow are compared with one another, at each look.
 MOST_OF_ONE = 1_000
 MOST_TICKS = 20_000
-# What of a dataflow it takes to judge its runs, and to say where they deliver.
-_OF_FLOW = (*OF_FLOW, "sourceConnectionIds", "targetConnectionIds", "flowSpec", "sandboxName")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,11 +165,10 @@ def dues_to_json(dues: Iterable[Due]) -> list[dict[str, Any]]:
     """Plain JSON, as it crosses from a worker to the triggerer and back: an entry for each dataflow."""
     by_flow: dict[str, dict[str, Any]] = {}
     for due in dues:
-        raw = due.flow.raw
         told = by_flow.setdefault(
             due.flow.id,
             {
-                "flow": {key: raw[key] for key in _OF_FLOW if key in raw},
+                "flow": part_of(due.flow),
                 "datasets": due.datasets and list(due.datasets),
                 "ticks": [],
             },

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from airflow_provider_aep.flowservice.exchange import Exchange, recall
 from airflow_provider_aep.flowservice.ingestion import Batch, list_batches
-from airflow_provider_aep.monitoring.causes import Ingested
+from airflow_provider_aep.monitoring.owing import Ingested
 
 # How far back a batch of any dataset will do.
 FURTHEST = timedelta(days=31)

@@ -11,12 +11,13 @@ from airflow_provider_aep.flowservice.expiry import expiry_of
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.flowservice.schedule import is_readable, parse_moment, schedule_words
 from airflow_provider_aep.monitoring.attribution import Event
-from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL, Cause
-from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice
+from airflow_provider_aep.monitoring.causes import Cause
+from airflow_provider_aep.monitoring.judgement import Judgement, judge_run
+from airflow_provider_aep.monitoring.policy import EMPTY_OR_SMALL, AuditPolicy, Choice
 from airflow_provider_aep.monitoring.ticks import DEADLINE, OFF, Tick
 from airflow_provider_aep.monitoring.timeline import Timeline
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records
-from airflow_provider_aep.monitoring.verdict import Judgement, Verdict, judge_run
+from airflow_provider_aep.monitoring.verdict import Verdict
 from airflow_provider_aep.monitoring.words import span_words
 
 # A run whose end lies further ahead than clocks differ has a wrong number for it.

@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.errors import AepError, AepNotFoundError
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs_of
 from airflow_provider_aep.monitoring.listings import read_many
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_aep.flowservice.entities import EARLIEST, LATEST
+from airflow_provider_aep.flowservice.documents import EARLIEST, LATEST
 
 VERSION = 1
 # What became known longer ago is not looked for again.

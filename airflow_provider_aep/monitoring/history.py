@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, list_entities, only
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, list_entities, only
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.flowservice.validation import check_id
 from airflow_provider_aep.monitoring.policy import RunPolicy

@@ -1,22 +1,28 @@
-"""Judging what a wait has seen, with what of the past that takes: the same for one export and for many."""
+"""Judging what a wait has seen, with what of the past that takes: the same for one export and for many.
+
+What most verdicts do not need is imported where it is needed: each start of a worker pays for its imports.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun
-from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL, Cause
-from airflow_provider_aep.monitoring.explaining import explain_runs
-from airflow_provider_aep.monitoring.history import read_history
-from airflow_provider_aep.monitoring.policy import RunPolicy
+from airflow_provider_aep.monitoring.judgement import judge_run
+from airflow_provider_aep.monitoring.policy import EMPTY_OR_SMALL, RunPolicy
 from airflow_provider_aep.monitoring.poll import OUTAGES
 from airflow_provider_aep.monitoring.usual import History
-from airflow_provider_aep.monitoring.verdict import Verdict, incomplete, judge_run, judge_runs, stuck
+from airflow_provider_aep.monitoring.verdict import Verdict, incomplete, judge_runs, stuck
 from airflow_provider_aep.monitoring.waits import Sighting
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.causes import Cause
 
 
 def judge_sighting(
@@ -53,6 +59,8 @@ def judge_sighting(
         if run.finished and (status := judge_run(run, policy, history).status) in EMPTY_OR_SMALL
     }
     try:
+        from airflow_provider_aep.monitoring.explaining import explain_runs
+
         flow = flow or (yield from get_dataflow(dataflow_id))
         causes = yield from explain_runs(flow, sighting.runs, odd, margin=policy.margin, now=now)
     except OUTAGES:
@@ -68,4 +76,6 @@ def _history(dataflow_id: str, runs: Sequence[DataflowRun], policy: RunPolicy) -
     starts = [run.started_at for run in runs if run.started_at]
     if not policy.needs_history or not starts:
         return None
+    from airflow_provider_aep.monitoring.history import read_history
+
     return (yield from read_history(dataflow_id, before=min(starts), policy=policy))

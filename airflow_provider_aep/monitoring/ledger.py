@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.run_counts import DatasetCount
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.flowservice.schedule import is_readable
 from airflow_provider_aep.monitoring.ticks import DEADLINE, SKEW
 
 Measure = Literal["records", "bytes"]
-MEASURES: Sequence[Measure] = ("records", "bytes")
 Period = Literal["day", "month", "year"]
 Subject = Literal["export", "dataset", "destination", "sandbox"]
 

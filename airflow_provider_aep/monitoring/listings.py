@@ -21,9 +21,9 @@ from airflow_provider_aep.errors import (
     AepServerError,
     AepTransportError,
 )
-from airflow_provider_aep.flowservice.entities import names_the_filter
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, recall, together
 from airflow_provider_aep.flowservice.habits import Habits
+from airflow_provider_aep.flowservice.listing import names_the_filter
 from airflow_provider_aep.flowservice.runs import DataflowRun
 
 AT_MOST = 8

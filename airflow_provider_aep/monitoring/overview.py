@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring.findings import Finding, findings_of, of_dataflow, unread
@@ -29,7 +30,6 @@ TICKS = 30
 # Runs turn up in the listing a little late, and clocks differ.
 OVERLAP = timedelta(minutes=30)
 _AS_USUAL = AuditPolicy()
-_OF_THE_DATAFLOW = frozenset({"disabled", "ended", "ends_soon", "unread"})
 # Outcomes, the worst first.
 _OUTCOMES = ("fail", "warn", "skip", "none", "ok")
 
@@ -74,12 +74,14 @@ class Overviewed:
 
     @cached_property
     def warnings(self) -> list[Finding]:
-        """What is or will be wrong with the dataflow itself, and what belongs to no moment."""
-        return [
-            finding
-            for finding in self.findings
-            if finding.kind in _OF_THE_DATAFLOW or finding.known_at is None
-        ]
+        """What is or will be wrong with the dataflow itself, however long ago it became known, and what
+        belongs to no moment.
+        """
+        now = self.timeline.now
+        told = of_dataflow(self.timeline, _AS_USUAL)
+        of_it = [each for each in told if not each.known_at or each.known_at <= now]
+        keys = {finding.key for finding in of_it}
+        return [*of_it, *(each for each in self.findings if each.known_at is None and each.key not in keys)]
 
     @cached_property
     def decided(self) -> State | None:

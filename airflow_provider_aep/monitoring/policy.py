@@ -21,6 +21,8 @@ FURTHEST_BACK = timedelta(days=45)
 LARGEST_MARGIN = 12 * 3600
 # No run takes a year, and a span without end is none.
 LONGEST_RUN = 366 * 86_400
+# What a run that looks wrong is called where ingestion may explain it.
+EMPTY_OR_SMALL = ("zero_records", "low_records")
 # With fewer runs than this, a median is meaningless.
 LEAST_HISTORY = 3
 # As many as the service gives in one answer.
@@ -125,17 +127,21 @@ class RunPolicy:
         return min((step or timedelta(days=1)) * ticks, FURTHEST_BACK)
 
 
-def run_policy(given: Mapping[str, Any] | None, beside: Iterable[str] = ()) -> RunPolicy:
+def run_policy(
+    given: Mapping[str, Any] | None, beside: Iterable[str] = (), *, alone: Mapping[str, Any] | None = None
+) -> RunPolicy:
     """A run policy from a dict, as in a DAG.
 
     :param given: ``None`` for the defaults.
     :param beside: names that belong to a policy around it, for a hint at what was meant.
-    :raises AepValidationError: it breaks a rule, or holds what no policy knows.
+    :param alone: parts of it that are arguments of their own; ``None`` for those that were left out.
+    :raises AepValidationError: it breaks a rule, holds what no policy knows, or has a part twice.
     """
     known = {each.name for each in fields(RunPolicy)}
     hints = sorted({*known, *beside})
+    arguments = {name: value for name, value in (alone or {}).items() if value is not None}
     if given is None:
-        return RunPolicy()
+        return RunPolicy(**arguments)
     if not isinstance(given, Mapping):
         problem = Problem("run_policy", "must be a dict, such as {'max_drop': 0.5}; it is no template field")
         raise AepValidationError("the run policy", [problem])
@@ -145,7 +151,10 @@ def run_policy(given: Mapping[str, Any] | None, beside: Iterable[str] = ()) -> R
 
         problems = [Problem(str(name), f"is not known{nearest(str(name), hints)}") for name in unknown]
         raise AepValidationError("the run policy", problems)
-    return RunPolicy(**given)
+    if twice := [name for name in given if name in arguments]:
+        rule = "is also given as an argument, or in default_args: give it once"
+        raise AepValidationError("the run policy", [Problem(name, rule) for name in twice])
+    return RunPolicy(**given, **arguments)
 
 
 def worst_choice(choices: Iterable[Choice]) -> Choice:

@@ -19,9 +19,10 @@ from airflow_provider_aep.errors import (
     AepValidationError,
     Problem,
 )
-from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.runs import DataflowRun, get_run, list_runs
 from airflow_provider_aep.flowservice.session import LONGEST_CLOSED
 from airflow_provider_aep.monitoring.stuck import LEAST, stuck_after, stuck_reach

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.monitoring.causes import ADVICE
 from airflow_provider_aep.monitoring.findings import Finding
 from airflow_provider_aep.monitoring.run_codes import concern_of

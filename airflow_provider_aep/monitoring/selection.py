@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.exports.marks import read_mark
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
-from airflow_provider_aep.flowservice.entities import part_of_name
+from airflow_provider_aep.flowservice.listing import part_of_name
 from airflow_provider_aep.flowservice.validation import nearest
 
 
@@ -32,6 +32,17 @@ class Selection:
         if not all(isinstance(name, str) and name for name in given):
             problem = Problem("destinations", "must hold names of destinations, each a text")
             raise AepValidationError("the selection", [problem])
+
+    @classmethod
+    def of(
+        cls, name_contains: str | None, destinations: str | Iterable[str] | None, owner: str | None
+    ) -> Selection:
+        """A selection as people give it.
+
+        :param destinations: one, several, or none for all.
+        """
+        several = (destinations,) if isinstance(destinations, str) else tuple(destinations or ())
+        return cls(name_contains=name_contains, destinations=several, owner=owner)
 
     def check(self, flows: Collection[Dataflow]) -> None:
         """Whether each destination is one of our table, or one that a dataflow of the sandbox exports to.

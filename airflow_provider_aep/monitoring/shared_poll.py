@@ -56,6 +56,7 @@ class _Waiter:
     due: float
     ended: asyncio.Future[dict[str, Any]]
     tell: Callable[[str], object]
+    with_flow: bool = False
     told: str = "nothing yet"
     looks: int = 0
     # Its log lines belong to the task that waits, and not to the one that polls.
@@ -96,6 +97,7 @@ class SharedPoll:
         interval: float,
         first_pause: float = 0.0,
         tell: Callable[[str], object] = lambda told: None,
+        with_flow: bool = False,
     ) -> dict[str, Any]:
         """How a wait ended, as plain JSON: its ``status`` is ``finished``, ``timeout`` or ``error``.
 
@@ -109,6 +111,8 @@ class SharedPoll:
         :param interval: seconds between two looks, at most.
         :param first_pause: at least so long until the first look, within ``LONGEST_CLOSED``.
         :param tell: told what was seen, whenever that is something new.
+        :param with_flow: ``finished`` brings the ``dataflow`` too, where it can be read: one request for all
+            that end at once saves whoever judges them one each.
         """
         pause = max(interval * _jitter(), min(first_pause, LONGEST_CLOSED))
         waiter = _Waiter(
@@ -118,6 +122,7 @@ class SharedPoll:
             due=time.monotonic() + min(pause, deadline - time.time()),
             ended=asyncio.get_running_loop().create_future(),
             tell=tell,
+            with_flow=with_flow,
         )
         self._waiters.add(waiter)
         if waiter.due < self._next:
@@ -189,6 +194,7 @@ class SharedPoll:
             ask_why=ask_why,
             doubt={at for at, waiter in enumerate(due) if _is_last(waiter, now)},
             stuck_at=self._stuck_at,
+            with_flow={at for at, waiter in enumerate(due) if waiter.with_flow},
         )
         if len(self._stuck_at) > MOST_STUCK:
             self._stuck_at.clear()  # runs that ended long ago: what still matters is asked again
@@ -211,11 +217,7 @@ class SharedPoll:
         if isinstance(seen, AepError):
             waiter.end({"status": "error", "error": error_to_json(seen)})
         elif seen.finished:
-            runs = [dict(run.raw) for run in seen.runs]
-            also = {"incomplete": seen.incomplete, "stuck": seen.stuck}
-            waiter.end(
-                {"status": "finished", "runs": runs, **{name: told for name, told in also.items() if told}}
-            )
+            waiter.end(seen.to_json())
         elif seen.in_vain:
             waiter.end({"status": "timeout", "last_seen": seen.told, "in_vain": True})
         else:

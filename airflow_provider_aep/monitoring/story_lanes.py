@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_aep.monitoring.batches import told_codes, told_number
+
 Row = Mapping[str, Any]
-NAMED_CODES = 3
 
 
 def interleaved(batches: Sequence[Row], exports: Sequence[Row]) -> list[dict[str, Any]]:
@@ -86,7 +87,7 @@ def _came_in(batches: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _told(status: str, group: Sequence[Row]) -> str:
-    what = "1 batch" if len(group) == 1 else f"{len(group):,} batches"
+    what = told_number(group)
     if status == "success":
         return f"{what} with {_records(each['records'] for each in group)}"
     if status == "lost":
@@ -95,10 +96,7 @@ def _told(status: str, group: Sequence[Row]) -> str:
         later = group[-1]["later_run"]["run_id"]
         return f"{what} with {_records(each['records'] for each in group)}, which run {later} may hold"
     if status == "failed":
-        codes = list(dict.fromkeys(code for each in group for code in each["codes"]))
-        more = f" and {len(codes) - NAMED_CODES} more" if len(codes) > NAMED_CODES else ""
-        named = f" with {', '.join(codes[:NAMED_CODES])}{more}" if codes else ""
-        return f"{what} failed{named}"
+        return f"{what} failed{told_codes(code for each in group for code in each['codes'])}"
     words = {"under_way": "under way", "gone": "taken back later"}
     return f"{what} {words.get(status, 'of an unknown status')}"
 

@@ -11,20 +11,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.validation import is_id
-from airflow_provider_aep.monitoring.causes import Cause, Ingested
-from airflow_provider_aep.monitoring.explaining import (
-    AT_ONCE,
-    OPENED_BEFORE,
-    Budget,
-    case_of,
-    read_causes,
-    read_ingested,
-)
+from airflow_provider_aep.monitoring.causes import Cause
+from airflow_provider_aep.monitoring.explaining import read_causes
 from airflow_provider_aep.monitoring.findings import findings_of
+from airflow_provider_aep.monitoring.ingested import AT_ONCE, OPENED_BEFORE, Budget, read_ingested
+from airflow_provider_aep.monitoring.owing import Ingested
 from airflow_provider_aep.monitoring.policy import AuditPolicy
+from airflow_provider_aep.monitoring.questions import case_of
 from airflow_provider_aep.monitoring.reading import Datasets, Known, read_timelines
 from airflow_provider_aep.monitoring.story import story_of
 from airflow_provider_aep.monitoring.story_parts import Told

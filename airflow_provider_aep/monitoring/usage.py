@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
-from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.monitoring.accounts import MOST_PAGES, read_accounts
 from airflow_provider_aep.monitoring.allowance import Allowance, Standing, standing_of

@@ -1,21 +1,22 @@
-"""The verdict: what dataflow runs did, and what a run policy makes of it.
+"""The verdict: what the runs of a dataflow did, and what a run policy makes of them together.
 
-``judge_run`` is the only place that decides "good" and ``all_finished`` the only one that decides "done";
-sensor, trigger, check, page and notifier all ask here.
+``all_finished`` is the only place that decides "done"; sensor, trigger, check, page and notifier ask here.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.flowservice.runs import DataflowRun, RunError, RunStatus
-from airflow_provider_aep.monitoring.causes import EMPTY_OR_SMALL, Cause
+from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.monitoring.judgement import GRAVITY, Judgement, judge_run, records_words
 from airflow_provider_aep.monitoring.policy import CONCERN, Choice, RunPolicy
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.causes import Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ def _summed_up(
 ) -> Verdict:
     choices = [each.choice for each in judged]
     choice, status, told, cause = max(
-        judged, key=lambda each: (CONCERN[each.choice], _GRAVITY.index(each.status))
+        judged, key=lambda each: (CONCERN[each.choice], GRAVITY.index(each.status))
     )
     if not CONCERN[choice]:
         choice = "ok" if "ok" in choices else "skip"
@@ -135,7 +136,7 @@ def _summed_up(
     if len(judged) == 1:
         reason = told
     elif status == "success" and alike == len(judged):
-        reason = f"{alike} runs exported {_records(records_out)}"
+        reason = f"{alike} runs exported {records_words(records_out)}"
     else:
         reason = f"{alike} of {len(judged)} runs: {told}"
     starts = [run.started_at for run in runs if run.started_at]
@@ -169,7 +170,7 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict | None:
     """The verdict that matters most; of several alike the last."""
     ranked = sorted(
         enumerate(verdicts),
-        key=lambda each: (CONCERN[each[1].outcome], _GRAVITY.index(each[1].status), each[0]),
+        key=lambda each: (CONCERN[each[1].outcome], GRAVITY.index(each[1].status), each[0]),
     )
     return ranked[-1][1] if ranked else None
 
@@ -194,164 +195,6 @@ def with_delivery(
     return both
 
 
-class Judgement(NamedTuple):
-    """What a policy makes of one run."""
-
-    choice: Choice
-    status: str
-    told: str
-    cause: Cause | None = None
-
-
-# Adobe's codes for records that the mapping, the ingestion or a filter refused.
-_RECORD_CODE = re.compile(r"^(MAPPER|INGEST)-|-SKIP$", re.IGNORECASE)
-# Of runs that the policy minds alike, or not at all: good data speaks for itself, a failure never hides.
-_GRAVITY = (
-    "zero_records",
-    "slow",
-    "unknown_records",
-    "low_records",
-    "partial",
-    "success",
-    "incomplete",
-    "stuck",
-    "unknown",
-    "failed",
-)
-
-
-def judge_run(
-    run: DataflowRun, policy: RunPolicy, before: History | None, cause: Cause | None = None
-) -> Judgement:
-    """What a policy makes of one finished run.
-
-    :param before: what came before it, for a policy that ``needs_history``.
-    :param cause: why it looks wrong, where the Catalog was asked.
-    """
-    if _is_plainly_good(run, policy):
-        return Judgement("ok", "success", f"run {run.id} exported {_records(run.records_out)}")
-    why = f": {run.errors[0]}" if run.errors else ""
-    if run.status is RunStatus.FAILED:
-        return Judgement(policy.on_failed, "failed", f"run {run.id} ended as {run.status_word}{why}")
-    if not run.delivered:
-        told = f"run {run.id} ended with status {run.status_word!r}, which is none that we know{why}"
-        return Judgement(policy.on_failed, "unknown", told)
-    before = alike(before, run)
-    found = [
-        each
-        for each in (
-            _empty(run, policy, before, cause),
-            _uncounted(run, policy),
-            _few(run, policy, before),
-            _slow(run, policy),
-            _partial(run, policy),
-        )
-        if each
-    ]
-    choice, status, *_ = max(
-        found,
-        key=lambda each: (CONCERN[each.choice], _GRAVITY.index(each.status)),
-        default=Judgement("ok", "success", ""),
-    )
-    lost = " and ".join(
-        f"{count:,} {what}"
-        for count, what in ((run.records_failed, "failed"), (run.records_skipped, "skipped"))
-        if count
-    )
-    notes = [note for note in (lost, *(each.told for each in found)) if note]
-    told = ", ".join([f"run {run.id} exported {_records(run.records_out)}", *notes])
-    return Judgement(choice, status, told + why, cause if status in EMPTY_OR_SMALL else None)
-
-
-def _is_plainly_good(run: DataflowRun, policy: RunPolicy) -> bool:
-    """Whether there is nothing to weigh, as of nearly all runs: that is told quickly."""
-    return (
-        run.status is RunStatus.SUCCESS
-        and bool(run.records_out)
-        and not (run.errors or run.records_failed or run.records_skipped)
-        and policy.min_records is None
-        and policy.max_drop is None
-        and policy.max_duration is None
-    )
-
-
-def _empty(
-    run: DataflowRun, policy: RunPolicy, before: History | None, cause: Cause | None
-) -> Judgement | None:
-    if run.records_out != 0:
-        return None
-    by_cause: dict[str, Choice] = {
-        "nothing_ingested": policy.on_zero_when_nothing_ingested,
-        "not_exported": policy.on_zero_when_ingested,
-    }
-    choice = by_cause.get(cause.kind) if cause else None
-    if policy.zero_streak == 1 or before is None:
-        return Judgement(choice or policy.on_zero_records, "zero_records", "")
-    earlier = before.delivered
-    if not earlier and before.complete:
-        told = "though the first export is a full one"
-        return Judgement(choice or policy.on_zero_records, "zero_records", told)
-    if choice:
-        return Judgement(choice, "zero_records", "")
-    streak = 1
-    for each in earlier:
-        if each.records_out != 0:
-            break
-        streak += 1
-    told = f"empty run {streak} in a row, which matters from {policy.zero_streak} on"
-    return Judgement(policy.on_zero_records if streak >= policy.zero_streak else "ok", "zero_records", told)
-
-
-def _uncounted(run: DataflowRun, policy: RunPolicy) -> Judgement | None:
-    if run.records_out is not None or policy.on_unknown_records == "ok":
-        return None
-    return Judgement(policy.on_unknown_records, "unknown_records", "")
-
-
-def _few(run: DataflowRun, policy: RunPolicy, before: History | None) -> Judgement | None:
-    """Fewer records than the policy asks for; an empty run is a matter of its own."""
-    if not run.records_out:
-        return None
-    if policy.min_records is not None and run.records_out < policy.min_records:
-        told = f"fewer than min_records, {policy.min_records:,}"
-        return Judgement(policy.on_low_records, "low_records", told)
-    usual, count = usual_records(before, policy)
-    if usual is None or policy.max_drop is None or run.records_out >= usual * (1 - policy.max_drop):
-        return None
-    drop = 1 - run.records_out / usual
-    told = f"{drop:.0%} below the usual {usual:,} (median of {count} runs; {policy.max_drop:.0%} is allowed)"
-    return Judgement(policy.on_low_records, "low_records", told)
-
-
-def _slow(run: DataflowRun, policy: RunPolicy) -> Judgement | None:
-    if policy.longest is None or run.started_at is None or run.completed_at is None:
-        return None
-    took = run.completed_at - run.started_at
-    if took <= policy.longest:
-        return None
-    return Judgement(policy.on_slow, "slow", f"in {took}, longer than {policy.longest}")
-
-
-def _partial(run: DataflowRun, policy: RunPolicy) -> Judgement | None:
-    lost = (
-        (run.records_failed, policy.max_failed_ratio),
-        (run.records_skipped, policy.max_skipped_ratio),
-    )
-    # Of the records that the run took in; where it does not say, of those it can tell of.
-    whole = run.records_in or sum(filter(None, (run.records_out, run.records_failed, run.records_skipped)))
-    too_many = any(count and count > allowed * whole for count, allowed in lost)
-    tolerated = any(count for count, _ in lost) and all(map(_is_about_records, run.errors))
-    # A run that lost records within what is allowed says so by its status and errors too.
-    if too_many or (not tolerated and (run.status is RunStatus.PARTIAL or run.errors)):
-        return Judgement(policy.on_partial, "partial", "")
-    return None
-
-
-def _is_about_records(error: RunError) -> bool:
-    """Whether an error speaks of single records, and not of the run or one of its datasets."""
-    return error.records is not None or _RECORD_CODE.search(error.code) is not None
-
-
 def _before(run: DataflowRun, ordered: Sequence[DataflowRun], history: History | None) -> History | None:
     """What came before one of several runs that are judged together."""
     if history is None or run.started_at is None:
@@ -365,12 +208,6 @@ def _before(run: DataflowRun, ordered: Sequence[DataflowRun], history: History |
 def _total(runs: Sequence[DataflowRun], metric: Callable[[DataflowRun], int | None]) -> int | None:
     counts = [metric(run) for run in runs]
     return None if None in counts else sum(filter(None, counts))
-
-
-def _records(count: int | None) -> str:
-    if count is None:
-        return "an unknown number of records"
-    return f"{count:,} records" if count else "no records"
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

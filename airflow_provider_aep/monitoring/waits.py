@@ -1,6 +1,7 @@
 """What somebody waits for, and whether it has come: runs of a window, of a tick, or given ones.
 
-Worker and triggerer ask the same. A wait crosses from one to the other as plain JSON.
+Worker and triggerer ask the same. A wait crosses from one to the other as plain JSON. Each start of a worker
+pays for what it imports, so what only some waits need is imported where they need it.
 """
 
 from __future__ import annotations
@@ -8,20 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.runs import DataflowRun, each_once, pick_runs
 from airflow_provider_aep.flowservice.schedule import parse_moment
 from airflow_provider_aep.flowservice.validation import check_id
-from airflow_provider_aep.monitoring.attribution import Served
-from airflow_provider_aep.monitoring.findings import told_of, told_stuck
 from airflow_provider_aep.monitoring.ticks import SKEW
-from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
 from airflow_provider_aep.monitoring.verdict import all_finished
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.attribution import Served
+    from airflow_provider_aep.monitoring.timeline import Timeline
 
 # What of a dataflow it takes to place its runs.
 OF_FLOW = ("id", "name", "state", "createdAt", "updatedAt", "lastOperation", "scheduleParams")
+# What of a dataflow it takes to judge its runs, and to say where they deliver.
+TO_JUDGE = (*OF_FLOW, "sourceConnectionIds", "targetConnectionIds", "flowSpec", "sandboxName")
+# The layout of a trigger's event. A worker that meets another one fails the task instead of guessing.
+EVENT_VERSION = 1
 _GAPS = ("missing", "incomplete")
 # How long after the end of a window a run of it may come to light.
 SHOWN_WITHIN = timedelta(minutes=15)
@@ -146,6 +152,11 @@ class Wait:
         return own if len(own) >= self.expected else picked
 
 
+def part_of(flow: Dataflow) -> dict[str, Any]:
+    """What of a dataflow it takes to judge its runs, as plain JSON that ``Dataflow.from_api`` reads."""
+    return {key: flow.raw[key] for key in TO_JUDGE if key in flow.raw}
+
+
 def _moment(told: Mapping[str, Any], name: str) -> datetime | None:
     return parse_moment(name, told[name]) if told.get(name) else None
 
@@ -162,6 +173,7 @@ class Sighting:
     :param stuck: which run should have ended long ago, where there is one.
     :param wait_seconds: at least so long the service asked to be left alone.
     :param answered: the service said something; without an answer ``runs`` means nothing.
+    :param flow: the dataflow, where it was read as well.
     """
 
     runs: tuple[DataflowRun, ...] = ()
@@ -173,6 +185,29 @@ class Sighting:
     stuck: str = ""
     wait_seconds: float = 0.0
     answered: bool = True
+    flow: Dataflow | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What of the end of a wait crosses to the worker that judges it, as plain JSON."""
+        also = {
+            "incomplete": self.incomplete,
+            "stuck": self.stuck,
+            "dataflow": part_of(self.flow) if self.flow else None,
+        }
+        runs = [dict(run.raw) for run in self.runs]
+        return {"status": "finished", "runs": runs} | {name: told for name, told in also.items() if told}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Sighting:
+        """What ``to_json`` made."""
+        return cls(
+            runs=tuple(DataflowRun.from_api(run) for run in told["runs"]),
+            finished=True,
+            told="the trigger saw the runs end",
+            incomplete=str(told.get("incomplete") or ""),
+            stuck=str(told.get("stuck") or ""),
+            flow=Dataflow.from_api(told["dataflow"]) if told.get("dataflow") else None,
+        )
 
 
 def sighting_of(wait: Wait, runs: Sequence[DataflowRun], now: datetime) -> Sighting:
@@ -205,12 +240,17 @@ def with_stuck(wait: Wait, seen: Sighting, now: datetime, stuck_at: Mapping[str,
             continue
         at = run.started_at + wait.longest if wait.longest is not None else stuck_at.get(run.id)
         if at is not None and at <= now:
+            from airflow_provider_aep.monitoring.findings import told_stuck
+
             told = told_stuck(run, at)
             return replace(seen, finished=wait.ends_stuck, told=told, incomplete="", stuck=told)
     return seen
 
 
 def _of_tick(wait: Wait, tick: TickWait, runs: Sequence[DataflowRun], now: datetime) -> Sighting:
+    from airflow_provider_aep.monitoring.findings import told_of
+    from airflow_provider_aep.monitoring.timeline import timeline_of
+
     timeline = timeline_of(tick.flow, runs, now=now, known_from=wait.started_after, datasets=tick.datasets)
     served = timeline.served(tick.at)
     if served is None:

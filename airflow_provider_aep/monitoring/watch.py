@@ -19,9 +19,10 @@ from airflow_provider_aep.errors import (
     AepValidationError,
     without_words,
 )
-from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow, read_dataflows
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import get_dataflow, read_dataflows
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.runs import DataflowRun, earlier, list_runs_of
 from airflow_provider_aep.monitoring.listings import (
     AT_MOST,
@@ -53,6 +54,7 @@ def look_for_many(
     ask_why: Collection[int] = (),
     doubt: Collection[int] = (),
     stuck_at: MutableMapping[str, datetime] | None = None,
+    with_flow: Collection[int] = (),
 ) -> Exchange[list[Sighting | AepError]]:
     """Look once for what each of many waits for: a sighting, or the error that ends the wait, in their order.
 
@@ -62,6 +64,7 @@ def look_for_many(
     :param doubt: the positions of waits of which it matters that there is no run; see ``read_many``.
     :param stuck_at: what is known of runs that are long under way; what is found out is added. See
         ``find_stuck``.
+    :param with_flow: the positions of waits of which, where they are over, the dataflow is read too.
     """
     by_reach = sorted(range(len(waits)), key=lambda at: waits[at].started_after)
     seen: Seen = {}
@@ -76,6 +79,7 @@ def look_for_many(
     yield from _find_given(waits, seen, now)
     yield from _find_stuck(waits, seen, now, stuck_at)
     yield from _find_why(waits, seen, now, [at for at in ask_why if not _needs_no_reason(seen[at])])
+    yield from _read_flows(waits, seen, with_flow)
     return [seen[at] for at in range(len(waits))]
 
 
@@ -210,14 +214,10 @@ def _find_why(waits: Sequence[Wait], seen: Seen, now: datetime, positions: Seque
     flow_ids = sorted({waits[at].dataflow_id for at in positions})
     if not flow_ids:
         return
-    batches = [flow_ids[start : start + LARGEST_PAGE] for start in range(0, len(flow_ids), LARGEST_PAGE)]
-    ends = yield from together([read_dataflows(batch) for batch in batches], at_most=AT_MOST)
-    found: dict[str, Dataflow | AepNotFoundError] = {
-        flow.id: flow for end in ends if isinstance(end, Done) for flow in end.value
-    }
+    shown, answered = yield from _flows(flow_ids)
+    found: dict[str, Dataflow | AepNotFoundError] = {**shown}
     # Where nobody answered for all, asking for each would make a storm of an outage.
-    answered = [batch for batch, end in zip(batches, ends, strict=True) if not isinstance(end, OUTAGES)]
-    missing = [flow_id for batch in answered for flow_id in batch if flow_id not in found]
+    missing = [flow_id for flow_id in answered if flow_id not in found]
     singles = yield from together([get_dataflow(flow_id) for flow_id in missing], at_most=AT_MOST)
     for flow_id, single in zip(missing, singles, strict=True):
         if isinstance(single, Done):
@@ -230,3 +230,23 @@ def _find_why(waits: Sequence[Wait], seen: Seen, now: datetime, positions: Seque
             seen[at] = flow
         elif flow is not None and isinstance(one, Sighting):
             seen[at] = replace(one, told=why_no_run(flow, now, one.told))
+
+
+def _read_flows(waits: Sequence[Wait], seen: Seen, positions: Collection[int]) -> Exchange[None]:
+    """For waits that are over: add their dataflows, as far as they can be read."""
+    over = {
+        at: one for at in positions if isinstance(one := seen[at], Sighting) and one.finished and one.runs
+    }
+    if over:
+        found, _ = yield from _flows(sorted({waits[at].dataflow_id for at in over}))
+        for at, one in over.items():
+            seen[at] = replace(one, flow=found.get(waits[at].dataflow_id))
+
+
+def _flows(flow_ids: Sequence[str]) -> Exchange[tuple[dict[str, Dataflow], list[str]]]:
+    """Those of the dataflows that a list shows, by id, and the ids about which there was an answer."""
+    batches = [flow_ids[start : start + LARGEST_PAGE] for start in range(0, len(flow_ids), LARGEST_PAGE)]
+    ends = yield from together([read_dataflows(batch) for batch in batches], at_most=AT_MOST)
+    found = {flow.id: flow for end in ends if isinstance(end, Done) for flow in end.value}
+    answered = [batch for batch, end in zip(batches, ends, strict=True) if not isinstance(end, OUTAGES)]
+    return found, [flow_id for batch in answered for flow_id in batch]

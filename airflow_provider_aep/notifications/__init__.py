@@ -10,24 +10,20 @@ from typing import Any
 from airflow.providers.common.compat.notifier import BaseNotifier
 
 from airflow_provider_aep.errors import AepConfigError, without_words
-from airflow_provider_aep.links import AepDataflowLink
-from airflow_provider_aep.monitoring.alerts import Alert, Message, digest
+from airflow_provider_aep.monitoring.alert_messages import Message, digest
+from airflow_provider_aep.monitoring.alerts import Alert
 from airflow_provider_aep.monitoring.incidents import heard
 from airflow_provider_aep.notifications.channels import LogChannel, parse_channels
 from airflow_provider_aep.notifications.delivery import Outcome, deliver, log_undelivered
 from airflow_provider_aep.notifications.gathering import (
-    DONE,
-    Ended,
     airflow_url,
-    by_task,
     export_page_url,
     is_ours,
-    task_instances,
-    tasks_of_ours,
     watches,
     without_verdict,
 )
 from airflow_provider_aep.notifications.of_checks import alerts_of
+from airflow_provider_aep.notifications.of_dag_runs import alerts_of_dag_run, alerts_of_deadline
 from airflow_provider_aep.notifications.words import (
     GOOD,
     LONGEST_TEXT,
@@ -38,6 +34,7 @@ from airflow_provider_aep.notifications.words import (
     lent,
     text_of,
 )
+from airflow_provider_aep.operators.links import AepDataflowLink
 from airflow_provider_aep.operators.monitoring import CHECK_KEY
 from airflow_provider_aep.sensors import VERDICT_KEY
 
@@ -192,78 +189,17 @@ class AepRunNotifier(BaseNotifier):
         self._deliver([(message, told)])
 
     def _tell_of_dag(self, context: Any) -> None:
-        dag, run_id = context["dag"], context["run_id"]
-        try:
-            instances, xcoms = task_instances(dag.dag_id, run_id, dag.task_dict.keys())
-            alerts = list(self._of_tasks(context, by_task(instances), xcoms))
-        except Exception as error:
-            # Of what we cannot read, somebody must hear all the more.
-            run = f"DAG run {run_id} of {dag.dag_id}"
-            why = f"what the tasks of {run} ended with cannot be read: {without_words(error)}"
-            alerts = list(self._general(context, "error", {}, why))
-        self._deliver_all(
-            alerts, dag_id=dag.dag_id, run_id=run_id, airflow_url=airflow_url(dag.dag_id, run_id)
-        )
-
-    def _of_tasks(self, context: Any, tasks: Mapping[str, list[Ended]], xcoms: Any) -> Iterator[Alert]:
-        dag, run_id, stopped = context["dag"], context["run_id"], context["reason"] == "timed_out"
-        bad = {"failed", "skipped"} if stopped else {"failed"}
-        for task_id in sorted(tasks_of_ours(dag) & tasks.keys()):
-            instances = tasks[task_id]
-            verdicts = xcoms(VERDICT_KEY, instances)
-            checks = xcoms(CHECK_KEY, [one for one in instances if one not in verdicts and one.map_index < 0])
-            mute = [
-                one
-                for one in instances
-                if one.state in bad
-                and (one not in checks or checks[one].get("waits_for"))
-                and (one not in verdicts or self.status_of(verdicts[one]) in GOOD)
-                and "error" in self.on
-            ]
-            told = [one for one in verdicts if one not in mute and self.status_of(verdicts[one]) in self.on]
-            links = xcoms(AepDataflowLink.xcom_key, [*told, *mute])
-            for one in checks:
-                where = airflow_url(dag.dag_id, run_id, one.task_id, one.map_index)
-                yield from alerts_of(self, context, checks[one], where, str(one))
-            for one in (*told, *mute):
-                where = airflow_url(dag.dag_id, run_id, one.task_id, one.map_index)
-                status, found = "error", verdicts.get(one)
-                if found and one not in mute:
-                    status = self.status_of(found)
-                else:
-                    how = "was stopped when the DAG run timed out" if stopped else "failed; its log says why"
-                    found = {**without_verdict(links.get(one), f"task {one} {how}"), "task": str(one)}
-                watching = watches(dag.task_dict[one.task_id])
-                with lent(context, exception=found.get("reason")):
-                    yield self.alert(
-                        context, status, found, links.get(one), where, str(one), watching=watching
-                    )
+        dag_id, run_id = context["dag"].dag_id, context["run_id"]
+        alerts = alerts_of_dag_run(self, context)
+        self._deliver_all(alerts, dag_id=dag_id, run_id=run_id, airflow_url=airflow_url(dag_id, run_id))
 
     def _tell_of_deadline(self, context: Any, *, may_ask: bool) -> None:
-        run, until = context["dag_run"], (context["deadline"] or {}).get("deadline_time")
-        dag_id, run_id = run["dag_id"], run["dag_run_id"]
         if "late" not in self.on:
             return
-        alerts = []
-        why = f"DAG run {run_id} of {dag_id} was not done by {until}"
-        try:
-            instances, xcoms = task_instances(dag_id, run_id) if may_ask else _no_instances()
-            left = [one for one in instances if one.state not in DONE]
-            links: dict[Ended, Any] = {}
-            for siblings in by_task(left).values():
-                links.update(xcoms(AepDataflowLink.xcom_key, siblings))
-            for one, link in links.items():
-                found = without_verdict(link, f"task {one} was still {one.state} at the deadline, {until}")
-                where = airflow_url(dag_id, run_id, one.task_id, one.map_index)
-                alerts.append(self.alert(context, "late", found, link, where, str(one)))
-            if left and not links:
-                why = f"{why}: {len(left)} of {len(instances)} tasks were not"
-            if not may_ask:
-                why = f"{why}; how far its tasks are, a synchronous callback cannot ask"
-        except Exception as error:
-            why = f"{why}; how far its tasks are cannot be read: {without_words(error)}"
-        alerts = alerts or list(self._general(context, "late", {"dataflow_name": f"of {dag_id}"}, why))
-        self._deliver_all(alerts, dag_id=dag_id, run_id=run_id, airflow_url=airflow_url(dag_id, run_id))
+        run = context["dag_run"]
+        place = {"dag_id": run["dag_id"], "run_id": run["dag_run_id"]}
+        alerts = alerts_of_deadline(self, context, may_ask=may_ask)
+        self._deliver_all(alerts, airflow_url=airflow_url(**place), **place)
 
     def _tell_the_least(self, context: Any, error: Exception) -> None:
         """An alert although the context is unlike all that we know: somebody has to hear."""
@@ -282,7 +218,7 @@ class AepRunNotifier(BaseNotifier):
         except Exception as failure:
             self.log.error("An alert could not go out: %s: %s", without_words(failure), text)
 
-    def _general(self, context: Any, status: str, found: Mapping[str, Any], why: str) -> Iterator[Alert]:
+    def general(self, context: Any, status: str, found: Mapping[str, Any], why: str) -> Iterator[Alert]:
         """An alert about no export in particular."""
         if status in self.on:
             with lent(context, exception=why):
@@ -355,10 +291,6 @@ def _state(ti: Any) -> str:
     """Where a task instance stands; in the DAG processor that is not known."""
     state = getattr(ti, "state", None)
     return str(getattr(state, "value", state) or "")
-
-
-def _no_instances() -> tuple[list[Ended], Callable[..., dict[Ended, Any]]]:
-    return [], lambda key, wanted: {}
 
 
 def _text_of(message: Message) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.monitoring.alerts import Message
+    from airflow_provider_aep.monitoring.alert_messages import Message
 
 # What a lookup of a connection imports, on Airflow 2 and on Airflow 3.
 _LOOKUP = ("airflow.models.connection", "airflow.sdk.definitions.connection")

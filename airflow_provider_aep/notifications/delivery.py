@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_aep.errors import AepError, without_words
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.monitoring.alerts import Message
+    from airflow_provider_aep.monitoring.alert_messages import Message
 
 SECONDS = 15.0  # for one message through one channel, with all attempts
 SECONDS_IN_ALL = 30.0  # for all messages through all channels

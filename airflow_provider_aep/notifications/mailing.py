@@ -10,7 +10,7 @@ from airflow_provider_aep.notifications.delivery import AepUndeliveredError
 from airflow_provider_aep.notifications.posting import need_connection
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.monitoring.alerts import Message
+    from airflow_provider_aep.monitoring.alert_messages import Message
 
 LONGEST_SUBJECT = 200
 

@@ -16,7 +16,7 @@ from airflow_provider_aep.flowservice.failures import seconds_to_wait
 from airflow_provider_aep.notifications.delivery import AepUndeliveredError
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.monitoring.alerts import Message
+    from airflow_provider_aep.monitoring.alert_messages import Message
 
 # Without a charset Teams is said to count two bytes for each character, which halves its limit.
 JSON_HEADERS = {"Content-Type": "application/json; charset=utf-8"}

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_aep.arguments import Text, check_partial
 from airflow_provider_aep.errors import AepUnseenError
+from airflow_provider_aep.operators.links import leave_links
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.creation import Created
@@ -55,6 +56,10 @@ class AepOperator(BaseOperator):
     def partial(cls, **kwargs: Any) -> Any:
         check_partial(cls, kwargs)
         return super().partial(**kwargs)
+
+    def pre_execute(self, context: Any) -> None:
+        super().pre_execute(context)
+        leave_links(self)
 
     @cached_property
     def hook(self) -> AepHook:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from airflow_provider_aep.arguments import Argument, Id, Number, Switch, Text
-from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
+from airflow_provider_aep.arguments import Argument, Id, Number, Text
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
+from airflow_provider_aep.operators.dataflow_base import AepDataflowOperator
+from airflow_provider_aep.operators.dataflow_state import (
+    AepDisableDataflowOperator,
+    AepEnableDataflowOperator,
+)
+from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 
-State = Literal["enabled", "disabled"]
-# Seconds by which Adobe's clock may differ from ours.
-CLOCKS_APART = 300.0
+__all__ = [
+    "AepCreateDataflowOperator",
+    "AepDeleteDataflowOperator",
+    "AepDisableDataflowOperator",
+    "AepEnableDataflowOperator",
+    "AepListDataflowRunsOperator",
+    "AepListDataflowsOperator",
+    "AepRunExportOperator",
+    "AepUpdateDataflowOperator",
+]
 
 
 class AepCreateDataflowOperator(AepOperator):
@@ -132,7 +144,7 @@ class AepListDataflowsOperator(AepOperator):
 
     def execute(self, context: Any) -> list[dict[str, Any]]:
         from airflow_provider_aep.flowservice.dataflows import list_dataflows
-        from airflow_provider_aep.flowservice.entities import part_of_name
+        from airflow_provider_aep.flowservice.listing import part_of_name
         from airflow_provider_aep.flowservice.schedule import parse_window
         from airflow_provider_aep.monitoring.dues import due_ticks
 
@@ -158,24 +170,6 @@ class AepListDataflowsOperator(AepOperator):
             )
         self.log.info("%d of %d export dataflows were due from %s to %s", len(due), len(found), start, end)
         return due
-
-
-class AepDataflowOperator(AepOperator):
-    """Base of the operators that do something with an existing dataflow.
-
-    :param dataflow_id: from ``AepCreateDataflowOperator``. Templated.
-    """
-
-    template_fields: Sequence[str] = (*AepOperator.template_fields, "dataflow_id")
-    operator_extra_links: Collection[AepDataflowLink] = (AepDataflowLink(),)
-    dataflow_id = Id()
-
-    def __init__(self, *, dataflow_id: str | Upstream, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.dataflow_id = dataflow_id
-
-    def _link(self, context: Any) -> None:
-        push_dataflow_link(context, self.hook.dataflow_url(self.dataflow_id))
 
 
 class AepListDataflowRunsOperator(AepDataflowOperator):
@@ -291,86 +285,6 @@ class AepRunExportOperator(AepDataflowOperator):
         ids = list(dict.fromkeys(run.run_id for run in found))
         self.log.info("Dataflow %s exports now, in %d runs", self.dataflow_id, len(ids))
         return ids
-
-
-class AepSetDataflowStateOperator(AepDataflowOperator):
-    """Base of the two operators that switch a dataflow on and off."""
-
-    wanted: State
-
-    def execute(self, context: Any) -> str:
-        self._link(context)
-        self._switch()
-        return self.dataflow_id
-
-    def _switch(self) -> bool:
-        """Bring the dataflow into the wanted state; whether that took anything."""
-        from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
-
-        changed = self.hook.run(set_dataflow_state(self.dataflow_id, self.wanted))
-        said = f"is {self.wanted} now" if changed else f"was {self.wanted} already"
-        self.log.info("Dataflow %s %s", self.dataflow_id, said)
-        return changed
-
-
-class AepEnableDataflowOperator(AepSetDataflowStateOperator):
-    """Enable a dataflow: it exports again, from its next tick on. Done at once when it is enabled.
-
-    :param dataflow_id: the dataflow. Templated.
-    :param only_if: with ``False`` the dataflow is left as it is. Meant for what an
-        ``AepDisableDataflowOperator`` says under XCom key ``switched_off``. Templated.
-    :return: its id.
-    """
-
-    template_fields: Sequence[str] = (*AepDataflowOperator.template_fields, "only_if")
-    only_if = Switch()
-    wanted = "enabled"
-
-    def __init__(self, *, only_if: bool | str | Upstream = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.only_if = only_if
-
-    def execute(self, context: Any) -> str:
-        if self.only_if:
-            return super().execute(context)
-        self._link(context)
-        self.log.info("Dataflow %s is left as it is: only_if is false", self.dataflow_id)
-        return self.dataflow_id
-
-
-class AepDisableDataflowOperator(AepSetDataflowStateOperator):
-    """Disable a dataflow: it exports nothing until it is enabled. Done at once when it is disabled.
-
-    :param dataflow_id: the dataflow. Templated.
-    :return: its id; XCom key ``switched_off`` says whether this task disabled it, or found it so.
-    """
-
-    wanted = "disabled"
-
-    def execute(self, context: Any) -> str:
-        self._link(context)
-        switched_off = self._switch() or self._was_an_earlier_try(context)
-        context["ti"].xcom_push(key="switched_off", value=switched_off)
-        return self.dataflow_id
-
-    def _was_an_earlier_try(self, context: Any) -> bool:
-        """Whether what a later try finds disabled can be the work of one that was killed.
-
-        Airflow clears XComs before each try, so the dataflow itself is asked: what last changed before this
-        DAG run began is somebody else's. In doubt it is ours: an export that stays off unnoticed is worse.
-        """
-        from airflow_provider_aep.flowservice.dataflows import get_dataflow
-
-        if context["ti"].try_number <= 1:
-            return False
-        run = context.get("dag_run")
-        # The start moves when a run is cleared, and Airflow 2 has no run_after.
-        known = [getattr(run, name, None) for name in ("run_after", "data_interval_end", "start_date")]
-        began = min((moment.timestamp() for moment in known if moment), default=0.0)
-        updated = self.hook.run(get_dataflow(self.dataflow_id)).raw.get("updatedAt")
-        if not isinstance(updated, int | float):
-            return True
-        return bool(updated / 1000 >= began - CLOCKS_APART)
 
 
 class AepDeleteDataflowOperator(AepDataflowOperator):

@@ -16,9 +16,9 @@ from airflow_provider_aep.errors import (
     AepValidationError,
     Problem,
 )
-from airflow_provider_aep.given_specs import GivenSpecs
-from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.operators.base import AepOperator, Upstream
+from airflow_provider_aep.operators.given_specs import GivenSpecs
+from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 
 if TYPE_CHECKING:
     from airflow_provider_aep.exports.outcome import Outcome
@@ -33,6 +33,15 @@ ON_CHANGES = ("ok", "warn", "fail", "skip")
 # Where plans and outcomes are kept, also those of a task that failed: always lists.
 PLANS_KEY = "aep_plans"
 EXPORTS_KEY = "aep_exports"
+# What of the outcome of one export other tasks take as an argument: ensure.output["dataflow_id"].
+OUTPUTS = (
+    "sandbox",
+    "dataflow_id",
+    "source_connection_id",
+    "target_connection_id",
+    "base_connection_id",
+    "changed",
+)
 
 
 class AepExportOperator(AepOperator):
@@ -72,11 +81,10 @@ class AepExportOperator(AepOperator):
 
     def _link(self, context: Any, outcome: Outcome) -> None:
         """Link to the dataflow of the one spec, if it has one."""
-        from airflow_provider_aep.hooks import AepHook
-
         dataflow_id = outcome.ids.get("dataflow")
         if self._given.alone and dataflow_id:
-            hook = AepHook(self.aep_conn_id, sandbox=outcome.spec.sandbox or self.sandbox)
+            sandbox = outcome.spec.sandbox
+            hook = self.hook.in_sandbox(sandbox) if sandbox else self.hook
             push_dataflow_link(context, hook.dataflow_url(dataflow_id))
 
 
@@ -108,12 +116,11 @@ class AepPlanExportOperator(AepExportOperator):
         self.on_changes = on_changes
 
     def execute(self, context: Any) -> Any:
-        from airflow_provider_aep.declared import check_outcomes, plan_specs
+        from airflow_provider_aep.hooks.declared import check_outcomes, plan_specs
 
         outcomes = plan_specs(
             self._specs(),
-            aep_conn_id=self.aep_conn_id,
-            sandbox=self.sandbox,
+            hook=self.hook,
             rotate_credentials=self.rotate_credentials,
         )
         plans = [one.plan for one in outcomes if one.plan]
@@ -148,9 +155,9 @@ class AepEnsureExportOperator(AepExportOperator):
     :param plan: what ``AepPlanExportOperator`` returned for the same specs: where something else would have
         to happen by now, nothing happens to that export, and the task fails. Templated.
     :return: what became of the export, as a dict: ``dataflow_id`` and the three other ids, ``changed``,
-        ``created``, ``updated``, ``deleted``, ``left_behind``, ``warnings`` and more, each an XCom key too;
-        with ``specs``, a list of dicts. XCom key ``aep_exports`` has the list in any case, also where the
-        task fails.
+        ``created``, ``updated``, ``deleted``, ``left_behind``, ``warnings`` and more; the ids, ``sandbox``
+        and ``changed`` are XCom keys too. With ``specs``, a list of dicts. XCom key ``aep_exports`` has the
+        list in any case, also where the task fails.
     """
 
     template_fields: Sequence[str] = (
@@ -184,12 +191,10 @@ class AepEnsureExportOperator(AepExportOperator):
         self.rollback_on_failure = rollback_on_failure
         self.plan = plan
         self._planned = plan is not None
-        # So that ensure.output["dataflow_id"] is the id.
-        self.multiple_outputs = self._given.alone
 
     def execute(self, context: Any) -> Any:
-        from airflow_provider_aep.declared import check_outcomes, ensure_specs
         from airflow_provider_aep.exports.apply import EnsureOptions
+        from airflow_provider_aep.hooks.declared import check_outcomes, ensure_specs
 
         told: dict[int, str] = {}
 
@@ -201,8 +206,7 @@ class AepEnsureExportOperator(AepExportOperator):
 
         outcomes = ensure_specs(
             self._specs(),
-            aep_conn_id=self.aep_conn_id,
-            sandbox=self.sandbox,
+            hook=self.hook,
             options=EnsureOptions(
                 allow_replace=self.allow_replace,
                 rotate_credentials=self.rotate_credentials,
@@ -226,6 +230,9 @@ class AepEnsureExportOperator(AepExportOperator):
                 # What was made and is not seen, a retry would make again.
                 raise AirflowFailException(str(error)) from error
             raise
+        if self._given.alone:
+            for key in OUTPUTS:
+                context["ti"].xcom_push(key=key, value=results[0][key])
         return self._result(results)
 
 
@@ -287,20 +294,19 @@ class AepDeleteExportOperator(AepOperator):
             self._given.check()
 
     def execute(self, context: Any) -> dict[str, Any]:
-        from airflow_provider_aep.declared import delete_spec
         from airflow_provider_aep.exports.spec import DEFAULT_OWNER
         from airflow_provider_aep.flowservice.validation import check_name
+        from airflow_provider_aep.hooks.declared import delete_spec
 
         if self._given:
             (spec,) = self._given.parse(self.spec)
-            name, owner, sandbox = spec.name, spec.owner, spec.sandbox or self.sandbox
+            name, owner, sandbox = spec.name, spec.owner, spec.sandbox
         else:
-            name, owner, sandbox = check_name(self.name), self.export_owner or DEFAULT_OWNER, self.sandbox
+            name, owner, sandbox = check_name(self.name), self.export_owner or DEFAULT_OWNER, None
         removal = delete_spec(
             name,
             owner=owner,
-            aep_conn_id=self.aep_conn_id,
-            sandbox=sandbox,
+            hook=self.hook.in_sandbox(sandbox) if sandbox else self.hook,
             with_base=self.with_base,
             leftovers_only=self.leftovers_only,
         )

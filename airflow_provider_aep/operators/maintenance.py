@@ -9,7 +9,10 @@ from typing import Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_aep.operators.base import Upstream
-from airflow_provider_aep.operators.dataflows import AepDisableDataflowOperator, AepEnableDataflowOperator
+from airflow_provider_aep.operators.dataflow_state import (
+    AepDisableDataflowOperator,
+    AepEnableDataflowOperator,
+)
 
 
 @contextmanager

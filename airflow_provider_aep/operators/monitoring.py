@@ -146,10 +146,11 @@ class AepCheckExportsOperator(AepOperator):
         self._policy()
 
     def execute(self, context: Any) -> dict[str, Any]:
-        from airflow_provider_aep import stats
+        from airflow_provider_aep.hooks import metrics
         from airflow_provider_aep.monitoring.allowance import parse_allowances
         from airflow_provider_aep.monitoring.audit import audit_exports
         from airflow_provider_aep.monitoring.bounds import bounded
+        from airflow_provider_aep.operators.places import places_of
 
         allowances = parse_allowances(self.allowance)
         policy, selection = self._policy(), self._selection()
@@ -170,13 +171,14 @@ class AepCheckExportsOperator(AepOperator):
         found = {**place, **audit.to_json(), "quiet": quiet, "notes": window.notes}
         if not audit.exports:
             found["told"] = audit.told_nothing()
-        places = self._places(audit)
+        bad = [export.dataflow for export in audit.exports if export.outcome in ("fail", "warn")]
+        places = places_of(self, bad)
         for export in found["exports"]:
             if export["dataflow_id"] in places:
                 export["location"] = places[export["dataflow_id"]]
             export["dataflow_url"] = self.hook.dataflow_url(export["dataflow_id"])
         for verdict in (verdict for export in audit.exports for verdict in export.verdicts):
-            stats.judged({**verdict.to_json(), "sandbox": found["sandbox"]})
+            metrics.judged({**verdict.to_json(), "sandbox": found["sandbox"]})
         # Before the task may fail: a notifier reads it from there, and the next check goes on from here.
         found = bounded(found)
         context["ti"].xcom_push(key=CHECK_KEY, value=found)
@@ -207,19 +209,6 @@ class AepCheckExportsOperator(AepOperator):
         # The exports are kept once: a return value is an XCom too.
         return {name: value for name, value in found.items() if name != "exports"}
 
-    def _places(self, audit: Audit) -> dict[str, str]:
-        """Where the files of the exports that are not well should be, by dataflow id."""
-        from airflow_provider_aep.errors import without_words
-        from airflow_provider_aep.flowservice.locations import read_places
-
-        bad = [export.dataflow for export in audit.exports if export.outcome in ("fail", "warn")]
-        try:
-            return self.hook.run(read_places(bad))
-        except Exception as error:
-            # It helps whoever reads an alert, and is no reason to tell nothing.
-            self.log.warning("Where exports deliver cannot be told: %s", without_words(error))
-            return {}
-
     def _policy(self) -> AuditPolicy:
         from airflow_provider_aep.monitoring.policy import AuditPolicy, run_policy
 
@@ -228,12 +217,7 @@ class AepCheckExportsOperator(AepOperator):
     def _selection(self) -> Selection:
         from airflow_provider_aep.monitoring.selection import Selection
 
-        destinations: Any = self.destinations or ()
-        return Selection(
-            name_contains=self.name_contains,
-            destinations=(destinations,) if isinstance(destinations, str) else tuple(destinations),
-            owner=self.export_owner,
-        )
+        return Selection.of(self.name_contains, self.destinations, self.export_owner)
 
     def _scope(self, selection: Selection) -> str:
         """What is looked at: what a check of something else handed over is of no use."""

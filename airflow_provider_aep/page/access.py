@@ -57,6 +57,12 @@ def may_see_dag(dag_id: str, user: Any) -> bool:
     return bool(get_auth_manager().is_authorized_dag(method="GET", details=details, user=user))
 
 
+def authorized_dags(user: Any) -> set[str]:
+    from airflow.api_fastapi.app import get_auth_manager
+
+    return set(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
+
+
 def team_of(model: Any, key: str) -> dict[str, Any]:
     """Whose a connection or a DAG is, where this Airflow knows teams."""
     return {"team_name": model.get_team_name(key)} if hasattr(model, "get_team_name") else {}

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.exports.marks import read_mark
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
+from airflow_provider_aep.flowservice.expiry import left_words
+from airflow_provider_aep.flowservice.locations import Location, location_of
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
 from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.monitoring.findings import Finding
@@ -16,11 +18,13 @@ from airflow_provider_aep.monitoring.overview import Overviewed, usual_range
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.states import KINDS, State, told_running
 from airflow_provider_aep.monitoring.story_parts import error_told
+from airflow_provider_aep.monitoring.usual import usual_duration
 from airflow_provider_aep.monitoring.verdict import judge_runs
 from airflow_provider_aep.page.reading import Facts, Snapshot
 
 MOST_RUNS = 100
 MOST_FINDINGS = 50
+MOST_FOLDERS = 10
 LONGEST_TEXT = 2000
 # A schedule whose next tick is further away than this has ended, or hardly goes on.
 FURTHEST_AHEAD = timedelta(days=400)
@@ -33,7 +37,7 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
     flow, words = one.flow, schedule_words(one.flow.schedule)
     destination = DESTINATIONS.get(flow.destination or "")
     ends_at = words["end"]
-    left = (datetime.fromisoformat(ends_at) - now) / timedelta(days=1) if ends_at else None
+    left = datetime.fromisoformat(ends_at) - now if ends_at else None
     current = one.states[-1] if one.states else None
     return {
         "conn_id": conn_id,
@@ -51,7 +55,10 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
         "every": words["every"],
         "next_tick": iso(_next_tick(flow, now)),
         "ends_at": ends_at,
-        "days_left": None if left is None else int(left // 1),
+        "days_left": None if left is None else left.days,
+        "ends_in": None if left is None or left <= timedelta() else left_words(left),
+        "owner": owner_of(one),
+        "lands_in": location.url or None if (location := location_in(facts, flow)) else None,
         "warnings": [_told(finding.told) for finding in one.warnings],
         "outcome": one.outcome,
         "severity": one.severity,
@@ -96,9 +103,31 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def run_row(run: DataflowRun, one: Overviewed) -> dict[str, Any]:
-    """One run, with the verdict of the usual policy and what Adobe's errors mean."""
+def location_in(facts: Facts, flow: Dataflow) -> Location | None:
+    """Where an export delivers; ``None`` where its target connection may not be seen."""
+    target = next((facts.targets[each] for each in flow.target_connection_ids if each in facts.targets), None)
+    if target is None:
+        return None
+    ids = [each for source in flow.source_connection_ids for each, _ in facts.datasets.get(source, ())]
+    return location_of(flow, target, dataset_ids=ids)
+
+
+def _folders(run: DataflowRun, tick: datetime | None, location: Location | None) -> list[str]:
+    """The folders of a run's files, where it wrote any and they can be told exactly."""
+    if location is None or not run.finished or not run.records_out:
+        return []
+    at, sure = location.folder_time(run.started_at, tick)
+    folders = location.folders(at, run.dataset_ids)
+    return [_short(folder.url) for folder in folders if sure and folder.exact][:MOST_FOLDERS]
+
+
+def run_row(run: DataflowRun, one: Overviewed, facts: Facts) -> dict[str, Any]:
+    """One run, with the verdict of the usual policy, what Adobe's errors mean, and where its files are.
+
+    ``usual_seconds`` is how long runs before it took, of one that is under way.
+    """
     timeline = one.timeline
+    usual = None if run.finished else usual_duration(timeline.past.before(run))
     verdict = judge_runs([run], _AS_USUAL) if run.finished else None
     is_stuck = timeline.stuck_at(run, _AS_USUAL) is not None
     tick = timeline.tick_of.get(run.id)
@@ -116,6 +145,8 @@ def run_row(run: DataflowRun, one: Overviewed) -> dict[str, Any]:
         "bytes": run.bytes_out,
         "files": run.files_out,
         "duration_seconds": _seconds(run),
+        "usual_seconds": usual.total_seconds() if usual else None,
+        "folders": _folders(run, tick.at if tick else None, location_in(facts, one.flow)),
         "errors": [
             {name: text and _short(text) for name, text in error_told(error.code, error.message).items()}
             for error in run.errors
@@ -129,7 +160,8 @@ def export_detail(one: Overviewed, snapshot: Snapshot) -> dict[str, Any]:
     # The first, full export is no measure of the others.
     good = [run for run in runs if run.status is RunStatus.SUCCESS and not one.timeline.past.is_first(run)]
     return {
-        "runs": [run_row(run, one) for run in runs],
+        "runs": [run_row(run, one, snapshot.facts) for run in runs],
+        "lands": _lands(location_in(snapshot.facts, one.flow)),
         "usual": {
             # An empty run is legitimate, and no measure of those that are not.
             "records": usual_range([run.records_out for run in good if run.records_out]),
@@ -138,6 +170,16 @@ def export_detail(one: Overviewed, snapshot: Snapshot) -> dict[str, Any]:
         },
         "findings": [_finding(each) for each in one.findings[::-1][:MOST_FINDINGS]],
         "entities": _entities(one, snapshot.facts),
+    }
+
+
+def _lands(location: Location | None) -> dict[str, Any] | None:
+    if location is None or not location.url:
+        return None
+    return {
+        "url": _short(location.url),
+        "template": _short(location.folder_template),
+        "format": location.file_type,
     }
 
 
@@ -154,9 +196,9 @@ def _entities(one: Overviewed, facts: Facts) -> list[dict[str, Any]]:
         found.append(("source connection", source_id, facts.sources.get(source_id)))
         found += [("dataset", dataset_id, name) for dataset_id, name in facts.datasets.get(source_id, ())]
     for target_id in flow.target_connection_ids:
-        name, base_id = facts.targets.get(target_id, (None, None))
-        found.append(("target connection", target_id, name))
-        found.append(("base connection", base_id, None))
+        target = facts.targets.get(target_id, {})
+        found.append(("target connection", target_id, target.get("name")))
+        found.append(("base connection", target.get("baseConnectionId"), None))
     return [
         {"kind": kind, "id": entity_id, "name": name and _short(name)}
         for kind, entity_id, name in found

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from datetime import UTC, datetime
+from collections.abc import Hashable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,11 +26,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from airflow_provider_aep.errors import AepError, without_words
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.page.access import Place, listed_places, may_see_dag, permitted
-from airflow_provider_aep.page.answers import export_detail, export_row, iso, owner_of, run_row
+from airflow_provider_aep.page.answers import export_detail, export_row, iso, run_row
 from airflow_provider_aep.page.reading import Snapshot, read_snapshot
+from airflow_provider_aep.page.sight import View, hushed, views_of
 from airflow_provider_aep.page.sources import Seen, Sources
 from airflow_provider_aep.page.story import Stories, Story, read_told
-from airflow_provider_aep.page.tasks import task_path, tasks_of, verdict_of
+from airflow_provider_aep.page.tasks import instance_path, judges_of, task_path, tasks_of, verdict_of
 from airflow_provider_aep.page.usage import Ledger, ledger_row, read_ledger
 
 log = logging.getLogger(__name__)
@@ -74,9 +76,15 @@ def read_story_of(conn_id: str, sandbox: str, dataflow_id: str) -> Story:
     return hook.run(read_told(dataflow_id, conn_id=conn_id, sandbox=hook.sandbox, now=now))
 
 
-sources = Sources(read_source)
-stories = Stories(read_story_of)
-ledgers = Sources(read_ledger_of, ledger_row)
+def origin_of(conn_id: str, sandbox: str | None) -> Hashable:
+    """Whose exports a connection leads to: another host, organization or client is another origin."""
+    conn = AepHook(conn_id).get_conn()
+    return conn.platform_url, conn.credentials.org_id, conn.credentials.client_id, sandbox or conn.sandbox
+
+
+sources = Sources(read_source, origin=origin_of)
+stories = Stories(read_story_of, origin=origin_of)
+ledgers = Sources(read_ledger_of, ledger_row, origin=origin_of)
 router = APIRouter(dependencies=[Depends(requires_access_view(AccessView.PLUGINS))])
 files = StaticFiles(directory=WWW)
 
@@ -89,29 +97,55 @@ def refresh_seconds() -> float:
 @router.get("/api/exports")
 def exports(user: GetUserDep, session: SessionDep) -> Response:
     """All exports that the viewer may see."""
-    seen = _look(permitted(listed_places(session), user), sources)
-    return _rows_of(seen, b"exports", refresh_seconds())
+    return _rows_of(views_of(session, user, _look), b"exports", refresh_seconds())
+
+
+@router.get("/api/runs/{run_id}")
+def run(run_id: str, user: GetUserDep, session: SessionDep) -> dict[str, Any]:
+    """Which export a run is of, and which task instances have judged it; of those that the viewer may see."""
+    views = views_of(session, user, _look)
+    for view in views:
+        for flow_id, one in view.exports.items():
+            found = next((each for each in one.runs if each.id == run_id), None)
+            if found:
+                since = found.started_at or view.seen.snapshot.at - timedelta(days=1)
+                judges = [
+                    {**each, "path": instance_path(**each)}
+                    for each in judges_of(session, run_id, since=since)
+                    if may_see_dag(each["dag_id"], user)
+                ]
+                return {
+                    "refresh_seconds": STORY_SECONDS,
+                    "conn_id": view.seen.conn_id,
+                    "sandbox": view.seen.sandbox,
+                    "dataflow_id": flow_id,
+                    "judges": judges,
+                }
+    if any(view.seen.state == "loading" for view in views):
+        sources_ = [view.to_json() for view in views]
+        return {"refresh_seconds": refresh_seconds(), "sources": sources_, "dataflow_id": None}
+    raise HTTPException(404, "There is no such run, or no longer")
 
 
 @router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}")
 def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, session: SessionDep) -> Any:
     """One export, with its runs, findings and entities."""
-    for seen in _look(_places_of(conn_id, user, session), sources):
+    for view in _views_of(conn_id, dataflow_id, user, session):
+        seen = view.seen
         if seen.snapshot is None and seen.sandbox in (None, sandbox):
-            return {"refresh_seconds": refresh_seconds(), "source": seen.to_json(), "export": None}
-        found = seen.snapshot and seen.sandbox == sandbox and seen.snapshot.exports.get(dataflow_id)
+            return {"refresh_seconds": refresh_seconds(), "source": view.to_json(), "export": None}
+        found = view.exports.get(dataflow_id) if seen.sandbox == sandbox else None
         if found and seen.snapshot:
             place = {"conn_id": conn_id, "sandbox": sandbox}
             return {
                 "at": iso(seen.snapshot.at),
                 "refresh_seconds": refresh_seconds(),
-                "source": seen.to_json(),
+                "source": view.to_json(),
                 "export": export_row(found, seen.snapshot.facts, now=seen.snapshot.at, **place),
                 **export_detail(found, seen.snapshot),
                 "links": {
                     **_platform_link(conn_id, sandbox, dataflow_id),
                     "task": _task_link(session, user, dataflow_id),
-                    "owner": owner_of(found),
                 },
             }
     raise HTTPException(404, "There is no such export, or no longer")
@@ -121,22 +155,23 @@ def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, sessi
 def usage(user: GetUserDep, session: SessionDep) -> Response:
     """What was exported in the year, sandbox by sandbox, of those that the viewer may see."""
     seen = _look(permitted(listed_places(session), user), ledgers, fresh=LEDGER_SECONDS)
-    return _rows_of(seen, b"usage", LEDGER_SECONDS / 10)
+    return _rows_of([View(seen=each) for each in seen], b"usage", LEDGER_SECONDS / 10)
 
 
 @router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}/story")
 def story(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, session: SessionDep) -> Any:
     """What came into one export and what went out in the last days, and what can be done now."""
-    for seen in _look(_places_of(conn_id, user, session), sources):
+    for view in _views_of(conn_id, dataflow_id, user, session):
+        seen = view.seen
         if seen.snapshot is None and seen.sandbox in (None, sandbox):
-            return {"refresh_seconds": refresh_seconds(), "source": seen.to_json(), "story": None}
-        if seen.snapshot and seen.sandbox == sandbox and dataflow_id in seen.snapshot.exports:
+            return {"refresh_seconds": refresh_seconds(), "source": view.to_json(), "story": None}
+        if seen.sandbox == sandbox and dataflow_id in view.exports:
             told = stories.of(conn_id, sandbox, dataflow_id).look(
                 fresh_seconds=max(STORY_SECONDS, refresh_seconds()), patience=PATIENCE_SECONDS
             )
             return {
                 "refresh_seconds": max(REFRESH_SECONDS, refresh_seconds()),
-                "source": told.to_json(),
+                "source": told.to_json() | ({} if view.only is None else {"error": hushed(told.error)}),
                 "story": told.snapshot.told if told.snapshot else None,
             }
     raise HTTPException(404, "There is no such export, or no longer")
@@ -149,7 +184,7 @@ def task(
     task_id: str,
     user: GetUserDep,
     session: SessionDep,
-    map_index: Annotated[int, Query(ge=-1)] = -1,
+    map_index: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
 ) -> dict[str, Any]:
     """What a task instance waited for."""
     verdict = verdict_of(session, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
@@ -168,16 +203,19 @@ def task(
         "dataflow_id": dataflow_id,
         "dataflow_name": verdict.get("dataflow_name"),
         "runs": [],
-        "links": {"platform": None, "task": None, "owner": None},
+        "links": {"platform": None, "task": None},
         "page": None,
     }
-    for seen in _look(permitted(listed_places(session), user), sources):
-        found = seen.snapshot and seen.sandbox == sandbox and seen.snapshot.exports.get(dataflow_id)
+    for view in views_of(session, user, _look):
+        seen = view.seen
+        found = view.exports.get(dataflow_id) if seen.sandbox == sandbox else None
         if found:
             answer["conn_id"] = seen.conn_id
-            answer["runs"] = [run_row(run, found) for run in found.runs if run.id in run_ids]
+            answer["runs"] = [
+                run_row(each, found, seen.snapshot.facts) for each in found.runs if each.id in run_ids
+            ]
             answer["links"] |= _platform_link(seen.conn_id, str(sandbox), dataflow_id)
-            answer["page"] = f"plugin/aep-exports?export={seen.conn_id}/{sandbox}/{dataflow_id}"
+            answer["page"] = _page_of(seen.conn_id, sandbox, dataflow_id, verdict)
             break
     return answer
 
@@ -188,16 +226,28 @@ async def static(name: str, request: Request) -> Response:
     return await files.get_response(name, request.scope)
 
 
-def _places_of(conn_id: str, user: Any, session: Any) -> list[Place]:
-    """Where a connection leads, for a viewer who may read it."""
-    places = [place for place in listed_places(session) if place[0] == conn_id]
-    if not permitted(places, user):
+def _views_of(conn_id: str, dataflow_id: str, user: Any, session: Any) -> list[View]:
+    """What a viewer sees of one connection.
+
+    :raises HTTPException: 403, as the viewer may see neither the connection nor the export by its DAG.
+    """
+    views = views_of(session, user, _look, conn_id=conn_id)
+    views = [view for view in views if view.only is None or dataflow_id in view.only]
+    if not views:
         # The same for a connection that is not there: what exists is not told.
         raise HTTPException(403, "Forbidden")
-    return places
+    return views
 
 
-def _look(places: list[Place], among: Sources, *, fresh: float | None = None) -> list[Seen]:
+def _page_of(conn_id: str, sandbox: Any, dataflow_id: str, verdict: dict[str, Any]) -> str:
+    """The address of an export on the page, with the run that a verdict is about."""
+    run = next(iter(verdict.get("run_ids") or ()), None)
+    opened = f"plugin/aep-exports?export={conn_id}/{sandbox}/{dataflow_id}"
+    return f"{opened}&run={run}" if run else opened
+
+
+def _look(places: list[Place], among: Sources | None = None, *, fresh: float | None = None) -> list[Seen]:
+    among = sources if among is None else among
     fresh = refresh_seconds() if fresh is None else fresh
     found = [among.of(*place) for place in places]
     # All of them begin to read before any of them is waited for.
@@ -207,10 +257,10 @@ def _look(places: list[Place], among: Sources, *, fresh: float | None = None) ->
     return [one.look(fresh_seconds=fresh, patience=max(0.0, until - time.monotonic())) for one in found]
 
 
-def _rows_of(seen: list[Seen], name: bytes, refresh: float) -> Response:
+def _rows_of(views: list[View], name: bytes, refresh: float) -> Response:
     """The rows of several sources as one document, under a name."""
-    head = {"refresh_seconds": refresh, "sources": [one.to_json() for one in seen]}
-    rows = b",".join(one.rows for one in seen if one.rows)
+    head = {"refresh_seconds": refresh, "sources": [one.to_json() for one in views]}
+    rows = b",".join(rows for one in views if (rows := one.rows))
     # The rows are kept as JSON; only what differs from viewer to viewer is made anew.
     body = b'%b,"%b":[%b]}' % (json.dumps(head).encode()[:-1], name, rows)
     return Response(body, media_type="application/json")

@@ -11,13 +11,14 @@ from airflow_provider_aep.errors import (
     AepError,
     AepRateLimitError,
     AepServerError,
+    AepTooLargeError,
     AepTransportError,
     AepValidationError,
 )
 from airflow_provider_aep.exports.doctor import SANDBOX, TOKEN, judge_entry
 from airflow_provider_aep.exports.state import read_kind
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.flowservice.entities import Document, mapping, sequence
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.monitoring.overview import Overviewed, read_overview
 from airflow_provider_aep.monitoring.reading import Datasets
@@ -31,12 +32,12 @@ class Facts:
     """What dataflows refer to, by id.
 
     :param datasets: for each source connection its datasets, as id and name.
-    :param targets: for each target connection its name and its base connection.
+    :param targets: the target connections, with their names, base connections and parameters.
     """
 
     read_at: datetime
     datasets: Mapping[str, Sequence[tuple[str, str | None]]]
-    targets: Mapping[str, tuple[str | None, str | None]]
+    targets: Mapping[str, Document]
     sources: Mapping[str, str | None]
 
 
@@ -91,7 +92,7 @@ def _read_facts(now: datetime, named: set[str]) -> Exchange[Facts]:
         read_at=now,
         datasets={str(one["id"]): _datasets(one, names) for one in found_sources},
         targets={
-            str(one["id"]): (_text(one.get("name")), _text(one.get("baseConnectionId")))
+            str(one["id"]): {name: one.get(name) for name in ("name", "baseConnectionId", "params")}
             for one in found_targets
         },
         # Also those that are not there: they are not looked for again at each look.
@@ -117,6 +118,8 @@ def trouble_of(error: AepError, sandbox: str | None) -> dict[str, str | None]:
     """Why nothing (new) could be read: ``kind``, ``told`` and ``hint``."""
     if isinstance(error, AepConfigError | AepValidationError):
         return {"kind": "misconfigured", "told": str(error), "hint": "Correct the Airflow connection."}
+    if isinstance(error, AepTooLargeError):
+        return {"kind": "too_large", "told": str(error), "hint": None}
     if isinstance(error, AepTransportError | AepServerError | AepRateLimitError):
         return {"kind": "unreachable", "told": str(error), "hint": None}
     finding = judge_entry(error, sandbox=sandbox or "?")[-1]

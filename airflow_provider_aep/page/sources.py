@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ AFTER_TROUBLE_SECONDS = 60.0
 # What is read is a snapshot of the exports, or another record that knows its sandbox.
 Read = Callable[[str, "str | None", Any], Any]
 Tell = Callable[[str, Any], bytes]
+# Whose data a connection and sandbox lead to just now; what was read under another origin is not shown.
+Origin = Callable[[str, "str | None"], Hashable]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +66,12 @@ class Seen:
 class Source:
     """What is known of one connection and sandbox, read again when somebody asks and they are old."""
 
-    def __init__(self, conn_id: str, sandbox: str | None, read: Read, tell: Tell) -> None:
+    def __init__(
+        self, conn_id: str, sandbox: str | None, read: Read, tell: Tell, origin: Origin | None = None
+    ) -> None:
         self.conn_id, self.sandbox, self._read, self._tell = conn_id, sandbox, read, tell
+        self._origin = origin
+        self._origin_read: Hashable = None
         self.asked_at = time.monotonic()
         self._lock = threading.Lock()
         self._reader: threading.Thread | None = None
@@ -124,10 +130,11 @@ class Source:
 
     def _renew(self) -> None:
         error: Mapping[str, str | None] | None = None
-        snapshot, rows = self._snapshot, self._rows
-        read_at = self._read_at
+        snapshot, rows, read_at = self._snapshot, self._rows, self._read_at
         try:
-            snapshot = self._read(self.conn_id, self.sandbox, self._snapshot)
+            if self._origin and self._is_another(self._origin(self.conn_id, self.sandbox)):
+                snapshot, rows, read_at = None, b"", None
+            snapshot = self._read(self.conn_id, self.sandbox, snapshot)
             rows = self._tell(self.conn_id, snapshot)
             read_at = time.monotonic()
         except AepError as reason:
@@ -144,13 +151,27 @@ class Source:
             self._snapshot, self._rows, self._error = snapshot, rows, error
             self._read_at, self._ended_at = read_at, time.monotonic()
 
+    def _is_another(self, origin: Hashable) -> bool:
+        """Whether the connection leads elsewhere than when it was read; then what was read goes at once."""
+        with self._lock:
+            before, self._origin_read = self._origin_read, origin
+            if before in (None, origin):
+                return False
+            self._snapshot, self._rows, self._read_at, self._error = None, b"", None, None
+            self._ended_at = None
+        return True
 
-def rows_of(conn_id: str, snapshot: Snapshot) -> bytes:
-    """The exports of a snapshot as JSON."""
+
+def rows_of(conn_id: str, snapshot: Snapshot, *, only: Container[str] | None = None) -> bytes:
+    """The exports of a snapshot as JSON.
+
+    :param only: the ids of the dataflows that are wanted, by default all.
+    """
     place = {"conn_id": conn_id, "sandbox": snapshot.sandbox}
     rows = [
         json.dumps(export_row(one, snapshot.facts, now=snapshot.at, **place), separators=(",", ":"))
-        for one in snapshot.exports.values()
+        for key, one in snapshot.exports.items()
+        if only is None or key in only
     ]
     return ",".join(rows).encode()
 
@@ -158,8 +179,8 @@ def rows_of(conn_id: str, snapshot: Snapshot) -> bytes:
 class Sources:
     """All sources that somebody has asked for lately."""
 
-    def __init__(self, read: Read, tell: Tell = rows_of) -> None:
-        self._read, self._tell = read, tell
+    def __init__(self, read: Read, tell: Tell = rows_of, *, origin: Origin | None = None) -> None:
+        self._read, self._tell, self._origin = read, tell, origin
         self._lock = threading.Lock()
         self._sources: dict[tuple[str, str | None], Source] = {}
 
@@ -170,5 +191,5 @@ class Sources:
                 del self._sources[key]
             key = (conn_id, sandbox)
             if key not in self._sources:
-                self._sources[key] = Source(conn_id, sandbox, self._read, self._tell)
+                self._sources[key] = Source(conn_id, sandbox, self._read, self._tell, self._origin)
             return self._sources[key]

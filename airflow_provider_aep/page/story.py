@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.monitoring.telling import read_story
-from airflow_provider_aep.page.sources import FORGOTTEN_SECONDS, Source
+from airflow_provider_aep.page.sources import FORGOTTEN_SECONDS, Origin, Source
 
 # So many stories are read at once: each takes some requests.
 AT_ONCE = 4
@@ -72,8 +72,8 @@ def told_of(story: Mapping[str, Any]) -> dict[str, Any]:
 class Stories:
     """All stories that somebody has opened lately."""
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, read: Read, *, origin: Origin | None = None) -> None:
+        self._read, self._origin = read, origin
         self._lock = threading.Lock()
         self._few = threading.BoundedSemaphore(AT_ONCE)
         self._sources: dict[tuple[str, str, str], Source] = {}
@@ -87,7 +87,8 @@ class Stories:
                 del self._sources[old]
             if key not in self._sources:
                 # What is told is a dict already, and goes into the answer as it is.
-                self._sources[key] = Source(conn_id, sandbox, partial(self._reading, dataflow_id), _no_rows)
+                read = partial(self._reading, dataflow_id)
+                self._sources[key] = Source(conn_id, sandbox, read, _no_rows, self._origin)
             return self._sources[key]
 
     def _reading(self, dataflow_id: str, conn_id: str, sandbox: str | None, before: Any) -> Story:

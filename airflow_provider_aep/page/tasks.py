@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_aep.links import AepDataflowLink
+from airflow_provider_aep.operators.links import AepDataflowLink
+from airflow_provider_aep.operators.monitoring import CHECK_KEY
 from airflow_provider_aep.sensors import VERDICT_KEY
 
 # Looked through for the task of an export; tasks that ran longer ago are not found.
 MOST_LINKS = 200
+MOST_JUDGES = 20
+# A DAG that has not linked to an export for so long no longer is one of its DAGs.
+LINKED_WITHIN = timedelta(days=90)
+MOST_LINKS_OF_ALL = 20_000
+_DATAFLOW = re.compile(r"/browse/([0-9A-Za-z_.-]+)")
 
 
 def verdict_of(session: Any, *, dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
@@ -51,9 +59,59 @@ def tasks_of(session: Any, dataflow_id: str) -> list[tuple[str, str]]:
     return list(dict.fromkeys((dag_id, task_id) for dag_id, task_id, _ in makers_first))
 
 
+def judges_of(session: Any, run_id: str, *, since: datetime) -> list[dict[str, Any]]:
+    """The task instances whose verdict or check names a dataflow run, the newest first.
+
+    :param since: when the run started; what was pushed earlier cannot be about it.
+    """
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import String, cast, select
+
+    place = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, XComModel.map_index)
+    query = (
+        select(*place)
+        .where(
+            XComModel.key.in_((VERDICT_KEY, CHECK_KEY)),
+            XComModel.timestamp >= since,
+            cast(XComModel.value, String).contains(run_id, autoescape=True),
+        )
+        .order_by(XComModel.timestamp.desc())
+        .limit(MOST_JUDGES)
+    )
+    names = ("dag_id", "run_id", "task_id", "map_index")
+    return [dict(zip(names, row, strict=True)) for row in session.execute(query)]
+
+
+def dags_of_exports(session: Any) -> dict[str, set[str]]:
+    """The DAGs whose tasks have linked to a dataflow lately, by the id of the dataflow."""
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import select
+
+    query = (
+        select(XComModel.dag_id, XComModel.value)
+        .where(
+            XComModel.key == AepDataflowLink.xcom_key,
+            XComModel.timestamp >= datetime.now(tz=UTC) - LINKED_WITHIN,
+        )
+        .order_by(XComModel.timestamp.desc())
+        .limit(MOST_LINKS_OF_ALL)
+    )
+    found: dict[str, set[str]] = {}
+    for dag_id, value in session.execute(query):
+        if linked := _DATAFLOW.search(str(value)):
+            found.setdefault(linked[1], set()).add(dag_id)
+    return found
+
+
 def task_path(dag_id: str, task_id: str) -> str:
     """The page of a task, below Airflow's address."""
     return f"dags/{quote(dag_id, safe='')}/tasks/{quote(task_id, safe='')}"
+
+
+def instance_path(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
+    """The page of a task instance, which begins with its log."""
+    dag, run, task = (quote(each, safe="") for each in (dag_id, run_id, task_id))
+    return f"dags/{dag}/runs/{run}/tasks/{task}" + (f"/mapped/{map_index}" if map_index >= 0 else "")
 
 
 def _plain(value: Any) -> Any:

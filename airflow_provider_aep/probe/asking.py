@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.errors import AepError, AepNotFoundError
-from airflow_provider_aep.flowservice.entities import Document, mapping, next_page, sequence
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
+from airflow_provider_aep.flowservice.listing import next_page
 
 Filters = Sequence[tuple[str, str]]
 Params = Sequence[tuple[str, str | int]]

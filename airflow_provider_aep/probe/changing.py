@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_aep.errors import AepApiError, AepError, AepPreconditionError
-from airflow_provider_aep.flowservice.entities import Document, mapping
+from airflow_provider_aep.flowservice.documents import Document, mapping
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Response
 from airflow_provider_aep.probe.patience import (
     Clock,

@@ -10,10 +10,10 @@ import uuid
 from airflow_provider_aep.errors import AepApiError, AepError
 from airflow_provider_aep.flowservice.cadences import CADENCES, allowed, word_of
 from airflow_provider_aep.flowservice.catalogue import offered_logins, params_of
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS
-from airflow_provider_aep.flowservice.entities import (
+from airflow_provider_aep.flowservice.documents import (
     LEAST_MILLISECONDS,
     Document,
     mapping,

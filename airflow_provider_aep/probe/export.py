@@ -13,7 +13,6 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -24,10 +23,11 @@ from airflow_provider_aep.errors import (
     AepTransportError,
     AepWriteRefusedError,
 )
-from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, SPEC_VERSION, Destination
-from airflow_provider_aep.flowservice.entities import Document, epoch_moment, mapping, sequence
+from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, Destination
+from airflow_provider_aep.flowservice.documents import Document, epoch_moment, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Response
 from airflow_provider_aep.probe import asking
+from airflow_provider_aep.probe.bodies import PATH, SHORT_DESCRIPTION, bodies_of
 from airflow_provider_aep.probe.changing import change, switch
 from airflow_provider_aep.probe.patience import (
     Clock,
@@ -42,16 +42,9 @@ from airflow_provider_aep.probe.patience import (
 from airflow_provider_aep.probe.removing import IN_ORDER, delete, is_gone
 from airflow_provider_aep.probe.written import CALLED, Made, Removal, Written
 
-STARTS_IN = timedelta(days=365)
 # Half a minute: whoever interrupts a probe does not wait for long.
 LAST_LOOKS = 6
-LASTS = timedelta(days=1)
 _MARK = re.compile(r"aep-probe-[0-9a-f]{12}\b", re.IGNORECASE)
-# Letter case, two blanks, and lengths at which something may be cut.
-NAME = "{mark}  Keeps Its Letter Case and Blanks"
-DESCRIPTION = "{mark}: Made by aep probe to see what the service keeps." + " It never exports anything." * 9
-SHORT_DESCRIPTION = "{mark}: Made by aep probe"
-PATH = "aep-probe/Keeps/Case"
 _FILTERABLE = re.compile(r"\w[\w .:-]*")
 
 
@@ -92,62 +85,20 @@ class ProbeExport:
     unsure: set[str] = field(default_factory=set)
     _brief: bool = False
 
-    def bodies(self) -> dict[str, dict[str, Any]]:
-        """What is sent for each kind, but for the ids of others."""
-        named = {
-            "name": NAME.format(mark=self.mark),
-            "description": DESCRIPTION.format(mark=self.mark).strip(),
-        }
-        spec = {"id": self.destination.connection_spec_id, "version": SPEC_VERSION}
-        start = int((self.clock() + STARTS_IN).timestamp())
-        folder = "remotePath" if self.destination.slug == "sftp" else "path"
-        dataset = {
-            "dataSetId": str(self.dataset["id"]),
-            "name": str(self.dataset.get("name") or self.dataset["id"]),
-        }
-        return {
-            "connections": {
-                **named,
-                "connectionSpec": spec,
-                **({"auth": self.login} if self.login else {}),
-            },
-            "sourceConnections": {
-                **named,
-                "connectionSpec": {"id": DATA_LAKE_SPEC_ID, "version": SPEC_VERSION},
-                "params": {"datasets": [dataset]},
-            },
-            "targetConnections": {
-                **named,
-                "connectionSpec": spec,
-                "params": {
-                    "mode": "Server-to-server",
-                    "compression": "GZIP",
-                    "datasetFileType": "JSON",
-                    folder: PATH,
-                    **self.target_params,
-                },
-            },
-            "flows": {
-                **named,
-                "flowSpec": {"id": self.destination.flow_spec_id, "version": SPEC_VERSION},
-                "transformations": [],
-                "scheduleParams": {
-                    "exportMode": "FIRST_FULL_THEN_INCREMENTAL",
-                    "timeUnit": "hour",
-                    "interval": 3,
-                    "startTime": start,
-                    "endTime": start + int(LASTS.total_seconds()),
-                    "foldernameTemplate": "%DATASET_ID%/%EXPORT_TIME%",
-                },
-            },
-        }
-
     def live(self) -> Exchange[Written]:
         """Make, look, change, remove. What remains is in ``left``; ``remove_all`` takes care of it.
 
         :raises AepError: the service cannot be reached any more, or this connection may not write.
         """
-        written, bodies = Written(), self.bodies()
+        written = Written()
+        bodies = bodies_of(
+            self.destination,
+            self.dataset,
+            mark=self.mark,
+            login=self.login,
+            target_params=self.target_params,
+            now=self.clock(),
+        )
         for kind in ("connections", "sourceConnections"):
             yield from self._make(written, kind, bodies[kind])
         base, source = (written.id_of(kind) for kind in ("connections", "sourceConnections"))

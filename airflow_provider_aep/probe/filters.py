@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.flowservice.entities import Document, values_at
+from airflow_provider_aep.flowservice.documents import Document, values_at
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.probe.asking import Listing, ask, read_listing
 from airflow_provider_aep.probe.assumption import Look

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.flowservice.entities import count_of, mapping, values_at
+from airflow_provider_aep.flowservice.documents import count_of, mapping, values_at
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.ingestion import CATALOG_PATH, LARGEST_PAGE, LEAST_PAGE
 from airflow_provider_aep.probe.asking import Params, ask

@@ -1,7 +1,6 @@
-"""Judgements about the export that was made: what was sent, and what became of it.
+"""Judgements about the export that was made: what was sent, and what is shown of it.
 
-Source: Destinations API reference; Flow Service error table; the guides about updating and deleting; read
-2026-11.
+Source: Destinations API reference; Flow Service error table; read 2026-11.
 """
 
 from __future__ import annotations
@@ -10,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Any
 
-from airflow_provider_aep.errors import AepApiError, AepError
-from airflow_provider_aep.flowservice.entities import mapping
+from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.flowservice.documents import mapping
 from airflow_provider_aep.flowservice.habits import PATIENCE
 from airflow_provider_aep.flowservice.spelling import same_text, same_value
 from airflow_provider_aep.probe import patience
 from airflow_provider_aep.probe.sample import Sample, datasets_of
 from airflow_provider_aep.probe.words import Seen, assumed, differs, either, fails, untold, word, words_of
-from airflow_provider_aep.probe.written import CALLED, Change, Made, Written
+from airflow_provider_aep.probe.written import CALLED, Made, Written
 
 # ``None``: it was not made, so nothing can be told.
 Judge = Callable[[Written], Seen | None]
@@ -46,7 +45,7 @@ def _read(*made: Made | None) -> list[Made]:
     return [one for one in made if one and one.read]
 
 
-def _after(seconds: Iterable[float | None], *, most: float = LOOKS_FOR) -> Seen | None:
+def shown_after(seconds: Iterable[float | None], *, most: float = LOOKS_FOR) -> Seen | None:
     """How soon something showed.
 
     :param most: what shows later ends in an error.
@@ -86,7 +85,9 @@ def judge_long_descriptions(written: Written) -> Seen | None:
 
 def judge_referable(written: Written) -> Seen | None:
     return (
-        _after([one.waited for one in _all_made(written)], most=AT_ONCE) if "flows" in written.made else None
+        shown_after([one.waited for one in _all_made(written)], most=AT_ONCE)
+        if "flows" in written.made
+        else None
     )
 
 
@@ -113,10 +114,10 @@ def judge_shown(place: str) -> Judge:
     def judge(written: Written) -> Seen | None:
         made = _all_made(written)
         if place == "by_id":
-            return _after([one.when.by_id for one in made], most=AT_ONCE)
+            return shown_after([one.when.by_id for one in made], most=AT_ONCE)
         if place == "filtered" and not all(one.when.filterable for one in made):
             return differs("the filter does not find what has long been there either")
-        seen = _after([getattr(one.when, place) for one in made])
+        seen = shown_after([getattr(one.when, place) for one in made])
         if seen and seen.level != "error" and not all(one.when.steady for one in made):
             return differs("shown by one listing, and not by the next one")
         return seen
@@ -240,116 +241,3 @@ def judge_clock(written: Written) -> Seen | None:
         return None
     apart = f"{abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}"
     return either(abs(ahead) < 120, "less than two minutes apart", apart)
-
-
-def judge_match(written: Written) -> Seen | None:
-    """What ``If-Match`` takes, and whether a stale one is refused."""
-    change = written.change
-    if change is None:
-        return None
-    if change.needed_quotes and not change.refused:
-        return fails("etags are shown without quotes, and compared with them")
-    if change.refused:
-        stale = isinstance(change.refused, AepApiError) and change.refused.status == 412
-        return fails("the etag that was read is refused with 412") if stale else untold(PATCHED)
-    if change.stale is None:
-        return fails("a stale etag is taken as well")
-    stale = isinstance(change.stale, AepApiError) and change.stale.status == 412
-    other = f"a stale one is {words_of(change.stale)}"
-    return assumed("the etag that was read is taken, a stale one refused with 412") if stale else fails(other)
-
-
-def judge_changed(written: Written) -> Seen | None:
-    change = written.change
-    if change is None:
-        return None
-    if change.refused:
-        return fails(words_of(change.refused))
-    if change.waited >= AT_ONCE:
-        return differs(f"taken after {change.waited:.0f} s")
-    if not change.body.get("id") or not change.body.get("etag"):
-        return differs(f"{change.status}, without id and etag")
-    return either(change.status == 200, "200 with id and etag", f"{change.status}")
-
-
-PATCHED = "a PATCH that is taken"
-
-
-def in_change(judge: Callable[[Change], Seen | None]) -> Judge:
-    """A judgement about a change that the service took."""
-
-    def judged(written: Written) -> Seen | None:
-        if written.change is None or written.change.refused:
-            return untold(PATCHED)
-        return judge(written.change)
-
-    return judged
-
-
-def judge_change_shown(place: str) -> Judge:
-    """After how long a change shows, ``by_id`` or ``listed``."""
-    most = inf if place == "listed" else LOOKS_FOR
-    return in_change(lambda change: _after([getattr(change.when, place)], most=most))
-
-
-def judge_etag_moved(change: Change) -> Seen:
-    return either(change.etag_after != change.etag, "another one", "the same one")
-
-
-def judge_switching(written: Written) -> Seen | None:
-    if not written.actions:
-        return None
-    first, before, after = written.actions[0], *(str(state).lower() for state in written.states[:2])
-    if isinstance(first, AepError):
-        off = before == "disabled"
-        return untold("a dataflow that starts enabled") if off else fails(f"disabling is {words_of(first)}")
-    if after != "disabled":
-        return differs(f"the state is then {word(written.states[1])}")
-    if written.in_capitals:
-        return differs("only the words in upper case are taken")
-    return either(first == 200, "200, and the state is disabled", f"{first}, and the state is disabled")
-
-
-def judge_switching_twice(written: Written) -> Seen | None:
-    if len(written.actions) < 2:
-        return None
-    second = written.actions[1]
-    if not isinstance(second, AepError):
-        return differs(f"answered with {second}")
-    refused = isinstance(second, AepApiError) and str(second.code).startswith("FLOW-1422")
-    return either(refused, "refused with 1422", words_of(second))
-
-
-def judge_deleted(written: Written) -> Seen | None:
-    for kind, removal in written.removals.items():
-        if removal.wanted_disabled:
-            return fails(f"a {CALLED[kind]} must be disabled first")
-        if removal.refused:
-            return fails(f"of a {CALLED[kind]} {words_of(removal.refused)}")
-    told = {
-        str(removal.status)
-        for kind, removal in written.removals.items()
-        if kind == "flows" or not written.took_along
-    }
-    return either(told == {"202"}, "202", ", ".join(sorted(told))) if told else None
-
-
-def judge_deleted_twice(written: Written) -> Seen | None:
-    again = {str(removal.again) for removal in written.removals.values()}
-    return either(again == {"404"}, "404", ", ".join(sorted(again))) if again else None
-
-
-def judge_gone(place: str) -> Judge:
-    """After how long what was deleted was gone, ``by_id`` or ``listed``."""
-
-    def judge(written: Written) -> Seen | None:
-        return _after(getattr(one.when, place) for one in written.removals.values() if not one.refused)
-
-    return judge
-
-
-def judge_taken_along(written: Written) -> Seen | None:
-    if written.took_along is None:
-        return None
-    gone = "its target connection is gone with it"
-    return either(not written.took_along, "its connections stay", gone)

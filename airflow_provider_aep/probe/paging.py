@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, Document, mapping, sequence, values_at
+from airflow_provider_aep.flowservice.documents import Document, mapping, sequence, values_at
 from airflow_provider_aep.flowservice.exchange import Exchange, Response
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.probe.asking import Listing, Params, address_of, ask, page_of, read_listing
 from airflow_provider_aep.probe.sample import KINDS, Sample
 from airflow_provider_aep.probe.words import Seen, assumed, count, differs, either, fails, untold, words_of

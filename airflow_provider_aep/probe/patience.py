@@ -15,8 +15,10 @@ from airflow_provider_aep.errors import (
     AepTransportError,
     AepWriteRefusedError,
 )
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, Document, is_transitional, values_at
+from airflow_provider_aep.flowservice.documents import Document, values_at
+from airflow_provider_aep.flowservice.entities import is_transitional
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Response
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.probe import asking
 from airflow_provider_aep.probe.asking import Filters, Listing
 from airflow_provider_aep.probe.written import Shown

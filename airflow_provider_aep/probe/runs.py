@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
 
-from airflow_provider_aep.flowservice.dataflows import Dataflow
-from airflow_provider_aep.flowservice.entities import (
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.documents import (
     LEAST_MILLISECONDS,
     Document,
     epoch_moment,

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from airflow_provider_aep.flowservice.dataflows import exports_datasets
-from airflow_provider_aep.flowservice.entities import LARGEST_PAGE, Document, values_at
+from airflow_provider_aep.flowservice.dataflow_record import exports_datasets
+from airflow_provider_aep.flowservice.documents import Document, values_at
 from airflow_provider_aep.flowservice.exchange import Exchange
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.probe.asking import Listing, read_listing
 from airflow_provider_aep.probe.words import words_of

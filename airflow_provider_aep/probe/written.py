@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.flowservice.entities import Document
+from airflow_provider_aep.flowservice.documents import Document
 
 # What people call an entity, by its collection.
 CALLED = {

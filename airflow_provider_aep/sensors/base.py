@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_aep.arguments import Switch, Text, check_partial
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
+from airflow_provider_aep.operators.links import leave_links
 
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks import AepHook
@@ -70,6 +71,10 @@ class AepSensor(BaseSensorOperator):
     def partial(cls, **kwargs: Any) -> Any:
         check_partial(cls, kwargs)
         return super().partial(**kwargs)
+
+    def pre_execute(self, context: Any) -> None:
+        super().pre_execute(context)
+        leave_links(self)
 
     @cached_property
     def hook(self) -> AepHook:

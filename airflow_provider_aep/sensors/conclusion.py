@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from airflow_provider_aep.errors import AepError, AepRunFailedError, without_words
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.flowservice.dataflows import Dataflow
+    from airflow_provider_aep.flowservice.dataflow_record import Dataflow
     from airflow_provider_aep.flowservice.locations import Location
     from airflow_provider_aep.flowservice.runs import DataflowRun
     from airflow_provider_aep.hooks import AepHook
@@ -54,11 +54,11 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
 
     :raises AepError: the service gave no answer.
     """
-    from airflow_provider_aep import stats
-    from airflow_provider_aep.lineage import is_collected
+    from airflow_provider_aep.assets.lineage import is_collected
+    from airflow_provider_aep.hooks import metrics
     from airflow_provider_aep.monitoring.incidents import with_incidents
 
-    flow = _dataflow(sensor)
+    flow = sighting.flow or _dataflow(sensor)
     verdict = judge(sensor, sighting, flow)
     # The name is for people who read an alert; without it the id must do.
     name = flow.name if flow else sensor.dataflow_id
@@ -76,7 +76,7 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     if is_collected():
         location_of(sensor, flow)  # now: OpenLineage asks when the task has ended, and asks nothing of Adobe
     context["ti"].xcom_push(key=VERDICT_KEY, value=told)
-    stats.judged(told)
+    metrics.judged(told)
     for error in verdict.errors:
         sensor.log.error("Adobe's error %s: %s", error["code"], error["message"])
     because = f"; {verdict.cause.told}" if verdict.cause else ""
@@ -102,6 +102,8 @@ def forget_earlier_try(context: Any) -> None:
     from airflow.providers.common.compat.sdk import XCom
 
     ti = context["ti"]
+    if ti.try_number <= 1:
+        return  # there was none, and each question is a call to Airflow's API server
     place = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
     for key in (VERDICT_KEY, "return_value"):
         with suppress(Exception):  # there is none, or an Airflow that keeps none here
@@ -133,9 +135,9 @@ def _held_against_storage(sensor: Judging, told: dict[str, Any], dataflow: str |
     :param dataflow: its id, or itself where that was read already.
     :raises AepError: the service gave no answer.
     """
+    from airflow_provider_aep.hooks.storage import check_delivery, unchecked
     from airflow_provider_aep.monitoring.verdict import with_delivery
     from airflow_provider_aep.sensors.wanted import read_own_datasets
-    from airflow_provider_aep.storage import check_delivery, unchecked
 
     # Other dataflows may deliver into the same folder, so whose files are meant must be known.
     datasets = told["dataset_ids"] or sensor.hook.run(read_own_datasets(dataflow))

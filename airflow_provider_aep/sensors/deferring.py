@@ -119,21 +119,13 @@ def resume(sensor: Waiting, context: Any, event: Any, deadline: float | None) ->
 
     :param deadline: that of the wait; ``None`` where an older version of the provider deferred.
     """
-    from airflow_provider_aep.flowservice.runs import DataflowRun
     from airflow_provider_aep.monitoring.poll import OUTAGES
     from airflow_provider_aep.monitoring.waits import Sighting
 
     told = ending(sensor, event)
     if not told.get("runs"):
         raise lost(sensor)
-    sighting = Sighting(
-        runs=tuple(DataflowRun.from_api(run) for run in told["runs"]),
-        finished=True,
-        told="the trigger saw the runs end",
-        incomplete=str(told.get("incomplete") or ""),
-        stuck=str(told.get("stuck") or ""),
-    )
-    if (verdict := sensor.conclude(context, sighting)) is not None:
+    if (verdict := sensor.conclude(context, Sighting.from_json(told))) is not None:
         return verdict
     # Judging met an outage. The next poll finds the runs as they are.
     with suppress(*OUTAGES):
@@ -149,7 +141,7 @@ def resume_polling(sensor: Waiting, context: Any, event: Any, deadline: float) -
 
 def ending(sensor: Deferring, event: Any) -> dict[str, Any]:
     """What a trigger's event tells of a wait that came to its end; raises for any other."""
-    from airflow_provider_aep.triggers import EVENT_VERSION
+    from airflow_provider_aep.monitoring.waits import EVENT_VERSION
 
     told = event if isinstance(event, dict) and event.get("version") == EVENT_VERSION else {}
     if told.get("status") == "finished":

@@ -128,6 +128,7 @@ class AepExportsSensor(AepSensor):
         self._deadline = float("inf")
         self._began: datetime | None = None
         self._stuck_at: dict[str, datetime] = {}
+        self._open_before: dict[str, dict[str, str]] | None = None
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._is_given = ticks is not None
         self.run_policy()
@@ -216,7 +217,7 @@ class AepExportsSensor(AepSensor):
 
     def _look(self, context: Any, *, is_last: bool) -> bool:
         """Look once, and tell of what is not well; whether all has come to an end."""
-        from airflow_provider_aep import stats
+        from airflow_provider_aep.hooks import metrics
         from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
         from airflow_provider_aep.sensors import telling
         from airflow_provider_aep.sensors.progress import Progress
@@ -224,7 +225,9 @@ class AepExportsSensor(AepSensor):
 
         progress = self._progress = self._progress or Progress()
         began, now = time.monotonic(), datetime.now(tz=UTC)
-        before = telling.open_before(self, context)
+        if self._open_before is None:
+            self._open_before = telling.open_before(self, context)
+        before = self._open_before
         is_first = progress.dues is None
         if progress.dues is None:
             try:
@@ -238,7 +241,7 @@ class AepExportsSensor(AepSensor):
                 return False
         last = self._time_out() if is_last else ""
         settle(self, progress, before, now=now, stuck_at=self._stuck_at, first=is_first, last=last)
-        stats.polled(time.monotonic() - began)
+        metrics.polled(time.monotonic() - began)
         left = len(progress.dues or {})
         self.log.info("%d exports have come to an end, %d are waited for", len(progress.settled), left)
         if not self.reschedule:
@@ -284,7 +287,7 @@ class AepExportsSensor(AepSensor):
         from airflow_provider_aep.sensors import telling
 
         assert self._progress is not None
-        return telling.end(self, context, self._progress)
+        return telling.end(self, context, self._progress, self._open_before or {})
 
     @property
     def tells_assets(self) -> bool:
@@ -312,12 +315,7 @@ class AepExportsSensor(AepSensor):
         from airflow_provider_aep.monitoring.selection import Selection
         from airflow_provider_aep.sensors.wanted import given_ticks, window_of_ticks
 
-        names: Any = self.destinations or ()
-        selection = Selection(
-            name_contains=self.name_contains,
-            destinations=(names,) if isinstance(names, str) else tuple(names),
-            owner=self.export_owner,
-        )
+        selection = Selection.of(self.name_contains, self.destinations, self.export_owner)
         if self._is_given:
             return given_ticks(self.ticks), None, selection
         now = self._began or datetime.now(tz=UTC)

@@ -137,12 +137,12 @@ class AepDatasetIngestedSensor(AepSensor):
 
     def _look(self, wait: IngestionWait) -> Seen:
         """Poll once."""
-        from airflow_provider_aep import stats
+        from airflow_provider_aep.hooks import metrics
         from airflow_provider_aep.monitoring.arrivals import look_for_ingestion
 
         began = time.monotonic()
         seen = self.hook.run(look_for_ingestion(wait, now=datetime.now(tz=UTC)))
-        stats.polled(time.monotonic() - began, failed=not seen.answered)
+        metrics.polled(time.monotonic() - began, failed=not seen.answered)
         # The names of datasets are looked up once.
         self._known_wait = seen.wait
         self.last_seen, self.asked_to_wait = seen.told, seen.wait_seconds

@@ -6,7 +6,6 @@ and so is whatever is made of many.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from airflow_provider_aep.monitoring.dues import Due, dues_from_json, dues_to_json
 from airflow_provider_aep.monitoring.incidents import moments
 from airflow_provider_aep.monitoring.policy import CONCERN, worst_choice
-from airflow_provider_aep.monitoring.words import cut
+from airflow_provider_aep.monitoring.sizes import fitting, shortened
 
 # Of what is returned, and of what the notifier reads; an XCom is a row in Airflow's database.
 MOST_BYTES = 64_000
@@ -81,14 +80,7 @@ def bounded(verdict: Mapping[str, Any]) -> Entry:
 
 
 def _short(value: Any) -> Any:
-    if isinstance(value, str):
-        return cut(value, LONGEST_TEXT)
-    if isinstance(value, list | tuple):
-        most = MOST_ERRORS if value and isinstance(value[0], Mapping) else MOST_IDS
-        return [_short(each) for each in value[:most]]
-    if isinstance(value, Mapping):
-        return {name: _short(each) for name, each in value.items()}
-    return value
+    return shortened(value, text=LONGEST_TEXT, values=MOST_IDS, documents=MOST_ERRORS)
 
 
 def ordered(entries: Iterable[Entry]) -> list[Entry]:
@@ -106,7 +98,7 @@ def result_of(entries: Collection[Entry], place: Mapping[str, Any]) -> dict[str,
     """
     outcomes = [entry["outcome"] for entry in entries]
     whole = [{name: each for name, each in entry.items() if name != "event"} for entry in ordered(entries)]
-    kept = _as_many_as_fit(whole)
+    kept = fitting(whole, MOST_BYTES)
     return {
         **place,
         "outcome": worst_choice(outcomes),
@@ -136,7 +128,7 @@ def check_of(
     for entry in filter(is_told, ordered(entries)):
         by_flow.setdefault(entry["dataflow_id"], []).append(entry)
     every = [_export(some, told) for some in by_flow.values()]
-    exports = every if whole else _as_many_as_fit(every)
+    exports = every if whole else fitting(every, MOST_BYTES)
     left_out = len(every) - len(exports)
     more = f"{left_out} more exports are not well, or well again; the log of the task names them."
     outcome = worst_choice(entry["outcome"] for entry in entries)
@@ -199,13 +191,3 @@ def _finding(entry: Entry, told: Collection[str]) -> dict[str, Any]:
         "cause": entry.get("cause"),
         "alerted": key_of(entry) in told,
     }
-
-
-def _as_many_as_fit(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    kept, size = [], 0
-    for item in items:
-        size += len(json.dumps(item)) + 2
-        if size > MOST_BYTES:
-            break
-        kept.append(item)
-    return kept

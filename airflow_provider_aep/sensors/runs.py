@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue, conf
 
 from airflow_provider_aep.arguments import Id, Switch, Text, is_later
-from airflow_provider_aep.links import AepDataflowLink, push_dataflow_link
+from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.sensors import conclusion, deferring
 from airflow_provider_aep.sensors.base import IN_VAIN, AepSensor
 from airflow_provider_aep.sensors.wanted import Wanted, read_wait
@@ -43,6 +43,8 @@ class AepDataflowRunSensor(AepSensor):
         the dataflow and from the ticks before it. Templated.
     :param run_ids: wait for these runs, whenever they started, in place of a window: a list, as
         ``AepRunExportOperator`` returns it, or the same as text. Templated.
+    :param run_policy: a dict of the arguments from ``on_failed`` to ``ingestion_margin``, each of which may
+        stand alone in its place. What is left out is as in ``RunPolicy``.
     :param on_failed: ``fail``, ``warn``, ``skip`` or ``ok`` for a run that failed.
     :param on_partial: the same for a run that lost or skipped records, or carries errors.
     :param on_zero_records: the same for a run that succeeded and exported nothing.
@@ -117,24 +119,25 @@ class AepDataflowRunSensor(AepSensor):
         expected_runs: int | Upstream = 1,
         tick: Moment | Upstream = None,
         run_ids: Collection[str] | Upstream | None = None,
-        on_failed: str = "fail",
-        on_partial: str = "warn",
-        on_zero_records: str = "warn",
-        on_zero_when_nothing_ingested: str = "ok",
-        on_zero_when_ingested: str = "fail",
-        on_low_records: str = "warn",
-        on_slow: str = "warn",
-        on_stuck: str = "fail",
-        on_incomplete: str = "fail",
-        on_unknown_records: str = "ok",
+        run_policy: Mapping[str, Any] | None = None,
+        on_failed: str | None = None,
+        on_partial: str | None = None,
+        on_zero_records: str | None = None,
+        on_zero_when_nothing_ingested: str | None = None,
+        on_zero_when_ingested: str | None = None,
+        on_low_records: str | None = None,
+        on_slow: str | None = None,
+        on_stuck: str | None = None,
+        on_incomplete: str | None = None,
+        on_unknown_records: str | None = None,
         min_records: int | None = None,
         max_drop: float | None = None,
-        history: int = 7,
-        zero_streak: int = 1,
-        max_failed_ratio: float = 0.0,
-        max_skipped_ratio: float = 0.0,
+        history: int | None = None,
+        zero_streak: int | None = None,
+        max_failed_ratio: float | None = None,
+        max_skipped_ratio: float | None = None,
         max_duration: float | timedelta | None = None,
-        ingestion_margin: float | timedelta = 3600.0,
+        ingestion_margin: float | timedelta | None = None,
         storage_path: str | None = None,
         storage_conn_id: str | None = None,
         on_missing_files: str = "fail",
@@ -159,7 +162,8 @@ class AepDataflowRunSensor(AepSensor):
         self.expected_runs = expected_runs
         self.tick = tick
         self.run_ids = run_ids
-        self.policy = {
+        self.policy = run_policy
+        self.policy_parts = {
             "on_failed": on_failed,
             "on_partial": on_partial,
             "on_zero_records": on_zero_records,
@@ -214,7 +218,7 @@ class AepDataflowRunSensor(AepSensor):
         # Reject typos now, not after hours of waiting.
         self.check_wanted()
         if self.storage_path:
-            from airflow_provider_aep.storage import check_storage_path
+            from airflow_provider_aep.hooks.storage import check_storage_path
 
             check_storage_path(self.storage_path)
         push_dataflow_link(context, self.hook.dataflow_url(self.dataflow_id))
@@ -280,7 +284,7 @@ class AepDataflowRunSensor(AepSensor):
 
     def look(self, context: Any) -> Sighting:
         """Poll once for what the sensor waits for."""
-        from airflow_provider_aep import stats
+        from airflow_provider_aep.hooks import metrics
         from airflow_provider_aep.monitoring.poll import OUTAGES, look_for_runs, no_answer
 
         began, now = time.monotonic(), datetime.now(tz=UTC)
@@ -290,7 +294,7 @@ class AepDataflowRunSensor(AepSensor):
             sighting = no_answer(error)
         else:
             sighting = self.hook.run(look_for_runs(wait, now=now, ask_why=True, stuck_at=self._stuck_at))
-        stats.polled(time.monotonic() - began, failed=not sighting.answered)
+        metrics.polled(time.monotonic() - began, failed=not sighting.answered)
         self._note(sighting)
         return sighting
 
@@ -303,7 +307,7 @@ class AepDataflowRunSensor(AepSensor):
 
         Nothing is asked of Adobe: it would be asked in a hurry, and when nobody can help.
         """
-        from airflow_provider_aep.lineage import facets_of
+        from airflow_provider_aep.assets.lineage import facets_of
 
         org = self.hook.get_conn().credentials.org_id
         return facets_of(self.verdict, self.known_location, org=org, outlets=self.outlets)
@@ -341,8 +345,7 @@ class AepDataflowRunSensor(AepSensor):
 
         :raises AepValidationError: it breaks a rule.
         """
-        from airflow_provider_aep.monitoring.policy import RunPolicy, check_choices
+        from airflow_provider_aep.monitoring.policy import check_choices, run_policy
 
-        files = {"on_missing_files": self.on_missing_files, "on_unchecked_files": self.on_unchecked_files}
-        check_choices(**files)
-        return RunPolicy(**self.policy)  # type: ignore[arg-type]  # the policy itself checks the words
+        check_choices(on_missing_files=self.on_missing_files, on_unchecked_files=self.on_unchecked_files)
+        return run_policy(self.policy, alone=self.policy_parts)

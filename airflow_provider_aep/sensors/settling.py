@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from airflow_provider_aep.assets import asset_event_extra
-from airflow_provider_aep.errors import AepError, without_words
+from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.exchange import Done, together
-from airflow_provider_aep.flowservice.locations import Location, read_location, read_places
+from airflow_provider_aep.flowservice.locations import Location, read_location
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.monitoring.dues import Due
 from airflow_provider_aep.monitoring.incidents import moments, with_incidents
@@ -19,6 +19,7 @@ from airflow_provider_aep.monitoring.policy import CONCERN, RunPolicy
 from airflow_provider_aep.monitoring.poll import OUTAGES
 from airflow_provider_aep.monitoring.waits import Sighting
 from airflow_provider_aep.monitoring.watch import look_for_many
+from airflow_provider_aep.operators.places import places_of
 from airflow_provider_aep.sensors.progress import Progress, bounded, is_told, open_after
 
 Open = Mapping[str, Mapping[str, str]]
@@ -141,10 +142,10 @@ def _keep(
     now: datetime,
     settling: Collection[str],
 ) -> None:
-    from airflow_provider_aep import stats
+    from airflow_provider_aep.hooks import metrics
 
     dues = list(dues)
-    places = _places(sensor, [due for due in dues if CONCERN[ended[due.key]["outcome"]]])
+    places = places_of(sensor, [due.flow for due in dues if CONCERN[ended[due.key]["outcome"]]])
     known_open = open_after(progress.settled.values(), open_before)
     for due in dues:
         told = {
@@ -166,7 +167,7 @@ def _keep(
         if due.flow.id in places:
             told["location"] = places[due.flow.id]
         if "records_out" in told:
-            stats.judged(told, now=now)
+            metrics.judged(told, now=now)
         entry = bounded(told)
         if event := events.get(due.key):
             entry["event"] = dict(event)
@@ -186,18 +187,6 @@ def _log(sensor: Settling, due: Due, told: Mapping[str, Any]) -> None:
         say("Dataflow %r: %s%s", due.flow.name, told["reason"], because)
     else:
         say("Dataflow %s", told["reason"])
-
-
-def _places(sensor: Settling, dues: Sequence[Due]) -> dict[str, str]:
-    """Where the files of the exports that are not well should be, by dataflow id."""
-    if not dues:
-        return {}
-    try:
-        return sensor.hook.run(read_places([due.flow for due in dues]))
-    except Exception as error:
-        # It helps whoever reads an alert, and is no reason to tell nothing.
-        sensor.log.warning("Where exports deliver cannot be told: %s", without_words(error))
-        return {}
 
 
 def _events(

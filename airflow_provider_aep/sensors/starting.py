@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -158,10 +159,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         self.log.info("Dataflow %s: %s", self.dataflow_id, seen.told)
         self.asked_to_wait = seen.wait_seconds
         if seen.finished:
-            also = {"incomplete": seen.incomplete, "stuck": seen.stuck}
-            runs = [dict(run.raw) for run in seen.runs]
-            found = {name: one for name, one in also.items() if one}
-            return {"status": "finished", "runs": runs, **found, **told}
+            return {**seen.to_json(), **told}
         if seen.in_vain:
             return {"status": "timeout", "last_seen": seen.told, "in_vain": True, **told}
         return {}
@@ -177,6 +175,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
             interval=self.poll_interval,
             first_pause=self.asked_to_wait,
             tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
+            with_flow=self.known is not None,
         )
         if self.known is None and ending["status"] == "finished":
             ending = {"status": "again"}
@@ -221,16 +220,12 @@ def start_in_triggerer_of(sensor: Any, kind: str) -> None:
     if not AIRFLOW_V_3_3_PLUS:
         return
     times = times_of(sensor.timeout, sensor.execution_seconds, sensor.poke_interval)
-    policy = {
-        name: value.total_seconds() if isinstance(value, timedelta) else value
-        for name, value in sensor.policy.items()
-    }
     sensor.start_trigger_args = StartTriggerArgs(
         trigger_cls="airflow_provider_aep.sensors.starting.AepDataflowRunStartTrigger",
         trigger_kwargs={
             **rendered,
             "kind": kind,
-            "run_policy": policy,
+            "run_policy": asdict(sensor.run_policy()),
             "poll_interval": sensor.poke_interval,
             "margin": times.margin,
             "longest": min(times.timeout, sensor.execution_seconds),

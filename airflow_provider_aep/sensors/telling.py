@@ -69,9 +69,10 @@ def tell(sensor: Telling, context: Any, progress: Progress, before: Mapping[str,
     _push(sensor, context, progress, before)
 
 
-def end(sensor: Telling, context: Any, progress: Progress) -> dict[str, Any]:
+def end(
+    sensor: Telling, context: Any, progress: Progress, before: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
     """Tell what is left to tell, and end the task with the verdicts, or by them."""
-    before = open_before(sensor, context)
     tell(sensor, context, progress, before)
     _push(sensor, context, progress, before)
     bad = [entry for entry in ordered(progress.settled.values()) if entry["outcome"] == "fail"]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from airflow_provider_aep.errors import AepValidationError, Problem
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.flowservice.dataflows import Dataflow
+    from airflow_provider_aep.flowservice.dataflow_record import Dataflow
     from airflow_provider_aep.flowservice.exchange import Exchange
     from airflow_provider_aep.monitoring.policy import RunPolicy
     from airflow_provider_aep.monitoring.waits import Wait

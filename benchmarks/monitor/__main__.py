@@ -25,7 +25,7 @@ How to read it:
 * *Lost* ended before its run, or with anything but success; *waiting* never ended, or too late.
 * The service gives a run of the Flow Service its usual size, and answers the peers as shortly as their
   triggers allow. All speak plain HTTP to it, which spares those who open a connection for each look a
-  handshake each.
+  handshake each; with ``--tls`` they pay for it, as they do in earnest.
 
 Then 500 of them start in one moment, as those of one schedule do, at a service that answers 50 requests a
 second and refuses the rest with 429 and ``Retry-After: 1``. Last, 5,000 of ours wait in one triggerer.
@@ -79,6 +79,7 @@ def main() -> None:
         "--seconds", type=float, default=30, help="how long is measured (default: %(default)s)"
     )
     parser.add_argument("--latency", type=float, default=0.05, help="seconds (default: %(default)s)")
+    parser.add_argument("--tls", action="store_true", help="the service speaks TLS")
     parser.add_argument("--peers", help="a Python that has the peers' packages, or 'install', or 'none'")
     parser.add_argument("--only", choices=PARTS, action="append", help="may be given several times")
     parser.add_argument("--rival", choices=[SLEEPING, OURS, *PEERS], action="append", help="likewise")
@@ -96,7 +97,13 @@ def main() -> None:
         )
     else:
         pythons |= {name: peers for name in PEERS if name in names}
-    load = Load(waiters=given.waiters, interval=given.interval, seconds=given.seconds, latency=given.latency)
+    load = Load(
+        waiters=given.waiters,
+        interval=given.interval,
+        seconds=given.seconds,
+        latency=given.latency,
+        tls=given.tls,
+    )
     looks = f"looking every {load.interval:g} s for {load.seconds:g} s"
     for stage, title in (("triggerer", "in Airflow's triggerer"), ("loop", "under bare asyncio")):
         if stage in parts:

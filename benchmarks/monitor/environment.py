@@ -18,11 +18,12 @@ AIRFLOW = CHECKOUT / "constraints" / "airflow-3.3.txt"
 
 
 def packages() -> list[str]:
-    """The dependency group ``benchmarks``, with the Airflow that this project is tested with."""
+    """The dependency group ``benchmarks``, with the Airflow and the drivers that we test with."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
     peers: list[str] = project["dependency-groups"]["benchmarks"]
     # Not all that is pinned for ourselves: some peers want older versions of it.
-    return [*re.findall(r"^apache-airflow.*$", AIRFLOW.read_text(), re.MULTILINE), *peers]
+    ours = r"^(?:apache-airflow|asyncpg|psycopg2-binary).*$"
+    return [*re.findall(ours, AIRFLOW.read_text(), re.MULTILINE), *peers]
 
 
 def find() -> Path | None:

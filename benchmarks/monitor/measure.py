@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.monitor.certificate import make_certificate, trusting
 from benchmarks.monitor.job import Figures, Job, NotMeasured
 from tools.processes import ChildFailed, Children, clean_environment
 
@@ -24,6 +25,7 @@ class Load:
 
     :param limit: requests a second that the service answers, 0 for any number.
     :param together: all start in one moment, and not one after the other within an interval.
+    :param tls: the service speaks TLS.
     """
 
     waiters: int
@@ -32,6 +34,7 @@ class Load:
     latency: float
     limit: int = 0
     together: bool = False
+    tls: bool = False
 
 
 def measure(rival: str, python: str, stage: str, load: Load) -> Figures:
@@ -42,8 +45,10 @@ def measure(rival: str, python: str, stage: str, load: Load) -> Figures:
     _allow_files(load.waiters * FILES_PER_WAITER + 500)
     with tempfile.TemporaryDirectory(prefix="aep-benchmark-") as name:
         folder = Path(name)
-        with Children(logs=folder, env=_environment(folder, load)) as children:
-            url = _start_service(children, folder, load)
+        certificate = make_certificate(folder) if load.tls else None
+        env = _environment(folder, load) | (trusting(certificate) if certificate else {})
+        with Children(logs=folder, env=env) as children:
+            url = _start_service(children, folder, load, certificate)
             # Patient with whoever is refused or blocks the loop, and with the supervisor, which takes
             # some 20 to 40 events a second from its runner.
             patience = 6 * load.interval + 30 + load.waiters / 15
@@ -75,9 +80,10 @@ def _perform(python: str, stage: str, job: Job, children: Children) -> None:
         raise NotMeasured("it took too long") from None
 
 
-def _start_service(children: Children, folder: Path, load: Load) -> str:
+def _start_service(children: Children, folder: Path, load: Load, certificate: Path | None) -> str:
     ready = folder / "service.ready"
     options = ["--waiters", str(load.waiters), "--latency", str(load.latency), "--limit", str(load.limit)]
+    options += ["--certificate", str(certificate)] if certificate else []
     service = [sys.executable, "-m", "benchmarks.monitor.service", "--ready-file", str(ready), *options]
     children.start("service", service)
     deadline = time.monotonic() + START_SECONDS

@@ -1,7 +1,7 @@
 """The triggers that are compared, each as a user's deferred task would create it.
 
-What a peer's API wants is plain HTTP here, for all alike: two of them insist on HTTPS and are told otherwise,
-which spares them a handshake for each connection.
+What a peer's API wants is plain HTTP here, for all alike, unless TLS is asked for: two of them insist on
+HTTPS and are told otherwise, which spares them a handshake for each connection.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -89,6 +89,8 @@ def _ours(job: Job, number: int) -> Kwargs:
 
 def _our_connection(url: str) -> Mapping[str, Any]:
     extra = {"org_id": "0123456789ABCDEF01234567@AdobeOrg", "token_url": url + TOKEN_PATH}
+    if url.startswith("https:"):
+        extra["ca_bundle"] = os.environ["SSL_CERT_FILE"]
     secret = "benchmark-secret"
     return {"conn_type": "aep", "host": url, "login": "benchmark", "password": secret, "extra": extra}
 
@@ -107,7 +109,7 @@ def _plain_dbt(url: str) -> None:
     hook = import_module("airflow.providers.dbt.cloud.hooks.dbt").DbtCloudHook
 
     def plain(tenant: str, endpoint: str, *_: object, **__: object) -> tuple[str, dict[str, Any]]:
-        return f"http://{tenant}/api/v2/accounts/{endpoint}", {}
+        return f"{urlsplit(url).scheme}://{tenant}/api/v2/accounts/{endpoint}", {}
 
     hook.get_request_url_params = staticmethod(plain)
 
@@ -130,7 +132,7 @@ def _fivetran(job: Job, number: int) -> Kwargs:
 
 def _plain_fivetran(url: str) -> None:
     hook = import_module("fivetran_provider_async.hooks").FivetranHook
-    hook.api_protocol, hook.api_host = "http", urlsplit(url).netloc
+    hook.api_protocol, hook.api_host = urlsplit(url).scheme, urlsplit(url).netloc
 
 
 def _airbyte(job: Job, number: int) -> Kwargs:
@@ -185,7 +187,7 @@ RIVALS: Mapping[str, Rival] = {
         kwargs=_databricks,
         connection=lambda url: {
             "conn_type": "databricks",
-            "schema": "http",
+            "schema": urlsplit(url).scheme,
             "host": urlsplit(url).hostname,
             "port": urlsplit(url).port,
             "password": "t" * 40,

@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -298,10 +299,13 @@ def _content_length(headers: Iterable[str]) -> int:
     return 0
 
 
-async def serve(desk: Desk, tell: Callable[[str], object]) -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(desk), "127.0.0.1", 0, backlog=4096)
-    tell(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+async def serve(desk: Desk, tell: Callable[[str], object], certificate: Path | None) -> None:
+    loop, context = asyncio.get_running_loop(), None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+    server = await loop.create_server(lambda: Connection(desk), "127.0.0.1", 0, backlog=4096, ssl=context)
+    tell(f"{'https' if context else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     await server.serve_forever()
 
 
@@ -310,10 +314,11 @@ def main() -> None:
     parser.add_argument("--waiters", type=int, required=True)
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--limit", type=int, default=0)
+    parser.add_argument("--certificate", type=Path, help="with its key: speak TLS")
     parser.add_argument("--ready-file", type=Path, required=True)
     given = parser.parse_args()
     desk = Desk(Runs(given.waiters), latency=given.latency, limit=given.limit)
-    asyncio.run(serve(desk, given.ready_file.write_text))
+    asyncio.run(serve(desk, given.ready_file.write_text, given.certificate))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ def test_a_connection_finds_its_own_hook(aep):
 
 
 def test_the_link_is_registered():
-    assert "airflow_provider_aep.links.AepDataflowLink" in ProvidersManager().extra_links_class_names
+    assert (
+        "airflow_provider_aep.operators.links.AepDataflowLink" in ProvidersManager().extra_links_class_names
+    )
 
 
 def test_the_notifier_is_registered():

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.declared import ensure_specs, plan_specs
 from airflow_provider_aep.exports.files import load_specs
 from airflow_provider_aep.exports.spec import parse_spec, parse_specs
-from airflow_provider_aep.links import AepDataflowLink
+from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks.declared import ensure_specs, plan_specs
 from airflow_provider_aep.operators.exports import EXPORTS_KEY, PLANS_KEY
+from airflow_provider_aep.operators.links import AepDataflowLink
 from tests.airflow.conftest import CHECKOUT, HOME
 
 pytestmark = [
@@ -54,12 +55,12 @@ def test_drift_is_reported_and_mended(run_dag, aep_server, pulled, states):
     # given: somebody has changed an export by hand
     documents = load_specs(CHECKOUT / "dags_examples" / "exports")
     crm = parse_spec({**documents[0], "schedule": {"every": "6h", "end": "2027-12-31T00:00:00Z"}})
-    ensure_specs([crm], aep_conn_id="aep_default")
+    ensure_specs([crm], hook=AepHook())
     run = run_dag("aep_ensure_exports")
     assert [each["changes"] for each in pulled(run, "plan")] == [True, False, False]
     (flow,) = [each for each in aep.entities("flows") if each["name"] == "crm-nightly"]
     assert (flow["scheduleParams"]["timeUnit"], flow["scheduleParams"]["interval"]) == ("day", 1)
-    assert plan_specs(parse_specs(documents), aep_conn_id="aep_default")[0].plan.changes is False
+    assert plan_specs(parse_specs(documents), hook=AepHook())[0].plan.changes is False
 
 
 def test_what_fails_is_reported_and_the_others_are_ensured(run_dag, aep_server, states, pulled):
@@ -86,7 +87,7 @@ def test_each_export_is_a_mapped_task(run_dag, aep_server, states, pulled):
 
 def test_an_export_on_demand_ends_with_files(run_dag, aep_server, states, pulled):
     def not_new(names: dict[str, Any]) -> None:
-        ensure_specs([parse_spec(names["ensure"].spec)], aep_conn_id="aep_default")
+        ensure_specs([parse_spec(names["ensure"].spec)], hook=AepHook())
         time.sleep(1.0)  # ten minutes of the emulator's
 
     run = run_dag("aep_export_on_demand", prepare=not_new, datasets=["5ef3e324ab7dd7d3259a1191"])
@@ -99,7 +100,7 @@ def test_an_export_on_demand_ends_with_files(run_dag, aep_server, states, pulled
 
 def test_a_window_keeps_an_export_off_while_the_work_goes_on(run_dag, aep_server, states):
     aep = aep_server.emulator
-    (made,) = ensure_specs([spec()], aep_conn_id="aep_default")
+    (made,) = ensure_specs([spec()], hook=AepHook())
     flow_id = made.ids["dataflow"]
     seen: list[str] = []
 

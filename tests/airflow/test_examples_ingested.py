@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.declared import ensure_specs
 from airflow_provider_aep.exports.spec import parse_spec
+from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks.declared import ensure_specs
 
 pytestmark = [
     pytest.mark.airflow,
@@ -43,12 +44,12 @@ def export_after_ingestion(run_dag, aep_server, datasets, alerts) -> Any:
     def run(rows: int) -> Any:
         def prepare(names: dict[str, Any]) -> None:
             names["ensure"].spec["schedule"] = {"every": "1d", "start": first_tick, "end": "2099-06-01"}
-            ensure_specs([parse_spec(names["ensure"].spec)], aep_conn_id="aep_default")
+            ensure_specs([parse_spec(names["ensure"].spec)], hook=AepHook())
             time.sleep(TEN_MINUTES)  # a dataflow that is younger cannot export on demand
             names["alert"].send = lambda text, about: alerts.append(text)
             names["ingested"].settled_for = MARGIN
             names["ingested"].timeout = 20.0
-            names["wait"].policy["ingestion_margin"] = MARGIN / 2
+            names["wait"].policy_parts["ingestion_margin"] = MARGIN / 2
             aep_server.emulator.add_rows(datasets["CRM Profiles"], rows)
 
         return run_dag("aep_export_after_ingestion", prepare=prepare, since=datetime.now(tz=UTC).isoformat())

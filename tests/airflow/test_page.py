@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -28,13 +29,14 @@ def get(client: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """``get(path, role="viewer")``: the answer to a user of that role, or to nobody."""
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
-    from airflow_provider_aep.page import app
+    from airflow_provider_aep.page import app, sight
     from airflow_provider_aep.page.sources import Sources
     from airflow_provider_aep.page.story import Stories
 
-    monkeypatch.setattr(app, "sources", Sources(app.read_source))
-    monkeypatch.setattr(app, "stories", Stories(app.read_story_of))
+    monkeypatch.setattr(app, "sources", Sources(app.read_source, origin=app.origin_of))
+    monkeypatch.setattr(app, "stories", Stories(app.read_story_of, origin=app.origin_of))
     monkeypatch.setattr(app, "PATIENCE_SECONDS", 20.0)
+    sight._links.forget()
 
     def get(path: str, *, role: str | None = "admin", **params: Any) -> Any:
         headers = {}
@@ -108,6 +110,7 @@ def test_the_story_of_an_export_is_read_when_it_is_asked_for(get, aep_server, ex
         EXPORTS,
         f"{EXPORTS}/aep_default/prod/x",
         f"{EXPORTS}/aep_default/prod/x/story",
+        "/aep/api/runs/x",
         "/aep/api/task?dag_id=d&run_id=r&task_id=t",
         "/aep/static/exports.js",
         "/aep/static/aep.css",
@@ -137,6 +140,22 @@ def test_an_export_of_a_service_that_is_down_is_told_with_the_reason(get, aep_se
     assert (answer.status_code, answer.json()["export"]) == (200, None)
     assert answer.json()["source"]["error"]["kind"] == "token_refused"
     assert "outdated" not in answer.text
+
+
+def test_a_connection_to_another_organization_shows_no_exports_of_the_old_one(
+    get, aep_server, export, monkeypatch
+):
+    from airflow_provider_aep.page import app
+
+    monkeypatch.setattr(app, "refresh_seconds", lambda: 0.0)
+    assert len(get(EXPORTS).json()["exports"]) == 1
+    elsewhere = aep_server.connection.replace(aep_server.emulator.org_id, "0123456789ABCDEF@AdobeOrg")
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", elsewhere)
+    get(EXPORTS)  # begins to read
+    answer = get(EXPORTS).json()
+    assert answer["exports"] == []
+    assert answer["sources"][0]["state"] == "error"
+    assert get(f"{EXPORTS}/aep_default/prod/{export}").json()["export"] is None
 
 
 def test_only_listed_sandboxes_of_a_connection_can_be_read(get, aep_server, export, monkeypatch):
@@ -207,19 +226,25 @@ def test_no_secret_and_no_document_leaves_the_server(get, aep_server, export, lo
 
 
 def test_a_fault_of_ours_is_told_without_its_words(get, aep_server, monkeypatch, logged):
-    from airflow_provider_aep.page import app
+    from airflow_provider_aep.page import sight
 
     def fails(session: Any) -> Any:
         raise KeyError("S3cret")
 
-    monkeypatch.setattr(app, "listed_places", fails)
+    monkeypatch.setattr(sight, "listed_places", fails)
     answer = get(EXPORTS)
     assert answer.status_code == 500
     assert answer.json()["detail"].startswith("The exports page failed")
     assert "S3cret" not in answer.text
 
 
-def test_a_task_tells_what_it_waited_for_and_an_export_the_task_that_made_it(get, run_dag, aep_server):
+def test_a_task_tells_what_it_waited_for_and_an_export_the_task_that_made_it(
+    get, run_dag, aep_server, monkeypatch
+):
+    from airflow_provider_aep.page import app, sight
+    from tests.airflow.test_events import make_export
+
+    other = make_export(aep_server.emulator, "another")
     run = run_dag("aep_provision_s3", name="crm-nightly")
     here = {"dag_id": run.dag_id, "run_id": run.run_id}
     waited = get("/aep/api/task", task_id="wait_for_first_run", **here).json()
@@ -230,10 +255,55 @@ def test_a_task_tells_what_it_waited_for_and_an_export_the_task_that_made_it(get
     )
     assert waited["verdict"]["run_ids"] == [one["id"] for one in waited["runs"]]
     assert waited["told"] == waited["verdict"]["reason"]
-    assert waited["page"] == f"plugin/aep-exports?export=aep_default/prod/{waited['dataflow_id']}"
+    (run_id,) = waited["verdict"]["run_ids"]
+    page = f"plugin/aep-exports?export=aep_default/prod/{waited['dataflow_id']}&run={run_id}"
+    assert waited["page"] == page
     assert get("/aep/api/task", task_id="create_dataflow", **here).json()["state"] == "nothing"
     assert get("/aep/api/task", task_id="no_such", **here).json()["state"] == "nothing"
     assert get("/aep/api/task", role=None, task_id="wait_for_first_run", **here).status_code == 401
+    for number in ("99999999999999999999", "-2", "x"):
+        assert get("/aep/api/task", task_id="wait_for_first_run", map_index=number, **here).status_code == 422
 
     detail = get(f"{EXPORTS}/aep_default/prod/{waited['dataflow_id']}").json()
     assert detail["links"]["task"] == "dags/aep_provision_s3/tasks/create_dataflow"
+
+    # From the run to the task instance that judged it, and to its log.
+    found = get(f"/aep/api/runs/{run_id}").json()
+    assert (found["conn_id"], found["sandbox"], found["dataflow_id"]) == (
+        "aep_default",
+        "prod",
+        waited["dataflow_id"],
+    )
+    (judge,) = found["judges"]
+    assert judge == {
+        **here,
+        "task_id": "wait_for_first_run",
+        "map_index": -1,
+        "path": f"dags/aep_provision_s3/runs/{quote(run.run_id, safe='')}/tasks/wait_for_first_run",
+    }
+    assert get("/aep/api/runs/no-such-run").status_code == 404
+    assert get(f"/aep/api/runs/{run_id}", role="viewer").status_code == 404
+
+    # Who may see the DAG and not the connection sees its exports, where the administrator allows it.
+    address = f"{EXPORTS}/aep_default/prod/{waited['dataflow_id']}"
+    assert get(address, role="viewer").status_code == 403
+    monkeypatch.setenv("AIRFLOW__AEP__PAGE_FOR_DAG_VIEWERS", "True")
+    told = get(EXPORTS, role="viewer").json()
+    assert [one["id"] for one in told["exports"]] == [waited["dataflow_id"]]
+    assert [one["limited"] for one in told["sources"]] == [True]
+    assert get(address, role="viewer").json()["export"]["name"] == "crm-nightly"
+    assert get(f"{address}/story", role="viewer").status_code == 200
+    assert get(f"{EXPORTS}/aep_default/prod/{other}", role="viewer").status_code == 403
+    assert get("/aep/api/usage", role="viewer").json()["usage"] == []
+    # The administrator still sees all of them.
+    assert len(get(EXPORTS).json()["exports"]) == 2
+    # Of the connection it is told that there is trouble, and not which.
+    monkeypatch.setattr(app, "refresh_seconds", lambda: 0.0)
+    aep_server.emulator.fail_next(403, times=99, match="GET /flows")
+    get(EXPORTS, role="viewer")
+    (source,) = get(EXPORTS, role="viewer").json()["sources"]
+    assert (source["state"], source["error"]) == ("stale", {"kind": "refused", "told": "", "hint": None})
+    # And without a DAG, nothing.
+    monkeypatch.setattr(sight, "authorized_dags", lambda user: set())
+    assert get(EXPORTS, role="viewer").json()["sources"] == []
+    assert get(address, role="viewer").status_code == 403

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.exchange import conduct
 from airflow_provider_aep.flowservice.habits import Habits
 from airflow_provider_aep.flowservice.runs import DataflowRun

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import BaseSensorOperator
 
-from airflow_provider_aep import triggers
 from airflow_provider_aep.flowservice import exchange
 from airflow_provider_aep.flowservice.connections import (
     create_base_connection,
@@ -25,6 +24,7 @@ from airflow_provider_aep.flowservice.exchange import Exchange, Request, Respons
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.monitoring import shared_poll
 from airflow_provider_aep.sensors import deferring, exports, ingested, runs, starting, wanted
+from airflow_provider_aep.triggers import dataflow_runs
 from tests.unit.sensing import Watch
 from tests.unit.task_instance import FakeTaskInstance
 
@@ -155,8 +155,8 @@ def watch(aep, clock, ti, monkeypatch, poll_moves) -> Watch:
     async def pause(seconds: float) -> None:
         watch.pass_time(seconds)
 
-    monkeypatch.setattr(triggers, "_pause", pause)
-    monkeypatch.setattr(triggers, "time", SimpleNamespace(time=clock, monotonic=clock))
+    monkeypatch.setattr(dataflow_runs, "_pause", pause)
+    monkeypatch.setattr(dataflow_runs, "time", SimpleNamespace(time=clock, monotonic=clock))
     poll_moves(watch.pass_time)
     return watch
 

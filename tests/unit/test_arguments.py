@@ -84,7 +84,7 @@ KINDS = {
         "messages",  # test_notifications
         "on",  # test_notifications
         "send",  # test_notifications
-        "statuses",  # test_asset_triggers
+        "statuses",  # test_triggers_finished_runs
     },
 }
 
@@ -143,7 +143,7 @@ def public_classes() -> list[type]:
     return sorted((each for each in given if not is_base(each, given)), key=lambda each: each.__name__)
 
 
-FACES = ("operators", "sensors", "notifications", "task_groups", "asset_triggers")
+FACES = ("operators", "sensors", "notifications", "task_groups", "triggers")
 
 
 def is_ours(kind: type) -> bool:
@@ -152,7 +152,7 @@ def is_ours(kind: type) -> bool:
 
 def is_internal(kind: type) -> bool:
     """A trigger that a sensor defers to gets its arguments from the sensor alone."""
-    return kind.__module__.endswith((".triggers", ".starting"))
+    return kind.__module__.endswith((".dataflow_runs", ".starting"))
 
 
 def is_base(kind: type, among: set[type]) -> bool:
@@ -370,9 +370,7 @@ def test_a_window_without_width_lists_nothing_and_says_what_to_do(aep, until):
 @pytest.mark.parametrize("given", [{"on_failed": "fial"}, {"max_drop": "{{ params.drop }}"}])
 def test_a_policy_that_is_misspelt_does_not_wait_for_the_task(given):
     (name,) = given
-    for kind in (
-        (AepDataflowRunSensor, AepExportTaskGroup) if name == "on_failed" else (AepDataflowRunSensor,)
-    ):
+    for kind in (AepDataflowRunSensor, AepExportTaskGroup):
         with pytest.raises(AepValidationError, match=f"{name} must be"):
             make(kind, **given)
 

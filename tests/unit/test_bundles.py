@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_aep.bundles import load_bundled_specs
 from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.operators.bundles import load_bundled_specs
 from tests.unit.test_cli import SPEC
 
 

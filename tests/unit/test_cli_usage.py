@@ -172,7 +172,7 @@ def test_files_of_another_year_are_not_those_of_this_one(capsys, clock, nightly,
 
 
 def test_a_storage_that_cannot_be_read_is_told_and_no_error(capsys, nightly, monkeypatch):
-    from airflow_provider_aep import storage
+    from airflow_provider_aep.hooks import storage
 
     def refused(*_, **__):
         raise PermissionError("no right to list")

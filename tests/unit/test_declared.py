@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_aep.declared import plan_specs
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks.declared import plan_specs
 
 NIGHTLY = {
     "name": "nightly",
@@ -30,6 +30,6 @@ def test_the_connection_is_read_once_however_many_sandboxes_there_are(aep, monke
         for sandbox in (None, "dev")
     ]
 
-    outcomes = plan_specs(specs, aep_conn_id="aep_default")
+    outcomes = plan_specs(specs, hook=AepHook())
     assert [(one.plan and one.plan.sandbox, one.error) for one in outcomes] == [("prod", None), ("dev", None)]
     assert reads == ["aep_default"]

@@ -52,8 +52,8 @@ HOSTS = {
 }
 # Modules whose public classes a user meets.
 FACE = (
-    *("asset_triggers", "errors", "hooks", "links", "notifications", "retry_policy", "sensors", "storage"),
-    *("task_groups", "triggers"),
+    *("assets", "errors", "hooks", "hooks.storage", "notifications", "operators.links", "retry_policy"),
+    *("sensors", "task_groups", "triggers"),
 )
 OPERATORS = (
     "operators.base",
@@ -100,7 +100,9 @@ def anchors(page: Path) -> set[str]:
 
 
 def is_of(module: str, found: object) -> bool:
-    """Whether a module, or one in it, defines something."""
+    """Whether a module, or one in it, defines something, or says that it exports it."""
+    if getattr(found, "__name__", None) in getattr(importlib.import_module(module), "__all__", ()):
+        return True
     return f"{getattr(found, '__module__', None)}.".startswith(f"{module}.")
 
 

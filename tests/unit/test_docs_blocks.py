@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.cli import main as aep_main
-from airflow_provider_aep.declared import ensure_specs, plan_specs
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.exports.files import load_specs
 from airflow_provider_aep.exports.spec import ExportSpec, parse_spec
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
+from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks.declared import ensure_specs, plan_specs
 from tests.unit.test_docs import CHECKOUT, PAGES, Block, blocks
 from tests.unit.test_docs_shell import assignments, commands
 
@@ -84,7 +85,7 @@ def specs_of(
         for one in aep.entities("connections"):
             if one["connectionSpec"]["id"] == DESTINATIONS[slug].connection_spec_id:
                 return str(one["id"])
-        (made,) = ensure_specs([parse_spec(AT_REST[slug])], aep_conn_id="aep_default")
+        (made,) = ensure_specs([parse_spec(AT_REST[slug])], hook=AepHook())
         assert made.error is None
         return str(made.to_json()["base_connection_id"])
 
@@ -114,7 +115,7 @@ AT_REST = {
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
 def test_a_spec_on_a_page_can_be_planned(block: Block, specs_of: Callable[[Block], list[ExportSpec]]) -> None:
-    outcomes = plan_specs(specs_of(block), aep_conn_id="aep_default")
+    outcomes = plan_specs(specs_of(block), hook=AepHook())
     assert outcomes
     assert [outcome.error for outcome in outcomes if outcome.error] == []
 
@@ -129,7 +130,7 @@ def test_a_working_spec_works_and_twice_is_once(
 ) -> None:
     specs = specs_of(block)
     for changed in (True, False):
-        outcomes = ensure_specs(specs, aep_conn_id="aep_default")
+        outcomes = ensure_specs(specs, hook=AepHook())
         assert [outcome.error for outcome in outcomes if outcome.error] == []
         assert {outcome.to_json()["changed"] for outcome in outcomes} == {changed}
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.declared import ensure_specs
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.exports.files import load_specs
 from airflow_provider_aep.exports.spec import ExportSpec, parse_spec
+from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks.declared import ensure_specs
 from tests.unit.test_docs import CHECKOUT, PAGES, Block, blocks
 from tests.unit.test_docs_blocks import logins, specs_of
 
@@ -48,7 +49,7 @@ def test_the_examples_of_all_pages_live_on_one_emulator(
         told[file.name] = [parse_spec(document) for document in load_specs(file)]
     assert len([spec for specs in told.values() for spec in specs]) > 15
     for place, specs in told.items():
-        for outcome in ensure_specs(specs, aep_conn_id="aep_default"):
+        for outcome in ensure_specs(specs, hook=AepHook()):
             assert outcome.error is None, (place, str(outcome.error))
             assert not outcome.to_json()["deleted"], place
 

@@ -19,6 +19,7 @@ from airflow_provider_aep.errors import (
     AepRateLimitError,
     AepRunFailedError,
     AepServerError,
+    AepTooLargeError,
     AepTransportError,
     AepUnsafePlanError,
     AepUnseenError,
@@ -44,6 +45,7 @@ EXAMPLES = [
     AepValidationError("the name", [Problem("name", "is missing"), Problem("/path", "is odd")], "Mend it."),
     AepTransportError("no answer", sent=True),
     AepAnswerError("no list", sent=True),
+    AepTooLargeError("too much", sent=True),
     *(
         kind(**ANSWER)
         for kind in (

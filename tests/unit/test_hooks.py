@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep import hooks
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, AepWriteRefusedError
 from airflow_provider_aep.flowservice.connections import create_source_connection
@@ -22,7 +21,8 @@ from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, get_destination
 from airflow_provider_aep.flowservice.logins import login_problems, resolve_login
 from airflow_provider_aep.flowservice.session import TOKEN_URL
-from airflow_provider_aep.hooks import AepConnection, AepHook
+from airflow_provider_aep.hooks import AepConnection, AepHook, sessions
+from airflow_provider_aep.hooks import aep as hook_module
 
 SECRET = "p8e-QuiteSecret"
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n"
@@ -163,9 +163,9 @@ def test_the_proxy_and_the_ca_bundle_of_the_connection_reach_the_transport(conne
     bundle = tmp_path / "ca.pem"
     bundle.touch()
     given: dict[str, Any] = {}
-    monkeypatch.setattr(hooks, "RequestsTransport", lambda url, **more: given.update(url=url, **more))
-    monkeypatch.setattr(hooks, "drive", lambda exchange, transport: exchange.close())
-    monkeypatch.setattr(hooks, "_sessions", {})
+    monkeypatch.setattr(sessions, "RequestsTransport", lambda url, **more: given.update(url=url, **more))
+    monkeypatch.setattr(hook_module, "drive", lambda exchange, transport: exchange.close())
+    monkeypatch.setattr(sessions, "_sessions", {})
     connect({"proxy": "http://proxy.example:3128", "ca_bundle": str(bundle)}).run(list_datasets())
     assert given == {
         "url": "https://platform.adobe.io",
@@ -238,7 +238,7 @@ def test_a_fetched_token_is_masked_in_airflows_logs(aep, masker, monkeypatch):
 
 
 def test_the_password_of_a_proxy_is_masked_in_airflows_logs(connect, masker, monkeypatch):
-    monkeypatch.setattr(hooks, "drive", lambda exchange, transport: exchange.close())
+    monkeypatch.setattr(hook_module, "drive", lambda exchange, transport: exchange.close())
     connect({"proxy": "http://user:pr0xy-passw0rd@127.0.0.1:1"}).run(list_datasets())
     record = logging.LogRecord("x", logging.INFO, "f", 1, "through %s", ("pr0xy-passw0rd",), None)
     masker.filter(record)
@@ -493,7 +493,7 @@ def test_the_landing_zone_takes_no_connection(storage):
 def test_no_repr_shows_a_secret(connect):
     hook = connect({"proxy": f"http://user:{SECRET}@proxy.example:3128"})
     connection = hook.get_conn()
-    session, transport = hooks._shared(connection)
+    session, transport = sessions.shared_session(connection)
     for shown in (hook, connection, connection.credentials, session, transport, vars(hook)):
         assert SECRET not in repr(shown)
 
@@ -506,10 +506,10 @@ def test_a_refused_login_of_a_destination_does_not_quote_it(storage):
 
 def test_a_child_process_starts_without_its_parents_sessions(aep):
     AepHook().run(list_dataflows())
-    assert hooks._sessions
+    assert sessions._sessions
     child = os.fork()
     if child == 0:
-        os._exit(len(hooks._sessions))
+        os._exit(len(sessions._sessions))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
@@ -668,12 +668,12 @@ def sharing(aep, monkeypatch, tmp_path):
     """Sharing is on, in a directory of this test alone; ``sharing()`` forgets what a process knows."""
     monkeypatch.setenv("AIRFLOW__AEP__SHARE_TOKENS", "True")
     monkeypatch.setenv("AIRFLOW__AEP__SHARE_DIRECTORY", str(tmp_path))
-    return hooks._sessions.clear
+    return sessions._sessions.clear
 
 
 def test_hooks_of_several_processes_share_a_token_and_each_masks_it(aep, sharing, monkeypatch):
     masked = []
-    monkeypatch.setattr(hooks, "mask_secret", masked.append)
+    monkeypatch.setattr(sessions, "mask_secret", masked.append)
     for _ in range(3):
         AepHook().run(list_datasets())
         asyncio.run(AepHook().arun(list_datasets()))
@@ -705,27 +705,27 @@ def test_nothing_of_airflows_is_called_while_the_sessions_are_locked(connect, mo
     met = []
 
     def suspended(secret):  # as in a trigger: meanwhile another one asks, in the same thread
-        met.append(hooks._shared(other))
+        met.append(sessions.shared_session(other))
 
-    monkeypatch.setattr(hooks, "_sessions", {})
-    monkeypatch.setattr(hooks, "mask_secret", suspended)
-    asking = threading.Thread(target=lambda: met.append(hooks._shared(proxied)), daemon=True)
+    monkeypatch.setattr(sessions, "_sessions", {})
+    monkeypatch.setattr(sessions, "mask_secret", suspended)
+    asking = threading.Thread(target=lambda: met.append(sessions.shared_session(proxied)), daemon=True)
     asking.start()
     asking.join(10)
     assert len(met) == 2
 
 
 def test_the_sessions_of_rotated_secrets_go_when_they_are_idle(connect, monkeypatch):
-    monkeypatch.setattr(hooks, "_sessions", {})
+    monkeypatch.setattr(sessions, "_sessions", {})
     now = [0.0]
-    monkeypatch.setattr(hooks, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(sessions, "time", SimpleNamespace(monotonic=lambda: now[0]))
     connection = connect({}).get_conn()
     steady = replace(connection, writes="none")
-    kept = hooks._shared(steady)
+    kept = sessions.shared_session(steady)
     for number in range(50):
         now[0] += 300.0
         rotated = replace(connection.credentials, client_secret=f"rotated-{number}")
-        used = hooks._shared(replace(connection, credentials=rotated))
-        assert hooks._shared(steady) == kept
-    assert len(hooks._sessions) <= 4
-    assert hooks._shared(replace(connection, credentials=rotated)) == used
+        used = sessions.shared_session(replace(connection, credentials=rotated))
+        assert sessions.shared_session(steady) == kept
+    assert len(sessions._sessions) <= 4
+    assert sessions.shared_session(replace(connection, credentials=rotated)) == used

@@ -24,13 +24,12 @@ FACES = (
     "operators.exports",
     "operators.maintenance",
     "operators.monitoring",
-    "asset_triggers",
     "assets",
     "retry_policy",
     "task_groups",
     "sensors",
     "notifications",
-    "links",
+    "operators.links",
     "triggers",
 )
 PRICE = """
@@ -70,6 +69,18 @@ def test_a_dag_file_pays_for_no_socket_and_no_schema(added):
 def test_a_dag_file_loads_neither_the_hook_nor_what_is_behind_it(added):
     behind = ("hooks", "flowservice.transport", "flowservice.session", "emulator")
     assert [name for name in behind if f"airflow_provider_aep.{name}" in added] == []
+
+
+def test_each_start_of_a_worker_that_waits_loads_only_what_most_waits_need():
+    asked_for = ("hooks", "sensors.wanted", "monitoring.poll", "monitoring.judging")
+    loaded = brought_in(f"import {', '.join(f'airflow_provider_aep.{each}' for each in asked_for)}")
+    of_some = {
+        "flowservice": ("catalogue", "creation", "encryption", "held_logins", "ingestion", "logins"),
+        "monitoring": ("attribution", "causes", "explaining", "findings", "history", "timeline"),
+    }
+    names = {f"airflow_provider_aep.{floor}.{name}" for floor, some in of_some.items() for name in some}
+    assert names & loaded == set()
+    assert "airflow.triggers.base" not in loaded  # a resumed task has no use for triggers
 
 
 def test_what_was_measured_are_the_faces(added):

@@ -12,7 +12,7 @@ pytest.importorskip(
     reason="needs apache-airflow-providers-openlineage",
 )
 
-from airflow_provider_aep.lineage import facets_of
+from airflow_provider_aep.assets.lineage import facets_of
 from airflow_provider_aep.sensors import AepDataflowRunSensor
 from tests.unit.task_instance import context_of
 

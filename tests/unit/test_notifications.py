@@ -15,8 +15,8 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_aep.errors import AepConfigError, AepRateLimitError, AepValidationError
-from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.notifications import USUAL, AepRunNotifier
+from airflow_provider_aep.operators.links import AepDataflowLink
 from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
 from tests.mail import Mailbox, mailbox
 from tests.unit.task_instance import FakeTaskInstance, context_of

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 import pytest
 
 from airflow_provider_aep.errors import AepValidationError
-from airflow_provider_aep.monitoring.alerts import Alert, Message
+from airflow_provider_aep.monitoring.alert_messages import Message
+from airflow_provider_aep.monitoring.alerts import Alert
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.notifications.channels import KINDS, EmailChannel, LogChannel, parse_channels
 from airflow_provider_aep.notifications.delivery import AepUndeliveredError, deliver

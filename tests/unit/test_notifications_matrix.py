@@ -24,8 +24,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseHook
 
-from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.notifications import AepRunNotifier
+from airflow_provider_aep.operators.links import AepDataflowLink
 from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
 from tests.unit.task_instance import FakeTaskInstance, context_of
 

@@ -21,7 +21,6 @@ from airflow_provider_aep.errors import (
     AepValidationError,
 )
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS
-from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.operators.connections import (
     AepCreateBaseConnectionOperator,
     AepCreateSourceConnectionOperator,
@@ -38,6 +37,7 @@ from airflow_provider_aep.operators.dataflows import (
     AepListDataflowsOperator,
 )
 from airflow_provider_aep.operators.datasets import AepListDatasetsOperator
+from airflow_provider_aep.operators.links import AepDataflowLink
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 ACCESS_KEY, SECRET_KEY = "AKIA2345ABCDEFGH2345", "VerySecret" * 4

@@ -12,13 +12,13 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator
 
 from airflow_provider_aep.errors import AepApiError, AepNotFoundError, AepValidationError
-from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.operators.dataflows import (
     AepDisableDataflowOperator,
     AepEnableDataflowOperator,
     AepRunExportOperator,
     AepUpdateDataflowOperator,
 )
+from airflow_provider_aep.operators.links import AepDataflowLink
 from airflow_provider_aep.operators.maintenance import maintenance_window
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
@@ -170,7 +170,7 @@ def test_a_later_try_in_doubt_takes_a_disabled_dataflow_for_its_own_work(aep, da
 
 @pytest.mark.parametrize("only_if", [None, "None", "", "yes", 1])
 def test_an_answer_that_is_neither_yes_nor_no_fails(aep, dataflow_id, only_if):
-    with pytest.raises(AepValidationError, match="only_if must be true or false"):
+    with pytest.raises(AepValidationError, match=r"only_if (must be true or false|is missing)"):
         end(dataflow_id, only_if)
 
 

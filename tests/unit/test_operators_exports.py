@@ -16,7 +16,6 @@ from airflow.providers.common.compat.sdk import (
     BaseOperator,
 )
 
-from airflow_provider_aep.bundles import bundle_root
 from airflow_provider_aep.errors import (
     AepApiError,
     AepConfigError,
@@ -25,7 +24,7 @@ from airflow_provider_aep.errors import (
     AepUnsafePlanError,
     AepValidationError,
 )
-from airflow_provider_aep.links import AepDataflowLink
+from airflow_provider_aep.operators.bundles import bundle_root
 from airflow_provider_aep.operators.exports import (
     EXPORTS_KEY,
     PLANS_KEY,
@@ -33,6 +32,7 @@ from airflow_provider_aep.operators.exports import (
     AepEnsureExportOperator,
     AepPlanExportOperator,
 )
+from airflow_provider_aep.operators.links import AepDataflowLink
 from tests.unit.task_instance import context_of
 
 try:
@@ -433,9 +433,12 @@ def test_ensuring_makes_it_so_and_a_second_time_changes_nothing(aep, perform, ti
     assert "nightly: no changes" in logged()
 
 
-def test_each_key_of_the_result_is_an_xcom_of_a_single_spec():
-    assert ensure(spec=spec()).multiple_outputs is True
-    assert ensure(specs=[spec()]).multiple_outputs is False
+def test_what_other_tasks_take_as_arguments_are_xcoms_of_a_single_spec(aep, perform, ti):
+    told = perform(ensure(spec=spec()))
+    kinds = ("source_connection", "target_connection", "base_connection", "dataflow")
+    names = ("sandbox", "changed", *(f"{kind}_id" for kind in kinds))
+    assert {name: ti.pushed(name) for name in names} == {name: told[name] for name in names}
+    assert ti.pushed("created") is None
 
 
 def test_several_are_ensured_in_one_task(aep, perform, ti):

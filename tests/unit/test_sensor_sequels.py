@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator
 
-from airflow_provider_aep import stats
 from airflow_provider_aep.assets import export_asset
 from airflow_provider_aep.errors import AepValidationError
+from airflow_provider_aep.flowservice.dataflows import get_dataflow
+from airflow_provider_aep.hooks import metrics
+from airflow_provider_aep.monitoring.waits import EVENT_VERSION, part_of
 from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
-from airflow_provider_aep.triggers import EVENT_VERSION
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 
@@ -205,7 +206,7 @@ def test_without_such_an_outlet_nothing_more_is_asked(judge, aep):
 
 def test_every_verdict_is_counted(judge, monkeypatch):
     counted = []
-    monkeypatch.setattr(stats, "judged", lambda verdict: counted.append(verdict["status"]))
+    monkeypatch.setattr(metrics, "judged", lambda verdict: counted.append(verdict["status"]))
     for kind in ("zero", "failed"):
         with pytest.raises(AirflowFailException):
             judge(kind)
@@ -216,6 +217,18 @@ def test_an_empty_run_reads_its_dataflow_once(judge, aep):
     with pytest.raises(AirflowFailException):
         judge("zero")
     assert len(aep.requests("GET", "/flows/*")) == 1
+
+
+def test_a_resumed_sensor_asks_nothing_of_what_its_trigger_has_told(aep, run, clock, make_dataflow):
+    flow = make_dataflow("nightly")
+    clock.advance(5400)
+    event = {"version": EVENT_VERSION, "status": "finished", "runs": aep.entities("runs")}
+    event["dataflow"] = part_of(run(get_dataflow(flow)))
+    aep.log.clear()
+    sensor = AepDataflowRunSensor(task_id="wait", dataflow_id=flow, deferrable=True)
+    verdict = sensor.execute_complete(context_of(FakeTaskInstance()), event)
+    assert verdict["dataflow_name"] == "nightly"
+    assert list(aep.log) == []
 
 
 def test_a_deferred_sensor_tells_its_assets_too(judge, aep, clock, now, make_dataflow):

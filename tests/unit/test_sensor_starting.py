@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, BaseOperator
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, XCom
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_aep.errors import AepValidationError
-from airflow_provider_aep.sensors import AepDataflowRunSensor
+from airflow_provider_aep.sensors import AepDataflowRunSensor, conclusion
 from airflow_provider_aep.sensors.starting import times_of
+from tests.unit.task_instance import FakeTaskInstance
 
 FLOW = "9b1b2c4e-0000-4000-8000-000000000000"
 only_3_3 = pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="Airflow starts in the triggerer from 3.3 on")
@@ -126,3 +127,11 @@ def test_the_deadline_is_that_of_the_start_also_after_a_restart_of_the_triggerer
     assert told["deadline"] == pytest.approx(began + 3600, abs=1)
     assert told["status"] == "timeout"
     assert datetime.fromtimestamp(clock(), tz=UTC).timestamp() == pytest.approx(began + 3600, abs=60)
+
+
+@pytest.mark.parametrize(("attempt", "forgotten"), [(1, []), (2, ["aep_verdict", "return_value"])])
+def test_what_an_earlier_try_left_is_taken_away_where_there_was_one(monkeypatch, attempt, forgotten):
+    deleted = []
+    monkeypatch.setattr(XCom, "delete", lambda *, key, **place: deleted.append(key), raising=False)
+    conclusion.forget_earlier_try({"ti": FakeTaskInstance(try_number=attempt)})
+    assert deleted == forgotten

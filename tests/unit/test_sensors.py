@@ -24,7 +24,7 @@ from airflow_provider_aep.errors import (
     AepRunFailedError,
     AepValidationError,
 )
-from airflow_provider_aep.links import AepDataflowLink
+from airflow_provider_aep.operators.links import AepDataflowLink
 from airflow_provider_aep.sensors import (
     VERDICT_KEY,
     AepDataflowRunSensor,

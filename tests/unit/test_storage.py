@@ -20,14 +20,14 @@ from airflow_provider_aep.flowservice.dataflows import create_dataflow
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.runs import list_runs
 from airflow_provider_aep.flowservice.schedule import parse_schedule
-from airflow_provider_aep.monitoring.verdict import RunPolicy, judge_runs
-from airflow_provider_aep.storage import (
+from airflow_provider_aep.hooks.storage import (
     StorageCount,
     check_delivery,
     check_storage_path,
     count_files,
     judge_delivery,
 )
+from airflow_provider_aep.monitoring.verdict import RunPolicy, judge_runs
 
 try:
     from airflow.sdk.io.store import _STORE_CACHE, attach

@@ -82,7 +82,7 @@ def test_the_arguments_reach_the_task_that_they_belong_to():
         "timeout": 99,
     }
     choices = {"on_failed": "warn", "on_partial": "fail", "on_zero_records": "fail"}
-    assert {name: export.wait.policy[name] for name in choices} == choices
+    assert {name: getattr(export.wait.run_policy(), name) for name in choices} == choices
     assert {name: getattr(export.wait, name) for name in wanted} == wanted
     assert export.ensure.sandbox == "dev"
     assert export.tooltip == "CRM, every night"
@@ -111,11 +111,38 @@ def test_arguments_that_are_not_given_come_from_the_default_args(of):
         assert getattr(export.ensure, name) == defaults[name]
     for name in ("aep_conn_id", "expected_runs", "started_after", "deferrable"):
         assert getattr(export.wait, name) == defaults[name]
-    assert export.wait.policy["on_partial"] == "fail"
+    assert export.wait.run_policy().on_partial == "fail"
     waited: Any = export.wait
     assert (waited.sandbox.operator, waited.sandbox.key) == (export.ensure, "sandbox")
     assert (other.ensure.aep_conn_id, other.wait.aep_conn_id) == ("aep_other", "aep_other")
     assert other.wait.expected_runs == 1
+
+
+def test_the_sensors_other_arguments_reach_it_as_well():
+    with DAG("exports", schedule=None):
+        export = AepExportTaskGroup(
+            "nightly",
+            spec=SPEC,
+            max_drop=0.5,
+            on_low_records="fail",
+            storage_path="s3://bucket/aep/crm",
+            on_missing_files="warn",
+            mode="reschedule",
+        )
+    policy = export.wait.run_policy()
+    assert (policy.max_drop, policy.on_low_records) == (0.5, "fail")
+    assert (export.wait.storage_path, export.wait.on_missing_files) == ("s3://bucket/aep/crm", "warn")
+    assert export.wait.mode == "reschedule"
+
+
+@pytest.mark.parametrize("name", ["max_drpo", "retries", "dataflow_id", "task_id"])
+def test_an_argument_that_belongs_to_neither_task_alone_is_refused_by_its_name(name):
+    wrong: dict[str, Any] = {name: 3}
+    with (
+        DAG("exports", schedule=None),
+        pytest.raises(AepValidationError, match=f"group 'nightly'.*{name} is .*default_args"),
+    ):
+        AepExportTaskGroup("nightly", spec=SPEC, **wrong)
 
 
 def test_what_is_false_was_given():

@@ -29,8 +29,8 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.flowservice.dataflows import delete_dataflow
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.monitoring import shared_poll
-from airflow_provider_aep.monitoring.waits import Wait
-from airflow_provider_aep.triggers import EVENT_VERSION, AepDataflowRunTrigger
+from airflow_provider_aep.monitoring.waits import EVENT_VERSION, Wait
+from airflow_provider_aep.triggers import AepDataflowRunTrigger
 
 HOUR = 3600.0
 

@@ -20,7 +20,6 @@ from airflow_provider_aep.emulator.worlds.deviation import NOWHERE, Answer, Devi
 
 INITIALIZING_SECONDS = 60.0
 REFERABLE_AFTER = 10.0
-CHANGED = ("POST", "PATCH", "PUT")
 
 
 def _created(change: Callable[[Scene, Answer], None]) -> Callable[[Scene, Answer], None]:

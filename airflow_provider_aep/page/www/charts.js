@@ -1,8 +1,8 @@
 /* Records, bytes and duration of each run, before their usual range. Drawn by hand: three kinds of shape. */
 
 import { FIRST, kindOf } from "./kinds.js";
-import { bar } from "./strip.js";
-import { bytes, count, duration, plural, shortCount, shortTime } from "./words.js";
+import { bar, mostOf } from "./strip.js";
+import { bytes, count, duration, plural, range, shortCount, shortTime } from "./words.js";
 
 const { createElement: h } = globalThis.React;
 
@@ -34,24 +34,24 @@ function Chart({ title, runs, value, usual, tell, tellShort }) {
   }
   // The first, full export would flatten all that follow; alone it is the scale.
   const measured = known.filter((run) => !run.is_first);
-  const top = Math.max(usual?.high ?? 0, ...(measured.length ? measured : known).map(value)) || 1;
+  const top = Math.max(usual?.high ?? 0, mostOf((measured.length ? measured : known).map(value))) || 1;
   const y = (number) => HEIGHT - (Math.max(number, 0) / top) * (HEIGHT - 4);
   const step = WIDTH / runs.length;
   const width = Math.min(step * 0.75, WIDEST);
   const newest = known.at(-1);
   const told = [
     `${title} of ${plural(known.length, "run")}`,
-    usual && `usually ${tell(usual.low)} to ${tell(usual.high)}`,
+    usual && `usually ${range(usual.low, usual.high, tell).replace(" – ", " to ")}`,
     `last: ${tell(value(newest))}, ${kindOf(newest.kind).title}`,
   ].filter(Boolean);
   return h(
     "figure",
     { className: "aep-chart" },
-    h("figcaption", null, title, usual && h("span", { className: "aep-faint" }, `usually ${tellShort(usual.low)} – ${tellShort(usual.high)}`)),
+    h("figcaption", null, title, usual && h("span", { className: "aep-faint" }, `usually ${range(usual.low, usual.high, tellShort)}`)),
+    h("div", { className: "aep-axis", "aria-hidden": true }, tellShort(top)),
     h(
       "div",
       { className: "aep-chart-area" },
-      h("span", { className: "aep-chart-top", "aria-hidden": true }, tellShort(top)),
       h(
         "svg",
         { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": told.join("; ") },

@@ -3,26 +3,32 @@
 import { useAnswer, useNow } from "./answers.js";
 import { Charts } from "./charts.js";
 import { outcomeOf } from "./kinds.js";
-import { AnswerTrouble, Cell, Empty, Ends, Id, LinkIn, LinkOut, Name, Notice, SourceTrouble, Waiting, When } from "./parts.js";
+import { Cell, Empty, Ends, Id, LinkIn, LinkOut, Name, Notice, Waiting, When } from "./parts.js";
 import { RunsTable } from "./runs.js";
 import { Badge, LastGood, tellNow } from "./state.js";
 import { Story } from "./story.js";
 import { Strip, TickList } from "./strip.js";
-import { age, cadence, plainName } from "./words.js";
+import { AnswerTrouble, SourceTrouble } from "./troubles.js";
+import { age, cadence, plainName, sentence, zoneName } from "./words.js";
 
 const { createElement: h, useEffect, useRef } = globalThis.React;
 
+const MOST_DATASETS = 5;
+
 /** @param opened "<connection>/<sandbox>/<dataflow id>" */
-export function OneExport({ opened, back, onClose }) {
+export function OneExport({ opened, back, onClose, run, change }) {
   const [connection, sandbox, ...rest] = opened.split("/");
   const path = ["aep/api/exports", connection, sandbox ?? "", rest.join("/")].map((part, index) => (index ? encodeURIComponent(part) : part)).join("/");
   const { data, error, receivedAt } = useAnswer(path);
   const now = useNow();
   const heading = useRef(null);
   const here = data !== null;
+  const arrived = useRef(run); // a run that the address named from the start is gone to, and not the heading
 
   useEffect(() => {
-    heading.current?.focus(); // what was opened begins here
+    if (arrived.current === "") {
+      heading.current?.focus(); // what was opened begins here
+    }
   }, [opened, here]);
   useEffect(() => {
     const close = (event) => {
@@ -43,7 +49,7 @@ export function OneExport({ opened, back, onClose }) {
       : h(AnswerTrouble, { error, receivedAt, now }),
     data === null && error === null && h(Waiting, null, "Asking for this export and its runs …"),
     data !== null && data.export === null && h(NotYet, { source: data.source }),
-    data?.export && h(Shown, { data, path, now, heading, sinceSeconds: (now - receivedAt) / 1000 }),
+    data?.export && h(Shown, { data, path, now, heading, run, change, sinceSeconds: (now - receivedAt) / 1000 }),
   );
 }
 
@@ -52,7 +58,7 @@ function NotYet({ source }) {
   return source.state === "loading" ? h(Waiting, null, "Asking for this export and its runs …") : h(SourceTrouble, { source });
 }
 
-function Shown({ data, path, now, heading, sinceSeconds }) {
+function Shown({ data, path, now, heading, run, change, sinceSeconds }) {
   const { export: one, runs, usual, findings, entities, links } = data;
   const underWay = tellNow(one);
   return h(
@@ -61,15 +67,15 @@ function Shown({ data, path, now, heading, sinceSeconds }) {
     h(
       "header",
       { className: "aep-head" },
-      h("h1", { ref: heading, tabIndex: -1 }, h(Name, null, one.name)),
+      h("h1", { ref: heading, tabIndex: -1, className: "aep-clamp" }, h(Name, null, one.name)),
       h(Badge, { one }),
       h("span", { className: "aep-faint" }, one.state),
     ),
     data.source && h(SourceTrouble, { source: data.source, sinceSeconds: Math.max(sinceSeconds, 0) }),
-    one.decided && h("p", null, h("bdi", null, plainName(one.decided.told)), " ", h("span", { className: "aep-faint" }, h(When, { at: one.decided.at, now }))),
-    underWay && h("p", null, h("bdi", null, plainName(underWay))),
-    (one.warnings ?? []).map((warning) => h(Notice, { key: warning, tone: "warn" }, plainName(warning))),
-    h(Facts, { one, links: links ?? {}, now }),
+    one.decided && h("p", null, h("bdi", null, sentence(one.decided.told)), " ", h("span", { className: "aep-faint" }, h(When, { at: one.decided.at, now }))),
+    underWay && h("p", null, h("bdi", null, sentence(underWay))),
+    (one.warnings ?? []).map((warning) => h(Notice, { key: warning, tone: "warn" }, sentence(warning))),
+    h(Facts, { one, lands: data.lands, links: links ?? {}, now }),
     h(
       Section,
       { title: "Last ticks" },
@@ -81,11 +87,11 @@ function Shown({ data, path, now, heading, sinceSeconds }) {
       { title: "Runs" },
       runs.length === 0
         ? h("p", { className: "aep-faint" }, "There has been no run yet.")
-        : [h(Charts, { key: "charts", runs, usual, now }), h(RunsTable, { key: "runs", runs, now })],
+        : [h(Charts, { key: "charts", runs, usual, now }), h(RunsTable, { key: "runs", runs, now, opened: run, onOpen: (id) => change({ run: id }) })],
     ),
     h(Section, { title: "Findings" }, findings.length === 0 ? h("p", { className: "aep-faint" }, "A check would find nothing wrong in the time that is shown.") : h(Findings, { findings, now })),
     h(Section, { title: "Entities" }, h(Entities, { entities })),
-    h("p", { className: "aep-faint" }, `As the service told it ${age(Math.max(sinceSeconds + (data.source?.age_seconds ?? 0), 0))} ago.`),
+    h("p", { className: "aep-faint" }, `As the service told it ${age(Math.max(sinceSeconds + (data.source?.age_seconds ?? 0), 0))} ago; times in ${zoneName(now)}.`),
   );
 }
 
@@ -96,17 +102,18 @@ function Section({ title, children }) {
 /** "dag / task", from the path of a task's page. */
 const taskName = (path) => path.split("/").filter((part, at) => at % 2 === 1).map(decodeURIComponent).join(" / ");
 
-function Facts({ one, links, now }) {
+function Facts({ one, lands, links, now }) {
   const facts = [
     ["Destination", one.destination_title ?? one.destination],
     ["Cadence", cadence(one.every)],
     ["Last good data", h(LastGood, { one, now })],
     ["Next tick", h(When, { at: one.next_tick, now })],
     ["Ends in", h(Ends, { export: one })],
-    ["Datasets", (one.datasets ?? []).map(({ id, name }) => h("div", { key: id }, h(Name, null, name ?? id)))],
+    ["Datasets", h(Datasets, { datasets: one.datasets ?? [] })],
     ["Sandbox", h(Name, null, one.sandbox)],
     ["Connection", h(Name, null, one.conn_id)],
-    ["Owner", links.owner && h(Name, null, links.owner)],
+    ["Owner", one.owner && h(Name, null, one.owner)],
+    ["Files", lands && h(Lands, { lands })],
     ["Airflow task", links.task && h(LinkIn, { to: links.task }, h(Name, null, taskName(links.task)))],
     ["In Adobe", links.platform && h(LinkOut, { to: links.platform }, "Platform UI")],
   ];
@@ -115,6 +122,20 @@ function Facts({ one, links, now }) {
     { className: "aep-facts" },
     facts.filter(([, fact]) => fact).map(([title, fact]) => h("div", { key: title }, h("dt", null, title), h("dd", null, fact))),
   );
+}
+
+/** Where its files land: the folder of all of them, the folders within it, and their format. */
+function Lands({ lands }) {
+  return [h(Id, { key: "url", id: lands.url, label: "Copy the address of the files" }), h("div", { key: "template", className: "aep-faint" }, [lands.format, lands.template].filter(Boolean).map(plainName).join(", in "))];
+}
+
+/** The first few; the entities list them all. */
+function Datasets({ datasets }) {
+  const more = datasets.length - MOST_DATASETS;
+  return [
+    datasets.slice(0, MOST_DATASETS).map(({ id, name }) => h("div", { key: id }, h(Name, null, name ?? id))),
+    more > 0 && h("div", { key: "more", className: "aep-faint" }, `and ${more} more, below`),
+  ];
 }
 
 function Ticks({ ticks }) {
@@ -146,7 +167,7 @@ function Findings({ findings, now }) {
           h("th", { role: "rowheader", scope: "row", className: "aep-tight" }, h(FindingKind, { kind, outcome })),
           h(Cell, { title: FOUND[1], className: "aep-tight" }, h(When, { at: known_at, now, absolute: true })),
           h(Cell, { title: FOUND[2], className: "aep-tight" }, h(When, { at: tick, now, absolute: true })),
-          h(Cell, { title: FOUND[3], className: "aep-found" }, h(Name, null, told)),
+          h(Cell, { title: FOUND[3], className: "aep-found" }, h("bdi", { className: "aep-name" }, sentence(told))),
         ),
       ),
     ),

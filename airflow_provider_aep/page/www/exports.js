@@ -4,6 +4,7 @@
  * All modules are named here, so that the browser asks for them at once and not one after the other.
  */
 import "./charts.js";
+import "./csv.js";
 import "./export.js";
 import "./filters.js";
 import "./kinds.js";
@@ -13,6 +14,7 @@ import "./state.js";
 import "./story.js";
 import "./strip.js";
 import "./table.js";
+import "./troubles.js";
 import "./usage.js";
 import "./words.js";
 import { askEarly } from "./answers.js";

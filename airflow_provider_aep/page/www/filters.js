@@ -1,7 +1,8 @@
 /* Which exports are shown, and in which order: pure functions, and the controls for them. */
 
 import { OUTCOMES, outcomeOf } from "./kinds.js";
-import { cadenceHours, plainName, plural } from "./words.js";
+import { saveCsv } from "./csv.js";
+import { cadence, cadenceHours, plainName, plural } from "./words.js";
 
 const { createElement: h, useEffect, useRef, useState } = globalThis.React;
 
@@ -14,16 +15,32 @@ const KEPT = {
   bad: { title: "with bad ticks", sign: "◔", tone: "none", passes: (one) => one.bad > 0 },
 };
 
-/** What the address says: `{q, sandbox, destination, outcome, sort, opened}`, each a string. */
+// What a table can be narrowed to and grouped by: the name in the address, the value of an export, and its title.
+const BY = {
+  conn: ["Connection", (one) => one.conn_id],
+  sandbox: ["Sandbox", (one) => one.sandbox],
+  owner: ["Owner", (one) => one.owner ?? NOBODY],
+  destination: ["Destination", (one) => one.destination ?? "", (one) => one.destination_title ?? one.destination],
+  every: ["Cadence", (one) => one.every ?? "", (one) => cadence(one.every)],
+};
+const NOBODY = "-"; // an export that carries no owner's mark
+
+const titleBy = (name, one) => {
+  const [, value, title = value] = BY[name];
+  return value(one) === NOBODY ? "nobody" : plainName(title(one));
+};
+
+/** What the address says: `{q, conn, sandbox, owner, destination, every, outcome, group, sort, opened, run}`, each a string. */
 export function readAddress(params) {
   const read = (name) => params.get(name) ?? "";
   return {
     q: read("q"),
-    sandbox: read("sandbox"),
-    destination: read("destination"),
+    ...Object.fromEntries(Object.keys(BY).map((name) => [name, read(name)])),
+    group: Object.hasOwn(BY, read("group")) ? read("group") : "",
     outcome: Object.hasOwn(KEPT, read("outcome")) ? read("outcome") : "",
     sort: Object.hasOwn(ORDERS, read("sort").replace(/^-/, "")) ? read("sort") : BY_DEFAULT,
     opened: read("export"),
+    run: read("run"),
   };
 }
 
@@ -64,12 +81,11 @@ function compare(one, other) {
 }
 
 /** Those that pass the filter, in order; equals by name. */
-export function chosen(exports, { q, sandbox, destination, outcome, sort }) {
+export function chosen(exports, { q, outcome, sort, ...filter }) {
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
   const found = exports.filter(
     (one) =>
-      (sandbox === "" || one.sandbox === sandbox) &&
-      (destination === "" || one.destination === destination) &&
+      Object.entries(BY).every(([name, [, value]]) => (filter[name] ?? "") === "" || value(one) === filter[name]) &&
       (outcome === "" || KEPT[outcome].passes(one)) &&
       passes(one, words),
   );
@@ -81,33 +97,47 @@ export function chosen(exports, { q, sandbox, destination, outcome, sort }) {
     .map(([, one]) => one);
 }
 
+/** The exports in groups, in order: `[[title, exports], ...]`; one without a title where they are not grouped. */
+export function grouped(exports, group) {
+  if (group === "") {
+    return [["", exports]];
+  }
+  const groups = new Map();
+  for (const one of exports) {
+    const title = titleBy(group, one);
+    groups.set(title, [...(groups.get(title) ?? []), one]);
+  }
+  // By what is worst in each, which is the first where the worst come first.
+  return [...groups].map(([title, found]) => [`${BY[group][0]}: ${title}`, found]);
+}
+
 function passes(one, words) {
   if (words.length === 0) {
     return true;
   }
   const ids = (one.datasets ?? []).map(({ id }) => id).join(" ");
-  const text = `${one.name} ${one.id} ${one.conn_id} ${one.sandbox} ${one.destination_title} ${one.state} ${datasetNames(one)} ${ids}`;
+  const text = `${one.name} ${one.id} ${one.conn_id} ${one.sandbox} ${one.owner} ${one.lands_in} ${one.destination_title} ${one.state} ${datasetNames(one)} ${ids}`;
   const told = [one.decided?.told, one.current?.told, ...(one.warnings ?? [])].filter(Boolean);
   const lower = `${text} ${told.join(" ")}`.toLowerCase();
   return words.every((word) => lower.includes(word));
 }
 
-function Choice({ label, value, options, onChange }) {
+function Choice({ label, value, options, none = "all", onChange }) {
   return h(
     "label",
     { className: "aep-field" },
     h("span", null, label),
     h(
       "select",
-      { value, onChange: (event) => onChange(event.target.value) },
-      h("option", { value: "" }, "all"),
+      { value, "aria-label": label, onChange: (event) => onChange(event.target.value) },
+      h("option", { value: "" }, none),
       options.map(([option, title]) => h("option", { key: option, value: option }, title)),
     ),
   );
 }
 
-function options(exports, value, title, kept) {
-  const found = new Map(exports.map((one) => [one[value], plainName(one[title] ?? one[value])]));
+function options(exports, name, kept) {
+  const found = new Map(exports.map((one) => [BY[name][1](one), titleBy(name, one)]));
   if (kept !== "" && !found.has(kept)) {
     found.set(kept, plainName(kept)); // the address names one that is not there (now)
   }
@@ -119,23 +149,23 @@ export function Filters({ exports, filter, onChange }) {
     "search",
     { className: "aep-filters" },
     h(Search, { value: filter.q, onChange: (q) => onChange({ q }) }),
-    h(Choice, {
-      label: "Sandbox",
-      value: filter.sandbox,
-      options: options(exports, "sandbox", "sandbox", filter.sandbox),
-      onChange: (sandbox) => onChange({ sandbox }),
-    }),
-    h(Choice, {
-      label: "Destination",
-      value: filter.destination,
-      options: options(exports, "destination", "destination_title", filter.destination),
-      onChange: (destination) => onChange({ destination }),
+    Object.entries(BY).map(([name, [label]]) => {
+      const found = options(exports, name, filter[name]);
+      // Of a single one there is nothing to choose.
+      return found.length < 2 && filter[name] === "" ? null : h(Choice, { key: name, label, value: filter[name], options: found, onChange: (value) => onChange({ [name]: value }) });
     }),
     h(Choice, {
       label: "Outcome",
       value: filter.outcome,
       options: Object.entries(KEPT).map(([name, { title }]) => [name, title]),
       onChange: (outcome) => onChange({ outcome }),
+    }),
+    h(Choice, {
+      label: "Group by",
+      value: filter.group,
+      none: "nothing",
+      options: Object.entries(BY).map(([name, [label]]) => [name, label.toLowerCase()]),
+      onChange: (group) => onChange({ group }),
     }),
   );
 }
@@ -179,7 +209,8 @@ function Search({ value, onChange }) {
 }
 
 /** How many there are of each outcome, and with bad ticks; each is a button that shows only those. */
-export function Summary({ exports, shown, filter, onChange }) {
+export function Summary({ exports, chosen: rows, filter, onChange }) {
+  const shown = rows.length;
   const counts = Object.entries(KEPT).map(([name, known]) => [name, known, exports.filter(known.passes).length]);
   const narrowed = shown !== exports.length;
   return h(
@@ -202,5 +233,6 @@ export function Summary({ exports, shown, filter, onChange }) {
           `${number} ${title}`,
         ),
       ),
+    h("button", { type: "button", className: "aep-small aep-end", onClick: () => saveCsv(rows), title: "What is shown, as a file; times in UTC" }, "Download CSV"),
   );
 }

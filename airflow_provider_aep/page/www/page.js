@@ -3,10 +3,11 @@
 import { useAnswer, useNow } from "./answers.js";
 import { OneExport } from "./export.js";
 import { Filters, Summary, changed, chosen, keyOf, readAddress } from "./filters.js";
-import { AnswerTrouble, Empty, LinkIn, SourceTrouble, Waiting } from "./parts.js";
+import { Empty, LinkIn, Notice, Waiting } from "./parts.js";
 import { ExportsTable } from "./table.js";
+import { AnswerTrouble, SourceTroubles, isTroubled, placeName } from "./troubles.js";
 import { Usage } from "./usage.js";
-import { age, plainName } from "./words.js";
+import { age, plainName, zoneName } from "./words.js";
 
 const { createElement: h, useCallback, useEffect, useMemo, useRef, useState } = globalThis.React;
 
@@ -31,7 +32,7 @@ function useAddress() {
     setAddress(next);
   }, []);
   const close = useCallback(() => {
-    const next = changed(new URLSearchParams(location.search), { export: "" });
+    const next = changed(new URLSearchParams(location.search), { export: "", run: "" });
     navigate(`/${HERE}?${next}`);
   }, [navigate]);
   return { address, change, close };
@@ -42,7 +43,7 @@ export function ExportsPage() {
   const filter = useMemo(() => readAddress(new URLSearchParams(address)), [address]);
   const left = useRef(""); // the export that was open last, until its row has the focus again
   const forget = useCallback(() => (left.current = ""), []);
-  const addressOf = useCallback((key) => `${HERE}?${changed(new URLSearchParams(address), { export: key })}`, [address]);
+  const addressOf = useCallback((key) => `${HERE}?${changed(new URLSearchParams(address), { export: key, run: "" })}`, [address]);
 
   useEffect(() => {
     if (filter.opened !== "") {
@@ -61,10 +62,27 @@ export function ExportsPage() {
   return h(
     "div",
     { className: "aep" },
-    filter.opened === ""
+    filter.opened === "" && filter.run !== ""
+      ? h(FindRun, { run: filter.run, change })
+      : filter.opened === ""
       ? h(AllExports, { filter, change, addressOf, focused: left.current, onFocused: forget })
-      : h(OneExport, { key: filter.opened, opened: filter.opened, back: addressOf(""), onClose: close }),
+      : h(OneExport, { key: filter.opened, opened: filter.opened, back: addressOf(""), onClose: close, run: filter.run, change }),
   );
+}
+
+/** The address names a run alone: its export is looked for, and opened. */
+function FindRun({ run, change }) {
+  const { data, error, receivedAt } = useAnswer(`aep/api/runs/${encodeURIComponent(run)}`);
+  const now = useNow();
+  useEffect(() => {
+    if (data?.dataflow_id) {
+      change({ export: `${data.conn_id}/${data.sandbox}/${data.dataflow_id}` });
+    }
+  }, [data, change]);
+  if (error?.kind === "not_found") {
+    return h(Empty, { title: "No such run" }, `None of the exports that you may see has a run ${plainName(run)}, or no longer. `, h(LinkIn, { to: HERE }, "Show all exports"));
+  }
+  return error === null ? h(Waiting, null, "Looking for the export of this run …") : h(AnswerTrouble, { error, receivedAt, now });
 }
 
 function AllExports({ filter, change, ...rest }) {
@@ -90,43 +108,39 @@ function AllExports({ filter, change, ...rest }) {
 /** How old the oldest of what is shown is, as far as all is well. */
 function Updated({ sources, receivedAt, now }) {
   const ages = sources.filter((source) => source.state === "ok").map((source) => source.age_seconds ?? 0);
-  if (ages.length === 0) {
-    return null;
-  }
-  return h("span", { className: "aep-faint" }, `updated ${age(Math.max(...ages) + Math.max(now - receivedAt, 0) / 1000)} ago`);
+  const updated = ages.length ? `updated ${age(Math.max(...ages) + Math.max(now - receivedAt, 0) / 1000)} ago, ` : "";
+  return h("span", { className: "aep-faint" }, `${updated}times in ${zoneName(now)}`);
 }
 
 function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
   const { sources, exports } = data;
   const loading = sources.filter((source) => source.state === "loading");
   const sortBy = useCallback((sort) => change({ sort }), [change]);
-  const troubled = sources.filter((source) => source.error || ["stale", "error"].includes(source.state));
-  const troubles = troubled.map((source) =>
-    h(SourceTrouble, { key: `${source.conn_id}/${source.sandbox}`, source, sinceSeconds: Math.max(now - receivedAt, 0) / 1000 }),
-  );
   if (sources.length === 0) {
     return h(Empty, { title: "No connection to Adobe Experience Platform" }, "There is no Airflow connection of type “aep”, or none that you may see. Once there is one, its exports appear here.");
   }
   return h(
     "div",
     null,
-    troubles,
-    loading.length > 0 && h(Waiting, null, `Asking ${loading.map(({ conn_id, sandbox }) => plainName(`${conn_id} (${sandbox})`)).join(", ")} …`),
+    sources.some((source) => source.limited) &&
+      h(Notice, { tone: "none" }, "Of connections that you may not read you see the exports of your DAGs: those that a DAG which you may see makes or waits for."),
+    h(SourceTroubles, { sources, sinceSeconds: Math.max(now - receivedAt, 0) / 1000 }),
+    loading.length > 0 && h(Waiting, null, `Asking ${loading.map(placeName).join(", ")} …`),
     exports.length === 0
-      ? troubled.length + loading.length === 0 && h(NoExports, { sources })
+      ? !sources.some(isTroubled) && loading.length === 0 && h(NoExports, { sources })
       : [
           h(Filters, { key: "filters", exports, filter, onChange: change }),
-          h(Summary, { key: "summary", exports, shown: shown.length, filter, onChange: change }),
+          h(Summary, { key: "summary", exports, chosen: shown, filter, onChange: change }),
           shown.length === 0
             ? h(Empty, { key: "none", title: "No export matches" }, h(LinkIn, { to: HERE }, "Show all exports"))
-            : h(ExportsTable, { key: "table", exports: shown, sort: filter.sort, now, onSort: sortBy, ...rest }),
+            : h(ExportsTable, { key: "table", exports: shown, sort: filter.sort, group: filter.group, now, onSort: sortBy, ...rest }),
           h(Usage, { key: "usage", now }),
         ],
   );
 }
 
 function NoExports({ sources }) {
-  const where = sources.map(({ conn_id, sandbox }) => plainName(`${conn_id} (${sandbox})`)).join(", ");
+  const where = sources.map(placeName).join(", ");
   return h(Empty, { title: "No exports yet" }, `There is no export dataflow in ${where}. One that is created, by a DAG or in the Platform UI, appears here by itself.`);
 }
 

@@ -1,13 +1,16 @@
 /* Small pieces that the page and the tab share. */
 
-import { age, fullTime, plainName, plural, relativeTime, safeAddress, shortTime } from "./words.js";
+import { fullTime, plainName, relativeTime, safeAddress, shortTime } from "./words.js";
 import { kindOf, outcomeOf } from "./kinds.js";
 
 const { createElement: h, useRef, useState } = globalThis.React;
 
+const LONG = 60; // a longer name may be clamped where it is shown
+
 /** A name from the service: text, in a direction of its own. */
 export function Name({ children, title }) {
-  return h("bdi", { className: "aep-name", title }, plainName(children));
+  const name = plainName(children);
+  return h("bdi", { className: "aep-name", title: title ?? (name.length > LONG ? name : undefined) }, name);
 }
 
 export function Outcome({ outcome, detail }) {
@@ -92,9 +95,9 @@ function Copy({ text, shown, label }) {
 }
 
 /** An id that can be copied. */
-export function Id({ id, what }) {
+export function Id({ id, what, label = `Copy the id of ${what}` }) {
   const text = useRef(null);
-  return h("span", { className: "aep-id" }, h("code", { ref: text }, id), h(Copy, { text: id, shown: text, label: `Copy the id of ${what}` }));
+  return h("span", { className: "aep-id" }, h("code", { ref: text }, plainName(id)), h(Copy, { text: id, shown: text, label }));
 }
 
 /** A command, or a message, that can be copied. */
@@ -106,61 +109,6 @@ export function Command({ text, what }) {
     h("pre", { tabIndex: 0 }, h("code", { ref: shown }, text.split("\n").map(plainName).join("\n"))),
     h("div", null, h(Copy, { text, shown, label: `Copy: ${what}` })),
   );
-}
-
-const TROUBLE = {
-  token_refused: "Adobe refused the login",
-  sandbox_unknown: "There is no such sandbox",
-  unreachable: "The service does not answer",
-  refused: "The service refused the request",
-  misconfigured: "The Airflow connection is incomplete",
-};
-
-/** What is wrong with a source of data, and how old what is shown of it is. */
-export function SourceTrouble({ source, sinceSeconds = 0 }) {
-  const { conn_id, sandbox, error, age_seconds } = source;
-  if (!error && source.state !== "stale" && source.state !== "error") {
-    return null;
-  }
-  const shown =
-    age_seconds === null || age_seconds === undefined
-      ? "Nothing is known of its exports yet."
-      : `What is shown of it is ${age(age_seconds + sinceSeconds)} old.`;
-  return h(
-    Notice,
-    { tone: age_seconds === null ? "fail" : "warn" },
-    h("strong", null, TROUBLE[error?.kind] ?? "No new data"),
-    ` – sandbox `,
-    h(Name, null, sandbox),
-    ` of connection `,
-    h(Name, null, conn_id),
-    `. ${plainName(error?.told ?? "")} `,
-    error?.hint ? `${plainName(error.hint)} ` : null,
-    shown,
-  );
-}
-
-/** Why Airflow itself gave no new answer, and how old the last one is. */
-export function AnswerTrouble({ error, receivedAt, now }) {
-  if (error === null) {
-    return null;
-  }
-  const seconds = receivedAt === null ? null : (now - receivedAt) / 1000;
-  return h(
-    Notice,
-    { tone: "fail" },
-    h("strong", null, error.message),
-    error.kind === "signed_out"
-      ? h("a", { className: "aep-link aep-gap", href: signIn() }, "Sign in")
-      : seconds === null
-        ? null
-        : ` What is shown is ${age(Math.max(seconds, 0))} old. It is asked for again by itself.`,
-  );
-}
-
-function signIn() {
-  const { pathname, search } = globalThis.location;
-  return `${new URL("api/v2/auth/login", document.baseURI).href}?next=${encodeURIComponent(pathname + search)}`;
 }
 
 export function Notice({ tone, children }) {
@@ -192,7 +140,7 @@ export function Ends({ export: one }) {
   if (days === null || days === undefined) {
     return h("span", { className: "aep-faint", title: "its schedule has no end" }, "no end");
   }
-  const text = days < 0 ? "ended" : days < 1 ? "today" : plural(Math.floor(days), "day");
+  const text = one.ends_in ?? "ended";
   const soon = days <= 7;
   return h("span", { className: soon ? "aep-soon" : undefined, title: fullTime(at) }, soon ? `⚠ ${text}` : text);
 }

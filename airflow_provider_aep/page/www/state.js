@@ -1,7 +1,7 @@
 /* What an export has come to: its badge, how many of its ticks were bad, why, and what goes on just now. */
 
 import { Outcome, When } from "./parts.js";
-import { plainName } from "./words.js";
+import { sentence } from "./words.js";
 
 const { createElement: h } = globalThis.React;
 
@@ -35,14 +35,14 @@ export function Badge({ one }) {
 /** The cell of the table. */
 export function StateCell({ one }) {
   const [why, now] = [tellWhy(one), tellNow(one)];
-  const all = [why, now, ...(one.warnings ?? [])].filter(Boolean).map(plainName);
+  const all = [why, now, ...(one.warnings ?? [])].filter(Boolean).map(sentence);
   // Where all is well, what goes on now is more than what the last run brought.
   const shown = (one.outcome === "ok" ? [now ?? why] : [why, now]).filter(Boolean);
   return h(
     "span",
     { title: [...new Set(all)].join("\n") || undefined },
     h(Badge, { one }),
-    (shown.length ? shown : ["no run has finished yet"]).map((told) => h("bdi", { key: told, className: "aep-clamp aep-told" }, plainName(told))),
+    (shown.length ? shown : ["no run has finished yet"]).map((told) => h("bdi", { key: told, className: "aep-clamp aep-told" }, sentence(told))),
   );
 }
 

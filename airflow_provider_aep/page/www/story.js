@@ -5,8 +5,9 @@
 
 import { useAnswer } from "./answers.js";
 import { kindOf } from "./kinds.js";
-import { AnswerTrouble, Cell, Command, Empty, Kind, Notice, SourceTrouble, Waiting } from "./parts.js";
-import { count, fullTime, plainName, plural, shortTime } from "./words.js";
+import { Cell, Command, Empty, Kind, Notice, Waiting } from "./parts.js";
+import { AnswerTrouble, SourceTrouble } from "./troubles.js";
+import { count, fullTime, plainName, plural, sentence, shortTime } from "./words.js";
 
 const { createElement: h, useState } = globalThis.React;
 
@@ -50,7 +51,7 @@ function Told({ story }) {
   return h(
     "div",
     null,
-    h(Notice, { tone }, h("bdi", null, plainName(story.summary))),
+    h(Notice, { tone }, h("bdi", null, sentence(story.summary))),
     h(Lanes, { story }),
     h("h3", null, "What to do now"),
     story.actions.length === 0 ? h("p", { className: "aep-faint" }, "Nothing.") : h(Actions, { actions: story.actions }),
@@ -58,7 +59,7 @@ function Told({ story }) {
     h(Rows, { rows: [...story.lanes].reverse() }),
     story.notes.length > 0 && [
       h("h3", { key: "head" }, "What is not known"),
-      h("ul", { key: "notes", className: "aep-faint aep-notes" }, story.notes.map((note) => h("li", { key: note }, plainName(note)))),
+      h("ul", { key: "notes", className: "aep-faint aep-notes" }, story.notes.map((note) => h("li", { key: note }, sentence(note)))),
     ],
   );
 }
@@ -162,7 +163,7 @@ function Actions({ actions }) {
       h(
         "li",
         { key: command },
-        h("p", null, h("bdi", null, plainName(why)), " ", h("span", { className: "aep-faint" }, KIND_OF_STEP[kind] ?? "")),
+        h("p", null, h("bdi", null, sentence(why)), " ", h("span", { className: "aep-faint" }, KIND_OF_STEP[kind] ?? "")),
         h(Command, { text: command, what: plainName(why) }),
       ),
     ),
@@ -204,8 +205,8 @@ function Row({ row }) {
     h(
       Cell,
       { title: HEADS[3], className: "aep-found" },
-      h("bdi", null, plainName(row.told)),
-      row.notes.map((note) => h("div", { key: note, className: "aep-why" }, plainName(note))),
+      h("bdi", null, sentence(row.told)),
+      row.notes.map((note) => h("div", { key: note, className: "aep-why" }, sentence(note))),
     ),
   );
 }

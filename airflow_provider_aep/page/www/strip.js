@@ -13,6 +13,7 @@ const [STEP, BAR, HEIGHT] = [7, 5, 26];
 const MARKS_AT = HEIGHT + 5;
 const FULL = HEIGHT + 9;
 const BREAK = 3;
+const [FEW, OUTLIER] = [5, 3];
 
 /** The shape of a bar. One that is higher than the scale has a gap, and ends at the top of the scale. */
 export function bar({ x, width, floor, height, most, gap }) {
@@ -42,10 +43,16 @@ export function tellTicks(ticks) {
   return [`Last ${plural(ticks.length, "tick")}, ${good} good`, ...odd.map(tellTick)].join("; ");
 }
 
+/** The largest of some numbers; one that is many times the next is left out, so that it does not flatten the others. */
+export function mostOf(numbers) {
+  const [first = 0, second = 0] = [...numbers].sort((one, other) => other - one);
+  return numbers.length >= FEW && first > OUTLIER * second && second > 0 ? second : first;
+}
+
 /** What the bars are measured by: the most records of a tick, without the first, full export. */
 export function scaleOf(ticks) {
   const measured = ticks.filter(([, , records, isFirst]) => records && !isFirst);
-  return Math.max(1, ...(measured.length ? measured : ticks).map(([, , records]) => records ?? 0));
+  return Math.max(1, mostOf((measured.length ? measured : ticks).map(([, , records]) => records ?? 0)));
 }
 
 function shapes(ticks) {
@@ -127,6 +134,6 @@ export function Legend({ ticks, Kind }) {
     "ul",
     { className: "aep-legend", "aria-label": "Legend" },
     sorted.map((kind) => h("li", { key: kind }, h(Kind, { kind }))),
-    h("li", { className: "aep-faint" }, `height: records${ticks.some(([, , , isFirst]) => isFirst) ? `; broken bar: ${FIRST}` : ""}`),
+    h("li", { className: "aep-faint" }, "height: records; a broken bar is off the scale, such as a first, full export"),
   );
 }

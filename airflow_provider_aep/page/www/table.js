@@ -1,10 +1,10 @@
 /* The table of all exports. On a narrow page its rows become cards (aep.css); its roles stay those of a table. */
 
 import { Cell, Ends, Kind, LinkIn, Name, When } from "./parts.js";
-import { keyOf } from "./filters.js";
+import { grouped, keyOf } from "./filters.js";
 import { LastGood, StateCell } from "./state.js";
 import { Legend, Strip } from "./strip.js";
-import { cadence, plainName } from "./words.js";
+import { cadence, plainName, plural } from "./words.js";
 
 const { createElement: h, memo, useEffect, useRef, useState } = globalThis.React;
 
@@ -22,7 +22,7 @@ const COLUMNS = [
   ["ends", "Ends in"],
 ];
 
-export function ExportsTable({ exports, sort, now, addressOf, onSort, focused, onFocused }) {
+export function ExportsTable({ exports, sort, group, now, addressOf, onSort, focused, onFocused }) {
   const [length, setLength] = useState(PAGE);
   const reach = Math.max(length, exports.findIndex((one) => keyOf(one) === focused) + 1);
   const rows = exports.slice(0, reach);
@@ -37,16 +37,19 @@ export function ExportsTable({ exports, sort, now, addressOf, onSort, focused, o
       { className: "aep-scroll" },
       h(
         "table",
-        { role: "table", className: "aep-table aep-cards" },
+        { role: "table", className: "aep-table aep-cards aep-exports" },
         h("caption", { className: "aep-unseen" }, "Export dataflows"),
         h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, COLUMNS.map(([name, title]) => h(Head, { key: name, name, title, sort, onSort })))),
-        h(
-          "tbody",
-          { role: "rowgroup" },
-          rows.map((one) => {
-            const key = keyOf(one);
-            return h(Row, { key, one, now, several, to: addressOf(key), focused: key === focused, onFocused });
-          }),
+        grouped(rows, group).map(([title, members]) =>
+          h(
+            "tbody",
+            { key: title, role: "rowgroup" },
+            title && h(GroupHead, { title, members: exports.length > rows.length ? null : members }),
+            members.map((one) => {
+              const key = keyOf(one);
+              return h(Row, { key, one, now, several, to: addressOf(key), focused: key === focused, onFocused });
+            }),
+          ),
         ),
       ),
     ),
@@ -75,6 +78,13 @@ function Head({ name, title, sort, onSort }) {
   );
 }
 
+/** @param members the exports of the group; null where not all of them are shown yet */
+function GroupHead({ title, members }) {
+  const failing = members?.filter((one) => one.outcome === "fail").length;
+  const told = members && ` · ${plural(members.length, "export")}${failing ? `, ${failing} failing` : ""}`;
+  return h("tr", { role: "row", className: "aep-group" }, h("th", { role: "rowheader", scope: "rowgroup", colSpan: COLUMNS.length }, h("bdi", null, title), h("span", { className: "aep-faint" }, told)));
+}
+
 const Row = memo(function Row({ one, now, several, to, focused, onFocused }) {
   const link = useRef(null);
   useEffect(() => {
@@ -99,10 +109,10 @@ const Row = memo(function Row({ one, now, several, to, focused, onFocused }) {
     h(Cell, { title: "Last ticks", className: "aep-strip-cell" }, h(Strip, { ticks: one.ticks })),
     h(
       Cell,
-      { title: "Datasets", className: "aep-datasets" },
+      { title: "Datasets", className: "aep-datasets aep-third" },
       h("span", { className: "aep-clamp", title: names.join("\n") }, h("bdi", null, names[0] ?? "–"), names.length > 1 ? ` +${names.length - 1}` : null),
     ),
-    h(Cell, { title: "Destination" }, one.destination_title ?? one.destination ?? "–"),
+    h(Cell, { title: "Destination", className: "aep-third" }, one.destination_title ?? one.destination ?? "–"),
     h(Cell, { title: "Cadence", className: "aep-tight" }, cadence(one.every)),
     h(Cell, { title: "Next tick", className: "aep-tight" }, one.state === "enabled" ? h(When, { at: one.next_tick, now }) : one.state),
     h(Cell, { title: "Ends in", className: "aep-tight" }, h(Ends, { export: one })),

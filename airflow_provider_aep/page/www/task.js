@@ -1,9 +1,10 @@
 /* The tab on a task instance: the run and the verdict that this task waited for. */
 
 import { useAnswer, useNow } from "./answers.js";
-import { AnswerTrouble, Empty, LinkIn, LinkOut, Name, Outcome, Waiting } from "./parts.js";
+import { Empty, LinkIn, LinkOut, Name, Outcome, Waiting } from "./parts.js";
 import { RunsTable } from "./runs.js";
-import { plainName } from "./words.js";
+import { AnswerTrouble } from "./troubles.js";
+import { plainName, sentence } from "./words.js";
 
 const { createElement: h } = globalThis.React;
 
@@ -32,8 +33,8 @@ function Waited({ data, now }) {
       h("h1", null, h(Name, null, data.dataflow_name ?? data.dataflow_id ?? "Dataflow")),
       verdict && h(Outcome, { outcome: verdict.outcome }),
     ),
-    h("p", null, plainName(data.told)),
-    verdict?.reason && verdict.reason !== data.told && h("p", null, h("bdi", null, plainName(verdict.reason))),
+    h("p", null, sentence(data.told)),
+    verdict?.reason && verdict.reason !== data.told && h("p", null, h("bdi", null, sentence(verdict.reason))),
     h(
       "p",
       { className: "aep-links" },

@@ -4,7 +4,8 @@
  */
 
 import { useAnswer } from "./answers.js";
-import { AnswerTrouble, Cell, Name, Notice, SourceTrouble, Waiting } from "./parts.js";
+import { Cell, Name, Notice, Waiting } from "./parts.js";
+import { AnswerTrouble, SourceTroubles } from "./troubles.js";
 import { bytes, count, fullTime, plainName, plural } from "./words.js";
 
 const { createElement: h, useState } = globalThis.React;
@@ -42,7 +43,7 @@ function Ledgers({ now }) {
     "div",
     null,
     h(AnswerTrouble, { error, receivedAt, now }),
-    data.sources.map((source) => h(SourceTrouble, { key: `${source.conn_id}/${source.sandbox}`, source })),
+    h(SourceTroubles, { sources: data.sources, sinceSeconds: Math.max(now - receivedAt, 0) / 1000 }),
     loading && h(Waiting, null, "Asking for the runs of the year …"),
     data.usage.map((one) => h(Ledger, { key: `${one.conn_id}/${one.sandbox}`, one })),
   );

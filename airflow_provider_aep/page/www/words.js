@@ -54,6 +54,11 @@ export function fullTime(iso) {
   return time === null ? "" : clock("full").format(time);
 }
 
+/** "UTC", "CET": the time zone of all times that are shown. */
+export function zoneName(now) {
+  return clock("full").formatToParts(now).find(({ type }) => type === "timeZoneName").value;
+}
+
 /** "in 3 hours", "5 minutes ago". */
 export function relativeTime(iso, now) {
   const time = moment(iso);
@@ -109,6 +114,12 @@ export function bytes(number) {
   return `${step && value < 100 ? value.toFixed(1) : Math.round(value)} ${["B", "kB", "MB", "GB", "TB", "PB"][step]}`;
 }
 
+/** "50 – 58", or "4 min" where both ends read the same. */
+export function range(low, high, tell) {
+  const [from, to] = [tell(low), tell(high)];
+  return from === to ? from : `${from} – ${to}`;
+}
+
 /** "1 run", "2 runs". */
 export function plural(number, noun) {
   return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
@@ -127,8 +138,9 @@ export function cadenceHours(every) {
   return found ? Number(found[1]) * (found[2] === "d" ? 24 : 1) : Infinity;
 }
 
-// Control characters, and those that turn the direction of what follows.
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+// Characters that take no ink, or turn the direction of what follows; not those that join letters and emoji.
+const JOINING = /[\u200c\u200d\ufe00-\ufe0f]/g;
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u2800\ufff9-\ufffb]|(?![\u200c\u200d\ufe00-\ufe0f])\p{Default_Ignorable_Code_Point}/gu;
 
 /** A name as it is, with characters that would not be seen, or would reorder the rest, spelled out. */
 export function plainName(name) {
@@ -136,7 +148,15 @@ export function plainName(name) {
     const code = letter.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
     return `⟨U+${code}⟩`;
   });
-  return text.trim() === "" ? "(no name)" : text;
+  return text.replace(JOINING, "").trim() === "" ? "(no name)" : text;
+}
+
+// A moment as sentences of the server have it; of two with a word between them only the last bears the zone.
+const MOMENT = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d)(?: UTC\b|(?= \w+ \d{4}-\d\d-\d\d \d\d:\d\d UTC\b))/g;
+
+/** A sentence of the server as it is, with its moments in the time zone chosen in Airflow, as all others here. */
+export function sentence(text) {
+  return plainName(text).replace(MOMENT, (_, day, time) => shortTime(`${day}T${time}:00Z`));
 }
 
 /** The address, where it is one that a link may have: https, http, or a path within Airflow. Otherwise null. */

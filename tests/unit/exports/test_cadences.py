@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.exports.importing import import_exports, to_yaml
 from airflow_provider_aep.exports.spec import parse_spec
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 
 HOUR = 3600
 INCREMENTAL = "FIRST_FULL_THEN_INCREMENTAL"

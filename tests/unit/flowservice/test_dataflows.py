@@ -14,8 +14,8 @@ from airflow_provider_aep.errors import (
     AepUnseenError,
     AepValidationError,
 )
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.dataflows import (
-    Dataflow,
     create_dataflow,
     delete_dataflow,
     get_dataflow,

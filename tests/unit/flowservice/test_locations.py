@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.errors import AepNotFoundError
-from airflow_provider_aep.flowservice.dataflows import Dataflow, get_dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.flowservice.locations import PLACES, Folder, location_of, place_of, read_location
 from airflow_provider_aep.flowservice.runs import list_runs

@@ -17,7 +17,8 @@ from airflow_provider_aep.flowservice.destinations import (
     SFTP,
     Destination,
 )
-from airflow_provider_aep.flowservice.logins import hold_login, login_problems, resolve_login
+from airflow_provider_aep.flowservice.held_logins import hold_login
+from airflow_provider_aep.flowservice.logins import login_problems, resolve_login
 from tests.unit.flowservice.storage_logins import AZURE_SP, ENCODED, KEY, LOGINS, ROLE, SECRET
 
 KEYS = {"login": "AKIA2345ABCDEFGH2345", "password": SECRET}

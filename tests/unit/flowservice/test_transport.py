@@ -23,11 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_aep.emulator.server import LOGIN_PATH, serve
-from airflow_provider_aep.errors import AepAnswerError, AepConfigError, AepTransportError
+from airflow_provider_aep.errors import AepConfigError, AepTooLargeError, AepTransportError
 from airflow_provider_aep.flowservice.connections import create_base_connection
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
-from airflow_provider_aep.flowservice.exchange import Request, drive
+from airflow_provider_aep.flowservice.exchange import Request, Response, drive
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport, check_url
 
@@ -344,17 +344,6 @@ def test_a_slow_answer_takes_no_time_from_the_next_on_its_connection():
     assert len(doors) == 1
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_an_answer_without_end_is_not_read_to_it(packed):
-    body = gzip.compress(b" " * 3_000_000) if packed else b" " * 3_000_000
-    headers = {"Content-Encoding": "gzip"} if packed else {}
-    with listening(lambda door: (200, headers, body)) as server:
-        transport = RequestsTransport(server.url, largest_answer=1_000_000)
-        with pytest.raises(AepAnswerError, match="GET /flows: the answer is larger than 1000000 bytes"):
-            transport.send(PING)
-        assert RequestsTransport(server.url).send(PING).body == b" " * 3_000_000
-
-
 @pytest.mark.parametrize(
     "answer",
     [
@@ -617,3 +606,34 @@ def test_a_body_that_is_no_json_is_told_and_not_quoted():
     with pytest.raises(AepConfigError, match="POST /targetConnections cannot be sent") as caught:
         RequestsTransport("https://127.0.0.1:1").send(request)
     assert "2026" not in str(caught.value)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_an_answer_that_no_process_can_hold_is_not_read_to_its_end_and_not_asked_for_again(packed):
+    body = b'{"items": [' + b" " * 8 * 1024 * 1024 + b"]}"
+    headers = {"content-encoding": "gzip"} if packed else {}
+
+    def answer(door):
+        return 200, headers, gzip.compress(body) if packed else body
+
+    with listening(answer) as server:
+        credentials = AepCredentials(client_id="key", client_secret="s3cret", org_id="A@AdobeOrg")
+        session = AepSession(credentials)
+        with pytest.raises(
+            AepTooLargeError, match="has more than 1 MiB, and was not read to its end"
+        ) as caught:
+            RequestsTransport(server.url, largest_answer=1024 * 1024).send(PING)
+        assert caught.value.sent
+        assert RequestsTransport(server.url).send(PING).body == body
+        asked = []
+
+        def send(request):
+            asked.append(str(request))
+            if request.form is not None:
+                return Response(200, {}, b'{"access_token": "t0ken", "expires_in": 86399}')
+            return RequestsTransport(server.url, largest_answer=1024 * 1024).send(request)
+
+        carrier = type("Carrier", (), {"send": staticmethod(send)})()
+        with pytest.raises(AepTooLargeError):
+            drive(session.conduct(list_datasets(), sandbox="prod"), carrier)
+        assert len(asked) == 2  # the token, and the list once

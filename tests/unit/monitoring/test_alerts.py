@@ -21,7 +21,8 @@ from airflow_provider_aep.monitoring.alert_formats import (
     as_text,
     slack_text,
 )
-from airflow_provider_aep.monitoring.alerts import STATUSES, Alert, Message, digest
+from airflow_provider_aep.monitoring.alert_messages import Message, digest
+from airflow_provider_aep.monitoring.alerts import STATUSES, Alert
 from airflow_provider_aep.monitoring.incidents import LONGEST_KEY, incident_key
 from airflow_provider_aep.monitoring.run_codes import NEXT, UNKNOWN, explain
 from airflow_provider_aep.monitoring.words import cut

@@ -16,7 +16,8 @@ from airflow_provider_aep.monitoring.alert_formats import (
     as_teams,
     as_text,
 )
-from airflow_provider_aep.monitoring.alerts import Alert, Message, digest
+from airflow_provider_aep.monitoring.alert_messages import Message, digest
+from airflow_provider_aep.monitoring.alerts import Alert
 from airflow_provider_aep.monitoring.words import cut
 
 LINK = "https://experience.adobe.com/#/@acme/sname:prod/platform/destination/browse/f-1?a=b&c=d"

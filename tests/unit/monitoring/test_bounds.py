@@ -88,7 +88,7 @@ def test_a_finding_of_another_kind_is_kept_however_old_it_is():
 def test_long_texts_are_cut():
     told = bounded(check(export("a", runs=1, words=5_000)), most=4_000)
     assert size(told) <= 4_000
-    assert told["exports"][0]["findings"][0]["told"].endswith("xxx...")
+    assert told["exports"][0]["findings"][0]["told"].endswith("xxx ... [cut]")
 
 
 def test_at_last_whole_exports_go_the_well_ones_first_and_it_is_said_how_many_had_news():

@@ -9,10 +9,12 @@ import pytest
 
 from airflow_provider_aep.flowservice.ingestion import Batch, CatalogDataset
 from airflow_provider_aep.monitoring.alert_formats import as_html, as_line, as_slack, as_text
-from airflow_provider_aep.monitoring.alerts import Alert, digest
+from airflow_provider_aep.monitoring.alert_messages import digest
+from airflow_provider_aep.monitoring.alerts import Alert
 from airflow_provider_aep.monitoring.audit import audit_exports
-from airflow_provider_aep.monitoring.causes import Ingested, Question, Snapshot, cause_of
+from airflow_provider_aep.monitoring.causes import cause_of
 from airflow_provider_aep.monitoring.emptiness import believes_windows
+from airflow_provider_aep.monitoring.owing import Ingested, Question, Snapshot
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy
 from benchmarks.checking import Sandbox
 

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_aep.emulator.listing import listed
 from airflow_provider_aep.emulator.replies import reply
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.flowservice.exchange import Request, Response, drive
 from airflow_provider_aep.flowservice.runs import DataflowRun

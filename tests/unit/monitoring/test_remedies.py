@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.monitoring.findings import Finding
 from airflow_provider_aep.monitoring.remedies import remedies
 from airflow_provider_aep.monitoring.run_codes import CODES, concern_of, explain

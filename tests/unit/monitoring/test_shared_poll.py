@@ -72,6 +72,22 @@ def test_fifty_that_wait_cost_one_request_a_look(together, emulator, make_datafl
     assert looks(emulator) < 90
 
 
+def test_the_dataflows_of_all_that_end_together_are_read_in_one_request(together, emulator, make_dataflow):
+    flows = [make_dataflow(f"export {number}") for number in range(50)]
+    ends = together(*((flow, {"with_flow": True}) for flow in flows))
+    assert [end["dataflow"]["id"] for end in ends] == flows
+    assert {end["dataflow"]["name"] for end in ends} == {f"export {number}" for number in range(50)}
+    assert [request.path for request in emulator.log][-2:] == ["/runs", "/flows"]
+
+
+def test_a_dataflow_that_cannot_be_read_takes_nothing_from_the_end(together, emulator, make_dataflow):
+    flow = make_dataflow()
+    emulator.fail_next(403, match="GET /flows", times=1000)
+    (end,) = together((flow, {"with_flow": True}))
+    assert (end["status"], len(end["runs"])) == ("finished", 1)
+    assert "dataflow" not in end
+
+
 def test_each_is_looked_after_as_often_as_it_asked(together, emulator, clock, make_dataflow):
     emulator.script_runs(None, ["in_progress"])
     often, rarely = make_dataflow("often"), make_dataflow("rarely")

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_aep.cli.program import _parser
+from airflow_provider_aep.cli.parser import make_parser
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.dataflows import get_dataflow, set_dataflow_state
 from airflow_provider_aep.flowservice.ingestion import Batch, BatchStatus, CatalogDataset
 from airflow_provider_aep.monitoring.audit import audit_exports
-from airflow_provider_aep.monitoring.causes import Ingested
+from airflow_provider_aep.monitoring.owing import Ingested
 from airflow_provider_aep.monitoring.policy import AuditPolicy
 from airflow_provider_aep.monitoring.story import MOST_BATCHES, story_of
 from airflow_provider_aep.monitoring.story_parts import Told
@@ -59,7 +59,7 @@ def can_be_done(action):
     if action["kind"] == "shell":
         program, *words = shlex.split(action["command"])
         assert program == "aep"
-        return _parser().parse_args(words)
+        return make_parser().parse_args(words)
     return action["command"].endswith(("?", "."))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_aep.flowservice.dataflows import Dataflow
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
 from airflow_provider_aep.monitoring.findings import findings_of, window_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
 from airflow_provider_aep.monitoring.audit import audit_exports
 from airflow_provider_aep.page.answers import export_detail, export_row
 from airflow_provider_aep.page.reading import read_snapshot
@@ -125,6 +126,48 @@ def test_the_first_full_export_is_marked_and_no_measure_of_the_others(
     assert told["usual"]["records"]["high"] < 1_000
 
 
+def test_an_export_that_was_disabled_before_the_ticks_that_are_shown_is_still_called_disabled(
+    row, run, clock, make_dataflow
+):
+    dataflow_id = make_dataflow()
+    clock.advance(10 * HOUR)
+    run(set_dataflow_state(dataflow_id, "disabled"))
+    clock.advance(10 * 24 * HOUR)
+    told = row()
+    assert told["outcome"] != "ok"
+    assert told["warnings"][0].startswith("it is disabled and exports nothing")
+
+
+def test_where_the_files_land_is_told_of_the_export_and_of_each_run(row, detail, clock, make_dataflow):
+    make_dataflow()
+    clock.advance((1 + 3 + 0.5) * HOUR)
+    told = detail()
+    assert told["lands"]["url"] == row()["lands_in"]
+    assert told["lands"]["url"].startswith("abfs://dlz-destination/")
+    assert told["lands"]["template"] == "%DATASET_ID%/%EXPORT_TIME%"
+    assert told["lands"]["format"] in ("PARQUET", "JSON")
+    (folder,) = told["runs"][0]["folders"]
+    assert folder.startswith(told["lands"]["url"])
+    assert "/exportTime=" in folder
+
+
+def test_a_run_under_way_is_told_with_what_is_usual_and_no_folder(detail, emulator, clock, make_dataflow):
+    emulator.script_runs(make_dataflow(), ["success"] * 5 + ["in_progress"])
+    clock.advance((1 + 5 * 3 + 1) * HOUR)
+    running, done, *_ = detail()["runs"]
+    assert (running["kind"], running["usual_seconds"], running["folders"]) == ("running", 180.0, [])
+    assert (done["usual_seconds"], len(done["folders"])) == (None, 1)
+
+
+@pytest.mark.parametrize(("left", "words"), [(3.6, "4 days"), (1.4, "34 hours"), (0.04, "1 hour")])
+def test_the_column_of_the_end_says_what_the_warning_says(row, clock, make_dataflow, now, left, words):
+    make_dataflow(end=now + timedelta(days=10))
+    clock.advance((10 - left) * 24 * HOUR)
+    told = row()
+    assert told["ends_in"] == words
+    assert told["warnings"][0].startswith(f"its schedule ends in {words}, on ")
+
+
 def test_a_tick_that_is_still_awaited_is_no_finding(row, clock, make_dataflow):
     make_dataflow()
     clock.advance((1 + 3) * HOUR + 30)
@@ -137,4 +180,5 @@ def test_a_long_name_is_cut_and_days_left_are_whole(row, make_dataflow, now):
     told = row()
     assert told["name"] == "n" * 250
     assert isinstance(told["days_left"], int)
+    assert told["ends_in"].endswith(" days")
     assert told["next_tick"] is not None

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.errors import AepAuthError, AepConfigError, AepTooLargeError
 from airflow_provider_aep.flowservice.exchange import drive
 from airflow_provider_aep.flowservice.session import AepSession
 from airflow_provider_aep.page import sources as module
@@ -154,9 +154,41 @@ def test_a_wrong_sandbox_and_a_wrong_login_are_told_apart(run, emulator, credent
     assert "Wr0ngSecret" not in json.dumps([unknown.to_json(), refused.to_json()])
 
 
+def test_a_connection_that_leads_elsewhere_shows_nothing_of_where_it_led_before(
+    sources, seconds, make_dataflow
+):
+    make_dataflow()
+    origin, reading = ["one"], sources._read
+    sources._origin = lambda conn_id, sandbox: origin[0]
+    assert settled(sources).rows
+
+    def refused(*place):
+        raise AepAuthError(doing="POST /ims/token/v3", status=401, message="invalid_client")
+
+    # The login is refused, and leads where it led before: what was read is as true as it was.
+    source = sources.of("aep_default", None)
+    source._read = refused
+    seconds(31)
+    assert (settled(sources).state, bool(settled(sources).rows)) == ("stale", True)
+    # It leads to another organization: its exports are other ones.
+    origin[0] = "another"
+    seconds(61)
+    seen = settled(sources)
+    assert (seen.state, seen.rows, seen.snapshot, seen.age_seconds) == ("error", b"", None, None)
+    # What is read there is read from the beginning.
+    befores = []
+    source._read = lambda *place: (befores.append(place[-1]), reading(*place))[1]
+    seconds(61)
+    assert (settled(sources).state, befores) == ("ok", [None])
+
+
 @pytest.mark.parametrize(
     ("fault", "kind"),
-    [(AepConfigError("extra.org_id is missing"), "misconfigured"), (KeyError("S3cret"), "broken")],
+    [
+        (AepConfigError("extra.org_id is missing"), "misconfigured"),
+        (AepTooLargeError("the answer has more than 32 MiB", sent=True), "too_large"),
+        (KeyError("S3cret"), "broken"),
+    ],
 )
 def test_a_reader_that_fails_says_so_without_quoting(fault, kind, caplog):
     def read(*place):

@@ -17,10 +17,9 @@ import pytest
 from airflow.providers.common.compat.sdk import Stats
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_aep import stats
 from airflow_provider_aep.errors import AepRateLimitError
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks import AepHook, metrics
 
 COMPLETED = datetime(2026, 1, 1, 3, 20, tzinfo=UTC)
 VERDICT = {
@@ -67,7 +66,7 @@ def use(monkeypatch):
             monkeypatch.setattr(Stats, "instance", backend)
         return backend
 
-    monkeypatch.setattr(stats, "_waiters", {})
+    monkeypatch.setattr(metrics, "_waiters", {})
     return use
 
 
@@ -77,7 +76,7 @@ def backend(use) -> Backend:
 
 
 def test_a_verdict_counts_its_runs_and_records_and_how_late_it_came(backend):
-    stats.judged(VERDICT, now=COMPLETED + timedelta(seconds=42))
+    metrics.judged(VERDICT, now=COMPLETED + timedelta(seconds=42))
     assert backend.sent == [
         ("incr", "aep.runs_judged.warn", 2, {"sandbox": "prod", "status": "partial"}),
         ("incr", "aep.records_exported", 1200, {"sandbox": "prod"}),
@@ -87,24 +86,24 @@ def test_a_verdict_counts_its_runs_and_records_and_how_late_it_came(backend):
 
 def test_a_verdict_that_knows_little_counts_its_runs(backend):
     little = {"records_out": None, "completed_at": None, "sandbox": None}
-    stats.judged({**VERDICT, **little})
+    metrics.judged({**VERDICT, **little})
     assert backend.sent == [("incr", "aep.runs_judged.warn", 2, {"status": "partial"})]
 
 
 def test_a_clock_that_is_ahead_of_ours_makes_no_negative_lag(backend):
-    stats.judged(VERDICT, now=COMPLETED - timedelta(minutes=3))
+    metrics.judged(VERDICT, now=COMPLETED - timedelta(minutes=3))
     assert backend.sent[-1] == ("timing", "aep.detection_lag", timedelta(), {"sandbox": "prod"})
 
 
 def test_a_verdict_of_another_version_counts_nothing_and_harms_nobody(backend):
-    stats.judged({"outcome": "ok"})
-    stats.judged({**VERDICT, "completed_at": "soon"})
+    metrics.judged({"outcome": "ok"})
+    metrics.judged({**VERDICT, "completed_at": "soon"})
     assert [name for _, name, *_ in backend.sent] == ["aep.runs_judged.warn", "aep.records_exported"]
 
 
 def test_a_poll_is_counted_with_how_long_it_took_and_whether_it_failed(backend):
-    stats.polled(0.25)
-    stats.polled(2.0, failed=True)
+    metrics.polled(0.25)
+    metrics.polled(2.0, failed=True)
     assert [each[:3] for each in backend.sent] == [
         ("incr", "aep.polls", 1),
         ("timing", "aep.poll_duration", timedelta(seconds=0.25)),
@@ -115,12 +114,12 @@ def test_a_poll_is_counted_with_how_long_it_took_and_whether_it_failed(backend):
 
 
 def test_the_gauge_is_the_sum_of_those_who_wait_in_this_process(backend):
-    prod, stage = stats.observer(("aep_default", "prod")), stats.observer(("aep_default", "stage"))
+    prod, stage = metrics.observer(("aep_default", "prod")), metrics.observer(("aep_default", "stage"))
     prod(300, 0.1, False)
     stage(20, 0.1, False)
     prod(250, 0.1, True)
-    stats.waiting(0, poll=("aep_default", "prod"))
-    stats.waiting(0, poll=("aep_default", "nobody ever waited here"))
+    metrics.waiting(0, poll=("aep_default", "prod"))
+    metrics.waiting(0, poll=("aep_default", "nobody ever waited here"))
     gauges = [each for each in backend.sent if each[0] == "gauge"]
     assert [value for _, _, value, _ in gauges] == [300, 320, 270, 20, 20]
     assert {(name, tags["hostname"]) for _, name, _, tags in gauges} == {("aep.waiters", platform.node())}
@@ -140,9 +139,9 @@ def test_a_backend_that_fails_fails_no_task(use, aep):
 
     AepHook().run(list_datasets())
     use(Broken())
-    stats.polled(0.25, failed=True)
-    stats.waiting(3, poll="prod")
-    stats.judged(VERDICT)
+    metrics.polled(0.25, failed=True)
+    metrics.waiting(3, poll="prod")
+    metrics.judged(VERDICT)
     aep.fail_next(429, retry_after=1)
     assert AepHook().run(list_datasets())
     aep.fail_next(429, retry_after=3600)
@@ -151,11 +150,11 @@ def test_a_backend_that_fails_fails_no_task(use, aep):
 
 
 def test_the_page_lists_what_is_sent(backend, aep):
-    stats.observer("prod")(1, 0.1, True)
+    metrics.observer("prod")(1, 0.1, True)
     aep.fail_next(429, retry_after=1)
     AepHook().run(list_datasets())
     for outcome in ("ok", "warn", "skip", "fail"):
-        stats.judged({**VERDICT, "outcome": outcome})
+        metrics.judged({**VERDICT, "outcome": outcome})
     page = Path(__file__).parents[2].joinpath("docs", "metrics.md").read_text()
     rows = dict(re.findall(r"^\| `(aep\.[^`]+)` \| (\w+) ", page, flags=re.MULTILINE))
     kinds = {"incr": "counter", "gauge": "gauge", "timing": "timer"}
@@ -169,9 +168,9 @@ def test_a_statsd_of_airflows_configuration_gets_them():
     script = f"""
 import airflow.jobs.triggerer_job_runner
 from datetime import datetime
-from airflow_provider_aep import stats
-stats.observer("prod")(300, 0.25, False)
-stats.judged({VERDICT!r}, now=datetime.fromisoformat("2026-01-01T03:20:42+00:00"))
+from airflow_provider_aep.hooks import metrics
+metrics.observer("prod")(300, 0.25, False)
+metrics.judged({VERDICT!r}, now=datetime.fromisoformat("2026-01-01T03:20:42+00:00"))
 """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))

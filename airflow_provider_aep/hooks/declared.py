@@ -24,7 +24,7 @@ from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.spec import ExportSpec
 from airflow_provider_aep.flowservice.encryption import PublicKey
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.logins import Held
+from airflow_provider_aep.flowservice.held_logins import Held
 from airflow_provider_aep.hooks import AepHook
 
 T = TypeVar("T")
@@ -33,12 +33,11 @@ T = TypeVar("T")
 def plan_specs(
     specs: Sequence[ExportSpec],
     *,
-    aep_conn_id: str,
-    sandbox: str | None = None,
+    hook: AepHook,
     rotate_credentials: bool = False,
 ) -> list[Outcome]:
     """The plans of specs, in their order; sends only GETs. What could not be planned has an error."""
-    hook, now = AepHook(aep_conn_id, sandbox=sandbox), datetime.now(tz=UTC)
+    now = datetime.now(tz=UTC)
     logins = _logins(hook, specs)
 
     def plan(hook: AepHook, some: Sequence[ExportSpec]) -> Exchange[list[Outcome]]:
@@ -52,15 +51,14 @@ def plan_specs(
 def ensure_specs(
     specs: Sequence[ExportSpec],
     *,
-    aep_conn_id: str,
-    sandbox: str | None = None,
+    hook: AepHook,
     options: EnsureOptions = DEFAULTS,
     planned: Sequence[Mapping[str, Any]] | None = None,
     starting: Callable[[Outcome], object] = lambda outcome: None,
     progress: Callable[[Outcome], object] = lambda outcome: None,
 ) -> list[Outcome]:
     """Ensure specs; how each went, in their order. The parameters are those of ``ensure_exports``."""
-    hook, now = AepHook(aep_conn_id, sandbox=sandbox), datetime.now(tz=UTC)
+    now = datetime.now(tz=UTC)
     logins = _logins(hook, specs)
 
     def ensure(hook: AepHook, some: Sequence[ExportSpec]) -> Exchange[list[Outcome]]:
@@ -82,14 +80,12 @@ def delete_spec(
     name: str,
     *,
     owner: str,
-    aep_conn_id: str,
-    sandbox: str | None = None,
+    hook: AepHook,
     with_base: bool = False,
     leftovers_only: bool = False,
     missing_ok: bool = True,
 ) -> Removal:
     """Delete an export. The parameters are those of ``delete_export``."""
-    hook = AepHook(aep_conn_id, sandbox=sandbox)
     return hook.run(
         delete_export(
             name,

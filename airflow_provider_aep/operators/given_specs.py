@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from airflow_provider_aep.arguments import RENDERED_TO_NOTHING, as_typed, is_later, is_nothing, is_template
-from airflow_provider_aep.bundles import load_bundled_specs
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
+from airflow_provider_aep.operators.bundles import load_bundled_specs
 
 if TYPE_CHECKING:
     from airflow_provider_aep.exports.spec import ExportSpec

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.arrivals import IngestionWait, Seen
     from airflow_provider_aep.monitoring.shared_poll import Look, SharedPoll
 
-# The layout of the event. A worker that meets another one fails the task instead of guessing.
-EVENT_VERSION = 1
 # The id of none: whatever the service answers to it, it answers.
 NO_DATAFLOW = "00000000-0000-0000-0000-000000000000"
 # The poll at a deadline itself may take this long; Airflow's own timeout of the task comes later.
@@ -35,7 +33,9 @@ class _Written(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         cls = type(self)
         names = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
-        return f"{cls.__module__}.{cls.__qualname__}", {name: getattr(self, name) for name in names}
+        # Airflow keeps this path, so it is that of the package, in which the classes may move.
+        module = __package__ if cls.__module__ == __name__ else cls.__module__
+        return f"{module}.{cls.__qualname__}", {name: getattr(self, name) for name in names}
 
 
 class _AepTrigger(_Written, BaseEventTrigger):
@@ -69,6 +69,8 @@ class _AepTrigger(_Written, BaseEventTrigger):
         yield self._event(await self._first() or await poll.run_while_waiting(self._wait(poll)))
 
     def _event(self, ending: dict[str, Any]) -> TriggerEvent:
+        from airflow_provider_aep.monitoring.waits import EVENT_VERSION
+
         return TriggerEvent({"version": EVENT_VERSION, **ending})
 
     async def _first(self) -> dict[str, Any]:
@@ -147,6 +149,7 @@ class AepDataflowRunTrigger(_AepTrigger):
             interval=self.poll_interval,
             first_pause=self.asked_to_wait,
             tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
+            with_flow=True,
         )
 
 
@@ -242,7 +245,7 @@ _polls = WeakKeyDictionary()
 
 def _shared_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     """The one poll of a connection and sandbox in this event loop."""
-    from airflow_provider_aep import stats
+    from airflow_provider_aep.hooks import metrics
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
 
     def converse(exchange: Exchange[Look]) -> Awaitable[Look]:
@@ -254,7 +257,7 @@ def _shared_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     polls = _polls.setdefault(asyncio.get_running_loop(), {})
     key = (aep_conn_id, sandbox)
     if key not in polls:
-        polls[key] = SharedPoll(converse, observe=stats.observer(key))
+        polls[key] = SharedPoll(converse, observe=metrics.observer(key))
     return polls[key]
 
 
@@ -289,6 +292,8 @@ class AepDatasetIngestedTrigger(_Written):
         self.asked_to_wait = asked_to_wait
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        from airflow_provider_aep.monitoring.waits import EVENT_VERSION
+
         yield TriggerEvent({"version": EVENT_VERSION, **await self._wait()})
 
     async def _wait(self) -> dict[str, Any]:
@@ -317,8 +322,7 @@ class AepDatasetIngestedTrigger(_Written):
             told = now
 
     async def _look(self, wait: IngestionWait) -> Seen:
-        from airflow_provider_aep import stats
-        from airflow_provider_aep.hooks import AepHook
+        from airflow_provider_aep.hooks import AepHook, metrics
         from airflow_provider_aep.monitoring.arrivals import look_for_ingestion
 
         began, answered = time.time(), False
@@ -330,7 +334,7 @@ class AepDatasetIngestedTrigger(_Written):
             seen = await asyncio.wait_for(converse, patience)
             answered = seen.answered
         finally:
-            stats.polled(time.time() - began, failed=not answered)
+            metrics.polled(time.time() - began, failed=not answered)
         return seen
 
 

@@ -18,7 +18,8 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_provider_aep.errors import AepError, AepRateLimitError, AepServerError, AepTransportError
-from airflow_provider_aep.flowservice.dataflows import Dataflow, list_dataflows
+from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.locations import Location, read_location
 from airflow_provider_aep.flowservice.runs import DataflowRun
@@ -133,7 +134,7 @@ class Feed:
             return self._locations[run.dataflow_id]
 
     async def _look_if_possible(self) -> Look | None:
-        from airflow_provider_aep import stats
+        from airflow_provider_aep.hooks import metrics
 
         start, look = time.monotonic(), None
         try:
@@ -141,7 +142,7 @@ class Feed:
         except Exception as error:
             # Also for instance a connection that cannot be read just now.
             _warn("AEP: the poll failed and goes on: %s: %s", type(error).__name__, error)
-        stats.polled(time.monotonic() - start, failed=look is None)
+        metrics.polled(time.monotonic() - start, failed=look is None)
         return look
 
     async def _look(self) -> Look:

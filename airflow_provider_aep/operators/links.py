@@ -24,3 +24,11 @@ class AepDataflowLink(BaseOperatorLink):
 def push_dataflow_link(context: Any, url: str) -> None:
     """Make the link of the running task point to ``url``."""
     context["ti"].xcom_push(key=AepDataflowLink.xcom_key, value=url)
+
+
+def leave_links(operator: Any) -> None:
+    """Keep Airflow 3 from reading the address when the running task ends, only to write it once more.
+
+    The UI knows a task's links from the DAG, and not from the task that runs.
+    """
+    operator.operator_extra_links = ()

@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
-from airflow_provider_aep import asset_triggers, run_feed
-from airflow_provider_aep.asset_triggers import AepDataflowRunFinishedTrigger
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice import exchange
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.monitoring.finished import Cursor, begin, created_at
+from airflow_provider_aep.triggers import AepDataflowRunFinishedTrigger, feed, finished_runs
 
 POLL = 0.02
 HOUR = 3600.0
@@ -79,8 +78,8 @@ class Watch:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(run_feed, "SETTLE", 0.0)
-    monkeypatch.setattr(asset_triggers, "STORE_PAUSE", 0.01)
+    monkeypatch.setattr(feed, "SETTLE", 0.0)
+    monkeypatch.setattr(finished_runs, "STORE_PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -200,7 +199,7 @@ def test_one_that_was_under_way_at_the_first_look_is_told(watching, emulator, ex
 
 
 def test_one_dataflow_may_be_watched_alone_and_a_new_one_is_noticed(watching, export, monkeypatch, clock):
-    monkeypatch.setattr(run_feed, "FLOWS_EVERY", 0.0)
+    monkeypatch.setattr(feed, "FLOWS_EVERY", 0.0)
     first, second = export("first"), export("second")
 
     async def story():
@@ -221,7 +220,7 @@ def test_one_dataflow_may_be_watched_alone_and_a_new_one_is_noticed(watching, ex
 def test_an_export_may_be_watched_by_its_name_before_it_exists(
     watching, export, make_dataflow, monkeypatch, clock, logged
 ):
-    monkeypatch.setattr(run_feed, "FLOWS_EVERY", 0.0)
+    monkeypatch.setattr(feed, "FLOWS_EVERY", 0.0)
     export("other")
 
     async def story():
@@ -282,7 +281,7 @@ def quick_repeats(monkeypatch, clock):
 
 
 def test_trouble_in_the_poll_is_outlived(watching, emulator, export, clock, quick_repeats, monkeypatch):
-    monkeypatch.setattr(run_feed, "FLOWS_EVERY", 0.0)
+    monkeypatch.setattr(feed, "FLOWS_EVERY", 0.0)
     export()
 
     async def story():
@@ -398,7 +397,7 @@ def test_a_store_of_several_assets_is_left_alone(watching, export, clock, logged
 def test_the_paths_are_waited_for_and_left_out_where_they_cannot_be_had(
     watching, emulator, export, clock, quick_repeats, monkeypatch
 ):
-    monkeypatch.setattr(run_feed, "FLOWS_EVERY", 0.0)
+    monkeypatch.setattr(feed, "FLOWS_EVERY", 0.0)
     export()
 
     async def story():
@@ -591,15 +590,15 @@ def test_a_look_that_began_before_one_joined_is_of_no_use_to_it(aep, export, clo
     store.kept[trigger._store_key()] = Cursor(since=begun, begun=begun).to_json()
 
     async def story():
-        feed = run_feed.Feed("aep_default", None)
+        shared = feed.Feed("aep_default", None)
 
         async def looks():
             at = created_at(first) + timedelta(hours=12)
             seen = {"at": at, "since": at, "unread": frozenset(), "names": {flow_id: "nightly"}}
-            yield run_feed.Look(**seen, wants=frozenset(), runs=[])
-            yield run_feed.Look(**seen, wants=frozenset(feed._wants), runs=[first])
+            yield feed.Look(**seen, wants=frozenset(), runs=[])
+            yield feed.Look(**seen, wants=frozenset(shared._wants), runs=[first])
 
-        return [event.payload["run_id"] async for event in trigger._watch(feed, looks())]
+        return [event.payload["run_id"] async for event in trigger._watch(shared, looks())]
 
     assert asyncio.run(story()) == [first.id]
 
@@ -632,16 +631,16 @@ def test_a_poll_of_watchers_whose_log_cannot_be_written_goes_on(caplog):
             raise OSError(28, "No space left on device")
 
     async def looking() -> bool:
-        feed = run_feed.Feed("no_such_connection", None)
-        with feed.join(run_feed.Want(None, None, begin(datetime.now(tz=UTC)), 0.05)):
-            look = asyncio.ensure_future(anext(feed.looks()))
+        shared = feed.Feed("no_such_connection", None)
+        with shared.join(feed.Want(None, None, begin(datetime.now(tz=UTC)), 0.05)):
+            look = asyncio.ensure_future(anext(shared.looks()))
             done, _ = await asyncio.wait([look], timeout=2.0)
             look.cancel()
             return not done
 
     full = FullDisk()
-    run_feed.log.addHandler(full)
+    feed.log.addHandler(full)
     try:
         assert asyncio.run(looking())
     finally:
-        run_feed.log.removeHandler(full)
+        feed.log.removeHandler(full)

@@ -1,0 +1,126 @@
+"""What a dataflow tells of itself: its record, its state, and whether it exports datasets.
+
+Source: "Export datasets by using the Flow Service API"; "Update destination dataflows"; read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_aep.flowservice.cadences import step_of
+from airflow_provider_aep.flowservice.destinations import AUDIENCE_FLOW_SPECS, DATA_LAKE_SPEC_ID, DESTINATIONS
+from airflow_provider_aep.flowservice.documents import Document, epoch_moment, mapping, sequence
+from airflow_provider_aep.flowservice.schedule import ticks
+
+_FLOW_SPECS = {one.flow_spec_id: slug for slug, one in DESTINATIONS.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataflow:
+    """A dataflow that exports datasets.
+
+    :param destination: our name of its destination; that of its spec, as far as ``list_dataflows`` could read
+        it, where it is not in our table.
+    :param schedule: Adobe's ``scheduleParams`` as they are; times in epoch seconds.
+    """
+
+    id: str
+    name: str
+    state: str
+    destination: str | None
+    schedule: Mapping[str, Any]
+    source_connection_ids: tuple[str, ...]
+    target_connection_ids: tuple[str, ...]
+    raw: Document = field(repr=False, compare=False)
+
+    @classmethod
+    def from_api(cls, wire: Document) -> Dataflow:
+        return cls(
+            id=str(wire["id"]),
+            name=str(wire.get("name") or wire["id"]),
+            state=state_of(wire),
+            destination=_FLOW_SPECS.get(str(spec_id_of(wire))),
+            schedule=mapping(wire.get("scheduleParams")),
+            source_connection_ids=_ids(wire.get("sourceConnectionIds")),
+            target_connection_ids=_ids(wire.get("targetConnectionIds")),
+            raw=wire,
+        )
+
+    @property
+    def step(self) -> timedelta:
+        """From tick to tick; zero for one that exports once, or whose schedule cannot be read."""
+        return timedelta(seconds=max(step_of(self.schedule) or 0, 0))
+
+    @property
+    def created_at(self) -> datetime | None:
+        return epoch_moment(self.raw.get("createdAt"))
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When somebody last changed it: its schedule, its state, or anything else.
+
+        ``updatedAt`` would do, and yet moves with what Adobe's own services write down, for instance after a
+        run. What ``lastOperation`` tells is therefore asked first.
+        """
+        operation = mapping(self.raw.get("lastOperation"))
+        told = (operation.get("updated"), operation.get("started"), self.raw.get("updatedAt"))
+        return next((moment for each in told if (moment := epoch_moment(each))), self.created_at)
+
+    def ticks(self, after: datetime, before: datetime) -> list[datetime]:
+        """When its schedule lets it export, from ``after`` on and earlier than ``before``."""
+        return ticks(self.schedule, after, before)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "state": self.state,
+            "destination": self.destination,
+            "schedule": dict(self.schedule),
+        }
+
+
+def state_of(flow: Document) -> str:
+    """Its state in lower case: ``enabled``, ``disabled``, or one that it passes through."""
+    return str(flow.get("state") or "unknown").lower()
+
+
+def _ids(listed: object) -> tuple[str, ...]:
+    return tuple(each for each in sequence(listed) if isinstance(each, str) and each)
+
+
+def must_be_asked(flow: Document) -> bool:
+    """Whether only its flow spec tells what its destination is called, or that it exports datasets at all."""
+    if spec_id_of(flow) in _FLOW_SPECS or spec_id_of(flow) in AUDIENCE_FLOW_SPECS:
+        return False
+    told = sequence(mapping(flow.get("inheritedAttributes")).get("sourceConnections"))
+    return exports_datasets(flow) or not told
+
+
+def exports_datasets(flow: Document) -> bool:
+    """Whether a dataflow exports datasets: by its flow spec, or as it takes the data lake to a storage."""
+    if spec_id_of(flow) in AUDIENCE_FLOW_SPECS:
+        return False
+    if spec_id_of(flow) in _FLOW_SPECS:
+        return True
+    inherited = mapping(flow.get("inheritedAttributes"))
+    targets = sequence(inherited.get("targetConnections"))
+    if any(mapping(mapping(each).get("data")).get("outputType") == "DATASET_EXPORT" for each in targets):
+        return True
+    return has_destination(flow) and any(
+        mapping(mapping(each).get("connectionSpec")).get("id") == DATA_LAKE_SPEC_ID
+        for each in sequence(inherited.get("sourceConnections"))
+    )
+
+
+def spec_id_of(flow: Document) -> object:
+    return mapping(flow.get("flowSpec")).get("id")
+
+
+def has_destination(flow: Document) -> bool:
+    inherited = mapping(flow.get("inheritedAttributes"))
+    told = mapping(inherited.get("properties")).get("isDestinationFlow")
+    return str(told).lower() == "true" or spec_id_of(flow) in _FLOW_SPECS

@@ -1,0 +1,244 @@
+"""Listings of connections, dataflows and runs, page by page.
+
+A listing is not taken on trust. Its filter is applied again on our side, its order is looked at before
+reading stops early, and where the service refuses a filter, an order or a limit, it is asked without. A
+filter proves that something is there; that something is *not* there is proven by who lists without one.
+
+Source: Destinations API reference; "Sort and filter responses in the Flow Service API"; read 2026-11.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_aep.errors import AepApiError, AepError, AepValidationError, Problem
+from airflow_provider_aep.flowservice.documents import Document, entities_of, epoch_moment, mapping, values_at
+from airflow_provider_aep.flowservice.exchange import Exchange, Request, recall
+
+LARGEST_PAGE = 100
+# So many pages in a row may bring nothing new: a store that filters what it has read gives empty pages too.
+MOST_BARREN = 50
+# A listing of more pages than this has no end: at 100 a page, these are 200,000 entities.
+MOST_PAGES = 2_000
+_OUR_QUERY = ("property", "orderby", "limit", "count")
+# Who sorts by whole seconds, or on several machines, may put neighbours in the wrong order.
+ORDER_TOLERANCE = 60.0
+
+# What a refusal may be about, by its number in the error table; others do not say.
+_ABOUT = {
+    "orderby": ("1424", "1432", "1433"),
+    "property": ("1423", "1440", "1441", "1442", "1443", "1448", "1449", "1450", "1452"),
+    "limit": ("1401", "1454"),
+}
+# Of a sandbox, a header, a right: no other query would be answered either.
+_ABOUT_ELSE = re.compile(r"FLOW-(2|1100-|1403-|1439-)|[^F]")
+_FILTER_WORDS = re.compile(r"\b(property|filter\w*|flowId)\b", re.IGNORECASE)
+# What means something in a filter is a comma, a comparison, a quote.
+_FILTERABLE = re.compile(r"[^,=<>~!\"'\\]+")
+
+
+@dataclass(slots=True, kw_only=True)
+class Pages:
+    """How many pages of a listing may be read.
+
+    :param read: how many were.
+    :param cut_off: whether there are more.
+    :param oldest: the first creation on the last page that was read, in a listing that is newest first.
+    """
+
+    most: int
+    read: int = 0
+    cut_off: bool = False
+    oldest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What a listing is narrowed to: those that have one of some values at a place.
+
+    :param path: names with dots between them; ``[]`` behind one that is an array.
+    """
+
+    path: str
+    values: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The filter as the service is asked; a comma between values means "or"."""
+        return f"{self.path}=={','.join(self.values)}"
+
+    @property
+    def askable(self) -> bool:
+        """Whether no value holds what means something in a filter, such as a comma."""
+        return all(_FILTERABLE.fullmatch(value) for value in self.values)
+
+    def fits(self, document: Document) -> bool:
+        """Whether it is one of those, as far as it tells; letter case is the service's affair."""
+        told = [str(value).casefold().strip() for value in values_at(document, self.path)]
+        return not told or any(value.casefold() in told for value in self.values)
+
+
+def only(path: str, *values: str) -> Only:
+    return Only(path, values)
+
+
+def list_entities(
+    path: str,
+    narrowed: Only | None = None,
+    *,
+    newest_first: bool = False,
+    page_size: int = LARGEST_PAGE,
+    enough: Callable[[list[Document]], bool] = lambda found: False,
+    or_all: bool = True,
+    pages: Pages | None = None,
+) -> Exchange[list[Document]]:
+    """The entities of a listing, page by page.
+
+    :param newest_first: by the time of their creation.
+    :param enough: stop when this says so of what was read up to now, whatever it was narrowed to; by default,
+        and where the service does not keep to the order, read to the end.
+    :param or_all: where the service refuses the filter, read all and pick; else raise its refusal.
+    :param pages: how many may be read; it is told how many were. By default all.
+    :raises AepError: the service repeats a page for ever, or has no last one, or does not keep to the order
+        and has more than ``pages``: then nobody can tell which are left out.
+    """
+    habits = yield from recall()
+    askable = narrowed is not None and narrowed.askable
+    asked = {"orderby": newest_first, "property": askable, "limit": True}
+    plain = [part for part in asked if asked[part] and habits.holds(_refused(path, part))]
+    again, held = False, len(plain)
+    while True:
+        shape = {part: wanted and part not in plain for part, wanted in asked.items()}
+        params: list[tuple[str, str | int]] = []
+        if shape["property"] and narrowed:
+            params.append(("property", narrowed.text))
+        if shape["orderby"]:
+            params.append(("orderby", "-createdAt"))
+        if shape["limit"]:
+            params.append(("limit", page_size))
+        try:
+            found, ordered = yield from _read_pages(path, params, enough, newest_first, pages)
+            break
+        except AepApiError as refusal:
+            if not _is_about_the_query(refusal):
+                raise
+            if not again:  # once is no habit
+                again = True
+                continue
+            part = _part_to_drop(refusal, [each for each in shape if shape[each]])
+            if part is None or (part == "property" and not or_all):
+                raise
+            plain.append(part)
+    # Not those that are held already: a listing that is read each minute would never be asked as usual again.
+    for part in plain[held:]:
+        habits.note(_refused(path, part))
+    if newest_first and not ordered:
+        habits.note(f"the service does not list {path} newest first, so it is read to the end")
+        found.sort(key=_created, reverse=True)
+    return [each for each in found if narrowed is None or narrowed.fits(each)]
+
+
+def _read_pages(
+    path: str,
+    params: Sequence[tuple[str, str | int]],
+    enough: Callable[[list[Document]], bool],
+    newest_first: bool,
+    pages: Pages | None,
+) -> Exchange[tuple[list[Document], bool]]:
+    """What a listing holds, and whether it came in order."""
+    found: list[Document] = []
+    known: set[object] = set()
+    links: list[list[tuple[str, str]]] = []
+    ordered, barren = True, 0
+    while True:
+        # The same filters go with every page: the token alone is not documented to carry them.
+        request = Request("GET", path, params=[*params, *(links[-1] if links else ())])
+        reply = yield request
+        page = entities_of(request, reply)
+        ordered = ordered and (not newest_first or _is_descending([*found[-1:], *page]))
+        found += page
+        if pages is not None:
+            pages.read += 1
+        link = next_page(reply.json)
+        if not link or (ordered and enough(found)):
+            return found, ordered
+        if pages is not None and pages.read >= pages.most:
+            pages.cut_off, pages.oldest = True, epoch_moment(found[-1].get("createdAt")) if found else None
+            if newest_first and not ordered:
+                raise AepError(f"GET {path}: more than {pages.most} pages, and not newest first")
+            return found, ordered
+        barren = 0 if any(each["id"] not in known for each in page) else barren + 1
+        known.update(each["id"] for each in page)
+        if link in links:
+            raise AepError(f"GET {path}: the service gives the same continuation token again")
+        if len(links) + 1 == MOST_PAGES:
+            raise AepError(f"GET {path}: the listing has no end after {MOST_PAGES} pages")
+        if barren > MOST_BARREN:
+            raise AepError(f"GET {path}: {barren} pages in a row brought nothing new, and there are more")
+        links.append(link)
+
+
+def _is_descending(page: Sequence[Document]) -> bool:
+    times = [moment for each in page if (moment := _created(each))]
+    return all(later <= earlier + ORDER_TOLERANCE for earlier, later in pairwise(times))
+
+
+def _created(document: Document) -> float:
+    moment = epoch_moment(document.get("createdAt"))
+    return moment.timestamp() if moment else 0.0
+
+
+def _refused(path: str, part: str) -> str:
+    return f"the service refuses {part!r} in GET {path}, so it is asked without"
+
+
+def _is_about_the_query(refusal: AepApiError) -> bool:
+    return refusal.status == 400 and not _ABOUT_ELSE.match(str(refusal.code or "FLOW-"))
+
+
+def _part_to_drop(refusal: AepApiError, parts: Sequence[str]) -> str | None:
+    named = [part for part in parts if _number(refusal) in _ABOUT[part]]
+    return next(iter([*named, *parts]), None)
+
+
+def names_the_filter(refusal: AepApiError) -> bool:
+    """Whether a refusal is about the filter of a listing, by its code or in its words."""
+    if refusal.status != 400:
+        return False
+    return _number(refusal) in _ABOUT["property"] or bool(_FILTER_WORDS.search(refusal.message))
+
+
+def _number(refusal: AepApiError) -> str:
+    return str(refusal.code or "").removeprefix("FLOW-").partition("-")[0]
+
+
+def part_of_name(name_contains: object) -> str:
+    """What names are searched for, in one letter case; empty where nothing is asked for.
+
+    :raises AepValidationError: it is no text.
+    """
+    # render_template_as_native_obj turns a rendered "2024" into 2024
+    if isinstance(name_contains, bool) or not isinstance(name_contains, str | int | float | None):
+        raise AepValidationError("the filter", [Problem("name_contains", "must be a text")])
+    return "" if name_contains is None else str(name_contains).casefold()
+
+
+def next_page(body: Document) -> list[tuple[str, str]]:
+    """What the query for the next page has beyond our own; nothing where there is no such page.
+
+    That is the continuation token, or whatever the link has in its place: a link that is not understood must
+    not pass for the end. Tokens may hold ``=`` and ``+`` and must survive both.
+    """
+    following = mapping(body.get("_links")).get("next")
+    address = mapping(following).get("href", following)
+    query = urlsplit(address if isinstance(address, str) else "").query
+    pairs = [
+        (unquote(name), unquote(value)) for name, _, value in (one.partition("=") for one in query.split("&"))
+    ]
+    link = [(name, value) for name, value in pairs if value and name not in _OUR_QUERY]
+    return [one for one in link if one[0] == "continuationToken"] or link

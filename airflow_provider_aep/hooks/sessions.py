@@ -1,0 +1,105 @@
+"""The sessions of a process: one token and one pool of sockets for each credential."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.providers.common.compat.sdk import conf, mask_secret
+
+from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.flowservice.host_files import HostFiles
+from airflow_provider_aep.flowservice.private_directory import PARENTS
+from airflow_provider_aep.flowservice.session import AepSession
+from airflow_provider_aep.flowservice.transport import RequestsTransport
+from airflow_provider_aep.hooks import metrics
+from airflow_provider_aep.hooks.connection import AepConnection
+
+# A session that nobody has asked for in so many seconds goes when a new one comes: its secret may have been
+# rotated.
+IDLE = 600.0
+
+
+@dataclass(slots=True)
+class _Shared:
+    session: AepSession
+    transport: RequestsTransport
+    used_at: float
+
+
+_sessions: dict[tuple[Any, ...], _Shared] = {}
+_sessions_lock = threading.Lock()
+
+
+def _start_afresh() -> None:
+    """A forked task must not share its parent's sockets, nor wait for what only the parent's threads do."""
+    global _sessions_lock
+    _sessions.clear()
+    _sessions_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_start_afresh)
+
+
+def shared_session(connection: AepConnection) -> tuple[AepSession, RequestsTransport]:
+    """One session, hence one token, and one pool of sockets for a process and credential."""
+    # Each field that shapes session or transport; without ``writes`` one connection would lend its leave.
+    key = (
+        connection.credentials,
+        connection.platform_url,
+        connection.proxy,
+        connection.ca_bundle,
+        connection.writes,
+    )
+    # Without the lock: Airflow may suspend a trigger in its functions, and the next caller, in the same
+    # thread, would wait for the lock for good.
+    shared = _sessions.get(key) or _new_session(connection)
+    now = time.monotonic()
+    with _sessions_lock:
+        if key not in _sessions:
+            for old in [each for each, held in _sessions.items() if now - held.used_at > IDLE]:
+                del _sessions[old]
+        shared = _sessions.setdefault(key, shared)
+        shared.used_at = now
+    return shared.session, shared.transport
+
+
+def _new_session(connection: AepConnection) -> _Shared:
+    # Airflow masks the password and what is called a secret; a proxy's login is neither.
+    if proxy_password := urlsplit(connection.proxy or "").password:
+        mask_secret(proxy_password)
+    session = AepSession(
+        connection.credentials,
+        writes=connection.writes,
+        files=_host_files(connection),
+        on_token=mask_secret,
+        on_event=metrics.counted,
+    )
+    transport = RequestsTransport(
+        connection.platform_url, proxy=connection.proxy, ca_bundle=connection.ca_bundle
+    )
+    return _Shared(session, transport, time.monotonic())
+
+
+def _host_files(connection: AepConnection) -> HostFiles | None:
+    """What the processes of this host share of a credential; ``None`` where that is switched off.
+
+    :raises AepConfigError: the directory that Airflow's configuration names cannot be one.
+    """
+    if not conf.getboolean("aep", "share_tokens", fallback=True):
+        return None
+    place = conf.get("aep", "share_directory", fallback="")
+    if place and not Path(place).is_absolute():
+        raise AepConfigError("[aep] share_directory must be an absolute path, as processes start anywhere")
+    who = connection.credentials
+    return HostFiles(
+        who.client_secret,
+        (who.token_url, who.client_id, who.scopes, who.org_id),
+        platform_url=connection.platform_url,
+        parents=(place,) if place else PARENTS,
+    )

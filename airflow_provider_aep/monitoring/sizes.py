@@ -1,0 +1,42 @@
+"""What has room: the first of many that fit, and texts and lists cut short."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from airflow_provider_aep.monitoring.words import cut
+
+T = TypeVar("T")
+# Between two items stand a comma and a space, as JSON writes them.
+_BETWEEN = 2
+
+
+def json_size(value: object) -> int:
+    """The length of a value as JSON."""
+    return len(json.dumps(value))
+
+
+def fitting(items: Iterable[T], room: int, *, size: Callable[[T], int] = json_size) -> list[T]:
+    """The first items, as many as fit together with what separates them."""
+    kept = []
+    for item in items:
+        room -= size(item) + _BETWEEN
+        if room < 0:
+            break
+        kept.append(item)
+    return kept
+
+
+def shortened(value: Any, *, text: int, values: int, documents: int) -> Any:
+    """Plain JSON with texts of at most so many characters, and lists of so many values or documents."""
+    limits = {"text": text, "values": values, "documents": documents}
+    if isinstance(value, str):
+        return cut(value, text)
+    if isinstance(value, list | tuple):
+        most = documents if value and isinstance(value[0], Mapping) else values
+        return [shortened(each, **limits) for each in value[:most]]
+    if isinstance(value, Mapping):
+        return {name: shortened(each, **limits) for name, each in value.items()}
+    return value

@@ -1,0 +1,286 @@
+"""The trigger that starts DAGs when a run of an export has finished, for an ``AssetWatcher`` (Airflow 3).
+
+All watchers of one connection and sandbox share one poll. Each has a cursor of its own (see
+``monitoring.finished``), which Airflow 3.3 keeps with the asset. It is kept after Airflow has stored the
+events, never before: a triggerer that is killed loses nothing. One that ends between the two, which are a
+second or two apart, tells those events again; their ``run_id`` shows it.
+
+Airflow 3.0 to 3.2 cannot keep a cursor: there each watcher polls for itself, and begins anew after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import conf
+from airflow.providers.common.compat.triggers import BaseEventTrigger
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_aep.arguments import Number, Text, problems_of
+from airflow_provider_aep.errors import AepError, AepValidationError, Problem
+
+try:
+    from airflow.triggers.shared_stream import SharedStreamProducer
+except ImportError:  # Airflow before 3.3
+    SharedStreamProducer = object  # type: ignore[assignment, misc]
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.runs import DataflowRun
+    from airflow_provider_aep.monitoring.finished import Cursor
+    from airflow_provider_aep.triggers.feed import Feed, Look
+
+# The layout of the payload.
+EVENT_VERSION = 1
+STATUSES = ("success", "partial", "failed", "unknown")
+# Between events the cursor moves too; so often it is worth keeping.
+KEEP_EVERY = timedelta(minutes=10)
+STORE_PAUSE = 5.0
+# So long after its end a run is told without its paths, where the service does not give them.
+PATIENCE = timedelta(minutes=15)
+RULES = {
+    "aep_conn_id": Text(),
+    "sandbox": Text(optional=True),
+    "dataflow_name": Text(optional=True),
+    "poll_interval": Number(above=0, unit="seconds", optional=True),
+}
+
+
+class AepDataflowRunFinishedTrigger(BaseEventTrigger):
+    """Tells of each run of an export that finishes from now on.
+
+    The payload of an event is what a sensor's asset event holds (``assets.asset_event_extra``), and
+    ``version``, ``run_id``, ``sandbox`` and ``errors``.
+
+    :param dataflow_id: the dataflow; by default every dataset export of the sandbox.
+    :param dataflow_name: the name of an export, in place of its id; should several have it, all are watched.
+    :param statuses: which ends to tell of: ``success``, ``partial``, ``failed``, ``unknown``; by default all.
+    :param poll_interval: seconds between two looks, at most; by default ``[aep] poll_interval``, 60.
+    :param aep_conn_id: the Airflow connection.
+    :param sandbox: overrides the connection's.
+    :raises AepValidationError: an argument breaks a rule.
+    """
+
+    def __init__(
+        self,
+        *,
+        dataflow_id: str | None = None,
+        dataflow_name: str | None = None,
+        statuses: Sequence[str] | None = None,
+        poll_interval: float | None = None,
+        aep_conn_id: str = "aep_default",
+        sandbox: str | None = None,
+    ) -> None:
+        super().__init__()
+        if dataflow_id is not None:
+            from airflow_provider_aep.flowservice.validation import check_id
+
+            check_id("dataflow_id", dataflow_id)
+        problems = []
+        if statuses is not None and (not statuses or set(statuses) - set(STATUSES)):
+            problems.append(Problem("statuses", f"must be some of {', '.join(STATUSES)}"))
+        if dataflow_name is not None and dataflow_id is not None:
+            problems.append(Problem("dataflow_name", "says the same as dataflow_id; give one of them"))
+        given = {
+            "aep_conn_id": aep_conn_id,
+            "sandbox": sandbox,
+            "dataflow_name": dataflow_name,
+            "poll_interval": poll_interval,
+        }
+        problems += problems_of(RULES, given)
+        if problems:
+            raise AepValidationError("the trigger", problems)
+        self.dataflow_id = dataflow_id
+        self.dataflow_name = dataflow_name
+        self.statuses = list(statuses) if statuses is not None else None
+        self.poll_interval = poll_interval
+        self.aep_conn_id = aep_conn_id
+        self.sandbox = sandbox
+        self._cursor: Cursor | None = None
+        self._kept: Cursor | None = None
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return (
+            "airflow_provider_aep.triggers.AepDataflowRunFinishedTrigger",
+            {
+                "dataflow_id": self.dataflow_id,
+                "dataflow_name": self.dataflow_name,
+                "statuses": self.statuses,
+                "poll_interval": self.poll_interval,
+                "aep_conn_id": self.aep_conn_id,
+                "sandbox": self.sandbox,
+            },
+        )
+
+    def shared_stream_key(self) -> Hashable:
+        """All watchers of one connection and sandbox share one poll (Airflow 3.3 and later)."""
+        return ("aep-finished-runs", self.aep_conn_id, self.sandbox)
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> Any:
+        """What tells us that Airflow has stored our events."""
+        return _Producer(kwargs["aep_conn_id"], kwargs["sandbox"])
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
+        from airflow_provider_aep.triggers.feed import feed_of
+
+        async for event in self._watch(feed_of(self.aep_conn_id, self.sandbox), shared_stream):
+            yield event
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """The same where Airflow shares no streams, before 3.3."""
+        from airflow_provider_aep.triggers.feed import Feed
+
+        feed = Feed(self.aep_conn_id, self.sandbox)
+
+        async def looks() -> AsyncIterator[Look]:
+            async for look in feed.looks():
+                yield look
+                await look.stored()
+
+        async for event in self._watch(feed, looks()):
+            yield event
+
+    async def _watch(self, feed: Feed, looks: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
+        from airflow_provider_aep.monitoring.finished import begin, move_on, pick_news
+        from airflow_provider_aep.triggers.feed import Want
+
+        self._cursor = self._kept = await self._load()
+        cursor = self._cursor or begin(datetime.now(tz=UTC))
+        interval = self.poll_interval or conf.getfloat("aep", "poll_interval", fallback=60.0)
+        with feed.join(Want(self.dataflow_id, self.dataflow_name, cursor, interval)) as want:
+            async for look in looks:
+                if not look.serves(want):
+                    continue  # it was under way when we joined
+                runs = look.runs_for(want)
+                told: list[DataflowRun] = []
+                events: list[TriggerEvent] = []
+                for run in pick_news(want.cursor, runs):
+                    if self._is_wanted(run, want.cursor):
+                        location = await feed.location_of(run)
+                        if isinstance(location, AepError):
+                            if look.at - (run.completed_at or look.at) < PATIENCE:
+                                continue  # for the next look
+                            location = None
+                        payload = _payload(run, location, look.names)
+                        events.append(TriggerEvent(payload))
+                    told.append(run)
+                whole = look.is_whole_for(want)
+                want.cursor = self._cursor = move_on(want.cursor, runs, told, now=look.at, whole=whole)
+                if self._is_worth_keeping(want.cursor):
+                    look.when_stored(self._keeper(want.cursor))
+                for event in events:
+                    yield event
+
+    def _is_wanted(self, run: DataflowRun, cursor: Cursor) -> bool:
+        from airflow_provider_aep.monitoring.finished import is_history
+
+        # Before the very first look there is no cursor.
+        if self._cursor is None or is_history(cursor, run):
+            return False
+        return self.statuses is None or _status(run) in self.statuses
+
+    def _is_worth_keeping(self, cursor: Cursor) -> bool:
+        if self._kept is None or cursor.told.keys() - self._kept.told.keys():
+            return True
+        return cursor.since - self._kept.since > KEEP_EVERY
+
+    def _keeper(self, cursor: Cursor) -> Any:
+        async def keep() -> None:
+            if (store := getattr(self, "asset_state_store", None)) is None:
+                self._kept = cursor
+                return
+            try:
+                await store.aset(self._store_key(), cursor.to_json())
+            except Exception as error:
+                # The next look keeps it, along with its own.
+                self._kept = None
+                self.log.warning("The cursor could not be kept just now: %s", type(error).__name__)
+            else:
+                self._kept = cursor
+
+        return keep
+
+    async def _load(self) -> Cursor | None:
+        from airflow_provider_aep.monitoring.finished import Cursor
+
+        if (store := getattr(self, "asset_state_store", None)) is None:
+            self.log.info("This Airflow keeps no cursor; beginning now")
+            return None
+        while True:
+            try:
+                kept = await store.aget(self._store_key())
+            except ValueError:
+                # Airflow keeps one trigger for all watchers with the same arguments.
+                self.asset_state_store = None
+                self.log.warning(
+                    "Several assets have a watcher with the very same arguments, so no cursor can be kept; "
+                    "beginning now. Schedule the DAGs by one asset instead."
+                )
+                return None
+            except Exception as error:
+                self.log.warning("The cursor cannot be read just now: %s", type(error).__name__)
+                await asyncio.sleep(STORE_PAUSE)
+            else:
+                cursor = Cursor.from_json(kept)
+                if kept is not None and cursor is None:
+                    self.log.warning("The cursor that was kept cannot be understood; beginning now")
+                return cursor
+
+    def _store_key(self) -> str:
+        """An asset may have several watchers of ours."""
+        _, arguments = self.serialize()
+        del arguments["poll_interval"]
+        text = json.dumps(arguments, sort_keys=True)
+        return f"aep_finished_runs_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+class _Producer(SharedStreamProducer):
+    """The shared poll, and what to do when all events of a look are stored."""
+
+    def __init__(self, aep_conn_id: str, sandbox: str | None) -> None:
+        self._at = (aep_conn_id, sandbox)
+
+    async def open_stream(self) -> AsyncIterator[tuple[Look, Look]]:
+        from airflow_provider_aep.triggers.feed import feed_of
+
+        async for look in feed_of(*self._at).looks():
+            yield look, look
+
+    async def advance(self, batch: Sequence[Any]) -> None:
+        for item in batch:
+            if item.outcome.is_clean:
+                await item.broker_payload.stored()
+
+
+def _status(run: DataflowRun) -> str:
+    """How a run ended, as sensor, check and page judge it; one that exported nothing is a success here."""
+    from airflow_provider_aep.monitoring.judgement import judge_run
+    from airflow_provider_aep.monitoring.policy import RunPolicy
+
+    status = judge_run(run, RunPolicy(), None).status
+    return status if status in STATUSES else "success"
+
+
+def _payload(run: DataflowRun, location: Any, names: Mapping[str, str]) -> dict[str, Any]:
+    from airflow_provider_aep.assets import asset_event_extra
+
+    told = run.to_json()
+    verdict = {
+        **told,
+        "status": _status(run),
+        "run_ids": [run.id],
+        "dataflow_name": names.get(run.dataflow_id, run.dataflow_id),
+        "records_out": run.records_out,
+    }
+    return {
+        "version": EVENT_VERSION,
+        "run_id": run.id,
+        "sandbox": location.sandbox if location else None,
+        **asset_event_extra(verdict, location, [run]),
+        "errors": told["errors"],
+    }

@@ -1,0 +1,1 @@
+"""What a wait costs in the whole of Airflow: ``python -m benchmarks.whole``."""

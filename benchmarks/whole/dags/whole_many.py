@@ -1,0 +1,23 @@
+"""One sensor of this provider for all exports."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from airflow.sdk import DAG
+
+from airflow_provider_aep.sensors import AepExportsSensor
+
+GIVEN = json.loads(Path(os.environ["AEP_WHOLE"]).read_text())
+
+with DAG("whole_many", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+    AepExportsSensor(
+        task_id="wait",
+        ticks=GIVEN["many"],
+        poke_interval=GIVEN["interval"],
+        deferrable=True,
+        timeout=3600,
+    )
