@@ -119,7 +119,21 @@ class Argument:
 
 
 class Text(Argument):
-    """A text that names, narrows or describes something."""
+    """A text that names, narrows or describes something.
+
+    :param leaves_out: rendered to nothing, it is left out: something else decides whether it is needed.
+    """
+
+    def __init__(self, *, optional: bool = False, leaves_out: bool = False) -> None:
+        super().__init__(optional=optional)
+        self.leaves_out = leaves_out
+
+    def __set__(self, task: Any, value: Any) -> None:
+        is_left_out = self.leaves_out and is_later(vars(task).get(self.name)) and is_nothing(value)
+        if is_left_out:
+            vars(task)[self.name] = None
+        else:
+            super().__set__(task, value)
 
     if TYPE_CHECKING:
 

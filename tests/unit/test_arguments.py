@@ -22,7 +22,10 @@ from airflow.triggers.base import BaseTrigger
 import airflow_provider_aep
 from airflow_provider_aep.errors import AepConfigError, AepUnsafePlanError, AepValidationError
 from airflow_provider_aep.notifications import AepRunNotifier
-from airflow_provider_aep.operators.connections import AepCreateSourceConnectionOperator
+from airflow_provider_aep.operators.connections import (
+    AepCreateBaseConnectionOperator,
+    AepCreateSourceConnectionOperator,
+)
 from airflow_provider_aep.operators.dataflows import (
     AepDeleteDataflowOperator,
     AepEnableDataflowOperator,
@@ -279,6 +282,8 @@ def test_a_switch_that_is_rendered_is_a_truth_and_no_text(kind, name):
 
 @of_template_fields("text", "texts", "ids", "document")
 def test_what_is_rendered_to_nothing_is_refused_before_anything_is_asked(aep, kind, name):
+    if getattr(vars(kind).get(name), "leaves_out", False):
+        return
     for native, given in product([False, True], [None, "", "  ", "null"]):
         task = make(kind, native=native, **{name: "{{ params.given }}"})
         with pytest.raises((AepValidationError, AepConfigError)):
@@ -448,6 +453,17 @@ def test_a_list_that_turns_out_empty_does_not_widen_what_is_selected(aep, kind, 
         with pytest.raises(AepValidationError, match=name):
             run_task(task, given=given)
     assert aep.log == []
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["text", "native"])
+def test_a_login_that_turns_out_not_to_be_needed_is_left_out(aep, native):
+    given = {"native": native, "credentials_conn_id": "{{ params.login }}"}
+    run_task(make(AepCreateBaseConnectionOperator, **given), login=None)
+    assert len(aep.entities("connections")) == 1
+    task = make(AepCreateBaseConnectionOperator, **given, destination="s3")
+    with pytest.raises(AepConfigError, match="needs credentials_conn_id"):
+        run_task(task, login=None)
+    assert len(aep.entities("connections")) == 1
 
 
 def test_only_if_says_what_it_was_rendered_to():
