@@ -9,7 +9,7 @@ python = $(or $(PYTHON),$(error No Python 3.11 or newer found. Install one, or n
 airflow = .venv/airflow-3.3/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test lint screenshots soak dist docs constraints clean environment
+.PHONY: help demo ui test lint screenshots soak dist versions docs constraints clean environment
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ test: environment  ## lint, types, and all tests on Airflow 3.3 and 2.11
 
 lint: environment  ## lint and types only
 	@$(airflow) -m tools.checks --lint
+
+versions: environment  ## what runs on each Airflow from 2.11.0 on, with the packages of its time; an hour or more
+	@$(airflow) -m tools.versions $(LINES)
 
 soak: environment  ## 300 exports watched, a killed triggerer and an outage; EXECUTOR=celery: on a cluster
 	@$(airflow) -m tools.soak --executor $(or $(EXECUTOR),local)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from ast import literal_eval
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.times import DAY, SPAN_RULE, read_span, span_words
 
 # How Jinja and JSON write a value that is missing; the last three are lists and dicts without an element.
 _NOTHING = ("", "None", "null", "[]", "()", "{}")
@@ -217,8 +218,12 @@ class Number(Argument):
         super().__init__(optional=optional)
         self.least, self.most, self.above = least, most, above
         self.kinds: Any = int if whole else int | float
-        number = f"must be a {'whole ' if whole else ''}number{f' of {unit}' if unit else ''}"
-        self.told = told or f"{number}{self._bounds()}"
+        self.what = f"a {'whole ' if whole else ''}number{f' of {unit}' if unit else ''}"
+        self.wording = told
+
+    @property
+    def told(self) -> str:
+        return self.wording or f"must be {self.what}{self._bounds()}"
 
     def rule_broken_by(self, value: Any) -> str:
         good = isinstance(value, self.kinds) and not isinstance(value, bool)
@@ -245,17 +250,42 @@ class Number(Argument):
 
 
 class Span(Number):
-    """A ``timedelta``, or a number of seconds; kept as a ``timedelta``. The bounds are in seconds."""
+    """A number of seconds or days, a ``timedelta``, or an ISO 8601 duration; kept as a ``timedelta``.
 
-    def __init__(self, *, least: float | None = 0, most: float | None = None, optional: bool = False) -> None:
-        super().__init__(least=least, most=most, optional=optional)
-        self.told = f"must be a timedelta or a number of seconds{self._bounds()}"
+    :param unit: what a number counts, and what the bounds are in.
+    """
+
+    def __init__(
+        self, *, unit: Literal["seconds", "days"] = "seconds", least: float | None = 0, **bounds: Any
+    ) -> None:
+        super().__init__(unit=unit, least=least, **bounds)
+        self.seconds = DAY if unit == "days" else 1
+        self.what += f", a timedelta, or {SPAN_RULE}"
 
     def rule_broken_by(self, value: Any) -> str:
-        return super().rule_broken_by(value.total_seconds() if isinstance(value, timedelta) else value)
+        try:
+            return super().rule_broken_by(self.number(value))
+        except ValueError as error:
+            return str(error) if str(value)[:1] == "P" else self.told
+
+    def number(self, value: Any) -> Any:
+        """A span as a number of its unit; what is no span stays as it is.
+
+        :raises ValueError: a text is no ISO 8601 duration.
+        """
+        if isinstance(value, str):
+            value = read_span(value)
+        if not isinstance(value, timedelta):
+            return value
+        number = value.total_seconds() / self.seconds
+        return int(number) if number.is_integer() else number
+
+    def _bounds(self) -> str:
+        lowest = f"; above {self.above:g}" if self.above is not None else f"; at least {self.least:g}"
+        return lowest + (f", at most {span_words(self.most * self.seconds, exact=True)}" if self.most else "")
 
     def kept(self, value: Any) -> timedelta:
-        return value if isinstance(value, timedelta) else timedelta(seconds=value)
+        return timedelta(seconds=self.number(value) * self.seconds)
 
 
 def problems_of(rules: Mapping[str, Argument], given: Mapping[str, Any]) -> Iterable[Problem]:

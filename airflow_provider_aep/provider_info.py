@@ -124,6 +124,15 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "30",
                         "default": "60",
                     },
+                    "timezone": {
+                        "description": "The time zone in which days of the ledger and of allowances begin at "
+                        "midnight, and in which the window of a check is given. By default [core] "
+                        "default_timezone.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "Europe/Berlin",
+                        "default": "",
+                    },
                     "share_tokens": {
                         "description": "Whether the processes of one user and credential on one host share "
                         "their access token, in an encrypted file.",

@@ -24,6 +24,7 @@ from airflow_provider_aep.errors import (
     AepValidationError,
     AepWriteRefusedError,
 )
+from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:
     from airflow.sdk import RetryPolicy
@@ -40,7 +41,7 @@ All other errors are retried as the task says; ``retries`` is the limit for all.
 """
 
 try:
-    from airflow.providers.common.compat.sdk import (
+    from airflow_provider_aep._airflow import (
         ExceptionRetryPolicy,
         RetryAction,
         RetryDecision,
@@ -57,7 +58,7 @@ else:
             if isinstance(exception, AepRateLimitError) and exception.retry_after is not None:
                 asked = exception.retry_after
                 delay = timedelta(seconds=min(asked, LONGEST_DELAY.total_seconds()))
-                return RetryDecision.retry(delay, f"Adobe asked to come back in {asked:.0f} s")
+                return RetryDecision.retry(delay, f"Adobe asked to come back in {span_words(asked)}")
             return super().evaluate(exception, *args, **kwargs)
 
     def _fail(reason: str, *errors: type[BaseException] | str) -> RetryRule:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseSensorOperator, TaskGroup
-
+from airflow_provider_aep._airflow import BaseSensorOperator, TaskGroup
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.base import Moment, Upstream
@@ -33,7 +32,7 @@ class AepExportTaskGroup(TaskGroup):
         data interval, or the moment from which the DAG run could start where it has none.
     :param alert: called when the sensor ends with a verdict, or a task fails. By default an
         ``AepRunNotifier``, which writes to the task's log; ``None`` for nobody.
-    :param timeout: for how long the sensor waits, in seconds or as ``timedelta``.
+    :param timeout: for how long the sensor waits, in seconds, as a ``timedelta`` or as an ISO 8601 duration.
     :param others: further arguments of the sensor, such as ``max_drop`` or ``storage_path``, and of the task
         group, such as ``tooltip`` or ``default_args``.
     :raises AepValidationError: an argument is wrong, or none of these.
@@ -57,8 +56,8 @@ class AepExportTaskGroup(TaskGroup):
         run_policy: Mapping[str, Any] | None = None,
         alert: Callable[[Any], object] | bool | None = True,
         deferrable: bool | None = None,
-        poke_interval: float | timedelta | None = None,
-        timeout: float | timedelta | None = None,
+        poke_interval: float | timedelta | str | None = None,
+        timeout: float | timedelta | str | None = None,
         aep_conn_id: str | None = None,
         sandbox: str | None = None,
         **others: Any,

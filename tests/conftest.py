@@ -36,6 +36,9 @@ Path(_home, "dags").mkdir()
 from airflow_provider_aep.emulator import Clock, Emulator  # noqa: E402
 from airflow_provider_aep.flowservice.exchange import Exchange, drive  # noqa: E402
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession  # noqa: E402
+from tests import older_compat  # noqa: E402
+
+older_compat.stand_in()
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Resolve the pinned versions of both Airflow lines anew: ``python -m tools.constraints``.
+"""Resolve the pinned versions of all Airflow lines anew: ``python -m tools.constraints``.
 
 Input is ``pyproject.toml`` and the small ``constraints/*.in``; output is one ``.txt`` per line that holds
 names, versions and markers for every supported Python, and no address of any index. The resolver is uv, in an
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import venv
 
-from tools.environment import CHECKOUT, LINES
+from tools.environment import CHECKOUT, LINES, OF_THEIR_TIME
 
 UV_HOME = CHECKOUT / ".venv" / "uv"
 OPTIONS = (
@@ -40,10 +40,13 @@ def bootstrap_uv() -> list[str]:
 
 def main() -> int:
     uv = bootstrap_uv()
-    for name in LINES:
-        print(f"Resolving for Airflow {name}", flush=True)
-        sources = ("pyproject.toml", f"constraints/airflow-{name}.in")
-        command = [*uv, "pip", "compile", *OPTIONS, *sources, f"--output-file=constraints/airflow-{name}.txt"]
+    for line in (*LINES.values(), *OF_THEIR_TIME.values()):
+        print(f"Resolving for Airflow {line.name}", flush=True)
+        # The tests need a newer pytest than the oldest lines had.
+        dated = ("--exclude-newer-package=pytest=2026-06-01", f"--exclude-newer={line.packages_of}")
+        command = [*uv, "pip", "compile", *OPTIONS, *(dated if line.packages_of else ())]
+        command += ["pyproject.toml", str(line.constraints.with_suffix(".in"))]
+        command += [f"--output-file={line.constraints}"]
         if code := subprocess.run(command, cwd=CHECKOUT, check=False).returncode:
             return code
     return 0

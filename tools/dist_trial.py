@@ -139,12 +139,14 @@ def try_wheel(line: Line, wheel: Path, folder: Path) -> bool:
                 name in plain.run("airflow", "providers", *command, "-o", "json") for name in wanted
             )
             for command, wanted in LISTINGS.items()
+            # Between them, Airflow lists nobody's without the provider fab.
+            if command[0] not in ("widgets", "behaviours") or line.name not in ("3.0", "3.1")
         },
         "the DAG of the README and the program aep, against the emulator": lambda: runs_an_export(
             plain, line, wheel
         ),
     }
-    if line.name != "2.11":
+    if not line.name.startswith(("2.", "3.0")):
         trials["the page: found, served, closed to strangers"] = lambda: shows_the_page(plain)
     held = [_tell(what, trial) for what, trial in trials.items()]
     print(f"  {time.monotonic() - started:.0f} s", flush=True)

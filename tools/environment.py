@@ -1,4 +1,4 @@
-"""Virtual environments for the two Airflow lines, inside the checkout.
+"""Virtual environments for the supported lines of Airflow, inside the checkout.
 
 ``python -m tools.environment 3.3`` makes ``.venv/airflow-3.3`` from ``constraints/airflow-3.3.txt`` with
 plain pip, so a company's index and proxy settings apply. Standard library only: this runs before anything is
@@ -36,6 +36,8 @@ class Line:
 
     name: str
     pythons: tuple[str, ...]  # preferred first
+    # Its packages are the newest of that day, the one after its release, as its own constraints pin them.
+    packages_of: str | None = None
 
     @property
     def home(self) -> Path:
@@ -50,11 +52,22 @@ class Line:
         return CHECKOUT / "constraints" / f"airflow-{self.name}.txt"
 
 
+# What every change is tested on.
 LINES = {
     line.name: line
     for line in (
         Line("3.3", ("3.13", "3.12", "3.11")),
         Line("2.11", ("3.12", "3.11")),  # Airflow 2.11 refuses Python 3.13
+    )
+}
+# What `make versions` tries besides, with the packages of its own time.
+OF_THEIR_TIME = {
+    line.name: line
+    for line in (
+        Line("3.2", ("3.13", "3.12", "3.11"), packages_of="2026-05-30"),
+        Line("3.1", ("3.13", "3.12", "3.11"), packages_of="2026-03-12"),
+        Line("3.0", ("3.12", "3.11"), packages_of="2025-08-30"),
+        Line("2.11.0", ("3.12", "3.11"), packages_of="2025-05-21"),
     )
 }
 
@@ -180,7 +193,7 @@ def _lock(line: Line) -> Iterator[None]:
 def main(names: list[str]) -> int:
     try:
         for name in names:
-            prepare(LINES[name])
+            prepare({**LINES, **OF_THEIR_TIME}[name])
     except CannotPrepare as problem:
         print(problem, file=sys.stderr)
         return 1

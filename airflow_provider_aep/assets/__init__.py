@@ -22,8 +22,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from airflow_provider_aep.errors import AepValidationError, Problem
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Asset
-
+    from airflow_provider_aep._airflow import Asset
     from airflow_provider_aep.flowservice.locations import Folder, Location
     from airflow_provider_aep.flowservice.runs import DataflowRun
 
@@ -56,8 +55,7 @@ def export_asset(
     :param kwargs: what else Airflow's ``Asset`` takes, such as ``watchers`` on Airflow 3.
     :raises AepValidationError: a part is missing or cannot be one.
     """
-    from airflow.providers.common.compat.sdk import Asset
-    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+    from airflow_provider_aep._airflow import AIRFLOW_V_3_0_PLUS, Asset
 
     uri = asset_uri(org=org, sandbox=sandbox, dataset=dataset, export=export)
     given: dict[str, Any] = {"uri": uri, "extra": extra, **kwargs}
@@ -115,7 +113,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
 def is_export_asset(outlet: object) -> bool:
     """Whether an outlet is an asset of ours."""
-    from airflow.providers.common.compat.sdk import Asset
+    from airflow_provider_aep._airflow import Asset
 
     return isinstance(outlet, Asset) and urlsplit(outlet.uri).scheme == SCHEME
 

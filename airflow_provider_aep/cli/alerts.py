@@ -160,22 +160,14 @@ def _comes_back(path: str) -> bool:
 
 def _read(path: str) -> Any:
     """The bag of a DAG file, as Airflow's DAG processor fills it."""
-    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+    from airflow_provider_aep._airflow import AIRFLOW_VERSION, DagBag
 
-    bag: Any
+    no_examples: dict[str, Any] = {"include_examples": False} if AIRFLOW_VERSION < (3, 3) else {}
     try:
-        if AIRFLOW_V_3_0_PLUS:
-            from airflow.dag_processing.dagbag import DagBag
-
-            bag = DagBag(path, safe_mode=False)
-        else:
-            from airflow.models.dagbag import DagBag as OldDagBag
-
-            bag = OldDagBag(path, include_examples=False, safe_mode=False)
+        return DagBag(path, safe_mode=False, **no_examples)
     except SystemExit:
         # Airflow 2 lets it pass: the test would end as if all had been sent.
         raise AepConfigError(f"{path} cannot be run as a DAG file: SystemExit") from None
-    return bag
 
 
 def _callbacks(dags: Iterable[Any]) -> Iterator[Any]:

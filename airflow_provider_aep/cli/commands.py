@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 
-from airflow_provider_aep.cli.given import ask, hook_of
+from airflow_provider_aep.cli.given import ask, hook_of, since_of
 from airflow_provider_aep.cli.output import Output, counted
 from airflow_provider_aep.cli.specs import delete_command as delete_command
 from airflow_provider_aep.cli.specs import ensure_command as ensure_command
@@ -29,13 +29,12 @@ def runs_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime
 
     from airflow_provider_aep.cli.runs import COLUMNS, latest_runs, row_of, told_of
-    from airflow_provider_aep.flowservice.schedule import parse_moment
 
     if arguments.limit < 1:
         raise AepValidationError("the arguments", [Problem("--limit", "must be at least 1")])
-    since = parse_moment("--since", arguments.since) if arguments.since else None
-    hook = hook_of(arguments)
     now = datetime.now(tz=UTC)
+    since = since_of(arguments.since, now) if arguments.since else None
+    hook = hook_of(arguments)
     timeline, runs = hook.run(latest_runs(arguments.name_or_id, limit=arguments.limit, since=since, now=now))
     flow = timeline.flow
     output.document(
@@ -54,7 +53,7 @@ def explain_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.cli.explain import explain
     from airflow_provider_aep.monitoring.telling import check_days
 
-    check_days(arguments.days)
+    arguments.days = check_days(arguments.days)
     return explain(arguments, hook_of(arguments), output)
 
 
@@ -81,6 +80,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime, timedelta
 
     from airflow_provider_aep.flowservice.schedule import parse_moment
+    from airflow_provider_aep.hooks.days import zone_of_days
     from airflow_provider_aep.monitoring.allowance import parse_allowances
     from airflow_provider_aep.monitoring.audit import audit_exports
     from airflow_provider_aep.monitoring.audit_table import TABLE, rows_of
@@ -88,8 +88,8 @@ def check_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.monitoring.selection import Selection
 
     now = datetime.now(tz=UTC)
-    until = parse_moment("--until", arguments.until) if arguments.until else now
-    since = parse_moment("--since", arguments.since) if arguments.since else until - timedelta(days=1)
+    until = parse_moment("--until", arguments.until, zone_of_days()) if arguments.until else now
+    since = since_of(arguments.since or "P1D", until)
     selection = Selection.of(arguments.name, arguments.destination, arguments.owner)
     policy = audit_policy(dict(map(_policy_part, arguments.policy or ())))
     allowances = parse_allowances(arguments.allowance)
@@ -103,6 +103,7 @@ def check_command(arguments: Namespace, output: Output) -> int:
             selection=selection,
             standing_reach=timedelta(days=1),
             allowances=allowances,
+            zone=zone_of_days(),
         )
     )
     output.document({"sandbox": hook.sandbox, **audit.to_json()})

@@ -44,7 +44,7 @@ def read_export_story(
     :raises AepValidationError: there is no such dataflow, or the number of days is none.
     :raises AepAmbiguousNameError: several have the name.
     """
-    check_days(days)
+    days = check_days(days)
     flow = yield from read_dataflow(name_or_id)
     return (yield from read_story(flow, days=days, now=now, conn_id=conn_id, sandbox=sandbox))
 

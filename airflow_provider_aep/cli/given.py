@@ -6,6 +6,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,24 @@ def specs_of(paths: Sequence[str]) -> list[ExportSpec]:
     if problems:
         raise AepValidationError("the export specs", problems)
     return parse_specs(documents, places=places)
+
+
+def since_of(given: str, until: datetime) -> datetime:
+    """``--since``: a moment, or an ISO 8601 duration before the end of the window.
+
+    :raises AepValidationError: it is neither.
+    """
+    from airflow_provider_aep.flowservice.schedule import parse_moment
+    from airflow_provider_aep.hooks.days import zone_of_days
+    from airflow_provider_aep.times import read_span
+
+    if not given.startswith("P"):
+        return parse_moment("--since", given, zone_of_days())
+    try:
+        return until - read_span(given)
+    except (ValueError, OverflowError) as error:
+        rule = str(error) if isinstance(error, ValueError) else "is before all time"
+        raise AepValidationError("the arguments", [Problem("--since", rule)]) from None
 
 
 def read_stdin() -> bytes:

@@ -14,8 +14,9 @@ from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
 from airflow_provider_aep.monitoring.findings import judgement_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy
 from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
+from airflow_provider_aep.times import span_words
 
-COLUMNS = ("started (UTC)", "status", "records", "files", "bytes", "seconds", "errors")
+COLUMNS = ("started (UTC)", "status", "records", "files", "bytes", "took", "errors")
 
 
 _AS_USUAL = AuditPolicy()
@@ -68,9 +69,7 @@ def told_of(run: DataflowRun, timeline: Timeline) -> dict[str, Any]:
 
 def row_of(run: DataflowRun, timeline: Timeline) -> tuple[object, ...]:
     told = told_of(run, timeline)
-    seconds = (
-        (run.completed_at - run.started_at).total_seconds() if run.started_at and run.completed_at else None
-    )
+    took = run.completed_at - run.started_at if run.started_at and run.completed_at else None
     status = f"{told['verdict']} -> {told['outcome']}" if told["outcome"] else told["verdict"]
     return (
         f"{run.started_at:%Y-%m-%d %H:%M:%S}" if run.started_at else "?",
@@ -79,6 +78,6 @@ def row_of(run: DataflowRun, timeline: Timeline) -> tuple[object, ...]:
             "?" if count is None else f"{count:,}"
             for count in (run.records_out, run.files_out, run.bytes_out)
         ),
-        "?" if seconds is None else f"{seconds:.0f}",
+        "?" if took is None else span_words(took),
         "; ".join(map(str, run.errors)),
     )

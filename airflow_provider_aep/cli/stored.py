@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
@@ -36,7 +36,7 @@ class Stored:
         one = datasets[0] if len(datasets) == 1 else NO_DATASET
         for each in self.files:
             names = {"export": flow.id, "destination": flow.destination, "dataset": each.dataset_id or one}
-            day = each.written_at.astimezone(UTC).date()
+            day = each.written_at.astimezone(self.account.zone).date()
             yield Entry(subject=names.get(subject) or subject, day=day, records=None, bytes=each.bytes)
 
     def to_json(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _named(name: str, found: Usage) -> Account:
 def _count(account: Account, path: str, conn_id: str | None, found: Usage) -> Stored:
     from airflow_provider_aep.hooks.storage import stored_files, why_unread
 
-    since, until = account.since, min(found.at, year_of(found.year)[1])
+    since, until = account.since, min(found.at, year_of(found.year, found.zone)[1])
     try:
         files = stored_files(
             path, conn_id, since=since, until=until, dataset_ids=account.datasets, margin=timedelta()

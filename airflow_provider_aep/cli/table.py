@@ -43,6 +43,14 @@ def told_exits(command: Command) -> str:
     return " ".join(f"{code}: {means}." for code, means in sorted(command.exits.items()))
 
 
+def _days(text: str) -> int | str:
+    """A number; what is none may be an ISO 8601 duration."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
 COMMANDS = (
     Command(
         "validate",
@@ -119,8 +127,8 @@ COMMANDS = (
             ),
             Option(
                 ("--since",),
-                "only those that started at or after this moment: ISO 8601 (UTC without an offset), or epoch "
-                "seconds",
+                "only those that started at or after this moment: ISO 8601 (in [aep] timezone without an "
+                "offset), epoch seconds, or a duration before now, such as PT6H",
                 {"metavar": "MOMENT"},
             ),
             *TALKS,
@@ -134,8 +142,8 @@ COMMANDS = (
             NAME_OR_ID,
             Option(
                 ("--days",),
-                "how many days to look back, 1 to 31 (default: 7)",
-                {"type": int, "default": 7, "metavar": "N"},
+                "how many days to look back, 1 to 31, also as P14D (default: 7)",
+                {"type": _days, "default": 7, "metavar": "N"},
             ),
             *TALKS,
         ),
@@ -168,8 +176,8 @@ COMMANDS = (
         (
             Option(
                 ("--since",),
-                "start of the window: ISO 8601 (UTC without an offset), or epoch seconds (default: a day "
-                "before its end)",
+                "start of the window: ISO 8601 (in [aep] timezone without an offset), epoch seconds, "
+                "or a duration before its end, such as PT6H (default: P1D)",
                 {"metavar": "MOMENT"},
             ),
             Option(("--until",), "its end, itself not in it (default: now)", {"metavar": "MOMENT"}),

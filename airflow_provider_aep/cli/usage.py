@@ -31,9 +31,12 @@ def usage(arguments: Namespace, hook: AepHook, output: Output) -> int:
 
     :raises AepValidationError: an argument makes no sense; nothing was asked.
     """
-    now = datetime.now(tz=UTC)
+    from airflow_provider_aep.hooks.days import zone_of_days
+
+    now, zone = datetime.now(tz=UTC), zone_of_days()
     allowances = parse_allowances(arguments.allowance)
-    year = now.year if arguments.year is None else check_year(arguments.year, now)
+    this_year = now.astimezone(zone).year
+    year = this_year if arguments.year is None else check_year(arguments.year, this_year)
     storages = storages_of(arguments.storage or ())
     if not 1 <= arguments.requests <= MOST_REQUESTS:
         problem = Problem("--requests", f"must be a whole number from 1 to {MOST_REQUESTS:,}")
@@ -41,7 +44,12 @@ def usage(arguments: Namespace, hook: AepHook, output: Output) -> int:
     selection = Selection.of(arguments.name, arguments.destination, arguments.owner)
     found = hook.run(
         read_usage(
-            now=now, year=year, selection=selection, allowances=allowances, most_pages=arguments.requests
+            now=now,
+            zone=zone,
+            year=year,
+            selection=selection,
+            allowances=allowances,
+            most_pages=arguments.requests,
         )
     )
     stored = count_stored(found, storages, arguments.storage_conn_id)
@@ -62,7 +70,7 @@ def _tell(
     output: Output,
 ) -> None:
     exports = f"{len(found.accounts)} export{'' if len(found.accounts) == 1 else 's'}"
-    output.line(f"{exports} in sandbox {sandbox}, {found.year}, in UTC")
+    output.line(f"{exports} in sandbox {sandbox}, {found.year}, in {found.zone}")
     rows = found.table(subject, period)
     if rows:
         output.table(COLUMNS, [_row(each) for each in rows])

@@ -34,6 +34,7 @@ class FakeTaskInstance:
     def xcom_push(self, key: str, value: Any) -> None:
         kept = json.loads(json.dumps(value))
         assert kept == value
+        assert value is not None, f"Airflow 3.0 refuses an XCom of None: {key}"
         self.xcoms[self.task_id, self.map_index, key] = kept
 
     def xcom_pull(

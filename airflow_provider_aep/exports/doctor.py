@@ -32,6 +32,7 @@ from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DES
 from airflow_provider_aep.flowservice.documents import Document, entities_of, mapping, sequence
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, Request, Response, together
 from airflow_provider_aep.flowservice.expiry import ENDS_SOON, expiry_of
+from airflow_provider_aep.times import span_words
 
 T = TypeVar("T")
 Level = Literal["ok", "warn", "fail", "not checked"]
@@ -239,10 +240,10 @@ def judge_clock(header: str | None, *, now: datetime) -> Finding:
         return Finding(check=CLOCK, level="not checked", seen="the answer names no time to compare with")
     # A date with the zone "-0000" comes without one, and is UTC all the same.
     ahead = now - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))
-    seconds = ahead.total_seconds()
     if abs(ahead) <= CLOCK_TOLERANCE:
-        return Finding(check=CLOCK, level="ok", seen=f"{abs(seconds):.0f} s away from Adobe's")
-    seen = f"this machine's clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} Adobe's"
+        return Finding(check=CLOCK, level="ok", seen=f"{span_words(abs(ahead))} away from Adobe's")
+    side = "ahead of" if ahead > timedelta() else "behind"
+    seen = f"this machine's clock is {span_words(abs(ahead))} {side} Adobe's"
     advice = "Set it by NTP: starts of schedules and windows of runs are counted by it."
     return Finding(check=CLOCK, level="warn", seen=seen, advice=advice)
 

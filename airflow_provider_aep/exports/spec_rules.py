@@ -103,7 +103,9 @@ def _judge_keys(path: Where, there: object, known: Sequence[str], found: Found) 
         return
     strange = [key for key in there if key not in known]
     for key in strange[:MOST_UNKNOWN]:
-        found.add((*path, key), unknown(key, known), settle=True)
+        # It sounds like another key of ours, and means another one.
+        rule = "is not known (did you mean 'every'?)" if key == "timeUnit" else unknown(key, known)
+        found.add((*path, key), rule, settle=True)
     if len(strange) > MOST_UNKNOWN:
         found.add(path, f"has {len(strange) - MOST_UNKNOWN} more keys that are not known")
 

@@ -29,6 +29,7 @@ from airflow_provider_aep.flowservice.entities import get_entity
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, recall
 from airflow_provider_aep.flowservice.listing import list_entities, only
 from airflow_provider_aep.flowservice.validation import check_id
+from airflow_provider_aep.times import span_words
 
 PATH = "/data/core/activation/disflowprovider/adhocrun"
 ACCEPT = "application/vnd.adobe.adhoc.dataset.activation+json; version=1"
@@ -281,9 +282,10 @@ def _ids_of(datasets: object) -> list[str]:
 
 
 def _waited(patience: _Patience) -> str:
+    waited = span_words(patience.waited, exact=True)
     return (
-        f"Waited {patience.waited:g} s for it. Adobe takes about ten minutes until a new dataflow can run ad "
-        "hoc; wait longer, or try again later."
+        f"Waited {waited} for it. Adobe takes about ten minutes until a new dataflow can run ad hoc; wait "
+        "longer, or try again later."
     )
 
 

@@ -31,6 +31,7 @@ from airflow_provider_aep.flowservice.entities import delete_entity, get_entity
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, look_until, recall
 from airflow_provider_aep.flowservice.listing import list_entities, only
 from airflow_provider_aep.flowservice.spelling import same_text, same_value
+from airflow_provider_aep.times import span_words
 
 CREATE_TRIES = 3
 # As ``task_marker`` writes it, alone or behind a description.
@@ -115,7 +116,7 @@ def _find_marked(
     waited = 0.0
     if not ours:
         most = sum(habits.pauses())
-        log.info("AEP: looking for up to %.0f s for what an earlier try may have created", most)
+        log.info("AEP: looking for up to %s for what an earlier try may have created", span_words(most))
         look = partial(_look_for, collection, wanted, marker)
         late, waited = yield from look_until(look, at_once=False)
         ours = late or []

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from airflow_provider_aep.flowservice.schedule import schedule_words
+from airflow_provider_aep.times import span_words
 
 ENDS_SOON = timedelta(days=14)
 
@@ -41,12 +42,4 @@ def expiry_of(
         return None
     days = (end - now) / timedelta(days=1)
     on = f"on {end:%Y-%m-%d %H:%M} UTC"
-    return Expiry(days, f"ended {on}" if days <= 0 else f"ends in {left_words(end - now)}, {on}")
-
-
-def left_words(left: timedelta) -> str:
-    """What is left until the end: ``4 days``, ``36 hours``."""
-    days, hours = round(left / timedelta(days=1)), round(left / timedelta(hours=1))
-    if hours >= 48:
-        return f"{days} days"
-    return f"{hours} hour{'' if hours == 1 else 's'}"
+    return Expiry(days, f"ended {on}" if days <= 0 else f"ends in {span_words(end - now)}, {on}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
@@ -26,7 +26,8 @@ from airflow_provider_aep.flowservice.cadences import (
     word_of,
 )
 from airflow_provider_aep.flowservice.patterns import unlisted_macros
-from airflow_provider_aep.flowservice.validation import unknown
+from airflow_provider_aep.flowservice.validation import nearest, unknown
+from airflow_provider_aep.times import ClockError, from_local, midnight, zone_names, zone_of
 
 # Adobe ends a dataflow six months after its creation when no end is given. We always send one.
 DEFAULT_LIFE = timedelta(days=180)
@@ -50,7 +51,7 @@ _ALIASES = {
     "foldernameTemplate": "folder_template",
     "folderNameTemplate": "folder_template",
 }
-_KEYS = ("every", "start", "end", "folder_template")
+_KEYS = ("every", "start", "end", "folder_template", "timezone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +123,9 @@ def check_new(every: str) -> None:
 def parse_schedule(given: str | Mapping[str, Any], *, now: datetime) -> Schedule:
     """A schedule from a word (``"3h"``) or a dict.
 
-    :param given: ``{"every": "3h", "start": ..., "end": ..., "folder_template": ...}``; times as ISO 8601
-        (UTC where no offset is given), ``datetime``, or epoch seconds. Adobe's own ``scheduleParams`` is
-        understood too.
+    :param given: ``{"every": "3h", "start": ..., "end": ..., "timezone": ..., "folder_template": ...}``;
+        times as ISO 8601 or ``datetime`` (without an offset in ``timezone``, by default UTC), or epoch
+        seconds. Adobe's own ``scheduleParams`` is understood too.
     :param now: what a missing start means, to judge the end by.
     :raises AepValidationError: with all problems at once.
     """
@@ -215,8 +216,14 @@ def _parsed(given: str | Mapping[str, Any], *, now: datetime, whole: bool) -> di
         problems.append(Problem("schedule/every", cadence_rule(every)))
     elif every is None and whole and not theirs_given:
         problems.append(Problem("schedule/every", "is missing"))
-    start = _moment("schedule/start", words.get("start"), problems)
-    end = _moment("schedule/end", words.get("end"), problems)
+    zone: tzinfo = UTC
+    if words.get("timezone") is not None:
+        try:
+            zone = check_zone("schedule/timezone", words["timezone"])
+        except AepValidationError as error:
+            problems += error.problems
+    start = _moment("schedule/start", words.get("start"), problems, zone)
+    end = _moment("schedule/end", words.get("end"), problems, zone)
     if end is not None and end <= now:
         problems.append(Problem("schedule/end", PAST))
     elif end is not None and start is not None and end <= start:
@@ -225,7 +232,7 @@ def _parsed(given: str | Mapping[str, Any], *, now: datetime, whole: bool) -> di
     if template is not None and (not isinstance(template, str) or not template or len(template) > 1024):
         problems.append(Problem("schedule/folder_template", "must be a text of 1 to 1024 characters"))
     elif not whole and (every, start, end, template) == (None,) * 4 and not problems:
-        problems.append(Problem("schedule", f"must name what to change: {', '.join(_KEYS)}"))
+        problems.append(Problem("schedule", f"must name what to change: {', '.join(_KEYS[:-1])}"))
     if problems:
         raise AepValidationError("the schedule", problems)
     return {"every": every, "start": start, "end": end, "folder_template": template}
@@ -263,19 +270,33 @@ def is_readable(wire: Mapping[str, Any]) -> bool:
     return step_of(wire) is not None and 0 <= start <= LATEST and end >= EARLIEST
 
 
-def parse_moment(field: str, given: object) -> datetime:
+def check_zone(field: str, name: object) -> tzinfo:
+    """The time zone of an IANA name.
+
+    :raises AepValidationError: there is none.
+    """
+    zone = zone_of(name) if isinstance(name, str) else None
+    if zone is None:
+        meant = nearest(name, zone_names()) if isinstance(name, str) else ""
+        rule = f"must be the name of a time zone, such as Europe/Berlin{meant}"
+        raise AepValidationError("the times", [Problem(field, rule)])
+    return zone
+
+
+def parse_moment(field: str, given: object, zone: tzinfo = UTC) -> datetime:
     """A moment in UTC from ISO 8601, a ``datetime``, or epoch seconds.
 
+    :param zone: where a time without an offset is, and where a date alone begins.
     :raises AepValidationError: it is none of these.
     """
     problems: list[Problem] = []
-    moment = _moment(field, given, problems)
+    moment = _moment(field, given, problems, zone)
     if moment is None:
         raise AepValidationError("the times", problems or [Problem(field, "is missing")])
     return moment
 
 
-def _moment(field: str, given: object, problems: list[Problem]) -> datetime | None:
+def _moment(field: str, given: object, problems: list[Problem], zone: tzinfo = UTC) -> datetime | None:
     if given is None or given == "":
         return None
     try:
@@ -283,11 +304,14 @@ def _moment(field: str, given: object, problems: list[Problem]) -> datetime | No
             given = str(given)
         # eight digits are a date, as {{ ds_nodash }} renders it
         if isinstance(given, str) and not re.fullmatch(r"\d{1,7}|\d{9,17}(\.\d+)?", given):
-            given = datetime.fromisoformat(given)
+            given = _day_or_moment(given)
         if isinstance(given, datetime):
             # pendulum's datetimes pass here too; a plain one leaves, which pickles and compares alike
-            aware = given if given.tzinfo else given.replace(tzinfo=UTC)
-            return datetime.fromtimestamp(aware.timestamp(), tz=UTC)
+            return (
+                datetime.fromtimestamp(given.timestamp(), tz=UTC) if given.tzinfo else from_local(given, zone)
+            )
+        if isinstance(given, date):
+            return midnight(given, zone)
         if isinstance(given, float | str):
             seconds = float(given)
             if seconds > LATEST:
@@ -299,11 +323,21 @@ def _moment(field: str, given: object, problems: list[Problem]) -> datetime | No
                 return None
             if seconds >= EARLIEST:
                 return datetime.fromtimestamp(seconds, tz=UTC)
+    except ClockError as error:
+        problems.append(Problem(field, str(error)))
+        return None
     except (ValueError, OverflowError, OSError):
         pass  # told below, with all other kinds of unreadable values
     rule = "must be a moment such as 2026-12-01T00:00:00Z (ISO 8601), a datetime, or epoch seconds"
     problems.append(Problem(field, rule))
     return None
+
+
+def _day_or_moment(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(text)
 
 
 def _seconds(value: object) -> int | None:

@@ -32,6 +32,7 @@ from airflow_provider_aep.flowservice.host_files import HostFiles
 from airflow_provider_aep.flowservice.kept import Kept
 from airflow_provider_aep.flowservice.tokens import Tokens
 from airflow_provider_aep.flowservice.write_guard import Writes, check_may_send
+from airflow_provider_aep.times import span_words
 
 T = TypeVar("T")
 
@@ -202,7 +203,7 @@ class AepSession:
             raise AepRateLimitError(
                 doing=str(request),
                 status=429,
-                message=f"not sent, as an earlier request was told to come back in {left:.0f} s from now",
+                message=f"not sent, as an earlier request was told to come back in {span_words(left)}",
                 retry_after=left,
             )
 

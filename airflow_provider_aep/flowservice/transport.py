@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_aep.errors import AepConfigError, AepTooLargeError, AepTransportError
 from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Response
+from airflow_provider_aep.times import span_words
 
 PLATFORM_URL = "https://platform.adobe.io"
 CONNECT_SECONDS = 10.0
@@ -102,14 +103,14 @@ class RequestsTransport:
             ) from None
         except requests.exceptions.ConnectTimeout:
             raise AepTransportError(
-                f"{request}: no connection within {self._timeout[0]:g} s", sent=False
+                f"{request}: no connection within {span_words(self._timeout[0])}", sent=False
             ) from None
         except requests.exceptions.RequestException as error:
             if any(isinstance(each, TooLateError) for each in _causes(error)):
-                told = f"{request}: no whole answer within {self._answer_seconds:g} s"
+                told = f"{request}: no whole answer within {span_words(self._answer_seconds)}"
                 raise AepTransportError(told, sent=True) from None
             if isinstance(error, requests.exceptions.Timeout):
-                told = f"{request}: no answer within {self._timeout[1]:g} s"
+                told = f"{request}: no answer within {span_words(self._timeout[1])}"
                 raise AepTransportError(told, sent=True) from None
             unsent = _never_connected(error)
             what = "no connection" if unsent else "the connection broke before the answer"
@@ -179,7 +180,7 @@ def why_unreachable(url: str, *, proxy: str | None, timeout: float) -> str | Non
     except socket.gaierror as error:
         why = f"the name {host} cannot be resolved ({error.strerror})"
     except TimeoutError:
-        why = f"{host} does not answer on port {port} within {timeout:g} s"
+        why = f"{host} does not answer on port {port} within {span_words(timeout)}"
     except (OSError, ValueError) as error:
         why = f"{host} cannot be connected to ({_reason(error)})"
     else:

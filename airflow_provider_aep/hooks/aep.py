@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-from airflow.providers.common.compat.sdk import BaseHook
+from asgiref.sync import sync_to_async
 
+from airflow_provider_aep._airflow import BaseHook, Connection
 from airflow_provider_aep.errors import AepConfigError, AepError
 from airflow_provider_aep.flowservice.documents import mapping
 from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
 from airflow_provider_aep.flowservice.listing import list_entities
 from airflow_provider_aep.flowservice.validation import check_id
 from airflow_provider_aep.hooks.connection import AepConnection, check_sandbox, login_fields
+from airflow_provider_aep.hooks.masking import remember_loop
 from airflow_provider_aep.hooks.sessions import shared_session
 from airflow_provider_aep.provider_info import (
     CONN_FIELDS,
@@ -69,9 +70,12 @@ class AepHook(BaseHook):
     async def aget_conn(self) -> AepConnection:
         """``get_conn`` for the event loop."""
         if self._connection is None:
-            conn = await get_async_connection(self.aep_conn_id, hook=self)
-            extra = await get_async_extra_dejson(conn)
-            self._connection = AepConnection.from_airflow(conn, extra)
+            if not hasattr(Connection, "aextra_dejson"):
+                # Before Airflow 3.3.2 its own asynchronous way masks the secrets with a call that blocks the
+                # loop. Its comms serve a thread of asgiref, and no other one.
+                return await sync_to_async(self.get_conn)()
+            conn = await self.aget_connection(self.aep_conn_id)
+            self._connection = AepConnection.from_airflow(conn, await conn.aextra_dejson())
         return self._connection
 
     @property
@@ -99,6 +103,7 @@ class AepHook(BaseHook):
 
     async def arun(self, exchange: Exchange[T]) -> T:
         """Carry out an exchange without holding up the event loop."""
+        remember_loop()
         session, transport = shared_session(await self.aget_conn())
         conducted = session.conduct(exchange, sandbox=self.sandbox, conn_id=self.aep_conn_id)
         return await adrive(conducted, transport)

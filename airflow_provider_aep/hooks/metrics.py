@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Stats
+from airflow_provider_aep._airflow import Stats
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow.providers.common.compat.sdk import conf, mask_secret
-
+from airflow_provider_aep._airflow import conf
 from airflow_provider_aep.errors import AepConfigError
 from airflow_provider_aep.flowservice.host_files import HostFiles
 from airflow_provider_aep.flowservice.private_directory import PARENTS
@@ -19,6 +18,7 @@ from airflow_provider_aep.flowservice.session import AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport
 from airflow_provider_aep.hooks import metrics
 from airflow_provider_aep.hooks.connection import AepConnection
+from airflow_provider_aep.hooks.masking import mask
 
 # A session that nobody has asked for in so many seconds goes when a new one comes: its secret may have been
 # rotated.
@@ -72,12 +72,12 @@ def shared_session(connection: AepConnection) -> tuple[AepSession, RequestsTrans
 def _new_session(connection: AepConnection) -> _Shared:
     # Airflow masks the password and what is called a secret; a proxy's login is neither.
     if proxy_password := urlsplit(connection.proxy or "").password:
-        mask_secret(proxy_password)
+        mask(proxy_password)
     session = AepSession(
         connection.credentials,
         writes=connection.writes,
         files=_host_files(connection),
-        on_token=mask_secret,
+        on_token=mask,
         on_event=metrics.counted,
     )
     transport = RequestsTransport(

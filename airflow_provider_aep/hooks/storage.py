@@ -18,8 +18,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath, redact
-
+from airflow_provider_aep._airflow import ObjectStoragePath, redact
 from airflow_provider_aep.errors import AepValidationError, Problem
 
 # Clocks of two clouds differ by minutes.

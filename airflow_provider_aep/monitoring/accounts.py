@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 
 from airflow_provider_aep.errors import AepError
@@ -26,14 +26,16 @@ def read_accounts(
     *,
     year: int,
     now: datetime,
+    zone: tzinfo = UTC,
     datasets: Datasets | None = None,
     most_pages: int = MOST_PAGES,
 ) -> Exchange[tuple[list[Account], int, bool]]:
     """The accounts of dataflows, how many pages of runs were read, and whether the bound cut some off.
 
+    :param zone: where days begin at midnight.
     :param most_pages: about so many pages are read at most; one for each listing at least.
     """
-    since = year_of(year)[0]
+    since = year_of(year, zone)[0]
     good = sorted((flow for flow in flows if is_id(flow.id)), key=lambda flow: (flow.step, flow.id))
     ids = [flow.id for flow in good]
     batches = [ids[start : start + LARGEST_PAGE] for start in range(0, len(ids), LARGEST_PAGE)]
@@ -73,6 +75,7 @@ def read_accounts(
                 year=year,
                 known_from=now if why else max(read_from.get(flow.id, since), known_from),
                 now=now,
+                zone=zone,
                 datasets=datasets_of(flow, datasets or {}) or (),
                 why=why,
             )

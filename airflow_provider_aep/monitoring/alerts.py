@@ -13,7 +13,8 @@ from typing import Any
 from airflow_provider_aep.monitoring.incidents import incident_key, moments, severity_of
 from airflow_provider_aep.monitoring.run_codes import NEXT, explain
 from airflow_provider_aep.monitoring.table import printable
-from airflow_provider_aep.monitoring.words import clock_words, cut, exact_span_words, iso_moment, read_moment
+from airflow_provider_aep.monitoring.words import clock_words, cut, iso_moment, read_moment
+from airflow_provider_aep.times import span_words
 
 LONGEST_TEXT = 4000  # characters of a text in JSON
 LONGEST_WORDS = 300  # of an error message there
@@ -174,7 +175,7 @@ class Alert:
         same_day = began.astimezone(UTC).date() == ended.astimezone(UTC).date()
         start = f"{began.astimezone(UTC):%Y-%m-%d %H:%M}"
         end = f"{ended.astimezone(UTC):%H:%M} UTC" if same_day else clock_words(ended)
-        return f"{start} to {end} ({exact_span_words(ended - began)})"
+        return f"{start} to {end} ({span_words(ended - began)})"
 
     @property
     def facts(self) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -22,12 +22,14 @@ from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.flowservice.schedule import parse_moment, schedule_words
 from airflow_provider_aep.flowservice.validation import nearest
 from airflow_provider_aep.monitoring.ledger import DAY, Account, Measure, total, year_of
+from airflow_provider_aep.times import midnight
 
 UNITS = {
     "B": 1,
     **{f"{letter}B": 1000**power for power, letter in enumerate("kMGTP", 1)},
     **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGTP", 1)},
 }
+_INSTANT = timedelta(microseconds=1)
 # Of fewer known days nothing is forecast.
 LEAST_DAYS = 3
 # From so much of the allowance on a finding says that it is nearly used up.
@@ -41,7 +43,7 @@ Status = Literal["ok", "near", "forecast", "used_up"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """At most so much in each month or calendar year, in UTC.
+    """At most so much in each month or calendar year.
 
     :param limit: in bytes, or records.
     """
@@ -54,13 +56,13 @@ class Allowance:
     def key(self) -> str:
         return f"exported_{self.measure}/{self.period}"
 
-    def window(self, now: datetime) -> tuple[datetime, datetime]:
-        """The period in which a moment lies."""
-        first, end = year_of(now.astimezone(UTC).year)
+    def window(self, now: datetime, zone: tzinfo = UTC) -> tuple[datetime, datetime]:
+        """The period in which a moment lies, in UTC; in the time zone it begins at midnight."""
+        today = now.astimezone(zone).date()
         if self.period == "year":
-            return first, end
-        month = now.astimezone(UTC).month
-        return first.replace(month=month), first.replace(month=month + 1) if month < 12 else end
+            return year_of(today.year, zone)
+        first = today.replace(day=1)
+        return midnight(first, zone), midnight((first + DAY * 31).replace(day=1), zone)
 
 
 def parse_allowances(given: object) -> tuple[Allowance, ...]:
@@ -133,6 +135,7 @@ class Standing:
     :param without: how many exports the forecast leaves out, as too little is known of them.
     :param unread: how many exports could not be read.
     :param reached_at: when the allowance will be used up, if it will in this period.
+    :param zone: where the days are that it tells.
     """
 
     allowance: Allowance
@@ -146,6 +149,7 @@ class Standing:
     without: int
     unread: int
     reached_at: datetime | None
+    zone: tzinfo = UTC
 
     @property
     def share(self) -> float:
@@ -162,7 +166,7 @@ class Standing:
     @property
     def series(self) -> str:
         """The same for one allowance and period, whatever its status."""
-        return f"allowance:{self.allowance.key}:{self.allowance.limit}:{self.since:%Y-%m}"
+        return f"allowance:{self.allowance.key}:{self.allowance.limit}:{self._day(self.since):%Y-%m}"
 
     @property
     def key(self) -> str:
@@ -177,17 +181,20 @@ class Standing:
         at_least = "at least " if self.unknown or self.unread or self.known_from > self.since else ""
         told = f"{at_least}{used} of the {limit} for this {period} are exported ({self.share:.0%})"
         if self.known_from > self.since:
-            told += f", known from {self.known_from:%Y-%m-%d} on"
+            told += f", known from {self._day(self.known_from)} on"
         if self.unknown:
             told += f", {self.unknown} run{'' if self.unknown == 1 else 's'} without a count"
         if self.unread:
             told += f", {self.unread} export{'' if self.unread == 1 else 's'} not readable"
         return f"{told}; {self._told_forecast()}"
 
+    def _day(self, moment: datetime) -> date:
+        return moment.astimezone(self.zone).date()
+
     def _told_forecast(self) -> str:
         if self.forecast is None:
             return f"no forecast: no export is known for {LEAST_DAYS} days"
-        told = f"a linear forecast to {self.until - DAY:%Y-%m-%d} says "
+        told = f"a linear forecast to {self._day(self.until - _INSTANT)} says "
         told += amount(self.forecast, self.allowance.measure)
         if self.estimated:
             estimated = amount(self.estimated, self.allowance.measure)
@@ -198,7 +205,7 @@ class Standing:
             return f"{told}; it is used up"
         if self.used + self.estimated >= self.allowance.limit:
             return f"{told}; it may be used up already"
-        return f"{told}; it is used up on {self.reached_at:%Y-%m-%d}" if self.reached_at else told
+        return f"{told}; it is used up on {self._day(self.reached_at)}" if self.reached_at else told
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -220,12 +227,15 @@ class Standing:
         }
 
 
-def standing_of(allowance: Allowance, accounts: Sequence[Account], now: datetime) -> Standing:
+def standing_of(
+    allowance: Allowance, accounts: Sequence[Account], now: datetime, zone: tzinfo = UTC
+) -> Standing:
     """How an allowance stands.
 
     :param accounts: of the year in which ``now`` lies.
+    :param zone: that of the accounts.
     """
-    since, until = allowance.window(now)
+    since, until = allowance.window(now, zone)
     counted = total(accounts, since, until)
     used, unknown = counted.of(allowance.measure)
     outlooks = [_outlook(one, allowance.measure, since, until, now) for one in accounts if not one.why]
@@ -250,6 +260,7 @@ def standing_of(allowance: Allowance, accounts: Sequence[Account], now: datetime
         without=len(outlooks) - len(told),
         unread=sum(bool(one.why) for one in accounts),
         reached_at=reached_at,
+        zone=zone,
     )
 
 

@@ -43,6 +43,7 @@ from airflow_provider_aep.monitoring.emptiness import UNPROVEN, believes_windows
 from airflow_provider_aep.monitoring.ingested import OPENED_BEFORE
 from airflow_provider_aep.monitoring.owing import Ingested
 from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
+from airflow_provider_aep.times import span_words
 
 # Of one dataset in one poll, each of at most 100 batches.
 MOST_PAGES = 10
@@ -145,8 +146,8 @@ class Arrivals:
             for kind, some in self.others.items()
         ]
         if self.fresh:
-            seconds = wait.settled_for.total_seconds()
-            also.append(f"{told_number(self.fresh)} completed less than {seconds:g} seconds ago")
+            settled_for = span_words(wait.settled_for, exact=True)
+            also.append(f"{told_number(self.fresh)} completed less than {settled_for} ago")
         if not self.is_complete:
             also.append("more batches than were read")
         return f"{told}; seen: {', '.join(also)}" if also else told

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
@@ -83,6 +83,7 @@ def audit_exports(
     before: Handover | None = None,
     standing_reach: timedelta = STANDING_REACH,
     allowances: Sequence[Allowance] = (),
+    zone: tzinfo = UTC,
 ) -> Exchange[Audit]:
     """Audit the export dataflows of the sandbox: what became known from ``since`` on and earlier than
     ``until``.
@@ -90,6 +91,7 @@ def audit_exports(
     :param before: what the check before this one handed over. Without it, and for a dataflow that it does not
         know, what stands counts as if it were new.
     :param standing_reach: how far before the window a first check looks for what stands.
+    :param zone: where the days of the allowances begin at midnight.
     :param allowances: held against the runs of the year, which takes a bounded number of requests more.
     :raises AepValidationError: the window ends before it begins.
     """
@@ -121,7 +123,7 @@ def audit_exports(
     audited = [audited_export(one, Window(begins[one.flow.id], until), policy, before) for one in read]
     audited = yield from _explained(read, audited, begins, until, policy, before, now)
     told = before.allowances if before else ()
-    checked = yield from check_allowances(allowances, flows, now=now, policy=policy, told=told)
+    checked = yield from check_allowances(allowances, flows, now=now, policy=policy, zone=zone, told=told)
     audited.sort(key=lambda export: (_ORDER.index(export.outcome), export.dataflow.name, export.dataflow.id))
     return Audit(
         since=since,

@@ -18,7 +18,7 @@ from airflow_provider_aep.monitoring.ticks import DEADLINE, OFF, Tick
 from airflow_provider_aep.monitoring.timeline import Timeline
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records
 from airflow_provider_aep.monitoring.verdict import Verdict
-from airflow_provider_aep.monitoring.words import span_words
+from airflow_provider_aep.times import span_words
 
 # A run whose end lies further ahead than clocks differ has a wrong number for it.
 AHEAD = timedelta(minutes=15)
@@ -232,7 +232,7 @@ def of_dataflow(timeline: Timeline, policy: AuditPolicy) -> Iterator[Finding]:
             told="its schedule tells no ticks that can be reckoned, so a missing run would not be noticed",
             known_at=changed,
         )
-    soon = timedelta(days=policy.ends_soon_days)
+    soon = timedelta(days=policy.ends_soon_days)  # type: ignore[arg-type]
     expiry = expiry_of(flow.schedule, now=timeline.now, within=soon)
     end = schedule_words(flow.schedule)["end"]
     if expiry is None or end is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunError, RunStatus
 from airflow_provider_aep.monitoring.policy import CONCERN, EMPTY_OR_SMALL, Choice, RunPolicy
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records
+from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.causes import Cause
@@ -151,7 +152,8 @@ def _slow(run: DataflowRun, policy: RunPolicy) -> Judgement | None:
     took = run.completed_at - run.started_at
     if took <= policy.longest:
         return None
-    return Judgement(policy.on_slow, "slow", f"in {took}, longer than {policy.longest}")
+    longest = span_words(policy.longest, exact=True)
+    return Judgement(policy.on_slow, "slow", f"in {span_words(took, exact=True)}, longer than {longest}")
 
 
 def _partial(run: DataflowRun, policy: RunPolicy) -> Judgement | None:

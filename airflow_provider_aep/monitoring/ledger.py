@@ -1,15 +1,15 @@
 """The ledger: records and bytes that exports have exported, by day, month and calendar year. Pure.
 
-Days are those of UTC, and a run belongs to the day on which it started. Counts are those of the runs, which
-Adobe calls indicative. A run that does not say a count is counted as unknown, never as zero. What is older
-than the runs that are listed is missing: an account says from when on it is known.
+Days are those of a time zone, and a run belongs to the day on which it started. Counts are those of the runs,
+which Adobe calls indicative. A run that does not say a count is counted as unknown, never as zero. What is
+older than the runs that are listed is missing: an account says from when on it is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
@@ -17,6 +17,7 @@ from airflow_provider_aep.flowservice.run_counts import DatasetCount
 from airflow_provider_aep.flowservice.runs import DataflowRun
 from airflow_provider_aep.flowservice.schedule import is_readable
 from airflow_provider_aep.monitoring.ticks import DEADLINE, SKEW
+from airflow_provider_aep.times import midnight
 
 Measure = Literal["records", "bytes"]
 Period = Literal["day", "month", "year"]
@@ -44,12 +45,14 @@ class Account:
     :param undated: how many runs belong to no day, as their times are missing or cannot be right.
     :param under_way: how many have not finished, and count when they have.
     :param why: why its runs could not be read; empty where they could.
+    :param zone: where its days begin at midnight.
     """
 
     flow: Dataflow
     runs: Sequence[DataflowRun]
     since: datetime
     known_from: datetime
+    zone: tzinfo = UTC
     datasets: Sequence[str] = ()
     undated: int = 0
     under_way: int = 0
@@ -116,9 +119,9 @@ class Sum:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-def year_of(year: int) -> tuple[datetime, datetime]:
-    """A calendar year in UTC: its first moment, and that of the next."""
-    return datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+def year_of(year: int, zone: tzinfo) -> tuple[datetime, datetime]:
+    """A calendar year in a time zone: its first moment, and that of the next, in UTC."""
+    return midnight(date(year, 1, 1), zone), midnight(date(year + 1, 1, 1), zone)
 
 
 def account_of(
@@ -128,6 +131,7 @@ def account_of(
     year: int,
     known_from: datetime,
     now: datetime,
+    zone: tzinfo = UTC,
     datasets: Sequence[str] = (),
     why: str = "",
 ) -> Account:
@@ -135,7 +139,7 @@ def account_of(
 
     :param known_from: from when on all its runs are listed.
     """
-    first, end = year_of(year)
+    first, end = year_of(year, zone)
     since = max(first, flow.created_at) if flow.created_at else first
     # What was created a tick ago and has its first run is known whole.
     begins = since + max(flow.step, DAY) if since > first else since
@@ -149,6 +153,7 @@ def account_of(
         runs=sorted((_lean(run) for run in dated if first <= _started(run)[0] < end), key=_started),
         since=min(since, end),
         known_from=min(known_from, end),
+        zone=zone,
         datasets=datasets,
         undated=len(finished) - len(dated),
         under_way=len(runs) - len(finished),
@@ -195,7 +200,7 @@ def entries_of(account: Account, subject: Subject) -> Iterator[Entry]:
         if subject == "dataset":
             yield from _by_dataset(run, account)
         else:
-            yield _entry(_name(account, subject), run, run.records_out, run.bytes_out)
+            yield _entry(_name(account, subject), run, account, run.records_out, run.bytes_out)
 
 
 def _name(account: Account, subject: Subject) -> str:
@@ -214,34 +219,37 @@ def is_incomplete(
         names = {each.subject for each in entries_of(account, subject)}
         # What it may have exported then, though it is not known to have.
         names |= {*account.datasets} if subject == "dataset" else {_name(account, subject)}
-        gap = period_of(account.since, period), period_of(account.unknown_until - _INSTANT, period)
+        last = account.unknown_until - _INSTANT
+        gap = period_of(account.since, period, account.zone), period_of(last, period, account.zone)
         for name in names:
             gaps.setdefault(name, []).append(gap)
     return lambda name, when: any(first <= when <= last for first, last in gaps.get(name, ()))
 
 
-def _entry(subject: str, run: DataflowRun, records: int | None, bytes_: int | None) -> Entry:
-    day = _started(run)[0].astimezone(UTC).date()
+def _entry(
+    subject: str, run: DataflowRun, account: Account, records: int | None, bytes_: int | None
+) -> Entry:
+    day = _started(run)[0].astimezone(account.zone).date()
     return Entry(subject=subject, day=day, records=records, bytes=bytes_, failed=int(not run.delivered))
 
 
 def _by_dataset(run: DataflowRun, account: Account) -> Iterator[Entry]:
     named, untold = run.dataset_ids or tuple(account.datasets), account.flow.id + UNTOLD
     if len(named) == 1:
-        yield _entry(named[0], run, run.records_out, run.bytes_out)
+        yield _entry(named[0], run, account, run.records_out, run.bytes_out)
         return
     told = {each.dataset_id: each for each in run.dataset_counts}
     records = [told[each].records for each in named if each in told]
     bytes_ = [told[each].bytes for each in named if each in told]
     rest_records, rest_bytes = _rest(run.records_out, records), _rest(run.bytes_out, bytes_)
     if not told:
-        yield _entry(untold, run, run.records_out, run.bytes_out)
+        yield _entry(untold, run, account, run.records_out, run.bytes_out)
         return
     for each in named:
         count = told.get(each) or DatasetCount(dataset_id=each)
-        yield _entry(each, run, count.records, count.bytes)
+        yield _entry(each, run, account, count.records, count.bytes)
     if rest_records or rest_bytes:
-        day = _started(run)[0].astimezone(UTC).date()
+        day = _started(run)[0].astimezone(account.zone).date()
         yield Entry(subject=untold, day=day, records=rest_records, bytes=rest_bytes, runs=0)
 
 
@@ -257,9 +265,9 @@ _KEYS: dict[Period, Callable[[date], str]] = {
 }
 
 
-def period_of(moment: datetime, period: Period) -> str:
-    """The name of the period in which a moment lies, in UTC: "2026-11-28", "2026-11" or "2026"."""
-    return _KEYS[period](moment.astimezone(UTC).date())
+def period_of(moment: datetime, period: Period, zone: tzinfo) -> str:
+    """The name of the period in which a moment lies: "2026-11-28", "2026-11" or "2026"."""
+    return _KEYS[period](moment.astimezone(zone).date())
 
 
 def sums(entries: Iterable[Entry], period: Period) -> dict[tuple[str, str], Sum]:
@@ -275,7 +283,8 @@ def total(accounts: Iterable[Account], since: datetime, until: datetime) -> Sum:
     """All that was exported from a moment on and earlier than another; both are the start of a day."""
     found = Sum()
     for account in accounts:
+        first, end = since.astimezone(account.zone).date(), until.astimezone(account.zone).date()
         for entry in entries_of(account, "sandbox"):
-            if since.date() <= entry.day < until.date():
+            if first <= entry.day < end:
                 found = found.plus(entry)
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, Literal, get_args
 
-from airflow_provider_aep.arguments import Argument, Number, OneOf, problems_of
+from airflow_provider_aep.arguments import Argument, Number, OneOf, Span, problems_of
 from airflow_provider_aep.errors import AepValidationError, Problem
 
 Choice = Literal["fail", "warn", "skip", "ok"]
@@ -38,9 +38,9 @@ _RULES: Mapping[str, Argument] = {
     "zero_streak": Number(least=1, most=MOST_HISTORY, whole=True),
     "max_failed_ratio": _SHARE,
     "max_skipped_ratio": _SHARE,
-    "max_duration": Number(above=0, most=LONGEST_RUN, unit="seconds", optional=True),
-    "ingestion_margin": Number(least=0, most=LARGEST_MARGIN, unit="seconds"),
-    "ends_soon_days": Number(least=0, whole=True),
+    "max_duration": Span(least=None, above=0, most=LONGEST_RUN, optional=True),
+    "ingestion_margin": Span(most=LARGEST_MARGIN),
+    "ends_soon_days": Span(unit="days", whole=True),
 }
 
 
@@ -71,8 +71,8 @@ class RunPolicy:
     :param max_failed_ratio: up to which share of failed records a run still counts as whole. It tolerates
         lost records and nothing else: a run that also carries an error of another kind is partial.
     :param max_skipped_ratio: the same for skipped records.
-    :param max_duration: seconds, or a ``timedelta``.
-    :param ingestion_margin: seconds, or a ``timedelta``. What was ingested so close to the start of a run may
+    :param max_duration: seconds, a ``timedelta``, or an ISO 8601 duration such as ``PT2H``.
+    :param ingestion_margin: the same. What was ingested so close to the start of a run may
         or may not belong to it: when an export takes its snapshot is documented nowhere.
     """
 
@@ -92,13 +92,10 @@ class RunPolicy:
     zero_streak: int = 1
     max_failed_ratio: float = 0.0
     max_skipped_ratio: float = 0.0
-    max_duration: float | timedelta | None = None
-    ingestion_margin: float | timedelta = 3600.0
+    max_duration: float | timedelta | str | None = None
+    ingestion_margin: float | timedelta | str = 3600.0
 
     def __post_init__(self) -> None:
-        for name in ("max_duration", "ingestion_margin"):
-            if isinstance(span := getattr(self, name), timedelta):
-                object.__setattr__(self, name, span.total_seconds())
         _check("the run policy", self)
 
     @property
@@ -185,6 +182,9 @@ def _check(what: str, policy: RunPolicy | AuditPolicy) -> None:
     given = {each.name: getattr(policy, each.name) for each in fields(policy) if each.name != "runs"}
     if problems := list(problems_of({name: _RULES.get(name, _CHOICE) for name in given}, given)):
         raise AepValidationError(what, problems)
+    for name, value in given.items():
+        if isinstance(rule := _RULES.get(name), Span):
+            object.__setattr__(policy, name, rule.number(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +216,7 @@ class AuditPolicy:
     on_standing: Choice = "ok"
     on_allowance: Choice = "warn"
     on_nothing: Choice = "fail"
-    ends_soon_days: int = 14
+    ends_soon_days: int | timedelta | str = 14
 
     def __post_init__(self) -> None:
         _check("the check", self)

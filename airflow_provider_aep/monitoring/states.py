@@ -16,7 +16,7 @@ from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice, RunPolic
 from airflow_provider_aep.monitoring.timeline import Timeline
 from airflow_provider_aep.monitoring.usual import usual_duration
 from airflow_provider_aep.monitoring.verdict import Verdict, judge_runs
-from airflow_provider_aep.monitoring.words import span_words
+from airflow_provider_aep.times import span_words
 
 # What became of a tick, from the status of the verdict on its runs.
 KINDS: Mapping[str, str] = {

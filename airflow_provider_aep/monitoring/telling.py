@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.arguments import Span, problems_of
+from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.validation import is_id
@@ -33,6 +34,7 @@ MOST_REQUESTS, MOST_PAGES = 20, 15
 # So long before the window what stands is looked for, as ``aep check`` does.
 STANDING_REACH = timedelta(days=1)
 _AS_USUAL = AuditPolicy()
+_LOOK_BACK = Span(unit="days", least=1, most=MOST_DAYS, whole=True)
 
 
 def read_story(
@@ -41,18 +43,18 @@ def read_story(
     now: datetime,
     conn_id: str,
     sandbox: str,
-    days: int = DAYS,
+    days: int | str = DAYS,
     datasets: Datasets | None = None,
 ) -> Exchange[dict[str, Any]]:
     """The story of the last days of a dataflow; see ``story_of``.
 
     :param conn_id: the Airflow connection, for the commands.
-    :param days: 1 to 31.
+    :param days: 1 to 31; an ISO 8601 duration, too.
     :param datasets: of source connections, as far as they are known.
     :raises AepValidationError: that is no number of days that is looked at.
     :raises AepError: the service could not be asked; runs or batches that cannot be read are told instead.
     """
-    check_days(days)
+    days = check_days(days)
     since = now - timedelta(days=days)
     (read,), _ = yield from read_timelines(
         [flow],
@@ -84,14 +86,15 @@ def read_story(
     return story_of(told)
 
 
-def check_days(days: object) -> None:
-    """Refuse what is no number of days that a story looks back.
+def check_days(days: object) -> int:
+    """How many days a story looks back.
 
+    :param days: an ISO 8601 duration, too.
     :raises AepValidationError: it is none.
     """
-    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= MOST_DAYS:
-        rule = f"must be a whole number from 1 to {MOST_DAYS}"
-        raise AepValidationError("the arguments", [Problem("--days", rule)])
+    if problems := list(problems_of({"--days": _LOOK_BACK}, {"--days": days})):
+        raise AepValidationError("the arguments", problems)
+    return int(_LOOK_BACK.number(days))
 
 
 def _datasets(timeline: Timeline | None) -> Sequence[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
@@ -34,12 +34,14 @@ EARLIEST_YEAR = 2017
 class Usage:
     """The ledger of the exports of a sandbox in one calendar year.
 
+    :param zone: where days begin at midnight.
     :param listed: how many export dataflows there are, selected or not.
     :param requests: how many requests the runs took.
     :param cut_off: whether older runs were left unread, to keep to the bound.
     """
 
     year: int
+    zone: tzinfo
     at: datetime
     accounts: Sequence[Account]
     standings: Sequence[Standing]
@@ -50,7 +52,7 @@ class Usage:
     @property
     def known_from(self) -> datetime:
         """From when on all exports are known."""
-        first = year_of(self.year)[0]
+        first = year_of(self.year, self.zone)[0]
         return max((one.known_from for one in self.accounts if one.missing), default=first)
 
     def table(self, subject: Subject, period: Period) -> list[dict[str, Any]]:
@@ -75,12 +77,13 @@ class Usage:
 
     def notes(self) -> list[str]:
         """What the sums leave out, each in one sentence."""
-        first = year_of(self.year)[0]
+        first = year_of(self.year, self.zone)[0]
         notes = []
         if self.known_from > first:
             late = sum(bool(one.missing) for one in self.accounts)
+            known_from = self.known_from.astimezone(self.zone)
             notes.append(
-                f"known from {self.known_from:%Y-%m-%d} on: older runs of {_exports(late)} are not listed"
+                f"known from {known_from:%Y-%m-%d} on: older runs of {_exports(late)} are not listed"
                 f"{', or were not read' if self.cut_off else ''}, and are missing here"
             )
         for one in self.accounts:
@@ -100,6 +103,7 @@ class Usage:
     def to_json(self, period: Period) -> dict[str, Any]:
         return {
             "year": self.year,
+            "timezone": str(self.zone),
             "at": self.at.isoformat(),
             "known_from": self.known_from.isoformat(),
             "requests": self.requests,
@@ -137,19 +141,22 @@ def check_allowances(
     *,
     now: datetime,
     policy: AuditPolicy,
+    zone: tzinfo = UTC,
     told: Collection[str] = (),
 ) -> Exchange[tuple[CheckedAllowance, ...]]:
     """Whether allowances will do; without any nothing is asked.
 
+    :param zone: where days begin at midnight.
     :param told: the keys of what was told before: what is still so is standing.
     """
     if not allowances:
         return ()
     now = now.astimezone(UTC)
-    accounts, requests, _ = yield from read_accounts(flows, year=now.year, now=now)
+    year = now.astimezone(zone).year
+    accounts, requests, _ = yield from read_accounts(flows, year=year, now=now, zone=zone)
     found = []
     for each in allowances:
-        one = standing_of(each, accounts, now)
+        one = standing_of(each, accounts, now, zone)
         minded = policy.on_standing if one.key in told else policy.on_allowance
         outcome = "ok" if one.status == "ok" else minded
         found.append(CheckedAllowance(standing=one, outcome=outcome, requests=requests))
@@ -184,13 +191,13 @@ def _exports(number: int) -> str:
     return f"{number} export{'' if number == 1 else 's'}"
 
 
-def check_year(year: object, now: datetime) -> int:
+def check_year(year: object, this_year: int) -> int:
     """``year`` if it is one of which there can be runs.
 
     :raises AepValidationError: it is none.
     """
-    if not isinstance(year, int) or isinstance(year, bool) or not EARLIEST_YEAR <= year <= now.year:
-        problem = Problem("year", f"must be a calendar year from {EARLIEST_YEAR} to {now.year}")
+    if not isinstance(year, int) or isinstance(year, bool) or not EARLIEST_YEAR <= year <= this_year:
+        problem = Problem("year", f"must be a calendar year from {EARLIEST_YEAR} to {this_year}")
         raise AepValidationError("the ledger", [problem])
     return year
 
@@ -198,6 +205,7 @@ def check_year(year: object, now: datetime) -> int:
 def read_usage(
     *,
     now: datetime,
+    zone: tzinfo = UTC,
     year: int | None = None,
     selection: Selection | None = None,
     allowances: Sequence[Allowance] = (),
@@ -205,15 +213,16 @@ def read_usage(
 ) -> Exchange[Usage]:
     """The ledger of the export dataflows of the sandbox.
 
+    :param zone: where days begin at midnight.
     :param year: by default the one in which ``now`` lies. Allowances go with that one alone.
     :param most_pages: read about so many pages of runs at most.
     :raises AepValidationError: the year is none, or an allowance goes with a year that is over.
     :raises AepError: the dataflows cannot be listed. Runs that cannot be read are told of the account.
     """
-    now = now.astimezone(UTC)
-    year = check_year(now.year if year is None else year, now)
-    if allowances and year != now.year:
-        problem = Problem("allowance", f"goes with the current year, {now.year}, alone")
+    now, this_year = now.astimezone(UTC), now.astimezone(zone).year
+    year = check_year(this_year if year is None else year, this_year)
+    if allowances and year != this_year:
+        problem = Problem("allowance", f"goes with the current year, {this_year}, alone")
         raise AepValidationError("the ledger", [problem])
     selection = selection or Selection()
     listed = list({flow.id: flow for flow in (yield from list_dataflows())}.values())
@@ -221,13 +230,14 @@ def read_usage(
     flows = [flow for flow in listed if selection.holds(flow)]
     datasets = yield from read_datasets(flows, {})
     accounts, requests, cut_off = yield from read_accounts(
-        flows, year=year, now=now, datasets=datasets, most_pages=most_pages
+        flows, year=year, now=now, zone=zone, datasets=datasets, most_pages=most_pages
     )
     return Usage(
         year=year,
+        zone=zone,
         at=now,
         accounts=accounts,
-        standings=[standing_of(each, accounts, now) for each in allowances],
+        standings=[standing_of(each, accounts, now, zone) for each in allowances],
         listed=len(listed),
         requests=requests,
         cut_off=cut_off,

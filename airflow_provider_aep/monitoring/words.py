@@ -1,22 +1,8 @@
-"""Words for people: moments and spans of time, and texts cut to a length."""
+"""Words for people: moments, and texts cut to a length."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-
-def span_words(span: timedelta) -> str:
-    """A span in words: ``65 minutes``, ``22 h 57 min``, ``3 days``."""
-    minutes = round(max(span, timedelta()) / timedelta(minutes=1))
-    if minutes < 2:
-        return "1 minute" if minutes else "0 minutes"
-    if minutes < 120:
-        return f"{minutes} minutes"
-    if minutes < 48 * 60:
-        hours, left = divmod(minutes, 60)
-        return f"{hours} h {left} min" if left else f"{hours} h"
-    return f"{round(minutes / 1440)} days"
-
+from datetime import UTC, datetime
 
 CUT = " ... [cut]"
 
@@ -53,9 +39,3 @@ def iso_moment(at: object) -> str | None:
 def clock_words(moment: datetime | None) -> str:
     """A moment in words: ``2026-12-01 06:00 UTC``; empty without one."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
-
-
-def exact_span_words(span: timedelta) -> str:
-    """A span in words, below two minutes in seconds."""
-    seconds = max(round(span.total_seconds()), 0)
-    return span_words(span) if seconds >= 120 else f"{seconds} seconds"

@@ -7,8 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from airflow.providers.common.compat.notifier import BaseNotifier
-
+from airflow_provider_aep._airflow import BaseNotifier
 from airflow_provider_aep.errors import AepConfigError, without_words
 from airflow_provider_aep.monitoring.alert_messages import Message, digest
 from airflow_provider_aep.monitoring.alerts import Alert

@@ -21,6 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aep.errors import AepError, without_words
+from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.alert_messages import Message
@@ -79,7 +80,7 @@ class Outcome:
     def __str__(self) -> str:
         if self.error is None:
             return f"{self.label}: sent"
-        attempts = f" ({self.attempts} attempts in {self.seconds:.0f} s)" if self.attempts > 1 else ""
+        attempts = f" ({self.attempts} attempts in {span_words(self.seconds)})" if self.attempts > 1 else ""
         return f"{self.label}: {self.error}{attempts}"
 
 
@@ -151,7 +152,7 @@ class _Runner:
             why = "not tried, as an earlier message is still waiting for an answer"
             return Outcome(label=self._label, message=message, error=why)
         seconds = time.monotonic() - self._began
-        why = f"no answer within {seconds:.0f} seconds; it was not waited for any longer"
+        why = f"no answer within {span_words(seconds)}; it was not waited for any longer"
         if self._refusal is None:
             return self._outcome(message, error=why)
         why = f"{self._refusal}, and to the last attempt there was no answer in time"
@@ -183,7 +184,7 @@ class _Runner:
                 if error.again and time.monotonic() + pause < self._until:
                     time.sleep(pause)
                     continue
-                asked = f", and asked to wait {error.wait_seconds:g} seconds" if error.wait_seconds else ""
+                asked = f", and asked to wait {span_words(error.wait_seconds)}" if error.wait_seconds else ""
                 return self._outcome(message, error=f"{error}{asked}", status=error.status)
             except Exception as error:
                 return self._outcome(message, error=without_words(error))

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import conf
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
+from airflow_provider_aep._airflow import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS, conf
 
 PACKAGE = "airflow_provider_aep"
 WATCHERS = r"sensors|operators\.monitoring"
@@ -51,7 +50,7 @@ def task_instances(dag_id: str, run_id: str, task_ids: Collection[str] = ()) -> 
     instances = _named(states, task_ids)
 
     def xcoms(key: str, wanted: Sequence[Ended]) -> dict[Ended, Any]:
-        from airflow.providers.common.compat.sdk import XCom
+        from airflow_provider_aep._airflow import XCom
 
         where = {"key": key, "dag_id": dag_id, "run_id": run_id}
         # One request for all, which tells no map indexes; the triggerer does not answer it.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.notifications.delivery import AepUndeliveredError
 from airflow_provider_aep.notifications.posting import need_connection
+from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.alert_messages import Message
@@ -60,11 +61,17 @@ def send_mail(
 
 
 def _silent(seconds: float) -> str:
-    return f"the mail server did not answer within {seconds:.0f} seconds"
+    return f"the mail server did not answer within {span_words(seconds)}"
 
 
 def _hook(conn_id: str, plain: str, seconds: float) -> Any:
+    from importlib.metadata import version
+
     from airflow.providers.smtp.hooks.smtp import SmtpHook
+    from packaging.version import Version
+
+    # Before 3.0.2 the provider's limit counted attempts: with 0 it never sent anything.
+    one_attempt = 0 if Version(version("apache-airflow-providers-smtp")) >= Version("3.0.2") else 1
 
     class BoundedHook(SmtpHook):
         """The provider's hook repeats by itself, by default six times with half a minute each."""
@@ -75,7 +82,7 @@ def _hook(conn_id: str, plain: str, seconds: float) -> Any:
 
         @property
         def smtp_retry_limit(self) -> int:
-            return 0
+            return one_attempt
 
         def _build_client(self) -> Any:
             try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aep.errors import AepConfigError
 from airflow_provider_aep.flowservice.failures import seconds_to_wait
 from airflow_provider_aep.notifications.delivery import AepUndeliveredError
+from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.alert_messages import Message
@@ -27,7 +28,7 @@ SILENT.addFilter(lambda record: False)
 
 def need_connection(conn_id: str) -> None:
     """:raises AepConfigError: Airflow has no such connection, or it cannot be read."""
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+    from airflow_provider_aep._airflow import AirflowNotFoundException, BaseHook
 
     try:
         BaseHook.get_connection(conn_id)
@@ -46,8 +47,9 @@ def post(conn_id: str, endpoint: str | None, body: Mapping[str, Any], *, seconds
     :param seconds: for the connection, and for the answer.
     :raises AepUndeliveredError: it was not taken.
     """
-    from airflow.providers.common.compat.sdk import mask_secret
     from airflow.providers.http.hooks.http import HttpHook
+
+    from airflow_provider_aep._airflow import mask_secret
 
     need_connection(conn_id)
 
@@ -161,6 +163,6 @@ def _no_answer(error: Exception, seconds: float) -> AepUndeliveredError:
     names = _kinds(error)
     reason = getattr(error, "reason", None)  # of urllib's URLError
     if "ReadTimeout" in names or isinstance(error, TimeoutError) or isinstance(reason, TimeoutError):
-        return AepUndeliveredError(f"no answer within {seconds:.0f} seconds")
+        return AepUndeliveredError(f"no answer within {span_words(seconds)}")
     # Refused, reset, cut off, or a name that is not known: later it may be.
     return AepUndeliveredError("it cannot be reached, or broke off", again=True)

@@ -7,8 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
-
+from airflow_provider_aep._airflow import AirflowFailException, BaseOperator
 from airflow_provider_aep.arguments import Text, check_partial
 from airflow_provider_aep.errors import AepUnseenError
 from airflow_provider_aep.operators.links import leave_links
@@ -95,5 +94,6 @@ class AepOperator(BaseOperator):
             self.log.info("An earlier try had created %s %s (%s): adopted", what, created.id, name)
         else:
             self.log.info("Created %s %s (%s)", what, created.id, name)
-        context["ti"].xcom_push(key="etag", value=created.etag)
+        if created.etag is not None:  # Airflow 3.0 refuses an XCom of None
+            context["ti"].xcom_push(key="etag", value=created.etag)
         return created.id

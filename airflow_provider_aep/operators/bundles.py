@@ -10,8 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import conf
-
+from airflow_provider_aep._airflow import conf
 from airflow_provider_aep.errors import AepConfigError
 
 

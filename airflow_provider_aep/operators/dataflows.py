@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from airflow_provider_aep.arguments import Argument, Id, Number, Text
+from airflow_provider_aep.arguments import Argument, Id, Span, Text
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
 from airflow_provider_aep.operators.dataflow_base import AepDataflowOperator
 from airflow_provider_aep.operators.dataflow_state import (
@@ -251,21 +251,21 @@ class AepRunExportOperator(AepDataflowOperator):
     :param dataflow_id: the dataflow. Templated.
     :param datasets: ids of datasets that the dataflow exports, or dicts with ``id``; by default all of
         them. Templated.
-    :param ready_timeout: for how many seconds to ask again, once a minute, while the service says that a
-        new dataflow is not ready.
+    :param ready_timeout: for how long to ask again, once a minute, while the service says that a new dataflow
+        is not ready: seconds, a ``timedelta``, or an ISO 8601 duration.
     :return: the ids of the runs, as a list; a sensor or ``AepListDataflowRunsOperator`` tells how they end.
     """
 
     template_fields: Sequence[str] = (*AepDataflowOperator.template_fields, "datasets")
     template_fields_renderers: ClassVar[dict[str, str]] = {"datasets": "json"}
     datasets = Argument(optional=True)
-    ready_timeout = Number(least=0, unit="seconds")
+    ready_timeout = Span()
 
     def __init__(
         self,
         *,
         datasets: Sequence[str | Mapping[str, Any]] | Upstream | None = None,
-        ready_timeout: float = 900,
+        ready_timeout: float | timedelta | str = 900,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -277,7 +277,7 @@ class AepRunExportOperator(AepDataflowOperator):
 
         self._link(context)
         found = self._make(
-            run_export(self.dataflow_id, self.datasets, ready_within=float(self.ready_timeout))
+            run_export(self.dataflow_id, self.datasets, ready_within=self.ready_timeout.total_seconds())
         )
         for run in found:
             said = "was under way already: adopted" if run.adopted else "has begun"

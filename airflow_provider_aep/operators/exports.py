@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
-
+from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.arguments import Argument, OneOf, Switch, Text
 from airflow_provider_aep.errors import (
     AepConfigError,
@@ -17,7 +16,7 @@ from airflow_provider_aep.errors import (
     Problem,
 )
 from airflow_provider_aep.operators.base import AepOperator, Upstream
-from airflow_provider_aep.operators.given_specs import GivenSpecs
+from airflow_provider_aep.operators.given_specs import GivenSpecs, paths_as_text
 from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 
 if TYPE_CHECKING:
@@ -68,8 +67,8 @@ class AepExportOperator(AepOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.spec = spec
-        self.specs = specs
+        self.spec = paths_as_text(spec)
+        self.specs = paths_as_text(specs)
         self._given = GivenSpecs(self, spec=spec, specs=specs)
         self._given.check()
 
@@ -232,7 +231,8 @@ class AepEnsureExportOperator(AepExportOperator):
             raise
         if self._given.alone:
             for key in OUTPUTS:
-                context["ti"].xcom_push(key=key, value=results[0][key])
+                if results[0][key] is not None:  # Airflow 3.0 refuses an XCom of None
+                    context["ti"].xcom_push(key=key, value=results[0][key])
         return self._result(results)
 
 

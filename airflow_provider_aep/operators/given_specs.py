@@ -121,6 +121,13 @@ class GivenSpecs:
         return [(f"{path}[{index}]" if count > 1 else str(path), one) for index, one in enumerate(documents)]
 
 
+def paths_as_text(given: Any) -> Any:
+    """An argument without ``Path``: Airflow before 3.2 renders one by calling its ``resolve``."""
+    if isinstance(given, list | tuple):
+        return [paths_as_text(item) for item in given]
+    return str(given) if isinstance(given, Path) else given
+
+
 def _is_path(given: object) -> TypeGuard[str | Path]:
     """Whether the whole argument is a path: a text is one unless it is JSON."""
     return isinstance(given, Path) or (isinstance(given, str) and given.lstrip()[:1] not in ("{", "["))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+from airflow_provider_aep._airflow import BaseOperatorLink, XCom
 
 
 class AepDataflowLink(BaseOperatorLink):

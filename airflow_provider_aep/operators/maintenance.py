@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
+from airflow_provider_aep._airflow import BaseOperator
 from airflow_provider_aep.operators.base import Upstream
 from airflow_provider_aep.operators.dataflow_state import (
     AepDisableDataflowOperator,

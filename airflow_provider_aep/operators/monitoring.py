@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
-
+from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.arguments import Span, Switch, Text, Texts
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
 
@@ -46,12 +45,14 @@ class AepCheckExportsOperator(AepOperator):
     follow each other. A DAG run that is triggered goes on from the last check of any kind; those that the
     timetable makes go on from each other, and tell what it told once more.
 
-    :param since: start of the window: ISO 8601, ``datetime`` or epoch seconds. By default where the last
+    :param since: start of the window: ISO 8601 or ``datetime``, without an offset in ``[aep] timezone``, or
+        epoch seconds. By default where the last
         check ended, else the start of the data interval, else a day before its end. Given, everything since
         then is told, up to ``until`` or now, whatever has been told before. Templated.
     :param until: its end; by default ``lag`` before the end of the data interval, or before the moment at
         which the DAG run was due or triggered. Templated.
-    :param lag: how long after it happened the service may show an end; seconds or a ``timedelta``.
+    :param lag: how long after it happened the service may show an end: seconds, a ``timedelta``, or an
+        ISO 8601 duration.
     :param name_contains: only dataflows with this in their name, in whatever letter case. Templated.
     :param destinations: only to these destinations, such as ``["s3"]``; one that is not in our table goes by
         the name that its spec gives. Templated.
@@ -70,7 +71,8 @@ class AepCheckExportsOperator(AepOperator):
     :param allowance: what the selected exports may export, such as ``exported_bytes=5TB/year`` or
         ``exported_records=2000000/month``; one or a list. It takes some requests more, a bounded number that
         the log tells. Templated.
-    :param ends_soon_days: how many days before its end a schedule is worth a word.
+    :param ends_soon_days: how long before its end a schedule is worth a word: days, a ``timedelta``, or an
+        ISO 8601 duration.
     :param alert_on_backfill: let the check of a backfill fail and alert as any other does. By default it only
         tells what it found.
     :return: a dict with ``sandbox``, ``since``, ``until``, ``outcome``, ``totals`` and ``notes``. The XCom
@@ -100,7 +102,7 @@ class AepCheckExportsOperator(AepOperator):
         *,
         since: Moment | Upstream = None,
         until: Moment | Upstream = None,
-        lag: float | timedelta = timedelta(minutes=15),
+        lag: float | timedelta | str = timedelta(minutes=15),
         name_contains: str | None = None,
         destinations: Collection[str] | Upstream = (),
         export_owner: str | None = None,
@@ -116,7 +118,7 @@ class AepCheckExportsOperator(AepOperator):
         on_allowance: str = "warn",
         on_nothing: str = "fail",
         allowance: str | Sequence[str] | None = None,
-        ends_soon_days: int = 14,
+        ends_soon_days: int | timedelta | str = 14,
         alert_on_backfill: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -147,6 +149,7 @@ class AepCheckExportsOperator(AepOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_aep.hooks import metrics
+        from airflow_provider_aep.hooks.days import zone_of_days
         from airflow_provider_aep.monitoring.allowance import parse_allowances
         from airflow_provider_aep.monitoring.audit import audit_exports
         from airflow_provider_aep.monitoring.bounds import bounded
@@ -164,6 +167,7 @@ class AepCheckExportsOperator(AepOperator):
                 selection=selection,
                 before=window.before,
                 allowances=allowances,
+                zone=zone_of_days(),
             )
         )
         quiet = window.is_backfill and not self.alert_on_backfill
@@ -225,6 +229,7 @@ class AepCheckExportsOperator(AepOperator):
 
     def _window(self, context: Any, scope: str) -> _Window:
         from airflow_provider_aep.flowservice.schedule import parse_moment
+        from airflow_provider_aep.hooks.days import zone_of_days
 
         now, run = datetime.now(tz=UTC), context.get("dag_run")
         kind = str(getattr(run, "run_type", "")).rpartition(".")[2].lower()
@@ -233,11 +238,12 @@ class AepCheckExportsOperator(AepOperator):
         # A run that was triggered by hand has no data interval on Airflow 3, or that of another.
         due = (by_hand and date) or context.get("data_interval_end") or getattr(run, "run_after", None)
         due = due or getattr(run, "start_date", None) or now
+        zone = zone_of_days()
         if self.since:
-            until = min(parse_moment("until", self.until), now) if self.until else now
-            return _Window(parse_moment("since", self.since), until, is_backfill=is_backfill)
+            until = min(parse_moment("until", self.until, zone), now) if self.until else now
+            return _Window(parse_moment("since", self.since, zone), until, is_backfill=is_backfill)
         if self.until:
-            until = min(parse_moment("until", self.until), now)
+            until = min(parse_moment("until", self.until, zone), now)
         else:
             until = min(parse_moment("until", due), now) - self.lag
         start = context.get("data_interval_start")

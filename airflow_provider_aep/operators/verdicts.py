@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
-
+from airflow_provider_aep._airflow import AirflowFailException, BaseOperator
 from airflow_provider_aep.arguments import Argument
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.operators.base import Upstream

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from airflow.providers.common.compat.sdk import conf
+from airflow_provider_aep._airflow import conf
 
 ENVIRONMENT = "AIRFLOW_CONN_"
 # (connection id, sandbox or None for the connection's own)

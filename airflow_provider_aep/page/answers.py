@@ -9,7 +9,6 @@ from typing import Any
 from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
-from airflow_provider_aep.flowservice.expiry import left_words
 from airflow_provider_aep.flowservice.locations import Location, location_of
 from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
 from airflow_provider_aep.flowservice.schedule import schedule_words
@@ -21,6 +20,7 @@ from airflow_provider_aep.monitoring.story_parts import error_told
 from airflow_provider_aep.monitoring.usual import usual_duration
 from airflow_provider_aep.monitoring.verdict import judge_runs
 from airflow_provider_aep.page.reading import Facts, Snapshot
+from airflow_provider_aep.times import span_words
 
 MOST_RUNS = 100
 MOST_FINDINGS = 50
@@ -56,7 +56,7 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
         "next_tick": iso(_next_tick(flow, now)),
         "ends_at": ends_at,
         "days_left": None if left is None else left.days,
-        "ends_in": None if left is None or left <= timedelta() else left_words(left),
+        "ends_in": None if left is None or left <= timedelta() else span_words(left),
         "owner": owner_of(one),
         "lands_in": location.url or None if (location := location_in(facts, flow)) else None,
         "warnings": [_told(finding.told) for finding in one.warnings],

@@ -17,14 +17,15 @@ from typing import Annotated, Any
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_access_view
-from airflow.providers.common.compat.sdk import conf
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from airflow_provider_aep._airflow import conf
 from airflow_provider_aep.errors import AepError, without_words
 from airflow_provider_aep.hooks import AepHook
+from airflow_provider_aep.hooks.days import zone_of_days
 from airflow_provider_aep.page.access import Place, listed_places, may_see_dag, permitted
 from airflow_provider_aep.page.answers import export_detail, export_row, iso, run_row
 from airflow_provider_aep.page.reading import Snapshot, read_snapshot
@@ -66,7 +67,8 @@ def read_ledger_of(conn_id: str, sandbox: str | None, before: Ledger | None) -> 
     """The ledger behind one Airflow connection."""
     hook = AepHook(conn_id, sandbox=sandbox)
     allowance = conf.get("aep", "page_allowance", fallback="")
-    return hook.run(read_ledger(hook.sandbox, allowance=allowance, now=datetime.now(tz=UTC)))
+    now, zone = datetime.now(tz=UTC), zone_of_days()
+    return hook.run(read_ledger(hook.sandbox, allowance=allowance, now=now, zone=zone))
 
 
 def read_story_of(conn_id: str, sandbox: str, dataflow_id: str) -> Story:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowPlugin
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
+from airflow_provider_aep._airflow import AIRFLOW_V_3_1_PLUS, AirflowPlugin
 
 
 class LazyApp:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow.providers.common.compat.sdk import conf
-
+from airflow_provider_aep._airflow import conf
 from airflow_provider_aep.monitoring.overview import Overviewed
 from airflow_provider_aep.page.access import Place, authorized_dags, listed_places, permitted
 from airflow_provider_aep.page.sources import Seen, rows_of

@@ -14,11 +14,11 @@ from collections.abc import Callable, Container, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
+from airflow_provider_aep._airflow import AirflowNotFoundException
 from airflow_provider_aep.errors import AepError, without_words
 from airflow_provider_aep.page.answers import export_row
 from airflow_provider_aep.page.reading import Snapshot, trouble_of
+from airflow_provider_aep.times import span_words
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Source:
         lasts = time.monotonic() - self._began_at
         if self._reader is None or not self._reader.is_alive() or lasts < SLOW_SECONDS:
             return None
-        told = f"the newest look has lasted {lasts:.0f} s and goes on"
+        told = f"the newest look has lasted {span_words(lasts)} and goes on"
         return {"kind": "unreachable", "told": told, "hint": None}
 
     def _renew(self) -> None:

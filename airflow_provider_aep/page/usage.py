@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError
@@ -33,14 +33,15 @@ class Ledger:
     problem: str = ""
 
 
-def read_ledger(sandbox: str, *, allowance: str, now: datetime) -> Exchange[Ledger]:
+def read_ledger(sandbox: str, *, allowance: str, now: datetime, zone: tzinfo = UTC) -> Exchange[Ledger]:
     """The ledger of the sandbox that the exchange talks to.
 
+    :param zone: where days begin at midnight.
     :param allowance: as the setting ``[aep] page_allowance`` gives it: several are separated by commas.
     :raises AepError: the dataflows cannot be listed.
     """
     allowances, problem = _given(allowance)
-    usage = yield from read_usage(now=now, allowances=allowances)
+    usage = yield from read_usage(now=now, zone=zone, allowances=allowances)
     (datasets,) = yield from together([list_datasets()], at_most=1)
     names = {one.id: one.name for one in datasets.value} if isinstance(datasets, Done) else {}
     return Ledger(sandbox=sandbox, usage=usage, dataset_names=names, problem=problem)
@@ -63,6 +64,7 @@ def ledger_row(conn_id: str, ledger: Ledger) -> bytes:
         "conn_id": conn_id,
         "sandbox": ledger.sandbox,
         "year": usage.year,
+        "timezone": str(usage.zone),
         "at": iso(usage.at),
         "known_from": iso(usage.known_from),
         "problem": ledger.problem,

@@ -13,6 +13,7 @@ from airflow_provider_aep.errors import AepApiError, AepError
 from airflow_provider_aep.probe.made import AT_ONCE, LOOKS_FOR, Judge, shown_after
 from airflow_provider_aep.probe.words import Seen, assumed, differs, either, fails, untold, word, words_of
 from airflow_provider_aep.probe.written import CALLED, Change, Written
+from airflow_provider_aep.times import span_words
 
 
 def judge_match(written: Written) -> Seen | None:
@@ -39,7 +40,7 @@ def judge_changed(written: Written) -> Seen | None:
     if change.refused:
         return fails(words_of(change.refused))
     if change.waited >= AT_ONCE:
-        return differs(f"taken after {change.waited:.0f} s")
+        return differs(f"taken after {span_words(change.waited)}")
     if not change.body.get("id") or not change.body.get("etag"):
         return differs(f"{change.status}, without id and etag")
     return either(change.status == 200, "200 with id and etag", f"{change.status}")

@@ -17,6 +17,7 @@ from airflow_provider_aep.probe import patience
 from airflow_provider_aep.probe.sample import Sample, datasets_of
 from airflow_provider_aep.probe.words import Seen, assumed, differs, either, fails, untold, word, words_of
 from airflow_provider_aep.probe.written import CALLED, Made, Written
+from airflow_provider_aep.times import span_words
 
 # ``None``: it was not made, so nothing can be told.
 Judge = Callable[[Written], Seen | None]
@@ -54,7 +55,11 @@ def shown_after(seconds: Iterable[float | None], *, most: float = LOOKS_FOR) -> 
     slowest = max(times, default=0.0)
     if slowest < AT_ONCE:
         return assumed("at once") if times else None
-    told = f"after up to {slowest:.0f} s" if slowest < inf else f"not within {patience.PATIENCE:.0f} s"
+    told = (
+        f"after up to {span_words(slowest)}"
+        if slowest < inf
+        else f"not within {span_words(patience.PATIENCE)}"
+    )
     return differs(told) if slowest <= most else fails(told)
 
 
@@ -239,5 +244,5 @@ def judge_clock(written: Written) -> Seen | None:
     ahead = written.clock_ahead
     if ahead is None:
         return None
-    apart = f"{abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}"
+    apart = f"{span_words(abs(ahead))} {'ahead' if ahead > 0 else 'behind'}"
     return either(abs(ahead) < 120, "less than two minutes apart", apart)

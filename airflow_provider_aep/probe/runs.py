@@ -33,6 +33,7 @@ from airflow_provider_aep.probe.words import (
     word,
     words_of,
 )
+from airflow_provider_aep.times import span_words
 
 RUNS = "an export dataflow that has run"
 SAMPLES_SAY = frozenset(("success", "failed", "partialSuccess", "processing"))
@@ -96,7 +97,7 @@ def judge_created(sample: Sample) -> Seen:
     if not apart:
         return untold("a run with createdAt and startedAtUTC")
     most = max(apart)
-    return either(most <= 600, f"at most {most:.0f} s apart", f"up to {most / 60:.0f} minutes apart")
+    return either(most <= 600, f"at most {span_words(most)} apart", f"up to {span_words(most)} apart")
 
 
 def judge_counts(sample: Sample) -> Seen:
@@ -190,5 +191,5 @@ def judge_retention(sample: Sample) -> Seen:
         )
     if not ages:
         return untold("an export dataflow that has run for two days and more")
-    told = f"the oldest run that is listed is {max(ages) / timedelta(days=1):.0f} days old"
+    told = f"the oldest run that is listed is {span_words(max(ages))} old"
     return either(max(ages) >= LONG_AGO, told, told)

@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import (
+from airflow_provider_aep._airflow import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -17,23 +17,25 @@ from airflow.providers.common.compat.sdk import (
     BaseSensorOperator,
     conf,
 )
-
-from airflow_provider_aep.arguments import Switch, Text, check_partial
+from airflow_provider_aep.arguments import Span, Switch, Text, check_partial, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 from airflow_provider_aep.operators.links import leave_links
+from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks import AepHook
 
 # Airflow retries no such timeout: another wait would be in vain, too.
 IN_VAIN = "The time for what was waited for is over."
+_AIRFLOWS_SPANS = ("poke_interval", "timeout", "max_wait")
+_SPAN = Span()
 
 
 class AepSensor(BaseSensorOperator):
     """Base of the sensors.
 
-    :param poke_interval: seconds between two polls; ``None`` where neither the author nor ``default_args``
-        gave it.
+    :param poke_interval: between two polls: seconds, a ``timedelta`` or, like ``timeout``, an ISO 8601
+        duration; ``None`` where neither the author nor ``default_args`` gave it.
     :param deferrable: wait in the triggerer.
     :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
     :param sandbox: overrides the connection's sandbox. Templated.
@@ -56,7 +58,13 @@ class AepSensor(BaseSensorOperator):
     ) -> None:
         if poke_interval is None:
             poke_interval = conf.getfloat("aep", "poll_interval", fallback=60.0)
-        super().__init__(poke_interval=poke_interval, **kwargs)
+        spans = {"poke_interval": poke_interval, **kwargs}
+        texts = {name: spans[name] for name in _AIRFLOWS_SPANS if isinstance(spans.get(name), str)}
+        if problems := list(problems_of(dict.fromkeys(texts, _SPAN), texts)):
+            raise AepValidationError("the sensor", problems)
+        # Airflow takes no text.
+        spans |= {name: _SPAN.kept(text) for name, text in texts.items()}
+        super().__init__(**spans)
         if self.poke_interval <= 0:
             # Airflow takes zero: a worker, or the poll of a triggerer, would ask without a pause.
             problem = Problem("poke_interval", "must be a number of seconds above 0")
@@ -127,11 +135,11 @@ class AepSensor(BaseSensorOperator):
         """End the wait, with what was seen last."""
         if self.execution_seconds < self.timeout:
             raise AirflowTaskTimeout(
-                f"The execution_timeout of {self.execution_seconds:g} seconds is over. "
+                f"The execution_timeout of {span_words(self.execution_seconds, exact=True)} is over. "
                 f"Last seen: {last_seen}."
             )
         raise AirflowSensorTimeout(
-            f"Sensor has timed out after {self.timeout:g} seconds. Last seen: {last_seen}."
+            f"Sensor has timed out after {span_words(self.timeout, exact=True)}. Last seen: {last_seen}."
         )
 
     def give_up(self, last_seen: object) -> NoReturn:

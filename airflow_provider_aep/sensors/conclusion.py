@@ -8,8 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
-
+from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.errors import AepError, AepRunFailedError, without_words
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
 
 def forget_earlier_try(context: Any) -> None:
     """Take away what an earlier try of this task left, as Airflow does where a task begins on a worker."""
-    from airflow.providers.common.compat.sdk import XCom
+    from airflow_provider_aep._airflow import XCom
 
     ti = context["ti"]
     if ti.try_number <= 1:

@@ -7,17 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow.providers.common.compat.sdk import (
+from airflow_provider_aep._airflow import (
     AirflowSensorTimeout,
     AirflowTaskTimeout,
     PokeReturnValue,
     conf,
 )
-
 from airflow_provider_aep.arguments import Argument, Switch, Text, Texts
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.sensors import deferring
 from airflow_provider_aep.sensors.base import AepSensor
+from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.policy import RunPolicy
@@ -100,7 +100,7 @@ class AepExportsSensor(AepSensor):
         on_nothing: str = "fail",
         alert: Any = None,
         fail_on_bad: bool = True,
-        poke_interval: float | timedelta | None = None,
+        poke_interval: float | timedelta | str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         aep_conn_id: str = "aep_default",
         sandbox: str | None = None,
@@ -292,13 +292,13 @@ class AepExportsSensor(AepSensor):
     @property
     def tells_assets(self) -> bool:
         """Whether an outlet takes events of whatever exports turn out to be good."""
-        from airflow.providers.common.compat.sdk import AssetAlias
+        from airflow_provider_aep._airflow import AssetAlias
 
         return any(isinstance(outlet, AssetAlias) for outlet in self.outlets or ())
 
     def _time_out(self) -> str:
         seconds = min(self.timeout, self.execution_seconds)
-        return f"not done after {seconds:g} seconds."
+        return f"not done after {span_words(seconds, exact=True)}."
 
     def run_policy(self) -> RunPolicy:
         """The run policy of the arguments.

@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import PokeReturnValue, conf
-
+from airflow_provider_aep._airflow import PokeReturnValue, conf
 from airflow_provider_aep.arguments import Number, OneOf, Span, Switch, is_later, is_nothing, problems_of
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.sensors import deferring
@@ -27,7 +26,6 @@ RULES = {
     "require": OneOf("all", "any"),
     "min_records": Number(least=1, whole=True),
     "accept_uncounted": Switch(),
-    "settled_for": Span(most=LONGEST_SETTLING),
 }
 WAYS = ("dataset_id", "dataset_ids", "dataset_names")
 
@@ -51,7 +49,8 @@ class AepDatasetIngestedSensor(AepSensor):
     :param require: ``all`` datasets must have got something, or ``any`` of them.
     :param min_records: so many records must have come into a dataset since the moment.
     :param accept_uncounted: a batch that does not tell how many records it brought counts as well.
-    :param settled_for: seconds, or a ``timedelta``: a batch counts when it has been completed for so long.
+    :param settled_for: seconds, a ``timedelta``, or an ISO 8601 duration: a batch counts when it has been
+        completed for so long.
     :param poke_interval: seconds between two polls, in every mode; by default ``[aep] poll_interval``, 60.
     :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
     :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
@@ -66,6 +65,7 @@ class AepDatasetIngestedSensor(AepSensor):
 
     template_fields: Sequence[str] = (*AepSensor.template_fields, *WAYS, "ingested_after")
     what = "the ingestion"
+    settled_for = Span(most=LONGEST_SETTLING)
 
     def __init__(
         self,
@@ -77,8 +77,8 @@ class AepDatasetIngestedSensor(AepSensor):
         require: str = "all",
         min_records: int = 1,
         accept_uncounted: bool = False,
-        settled_for: float | timedelta = 0.0,
-        poke_interval: float | timedelta | None = None,
+        settled_for: float | timedelta | str = 0.0,
+        poke_interval: float | timedelta | str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         aep_conn_id: str = "aep_default",
         sandbox: str | None = None,
@@ -176,7 +176,7 @@ class AepDatasetIngestedSensor(AepSensor):
             require=self.require,  # type: ignore[arg-type]  # checked when parsed
             min_records=self.min_records,
             accept_uncounted=RULES["accept_uncounted"].kept(self.accept_uncounted),
-            settled_for=RULES["settled_for"].kept(self.settled_for),
+            settled_for=self.settled_for,
             **self._datasets(),
         )
 

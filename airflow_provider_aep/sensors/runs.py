@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue, conf
-
+from airflow_provider_aep._airflow import AirflowSensorTimeout, PokeReturnValue, conf
 from airflow_provider_aep.arguments import Id, Switch, Text, is_later
 from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.sensors import conclusion, deferring
@@ -69,8 +68,8 @@ class AepDataflowRunSensor(AepSensor):
     :param max_failed_ratio: up to which share of failed records a run still counts as whole; errors of
         another kind are not tolerated.
     :param max_skipped_ratio: the same for skipped records.
-    :param max_duration: seconds, or a ``timedelta``.
-    :param ingestion_margin: seconds, or a ``timedelta``: what was ingested so close to the start of a run may
+    :param max_duration: seconds, a ``timedelta``, or an ISO 8601 duration such as ``PT2H``.
+    :param ingestion_margin: as ``max_duration``: what was ingested so close to the start of a run may
         or may not belong to it.
     :param storage_path: count the delivered files there too, as in ``s3://bucket/aep/crm``: the folder that
         the target connection names. Templated.
@@ -136,13 +135,13 @@ class AepDataflowRunSensor(AepSensor):
         zero_streak: int | None = None,
         max_failed_ratio: float | None = None,
         max_skipped_ratio: float | None = None,
-        max_duration: float | timedelta | None = None,
-        ingestion_margin: float | timedelta | None = None,
+        max_duration: float | timedelta | str | None = None,
+        ingestion_margin: float | timedelta | str | None = None,
         storage_path: str | None = None,
         storage_conn_id: str | None = None,
         on_missing_files: str = "fail",
         on_unchecked_files: str = "warn",
-        poke_interval: float | timedelta | None = None,
+        poke_interval: float | timedelta | str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         start_in_triggerer: bool = False,
         aep_conn_id: str = "aep_default",

@@ -13,8 +13,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow.providers.common.compat.sdk import XComArg
-
+from airflow_provider_aep._airflow import XComArg
 from airflow_provider_aep.arguments import is_later, is_nothing
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.triggers import AepDataflowRunTrigger
@@ -210,8 +209,9 @@ def start_in_triggerer_of(sensor: Any, kind: str) -> None:
     :param kind: which of its arguments say what it waits for.
     :raises AepValidationError: an argument comes from another task, or one that is no template is wrong.
     """
-    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
     from airflow.triggers.base import StartTriggerArgs
+
+    from airflow_provider_aep._airflow import AIRFLOW_V_3_3_PLUS
 
     rendered = {name: getattr(sensor, name) for name in RENDERED}
     check_startable(rendered)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, AssetAlias
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-
+from airflow_provider_aep._airflow import (
+    AIRFLOW_V_3_0_PLUS,
+    AirflowFailException,
+    AirflowSkipException,
+    AssetAlias,
+)
 from airflow_provider_aep.assets import export_asset, hashable
 from airflow_provider_aep.errors import AepValidationError, without_words
 from airflow_provider_aep.hooks import AepHook

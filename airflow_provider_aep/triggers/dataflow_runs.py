@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeGuard
 from weakref import WeakKeyDictionary
 
-from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_aep._airflow import BaseEventTrigger
 from airflow_provider_aep.errors import AepAuthError, AepConfigError, AepError, error_to_json, without_words
 
 if TYPE_CHECKING:

@@ -17,11 +17,10 @@ from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import conf
-from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_aep.arguments import Number, Text, problems_of
+from airflow_provider_aep._airflow import BaseEventTrigger, conf
+from airflow_provider_aep.arguments import Span, Text, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 
 try:
@@ -42,11 +41,12 @@ KEEP_EVERY = timedelta(minutes=10)
 STORE_PAUSE = 5.0
 # So long after its end a run is told without its paths, where the service does not give them.
 PATIENCE = timedelta(minutes=15)
+POLL_INTERVAL = Span(least=None, above=0, optional=True)
 RULES = {
     "aep_conn_id": Text(),
     "sandbox": Text(optional=True),
     "dataflow_name": Text(optional=True),
-    "poll_interval": Number(above=0, unit="seconds", optional=True),
+    "poll_interval": POLL_INTERVAL,
 }
 
 
@@ -71,7 +71,7 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
         dataflow_id: str | None = None,
         dataflow_name: str | None = None,
         statuses: Sequence[str] | None = None,
-        poll_interval: float | None = None,
+        poll_interval: float | timedelta | str | None = None,
         aep_conn_id: str = "aep_default",
         sandbox: str | None = None,
     ) -> None:
@@ -97,7 +97,7 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
         self.dataflow_id = dataflow_id
         self.dataflow_name = dataflow_name
         self.statuses = list(statuses) if statuses is not None else None
-        self.poll_interval = poll_interval
+        self.poll_interval = POLL_INTERVAL.number(poll_interval)
         self.aep_conn_id = aep_conn_id
         self.sandbox = sandbox
         self._cursor: Cursor | None = None

@@ -36,7 +36,7 @@ from airflow_provider_aep.operators.exports import (
     AepEnsureExportOperator,
     AepPlanExportOperator,
 )
-from airflow_provider_aep.sensors import AepDataflowRunSensor
+from airflow_provider_aep.sensors import AepDataflowRunSensor, AepDatasetIngestedSensor, AepExportsSensor
 from airflow_provider_aep.task_groups import AepExportTaskGroup
 from tests.unit.task_instance import FakeTaskInstance, context_of
 from tests.unit.test_operators_exports import spec
@@ -500,5 +500,69 @@ def test_a_mistake_is_told_with_the_next_step(mistake, told):
 ENSURED = {"dataflow_id": DATAFLOW, "changed": True}
 
 
-def test_a_span_may_be_a_timedelta():
-    assert make(AepDataflowRunSensor, max_duration=timedelta(hours=2)).run_policy().max_duration == 7200
+SPANS = {
+    *("ends_soon_days", "ingestion_margin", "lag", "max_duration", "poke_interval", "poll_interval"),
+    *("ready_timeout", "settled_for", "timeout"),
+}
+OF_SPANS = [(kind, name) for kind, name in ARGUMENTS if name in SPANS]
+of_spans = pytest.mark.parametrize(
+    ("kind", "name"), OF_SPANS, ids=[f"{kind.__name__}-{name}" for kind, name in OF_SPANS]
+)
+
+
+def kept(kind: type, name: str, given: Any) -> float:
+    """A span as a class keeps it, in seconds."""
+    made = make(kind, **{name: given})
+    made = getattr(made, "wait", made)
+    if name == "ends_soon_days":
+        made = made._policy()
+    elif name in ("max_duration", "ingestion_margin"):
+        made = made.run_policy()
+    found = getattr(made, name)
+    if isinstance(found, timedelta):
+        return found.total_seconds()
+    return found * (86_400 if name.endswith("_days") else 1)
+
+
+def test_no_number_of_seconds_or_days_is_left_out():
+    ends = ("_days", "_seconds", "_timeout", "_interval", "_duration", "_margin")
+    assert {name for name in KINDS["number"] if name.endswith(ends)} <= SPANS
+
+
+@of_spans
+def test_a_span_is_a_timedelta_an_iso_duration_or_a_number(kind, name):
+    if name == "ends_soon_days":
+        assert {kept(kind, name, given) for given in (2, timedelta(days=2), "P2D", "PT48H")} == {172_800}
+    else:
+        given = (5400, timedelta(minutes=90), "PT90M", "PT1H30M", "PT1.5H")
+        assert {kept(kind, name, each) for each in given} == {5400}
+
+
+@of_spans
+def test_a_duration_without_a_fixed_length_is_refused_with_its_rule(kind, name):
+    for given in ("P1M", "P1Y", "P1Y2M3DT4H", "P0.5Y"):
+        with pytest.raises(AepValidationError, match=f"{name} must not be in months or years.*give days"):
+            make(kind, **{name: given})
+
+
+@of_spans
+def test_what_is_no_duration_is_refused_as_one(kind, name):
+    for given in ("2h", "P", "PT", "P1H", "-PT2H", "pt2h", "12:00", "2026-12-01", "P1DT", "7200", "PT2H "):
+        with pytest.raises(AepValidationError, match=rf"{name} must be .*ISO 8601 duration such as 'PT2H'"):
+            make(kind, **{name: given})
+
+
+@pytest.mark.parametrize("name", ["timeout", "max_wait", "poke_interval"])
+@pytest.mark.parametrize("kind", [AepDataflowRunSensor, AepExportsSensor, AepDatasetIngestedSensor])
+def test_what_airflow_takes_in_seconds_a_sensor_takes_as_a_duration_too(kind, name):
+    found = getattr(make(kind, **{name: "PT1H30M"}), name)
+    assert found in (5400, timedelta(minutes=90))
+    with pytest.raises(AepValidationError, match=f"{name} must not be in months or years"):
+        make(kind, **{name: "P1M"})
+
+
+def test_a_bound_of_a_span_is_told_in_words():
+    with pytest.raises(AepValidationError, match="'PT2H'; at least 0, at most 1 day"):
+        make(AepDatasetIngestedSensor, settled_for="P2D")
+    with pytest.raises(AepValidationError, match="'PT2H'; above 0, at most 366 days"):
+        make(AepDataflowRunSensor, max_duration="PT0S")

@@ -10,6 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import Asset
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from airflow_provider_aep._airflow import AIRFLOW_V_3_1_PLUS
 from airflow_provider_aep.assets import (
     asset_event_extra,
     asset_uri,
@@ -83,7 +84,7 @@ def test_letter_case_tells_datasets_apart():
     assert export_asset(**CRM) != export_asset(**{**CRM, "dataset": "crm profiles"})
 
 
-@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 drops what stands before an @, and warns")
+@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="before, Airflow drops what precedes an @")
 @pytest.mark.parametrize("at", ["@", "%40"])
 def test_an_organization_in_full_is_shortened(at):
     assert Asset(uri=f"aep://1234567890ABCDEF{at}AdobeOrg/prod/dataset/CRM%20Profiles").uri == URI

@@ -46,8 +46,8 @@ def test_a_forecast_that_swings_around_its_allowance_is_told_once_in_each_month(
 ):
     statuses = {}
 
-    def standing(allowance, accounts, now):
-        told = standing_of(allowance, accounts, now)
+    def standing(allowance, accounts, now, zone):
+        told = standing_of(allowance, accounts, now, zone)
         status = statuses[f"{now:%m-%d}"]
         limit = told.allowance.limit
         used = {"ok": 0, "forecast": 0, "near": int(limit * 0.95), "used_up": limit}[status]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_aep.cli import main
 from tests.mail import Mailbox, mailbox
@@ -68,7 +68,7 @@ def test_each_channel_of_a_dag_file_gets_one_wherever_its_notifier_is_attached(a
 
 
 @pytest.mark.airflow3
-@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 has no deadlines")
+@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="deadlines came with Airflow 3.1")
 def test_a_deadline_has_channels_too(alert_test, box, tmp_path):
     file = tmp_path / "late.py"
     file.write_text("""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -70,3 +70,29 @@ def test_a_part_that_makes_no_sense_is_named_before_anything_is_asked(capsys, ae
 def test_an_allowance_is_told_below_the_exports(capsys, aep, clock, nightly):
     assert main(["check", "--allowance", "exported_bytes=5TB/year"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("ok    exported_bytes/year: 0 B of the 5.0 TB")
+
+
+def test_a_window_and_a_policy_take_durations(capsys, aep, clock, now, nightly):
+    assert main(["check", "--since", "PT6H", "--policy", "max_duration=PT2H", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    since, until = (datetime.fromisoformat(told[key]) for key in ("since", "until"))
+    assert until - since == timedelta(hours=6)
+
+
+@pytest.mark.parametrize("given", ["P1M", "P1Y", "PT", "P99999999D", "7d"])
+def test_a_start_that_is_neither_moment_nor_duration_is_refused_before_anything_is_asked(capsys, aep, given):
+    assert main(["check", "--since", given]) == 1
+    assert "--since" in capsys.readouterr().err
+    assert not aep.requests()
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [("2026-03-28", 24), ("2026-03-29", 23), ("2026-10-24", 24), ("2026-10-25", 25)]
+)
+def test_a_window_of_a_day_is_one_of_where_people_live(capsys, aep, monkeypatch, day, hours):
+    monkeypatch.setenv("AIRFLOW__AEP__TIMEZONE", "Europe/Berlin")
+    following = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+    main(["check", "--since", day, "--until", following, "--json"])
+    told = json.loads(capsys.readouterr().out)
+    since, until = (datetime.fromisoformat(told[key]) for key in ("since", "until"))
+    assert until - since == timedelta(hours=hours)

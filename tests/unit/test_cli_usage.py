@@ -184,3 +184,26 @@ def test_a_storage_that_cannot_be_read_is_told_and_no_error(capsys, nightly, mon
     assert "no right to list" in stored["unread"]
     assert main(["usage", "--storage", "nightly=s3://bucket/aep"]) == 0
     assert "PermissionError: no right to list" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("setting", ["AIRFLOW__AEP__TIMEZONE", "AIRFLOW__CORE__DEFAULT_TIMEZONE"])
+def test_days_begin_at_midnight_where_the_setting_says(
+    capsys, aep, clock, make_dataflow, monkeypatch, setting
+):
+    clock.advance(23 * 3600)  # 23:00 UTC on June 1st, and 08:00 on the 2nd in Tokyo
+    make_dataflow("hourly", every="1h")
+    clock.advance(3 * 3600)
+    monkeypatch.setenv(setting, "Asia/Tokyo")
+    assert main(["usage", "--by", "day"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("1 export in sandbox prod, 2026, in Asia/Tokyo")
+    assert ("2026-06-02" in told, "2026-06-01" in told) == (True, False)
+
+
+def test_a_setting_that_names_no_time_zone_is_told_with_the_nearest(capsys, aep, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__AEP__TIMEZONE", "Europe/Berln")
+    assert main(["usage"]) == 1
+    said = capsys.readouterr().err
+    assert "[aep] timezone must be the name of a time zone" in said
+    assert "did you mean 'Europe/Berlin'?" in said
+    assert not aep.requests()

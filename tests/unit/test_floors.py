@@ -16,6 +16,7 @@ FLOORS = {
     "": 0,  # __init__: the version
     "arguments": 0,
     "errors": 0,
+    "times": 0,
     "provider_info": 0,
     "flowservice.habits": 0,
     "flowservice.threads": 0,
@@ -32,6 +33,7 @@ FLOORS = {
     "emulator": 3,
     "probe": 3,
     # Airflow begins here.
+    "_airflow": 4,
     "assets": 4,
     "hooks": 4,
     "triggers": 5,
@@ -107,6 +109,10 @@ def test_imports_point_down_only(module):
 @pytest.mark.parametrize("module", [name for name in MODULES if floor_of(name) < FIRST_FLOOR_OF_AIRFLOW])
 def test_below_the_line_airflow_is_never_imported(module):
     assert "airflow" not in theirs(MODULES[module])
+
+
+def test_pendulum_is_in_one_place():
+    assert [name for name, imports in MODULES.items() if "pendulum" in theirs(imports)] == ["times"]
 
 
 def test_there_is_one_socket():

@@ -21,7 +21,7 @@ from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, get_destination
 from airflow_provider_aep.flowservice.logins import login_problems, resolve_login
 from airflow_provider_aep.flowservice.session import TOKEN_URL
-from airflow_provider_aep.hooks import AepConnection, AepHook, sessions
+from airflow_provider_aep.hooks import AepConnection, AepHook, masking, sessions
 from airflow_provider_aep.hooks import aep as hook_module
 
 SECRET = "p8e-QuiteSecret"
@@ -673,7 +673,7 @@ def sharing(aep, monkeypatch, tmp_path):
 
 def test_hooks_of_several_processes_share_a_token_and_each_masks_it(aep, sharing, monkeypatch):
     masked = []
-    monkeypatch.setattr(sessions, "mask_secret", masked.append)
+    monkeypatch.setattr(masking, "mask_secret", masked.append)
     for _ in range(3):
         AepHook().run(list_datasets())
         asyncio.run(AepHook().arun(list_datasets()))
@@ -708,7 +708,7 @@ def test_nothing_of_airflows_is_called_while_the_sessions_are_locked(connect, mo
         met.append(sessions.shared_session(other))
 
     monkeypatch.setattr(sessions, "_sessions", {})
-    monkeypatch.setattr(sessions, "mask_secret", suspended)
+    monkeypatch.setattr(masking, "mask_secret", suspended)
     asking = threading.Thread(target=lambda: met.append(sessions.shared_session(proxied)), daemon=True)
     asking.start()
     asking.join(10)

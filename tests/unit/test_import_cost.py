@@ -89,7 +89,15 @@ def test_what_was_measured_are_the_faces(added):
 
 @pytest.mark.parametrize(
     "light",
-    ["errors", "provider_info", "flowservice.exchange", "flowservice.transport", "monitoring.verdict"],
+    [
+        "errors",
+        "arguments",
+        "times",
+        "provider_info",
+        "flowservice.exchange",
+        "flowservice.transport",
+        "monitoring.verdict",
+    ],
 )
 def test_below_the_line_neither_airflow_nor_requests_is_loaded(light):
     loaded = brought_in(f"import airflow_provider_aep.{light}")

@@ -15,7 +15,6 @@ from pathlib import Path
 import airflow.models.dag  # noqa: F401 - Airflow 2.11 reads a connection only once its models are complete
 import pytest
 from airflow.providers.common.compat.sdk import Stats
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_aep.errors import AepRateLimitError
 from airflow_provider_aep.flowservice.datasets import list_datasets
@@ -60,9 +59,10 @@ def use(monkeypatch):
     """``use(backend)``: as if Airflow had made that backend out of its configuration."""
 
     def use(backend):
-        if AIRFLOW_V_3_0_PLUS:
-            monkeypatch.setattr(sys.modules[Stats.__module__], "_backend", backend)
-        else:
+        module = sys.modules[Stats.__module__]
+        if hasattr(module, "_backend"):
+            monkeypatch.setattr(module, "_backend", backend)
+        else:  # before Airflow 3.2
             monkeypatch.setattr(Stats, "instance", backend)
         return backend
 

@@ -20,6 +20,7 @@ from airflow_provider_aep.errors import (
     AepServerError,
     AepValidationError,
 )
+from airflow_provider_aep.flowservice.creation import Created
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS
 from airflow_provider_aep.operators.connections import (
     AepCreateBaseConnectionOperator,
@@ -730,3 +731,8 @@ def test_target_params_that_are_no_dict_are_refused(aep, perform, params):
     with pytest.raises(AepValidationError, match=r"target_params (must be a dict|is missing)"):
         perform(create_target("b", target_params=params))
     assert no_post(aep)
+
+
+def test_an_entity_without_an_etag_pushes_none(ti):
+    create_source()._finish(context_of(ti), "source connection", "nightly", Created(id="3b1f", etag=None))
+    assert "etag" not in {key for _, _, key in ti.xcoms}

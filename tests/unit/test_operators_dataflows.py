@@ -109,7 +109,7 @@ def test_an_export_now_returns_its_run_ids(aep, dataflow_id, logged):
 
 def test_a_young_dataflow_is_waited_for_as_long_as_one_likes(aep, dataflow_id):
     operator = AepRunExportOperator(task_id="now", dataflow_id=dataflow_id, ready_timeout=120)
-    with pytest.raises(AepApiError, match="Waited 120 s"):
+    with pytest.raises(AepApiError, match="Waited 2 minutes"):
         perform(operator, FakeTaskInstance())
     patient = AepRunExportOperator(task_id="now", dataflow_id=dataflow_id)
     assert len(perform(patient, FakeTaskInstance())) == 1

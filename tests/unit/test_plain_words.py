@@ -86,7 +86,7 @@ def told(spec: Any) -> dict[str, str]:
         ({"sandbox": "Production"}, "/sandbox", "must be the name of a sandbox, not its title"),
         ({"adopt": "Orders to landing"}, "/adopt", "AepListDataflowsOperator"),
         ({"colour": 1}, "/colour", "is not known; there are name, owner, description, sandbox"),
-        ({"schedule__timeUnit": "hour"}, "/schedule/timeUnit", "is not known; there are every, start, end"),
+        ({"schedule__timeUnit": "hour"}, "/schedule/timeUnit", "is not known (did you mean 'every'?)"),
         ({"schedule__start": "now"}, "/schedule/start", "must be a moment such as 2026-12-01T00:00:00Z"),
         ({"schedule__end": "2026-11-01"}, "/schedule/end", "must be later than the start: give a later end"),
         ({"schedule__end": 1_900_000_000_000}, "/schedule/end", "divide it by 1000"),

@@ -233,7 +233,7 @@ def test_a_batch_counts_only_when_it_has_settled(aep, wait, orders, clock, now, 
     given = {"dataset_id": orders, "ingested_after": now - timedelta(seconds=1)}
     clock.advance(60)
     text = last_seen(wait(mode, settled_for=DAY, **given))
-    assert text.endswith("seen: 1 batch completed less than 86400 seconds ago.")
+    assert text.endswith("seen: 1 batch completed less than 1 day ago.")
     later = wait.now()
     aep.add_rows(orders, 6)
     outcome = wait(mode, settled_for=1200, dataset_id=orders, ingested_after=later - timedelta(seconds=1))
@@ -558,9 +558,15 @@ def test_a_template_that_renders_to_nothing_is_refused(aep, now, ti, field, temp
         ({"dataset_id": "a", "min_records": True}, "min_records must be a whole number"),
         ({"dataset_id": "a", "min_records": "5"}, "min_records must be a whole number"),
         ({"dataset_id": "a", "accept_uncounted": "yes"}, "accept_uncounted must be true or false"),
-        ({"dataset_id": "a", "settled_for": -1}, "settled_for must be a timedelta"),
-        ({"dataset_id": "a", "settled_for": float("nan")}, "settled_for must be a timedelta"),
-        ({"dataset_id": "a", "settled_for": timedelta(days=2)}, "settled_for must be a timedelta"),
+        ({"dataset_id": "a", "settled_for": -1}, "settled_for must be a number of seconds"),
+        (
+            {"dataset_id": "a", "settled_for": float("nan")},
+            "settled_for must be a number of seconds",
+        ),
+        (
+            {"dataset_id": "a", "settled_for": timedelta(days=2)},
+            "settled_for must be a number of seconds",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_when_the_dag_is_parsed(given, told):

@@ -38,7 +38,7 @@ def test_a_run_that_is_stuck_ends_the_wait(watch, hanging, ti, now, mode, choice
     assert outcome.state == state
     assert (verdict["status"], verdict["outcome"]) == ("stuck", choice)
     assert verdict["reason"].endswith(f"started at {now + FIFTH:%Y-%m-%d %H:%M} UTC")
-    assert "was still under way 2 h 30 min after it started" in verdict["reason"]
+    assert "was still under way 2 hours 30 minutes after it started" in verdict["reason"]
     assert timedelta(minutes=149) < watch.now() - now - FIFTH < timedelta(minutes=165)
 
 
@@ -48,7 +48,7 @@ def test_where_it_may_go_on_the_wait_does_and_its_timeout_says_what_hangs(watch,
     flow = hanging()
     outcome = watch(mode, dataflow_id=flow, started_after=now + FIFTH, timeout=5 * HOUR, on_stuck=choice)
     assert isinstance(outcome.error, AirflowSensorTimeout)
-    assert "was still under way 2 h 30 min after it started" in outcome.told.partition("Last seen: ")[2]
+    assert "still under way 2 hours 30 minutes after it started" in outcome.told.partition("Last seen: ")[2]
 
 
 @each_mode

@@ -464,7 +464,7 @@ def test_an_execution_timeout_in_the_triggerer_says_what_was_seen_last(watch, ni
             execution_timeout=timedelta(hours=1),
         )
     assert re.fullmatch(
-        r"The execution_timeout of 3600 seconds is over\. Last seen: run \S+ processing\.", str(over.value)
+        r"The execution_timeout of 1 hour is over\. Last seen: run \S+ processing\.", str(over.value)
     )
 
 

@@ -53,7 +53,7 @@ function Ledger({ one }) {
   return h(
     "article",
     { className: "aep-usage" },
-    h("h2", null, `${one.year}, sandbox `, h(Name, null, one.sandbox), h("span", { className: "aep-faint aep-gap", title: fullTime(one.at) }, "days and months in UTC")),
+    h("h2", null, `${one.year}, sandbox `, h(Name, null, one.sandbox), h("span", { className: "aep-faint aep-gap", title: fullTime(one.at) }, `days and months in ${one.timezone}`)),
     one.problem && h(Notice, { tone: "warn" }, plainName(one.problem)),
     one.allowances.map((each) => h(Allowance, { key: each.allowance, each })),
     one.total === null

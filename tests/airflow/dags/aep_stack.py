@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow import DAG
 
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.connections import AepCreateSourceConnectionOperator

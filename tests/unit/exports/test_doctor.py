@@ -141,9 +141,9 @@ def test_a_connection_spec_that_cannot_be_read_concerns_its_own_destination_alon
 @pytest.mark.parametrize(
     ("seconds", "level", "word"),
     [
-        (0, "ok", "0 s"),
-        (59, "ok", "59 s"),
-        (-59, "ok", "59 s"),
+        (0, "ok", "0 seconds"),
+        (59, "ok", "59 seconds"),
+        (-59, "ok", "59 seconds"),
         (61, "warn", "ahead"),
         (-3600, "warn", "behind"),
     ],

@@ -567,3 +567,12 @@ def test_every_entity_carries_the_mark_of_its_export(desk):
     marks = [read_mark(desk.get(kind, ids[kind])) for kind in KINDS]
     assert {(mark.owner, mark.export) for mark in marks} == {("crm", marks[0].export)}
     assert desk.get("dataflow", ids["dataflow"])["description"].startswith("for humans (aep-export of crm ")
+
+
+def test_the_same_moment_told_in_another_time_zone_is_no_change(desk):
+    in_utc = {"every": "1d", "start": "2027-02-01T05:00:00Z", "end": "2027-07-31T22:00:00Z"}
+    in_berlin = {"every": "1d", "start": "2027-02-01T06:00", "end": "2027-08-01", "timezone": "Europe/Berlin"}
+    desk.ensure(desk.spec(schedule=in_utc))
+    assert not desk.plan(desk.spec(schedule=in_berlin)).changes
+    later = desk.plan(desk.spec(schedule={**in_berlin, "timezone": "America/New_York"}))
+    assert fields(later, "dataflow")["schedule.start"] == ("2027-02-01T05:00:00Z", "2027-02-01T11:00:00Z")

@@ -376,7 +376,7 @@ PLACES = [
     *[("destination", key) for key in SCHEMA["definitions"]["destination"]["properties"]],
     ("destination", "params", "bucketName"),
     ("destination", "params", "x"),
-    *[("schedule", key) for key in ("every", "start", "end", "folder_template", "x")],
+    *[("schedule", key) for key in ("every", "start", "end", "timezone", "folder_template", "x")],
 ]
 
 

@@ -123,14 +123,14 @@ def test_a_new_dataflow_is_asked_every_minute_until_it_is_ready(run, emulator, d
 
 
 def test_the_wait_for_a_new_dataflow_has_an_end_that_says_how_long_it_was(run, emulator, dataflow_id, runs):
-    with pytest.raises(AepApiError, match=r"not ready.*Waited 150 s") as caught:
+    with pytest.raises(AepApiError, match=r"not ready.*Waited 2 minutes 30 seconds") as caught:
         run(run_export(dataflow_id, ready_within=150))
     assert run.pauses == [60.0, 60.0, 30.0]
     assert (caught.value.status, runs()) == (400, [])
 
 
 def test_not_to_wait_at_all_is_possible(run, dataflow_id):
-    with pytest.raises(AepApiError, match="Waited 0 s"):
+    with pytest.raises(AepApiError, match="Waited 0 seconds"):
         run(run_export(dataflow_id, ready_within=0))
     assert run.pauses == []
 

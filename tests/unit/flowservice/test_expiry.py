@@ -16,7 +16,7 @@ EVERY_3H = {"timeUnit": "hour", "interval": 3, "startTime": 1_790_000_000, "endT
     ("days", "words"),
     [
         (14, "ends in 14 days, on 2026-12-15 06:00 UTC"),
-        (1.5, "ends in 36 hours, on 2026-12-15 06:00 UTC"),
+        (1.5, "ends in 1 day 12 hours, on 2026-12-15 06:00 UTC"),
         (0, "ended on 2026-12-15 06:00 UTC"),
         (-400, "ended on 2026-12-15 06:00 UTC"),
     ],

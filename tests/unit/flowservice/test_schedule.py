@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pendulum
 import pytest
@@ -11,11 +11,14 @@ from airflow_provider_aep.flowservice.schedule import (
     merge_schedule,
     parse_moment,
     parse_schedule,
+    parse_schedule_change,
     schedule_words,
     ticks,
 )
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+KEYS = "every, start, end, folder_template, timezone"
 START, END = NOW + timedelta(days=1), NOW + timedelta(days=31)
 INCREMENTAL, FULL = "FIRST_FULL_THEN_INCREMENTAL", "DAILY_FULL_EXPORT"
 
@@ -218,8 +221,11 @@ def test_an_impossible_folder_template_is_refused(template):
     [
         ("ever", "schedule/ever is not known (did you mean 'every'?)"),
         ("folder_tmpl", "schedule/folder_tmpl is not known (did you mean 'folder_template'?)"),
-        ("frequency", "schedule/frequency is not known; there are every, start, end, folder_template"),
-        ("zzz", "schedule/zzz is not known; there are every, start, end, folder_template"),
+        (
+            "frequency",
+            "schedule/frequency is not known; there are every, start, end, folder_template, timezone",
+        ),
+        ("zzz", "schedule/zzz is not known; there are every, start, end, folder_template, timezone"),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_nearest(key, told):
@@ -393,7 +399,7 @@ def test_a_schedule_that_is_neither_word_nor_dict_is_refused(given):
 
 def test_a_key_that_is_no_text_is_not_known():
     assert problems({1: 2, "every": "3h"}) == [
-        "schedule/1 is not known; there are every, start, end, folder_template"
+        "schedule/1 is not known; there are every, start, end, folder_template, timezone"
     ]
 
 
@@ -406,3 +412,95 @@ def test_a_key_that_is_no_text_is_not_known():
 )
 def test_what_is_said_twice_is_told(given, told):
     assert problems(given) == [f"schedule/{told}; give one of them"]
+
+
+def utc(*parts):
+    return datetime(*parts, tzinfo=UTC)
+
+
+def local(*parts):
+    return utc(*parts).replace(tzinfo=None)
+
+
+class TestATimeZone:
+    def moments(self, **given):
+        found = parse_schedule({"every": "1d", "timezone": "Europe/Berlin", **given}, now=LONG_AGO)
+        return found.start, found.end
+
+    def told(self, **given):
+        with pytest.raises(AepValidationError) as refused:
+            self.moments(**given)
+        return [str(problem) for problem in refused.value.problems]
+
+    @pytest.mark.parametrize(
+        ("given", "moment"),
+        [
+            ("2027-02-01T06:00", utc(2027, 2, 1, 5)),
+            ("2027-07-01T06:00", utc(2027, 7, 1, 4)),
+            ("2027-07-01", utc(2027, 6, 30, 22)),
+            ("20270701", utc(2027, 6, 30, 22)),
+            (date(2027, 7, 1), utc(2027, 6, 30, 22)),
+            (local(2027, 7, 1, 6), utc(2027, 7, 1, 4)),
+            # What has an offset, or is a number, is where it says.
+            ("2027-07-01T06:00Z", utc(2027, 7, 1, 6)),
+            ("2027-07-01T06:00-05:00", utc(2027, 7, 1, 11)),
+            (1814421600, datetime.fromtimestamp(1814421600, tz=UTC)),
+            # The last moment before the clocks change, and the first after it.
+            ("2027-03-28T01:59:59", utc(2027, 3, 28, 0, 59, 59)),
+            ("2027-03-28T03:00", utc(2027, 3, 28, 1)),
+            ("2027-10-31T01:59:59", utc(2027, 10, 30, 23, 59, 59)),
+            ("2027-10-31T03:00", utc(2027, 10, 31, 2)),
+        ],
+    )
+    def test_a_time_without_an_offset_is_what_its_clocks_show(self, given, moment):
+        start, _ = self.moments(start=given, end="2030-01-01T00:00Z")
+        assert start == moment
+        assert (type(start), start.tzinfo) == (datetime, UTC)
+        assert self.moments(start="2020-01-01T00:00Z", end=given)[1] == start
+
+    @pytest.mark.parametrize("given", ["2027-03-28T02:00", "2027-03-28T02:59:59", local(2027, 3, 28, 2, 30)])
+    def test_a_time_that_the_clocks_skip_is_refused(self, given):
+        rule = "never comes in Europe/Berlin, whose clocks are put forward over it: give another time"
+        assert self.told(start=given) == [f"schedule/start {rule}"]
+
+    def test_a_time_that_the_clocks_show_twice_needs_its_offset(self):
+        rule = "comes twice in Europe/Berlin, whose clocks are put back: add its offset, +02:00 or +01:00"
+        assert self.told(end="2027-10-31T02:30") == [f"schedule/end {rule}"]
+        assert self.moments(end="2027-10-31T02:30+02:00")[1] == utc(2027, 10, 31, 0, 30)
+
+    def test_a_day_begins_with_its_first_moment_also_where_midnight_is_skipped_or_twice(self):
+        skipped, _ = self.moments(start="2026-03-08", timezone="America/Havana")
+        assert skipped == utc(2026, 3, 8, 5)  # 01:00 there, right after 23:59
+        twice, _ = self.moments(start="2026-11-01", timezone="America/Havana")
+        assert twice == utc(2026, 11, 1, 4)
+
+    @pytest.mark.parametrize(
+        ("given", "hint"),
+        [
+            ("Europe/Berln", " (did you mean 'Europe/Berlin'?)"),
+            ("europe/berlin", " (did you mean 'Europe/Berlin'?)"),
+            ("Berlin", " (did you mean 'Europe/Berlin'?)"),
+            ("../../etc/passwd", ""),
+            ("+01:00", ""),
+            (1, ""),
+            ("", ""),
+            (["UTC"], ""),
+        ],
+    )
+    def test_what_is_no_time_zone_is_told_the_nearest(self, given, hint):
+        rule = f"must be the name of a time zone, such as Europe/Berlin{hint}"
+        assert self.told(timezone=given, start="2027-02-01") == [f"schedule/timezone {rule}"]
+
+    def test_the_same_moment_in_other_words_is_the_same_schedule(self):
+        here = parse_schedule(
+            {"every": "1d", "start": "2027-02-01T06:00", "timezone": "Europe/Berlin"}, now=LONG_AGO
+        )
+        there = parse_schedule({"every": "1d", "start": "2027-02-01T05:00:00Z"}, now=LONG_AGO)
+        assert here == there
+        assert here.to_api(LONG_AGO)["startTime"] == 1801458000
+
+    def test_a_time_zone_alone_is_nothing_to_change(self):
+        with pytest.raises(AepValidationError, match="must name what to change: every, start, end, folder"):
+            parse_schedule_change({"timezone": "Europe/Berlin"}, now=LONG_AGO)
+        change = parse_schedule_change({"timezone": "Asia/Tokyo", "end": "2030-01-01"}, now=LONG_AGO)
+        assert change.end == utc(2029, 12, 31, 15)

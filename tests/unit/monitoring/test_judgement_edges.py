@@ -106,7 +106,7 @@ class TestTwoThingsAtOnce:
     def test_an_empty_run_that_took_too_long_is_told_as_slow_and_says_that_it_was_empty(self):
         verdict = judge_runs([a_run(out=0, seconds=7200)], RunPolicy(max_duration=timedelta(hours=1)))
         assert (verdict.outcome, verdict.status) == ("warn", "slow")
-        assert verdict.reason == "run r-1 exported no records, in 2:00:00, longer than 1:00:00"
+        assert verdict.reason == "run r-1 exported no records, in 2 hours, longer than 1 hour"
 
     def test_missing_files_decide_where_a_run_is_minded_just_as_much(self):
         told = judge_runs([a_run(failedRecordCount=1)], RunPolicy()).to_json()
@@ -151,8 +151,8 @@ class TestWhichRunItWas:
         runs = [*punctual([0, 3, 9]), a_run_at(at(hour=9, minute=20))]
         timeline = seen(a_dataflow("3h"), runs, now=at(hour=11))
         assert told(timeline) == [
-            "no run started within 2 h 30 min after the tick of 2026-12-01 06:00 UTC",
-            "the run for the tick of 2026-12-01 06:00 UTC started 3 h 3 min after it",
+            "no run started within 2 hours 30 minutes after the tick of 2026-12-01 06:00 UTC",
+            "the run for the tick of 2026-12-01 06:00 UTC started 3 hours 3 minutes after it",
         ]
         assert timeline.tick_of["r-010903"].at == at(hour=6)
         assert timeline.tick_of["r-010920"].at == at(hour=9)

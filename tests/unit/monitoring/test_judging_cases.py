@@ -137,7 +137,7 @@ class TestARunThatHangs:
         shown = sandbox.page(at(4, 12))
         assert (shown.outcome, shown.decided.kind) == ("fail", "stuck")
         assert shown.decided.told == (
-            "run r-050001 has been under way for 11 h 59 min; usually it takes 10 minutes"
+            "run r-050001 has been under way for 11 hours 59 minutes; usually it takes 10 minutes"
         )
 
     def test_what_it_means_has_a_policy_of_its_own(self):

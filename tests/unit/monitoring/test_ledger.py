@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 
@@ -20,10 +21,13 @@ from airflow_provider_aep.monitoring.ledger import (
     account_of,
     entries_of,
     is_incomplete,
+    period_of,
     sums,
     total,
+    year_of,
 )
 from airflow_provider_aep.monitoring.usage import read_usage
+from airflow_provider_aep.times import midnight, zone_of
 from tests.unit.monitoring.histories import a_dataflow, a_run
 
 DAY = timedelta(days=1)
@@ -505,6 +509,59 @@ def test_an_export_whose_runs_are_refused_is_told_and_the_others_are_counted(
     assert found.table("sandbox", "year")[0]["runs"] >= 2
 
 
+BERLIN = zone_of("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("day", "begins", "hours"),
+    [
+        ("2026-03-28", datetime(2026, 3, 27, 23, tzinfo=UTC), 24),
+        ("2026-03-29", datetime(2026, 3, 28, 23, tzinfo=UTC), 23),
+        ("2026-03-30", datetime(2026, 3, 29, 22, tzinfo=UTC), 24),
+        ("2026-10-24", datetime(2026, 10, 23, 22, tzinfo=UTC), 24),
+        ("2026-10-25", datetime(2026, 10, 24, 22, tzinfo=UTC), 25),
+        ("2026-10-26", datetime(2026, 10, 25, 23, tzinfo=UTC), 24),
+    ],
+)
+def test_a_day_is_as_long_as_where_people_live_also_when_clocks_change(day, begins, hours):
+    second, ends = timedelta(seconds=1), begins + timedelta(hours=hours)
+    assert period_of(begins, "day", BERLIN) == period_of(ends - second, "day", BERLIN) == day
+    assert period_of(begins - second, "day", BERLIN) != day != period_of(ends, "day", BERLIN)
+    moments = [begins + timedelta(hours=each) for each in range(-3, hours + 3)]
+    runs = [a_counted_run(at) for at in moments]
+    flow = a_dataflow("1h", start=moments[0], created=moments[0])
+    account = account_of(flow, runs, year=2026, known_from=moments[0], now=moments[-1], zone=BERLIN)
+    assert sums(entries_of(account, "export"), "day")[flow.id, day].runs == hours
+
+
+def test_a_year_and_a_month_begin_at_midnight_where_people_live(run):
+    new_year = datetime(2026, 12, 31, 23, tzinfo=UTC)
+    assert year_of(2027, BERLIN)[0] == new_year
+    assert run(read_usage(now=new_year, zone=BERLIN)).year == 2027
+    assert run(read_usage(now=new_year - timedelta(seconds=1), zone=BERLIN)).year == 2026
+    (allowance,) = parse_allowances("exported_bytes=1TB/month")
+    assert allowance.window(new_year, BERLIN) == (new_year, datetime(2027, 1, 31, 23, tzinfo=UTC))
+    spring = allowance.window(datetime(2026, 3, 31, 21, 59, tzinfo=UTC), BERLIN)
+    assert spring == (datetime(2026, 2, 28, 23, tzinfo=UTC), datetime(2026, 3, 31, 22, tzinfo=UTC))
+    standing = standing_of(allowance, [], new_year, BERLIN)
+    assert standing.series.endswith(":2027-01")
+    assert "a linear forecast to 2027-01-31 says" in standing.told
+
+
+@pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "America/Havana", "Asia/Kolkata", "Pacific/Apia"])
+def test_days_follow_each_other_without_a_gap_in_any_zone(name):
+    zone = zone_of(name)
+    days = [date(2026, 1, 1) + timedelta(days=each) for each in range(366)]
+    for day, following in pairwise(days):
+        begins, ends = midnight(day, zone), midnight(following, zone)
+        assert (
+            begins.astimezone(zone).date()
+            == (ends - timedelta(microseconds=1)).astimezone(zone).date()
+            == day
+        )
+        assert 23 <= (ends - begins) / timedelta(hours=1) <= 25
+
+
 def test_whoever_asks_in_another_time_zone_gets_the_year_of_utc(run):
     at = datetime(2027, 1, 1, 5, tzinfo=timezone(timedelta(hours=9)))
     assert run(read_usage(now=at)).year == 2026
@@ -528,4 +585,4 @@ def test_an_account_without_an_id_is_told_and_nothing_is_asked(run):
 @pytest.mark.parametrize("year", [2016, 9999, True, "2026", 2026.0])
 def test_a_year_of_which_there_can_be_no_runs_is_refused(year):
     with pytest.raises(AepValidationError, match="year must be a calendar year"):
-        usage_module.check_year(year, NOW)
+        usage_module.check_year(year, NOW.year)

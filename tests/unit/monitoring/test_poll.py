@@ -195,7 +195,7 @@ def test_a_run_that_is_stuck_is_told_and_ends_a_wait_that_asks_for_that(look, no
     patient, strict = look(hanging, **since), look(hanging, **since, ends_stuck=True)
     assert (patient.finished, strict.finished) == (False, True)
     assert patient.stuck == strict.stuck == patient.told
-    assert "was still under way 2 h 30 min" in patient.told
+    assert "was still under way 2 hours 30 minutes" in patient.told
 
 
 def test_what_is_usual_is_asked_once_where_somebody_remembers_it(look, now, hanging, emulator):
@@ -208,7 +208,7 @@ def test_what_is_usual_is_asked_once_where_somebody_remembers_it(look, now, hang
 
 def test_with_a_longest_duration_nothing_need_be_asked(look, now, hanging, emulator):
     seen = look(hanging, started_after=now + timedelta(hours=49), longest=timedelta(hours=2))
-    assert "was still under way 2 h after" in seen.told
+    assert "was still under way 2 hours after" in seen.told
     assert len(emulator.requests("GET")) == 1
 
 

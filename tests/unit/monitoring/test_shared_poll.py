@@ -219,7 +219,7 @@ def test_what_is_usual_is_asked_once_for_a_run_that_many_wait_for(together, emul
     ]
     ends = together(*waits)
     assert {end["status"] for end in ends} == {"timeout"}
-    assert all("was still under way 2 h 30 min" in end["last_seen"] for end in ends)
+    assert all("was still under way 2 hours 30 minutes" in end["last_seen"] for end in ends)
     assert len(emulator.requests("GET", "/flows/*")) == 1
     assert looks(emulator) < 4 * 60 * 1.2
 
@@ -238,7 +238,7 @@ def test_trouble_while_it_asks_what_is_usual_ends_no_wait(together, emulator, cl
     given = {"deadline": clock() + 4 * HOUR, "started_after": moment(clock() - 60), "ends_stuck": True}
     (end,) = together((flow, given))
     assert (end["status"], len(end["runs"])) == ("finished", 1)
-    assert end["stuck"].startswith(f"run {end['runs'][0]['id']} was still under way 2 h 30 min")
+    assert end["stuck"].startswith(f"run {end['runs'][0]['id']} was still under way 2 hours 30 minutes")
 
 
 def test_a_given_run_that_began_long_ago_is_asked_for_alone_and_an_outage_of_that_waited_out(

@@ -85,7 +85,7 @@ class TestATick:
         runs, wait = [a_run(at(minute=1))], for_tick(at(hour=6), flow=a_dataflow("6h"))
         seen = sighting_of(wait, runs, at(hour=8, minute=31))
         assert (seen.finished, seen.in_vain) == (False, False)
-        assert seen.told == "no run started within 2 h 30 min after the tick of 2026-12-01 06:00 UTC"
+        assert seen.told == "no run started within 2 hours 30 minutes after the tick of 2026-12-01 06:00 UTC"
         assert sighting_of(wait, [*runs, a_run(at(hour=9))], at(hour=9, minute=30)).finished
 
     def test_where_no_run_could_be_this_ticks_any_more_the_wait_is_in_vain(self):
@@ -167,7 +167,7 @@ class TestStuck:
         found = with_stuck(wait, seen, at(hour=4), {self.RUN.id: at(hour=3, minute=30)})
         assert found.finished is ends
         assert found.stuck == found.told
-        assert "was still under way 2 h 30 min after it started" in found.told
+        assert "was still under way 2 hours 30 minutes after it started" in found.told
         assert with_stuck(wait, seen, at(hour=3), {self.RUN.id: at(hour=3, minute=30)}) == seen
 
     def test_a_longest_duration_wins_over_what_is_usual(self):

@@ -50,7 +50,7 @@ def test_a_missing_tick_is_explained_though_the_last_run_was_good(row, emulator,
     told = row()
     assert (told["outcome"], told["decided"]["kind"]) == ("fail", "missing")
     assert [kind for _, kind, *_ in told["ticks"]] == ["good", "missing"]
-    assert told["decided"]["told"].startswith("no run started within 2 h 30 min after the tick of ")
+    assert told["decided"]["told"].startswith("no run started within 2 hours 30 minutes after the tick of ")
 
 
 def test_a_tick_that_is_missing_among_good_ones_is_counted_beside_good_now(
@@ -76,7 +76,7 @@ def test_a_run_under_way_is_told_with_how_long_it_takes_as_a_rule(row, emulator,
     clock.advance((1 + 5 * 3 + 1) * HOUR)
     told = row()
     assert told["current"]["kind"] == "running"
-    assert told["current"]["told"].endswith("has been under way for 60 minutes; usually it takes 3 minutes")
+    assert told["current"]["told"].endswith("has been under way for 1 hour; usually it takes 3 minutes")
     assert (told["decided"]["kind"], told["outcome"]) == ("good", "ok")
 
 
@@ -87,7 +87,7 @@ def test_an_export_that_hangs_for_days_is_stuck_and_delivers_nothing(
     clock.advance((1 + 10 * 24 + 2) * HOUR)
     told = row()
     assert (told["outcome"], told["decided"]["kind"]) == ("fail", "stuck")
-    assert "has been under way for 26 h" in told["decided"]["told"]
+    assert "has been under way for 1 day 2 hours" in told["decided"]["told"]
     assert [kind for _, kind, *_ in told["ticks"]] == ["good"] + ["stuck"] * 9 + ["running"]
     assert told["last_good_at"] == detail()["runs"][-1]["completed_at"]
     assert {run["kind"] for run in detail()["runs"]} == {"good", "stuck", "running"}
@@ -159,7 +159,9 @@ def test_a_run_under_way_is_told_with_what_is_usual_and_no_folder(detail, emulat
     assert (done["usual_seconds"], len(done["folders"])) == (None, 1)
 
 
-@pytest.mark.parametrize(("left", "words"), [(3.6, "4 days"), (1.4, "34 hours"), (0.04, "1 hour")])
+@pytest.mark.parametrize(
+    ("left", "words"), [(3.6, "3 days 14 hours"), (1.4, "1 day 10 hours"), (0.04, "58 minutes")]
+)
 def test_the_column_of_the_end_says_what_the_warning_says(row, clock, make_dataflow, now, left, words):
     make_dataflow(end=now + timedelta(days=10))
     clock.advance((10 - left) * 24 * HOUR)

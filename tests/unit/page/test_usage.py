@@ -11,6 +11,7 @@ from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.page import sources
 from airflow_provider_aep.page.sources import Sources
 from airflow_provider_aep.page.usage import ledger_row, read_ledger
+from airflow_provider_aep.times import zone_of
 
 DAY = 86_400
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
@@ -43,6 +44,13 @@ def test_months_exports_and_destinations_are_the_same_sum(told, emulator, clock,
     assert [each["destination"] for each in found["exports"]] == ["Data Landing Zone"] * 2
     dataset = emulator.datasets()[0]
     assert [(each["id"], each["name"]) for each in found["datasets"]] == [(dataset.id, dataset.name)]
+
+
+def test_the_ledger_says_where_its_days_begin(run, clock, make_dataflow):
+    make_dataflow("one", every="1d")
+    now = datetime.fromtimestamp(clock(), tz=UTC)
+    found = run(read_ledger("prod", allowance="", now=now, zone=zone_of("Asia/Tokyo")))
+    assert json.loads(ledger_row("aep_default", found))["timezone"] == "Asia/Tokyo"
 
 
 def test_a_dataset_whose_name_may_not_be_seen_is_told_by_its_id(told, emulator, clock, make_dataflow):
