@@ -120,7 +120,21 @@ class Argument:
 
 
 class Text(Argument):
-    """A text that names, narrows or describes something."""
+    """A text that names, narrows or describes something.
+
+    :param leaves_out: rendered to nothing, it is left out: something else decides whether it is needed.
+    """
+
+    def __init__(self, *, optional: bool = False, leaves_out: bool = False) -> None:
+        super().__init__(optional=optional)
+        self.leaves_out = leaves_out
+
+    def __set__(self, task: Any, value: Any) -> None:
+        is_left_out = self.leaves_out and is_later(vars(task).get(self.name)) and is_nothing(value)
+        if is_left_out:
+            vars(task)[self.name] = None
+        else:
+            super().__set__(task, value)
 
     if TYPE_CHECKING:
 
@@ -139,6 +153,8 @@ class Id(Text):
     """The id of an entity; what else it must be is checked before it stands in an address."""
 
     def rule_broken_by(self, value: Any) -> str:
+        if isinstance(value, Mapping) and self.name in value:
+            return f"must be an id: of what the other task returned, take ['{self.name}']"
         return "" if isinstance(value, str) else "must be an id, which is a text"
 
 
@@ -279,40 +295,23 @@ def problems_of(rules: Mapping[str, Argument], given: Mapping[str, Any]) -> Iter
             yield Problem(name, broken)
 
 
-def check_values(task: Any) -> None:
-    """Check all arguments of a task that is about to run.
-
-    What a mapped task gets from another task is never rendered: a text with ``{{`` stays as it is.
-
-    :raises AepValidationError: one is not what it must be.
-    """
-    kinds = ((name, getattr(type(task), name, None), value) for name, value in vars(task).items())
-    _refuse(
-        _arguments_of(task),
-        ((name, rule, value) for name, rule, value in kinds if isinstance(rule, Argument)),
-    )
-
-
 def check_partial(kind: type, given: Mapping[str, Any]) -> None:
     """Check what is given to ``partial`` of a mapped task, which Airflow makes only when it runs.
 
     :raises AepValidationError: an argument is not what it must be.
     """
     templated = getattr(kind, "template_fields", ())
-    kinds = ((name, getattr(kind, name, None), value) for name, value in given.items())
-    _refuse(
-        _arguments_of(given),
-        (
-            (name, rule, value)
-            for name, rule, value in kinds
-            if isinstance(rule, Argument) and not (is_later(value) and name in templated)
-        ),
-    )
-
-
-def _refuse(what: str, given: Iterable[tuple[str, Argument, object]]) -> None:
-    if problems := [Problem(name, broken) for name, rule, value in given if (broken := rule.broken(value))]:
-        raise AepValidationError(what, problems)
+    known = {
+        name: (rule, value)
+        for name, value in given.items()
+        if isinstance(rule := getattr(kind, name, None), Argument)
+        and not (is_later(value) and name in templated)
+    }
+    problems = [
+        Problem(name, broken) for name, (rule, value) in known.items() if (broken := rule.broken(value))
+    ]
+    if problems:
+        raise AepValidationError(_arguments_of(given), problems)
 
 
 def _arguments_of(task: Any) -> str:

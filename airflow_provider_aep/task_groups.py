@@ -171,9 +171,10 @@ def _told(alert: Callable[[Any], object] | bool | None) -> dict[str, dict[str, A
     """The callbacks of the two tasks."""
     if not alert:
         return {"ensure": {}, "wait": {}}
-    if alert is not True and not callable(alert):
+    # A class would be made with the context, and tell nobody.
+    if alert is not True and (isinstance(alert, type) or not callable(alert)):
         raise AepConfigError(
-            "alert must be a function such as an AepRunNotifier, True for the task's log, or None for nobody"
+            "alert must be a function such as AepRunNotifier(), True for the task's log, or None for nobody"
         )
     about_ensuring = about_runs = alert
     if alert is True:

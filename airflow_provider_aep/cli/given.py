@@ -91,11 +91,17 @@ def hook_of(arguments: Namespace) -> AepHook:
     except AepError:
         raise
     except Exception as error:  # each Airflow line has its own class for "not found"
+        variable = f"{_VARIABLE}{conn_id.upper()}"
+        if variable in os.environ:  # Airflow passes over what it cannot read, and finds none
+            raise AepConfigError(
+                f"Airflow connection {conn_id!r} cannot be read ({type(error).__name__}): "
+                f"what {variable} holds is neither JSON nor a URI. Copy it whole, in single quotes"
+            ) from error
         there = [name[len(_VARIABLE) :].lower() for name in os.environ if name.startswith(_VARIABLE)]
         meant = nearest(conn_id, there)
         raise AepConfigError(
             f"Airflow connection {conn_id!r} cannot be read ({type(error).__name__}){meant}: it is not in "
-            f"the environment ({_VARIABLE}{conn_id.upper()}), nor in a secrets backend, nor in the database "
+            f"the environment ({variable}), nor in a secrets backend, nor in the database "
             f"of this Airflow. See: airflow connections get {conn_id}"
         ) from error
     return hook

@@ -55,6 +55,8 @@ class StateFile:
         :raises ValueError: another emulator has the file, or it holds no state of such an emulator.
         :raises OSError: it cannot be read or written.
         """
+        if self._path.exists() and not self._path.is_file():
+            raise ValueError("it is no file")  # a device, say, that would be read for ever
         with self._path.with_name(f"{self._path.name}.lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -53,6 +53,8 @@ class AepConnection:
                 texts[place] = _checked(place, value)
             except AepConfigError as error:
                 problems.append(str(error))
+        if problems and conn.conn_type != "aep":
+            problems.insert(0, "its type is not aep, so it may be another one, or not copied whole")
         if problems:
             raise AepConfigError(f"Airflow connection {conn.conn_id!r}: {'; '.join(problems)}.")
         return cls(

@@ -194,7 +194,10 @@ def parse_channels(given: Any) -> tuple[Channel, ...]:
         name = str(fields_given.pop("type", None))
         kind = KINDS.get(name)
         if kind is None:
-            problems.append(Problem(f"{where}/type", f"must be one of {', '.join(KINDS)}"))
+            from airflow_provider_aep.flowservice.validation import nearest
+
+            rule = f"must be one of {', '.join(KINDS)}{nearest(name, KINDS)}"
+            problems.append(Problem(f"{where}/type", rule))
             continue
         if broken := list(_problems(kind, fields_given, where)):
             problems += broken

@@ -80,7 +80,11 @@ def check_messages(messages: object) -> None:
 
 def _refuse_unknown(name: str, given: Iterable[object]) -> None:
     if unknown := [str(each) for each in given if not isinstance(each, str) or each not in MESSAGES]:
-        raise AepConfigError(f"{name} knows {', '.join(MESSAGES)}, not {', '.join(unknown)}")
+        # Imported here: a DAG file without a mistake does not pay for it.
+        from airflow_provider_aep.flowservice.validation import nearest
+
+        told = ", ".join(f"{each!r}{nearest(each, MESSAGES)}" for each in unknown)
+        raise AepConfigError(f"{name} names {told}: it must be of {', '.join(MESSAGES)}")
 
 
 def text_of(

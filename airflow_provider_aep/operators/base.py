@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from airflow_provider_aep._airflow import AirflowFailException, BaseOperator
-from airflow_provider_aep.arguments import Text, check_partial, check_values
+from airflow_provider_aep.arguments import Text, check_partial
 from airflow_provider_aep.errors import AepUnseenError
 from airflow_provider_aep.operators.links import leave_links
 
@@ -58,7 +58,6 @@ class AepOperator(BaseOperator):
 
     def pre_execute(self, context: Any) -> None:
         super().pre_execute(context)
-        check_values(self)
         leave_links(self)
 
     @cached_property

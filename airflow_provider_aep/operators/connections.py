@@ -121,7 +121,8 @@ class AepCreateBaseConnectionOperator(AepOperator):
     )
     name = Text()
     destination = Text()
-    credentials_conn_id = Text(optional=True)
+    # The destination decides whether there is a login, and which.
+    credentials_conn_id = Text(optional=True, leaves_out=True)
     encryption_conn_id = Text(optional=True)
     description = Text(optional=True)
 

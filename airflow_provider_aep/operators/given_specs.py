@@ -88,6 +88,10 @@ class GivenSpecs:
             return self._from_file(given, early=early)
         if isinstance(given, str):
             given = _json(given)
+        if self.alone and isinstance(given, list):
+            raise AepValidationError(
+                "the arguments", [Problem("spec", "must be one spec: give a list as specs")]
+            )
         if self.alone:
             return [("", given)]
         # What mapped tasks return comes as a sequence that is no list.

@@ -17,7 +17,7 @@ from airflow_provider_aep._airflow import (
     BaseSensorOperator,
     conf,
 )
-from airflow_provider_aep.arguments import Span, Switch, Text, check_partial, check_values, problems_of
+from airflow_provider_aep.arguments import Span, Switch, Text, check_partial, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 from airflow_provider_aep.operators.links import leave_links
 from airflow_provider_aep.times import span_words
@@ -82,7 +82,6 @@ class AepSensor(BaseSensorOperator):
 
     def pre_execute(self, context: Any) -> None:
         super().pre_execute(context)
-        check_values(self)
         leave_links(self)
 
     @cached_property

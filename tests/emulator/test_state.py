@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 
@@ -97,6 +98,16 @@ def test_what_is_no_state_is_refused_and_left_as_it_is(tmp_path, emulator, conte
     ):
         pass
     assert path.read_bytes() == content
+
+
+def test_what_is_no_file_is_neither_read_nor_locked(tmp_path, emulator):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    there = sorted(tmp_path.iterdir())
+    for each in there:
+        with pytest.raises(ValueError, match="is no file"), StateFile(each, emulator).held():
+            pass
+    assert sorted(tmp_path.iterdir()) == there
 
 
 def test_a_damaged_state_is_refused(emulator):

@@ -21,7 +21,11 @@ from airflow.triggers.base import BaseTrigger
 
 import airflow_provider_aep
 from airflow_provider_aep.errors import AepConfigError, AepUnsafePlanError, AepValidationError
-from airflow_provider_aep.operators.connections import AepCreateSourceConnectionOperator
+from airflow_provider_aep.notifications import AepRunNotifier
+from airflow_provider_aep.operators.connections import (
+    AepCreateBaseConnectionOperator,
+    AepCreateSourceConnectionOperator,
+)
 from airflow_provider_aep.operators.dataflows import (
     AepDeleteDataflowOperator,
     AepEnableDataflowOperator,
@@ -278,6 +282,8 @@ def test_a_switch_that_is_rendered_is_a_truth_and_no_text(kind, name):
 
 @of_template_fields("text", "texts", "ids", "document")
 def test_what_is_rendered_to_nothing_is_refused_before_anything_is_asked(aep, kind, name):
+    if getattr(vars(kind).get(name), "leaves_out", False):
+        return
     for native, given in product([False, True], [None, "", "  ", "null"]):
         task = make(kind, native=native, **{name: "{{ params.given }}"})
         with pytest.raises((AepValidationError, AepConfigError)):
@@ -301,8 +307,8 @@ def test_a_text_that_is_empty_is_refused_when_the_dag_is_parsed(kind, name):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CLASSES if "alert" in arguments_of(kind)])
-def test_whoever_is_alerted_is_no_text(kind):
-    for wrong in ("yes", "{{ params.alert }}", 1):
+def test_whoever_is_alerted_is_neither_a_text_nor_a_class(kind):
+    for wrong in ("yes", "{{ params.alert }}", 1, AepRunNotifier):
         with pytest.raises(REFUSED):
             make(kind, alert=wrong)
 
@@ -410,13 +416,13 @@ def test_a_mapped_task_takes_templates_where_they_are_rendered():
 
 
 def test_a_text_with_braces_that_another_task_returned_switches_nothing_on():
-    # Airflow does not render what a mapped task got from another one.
-    for task in (
-        make(AepDeleteExportOperator, with_base="{{ braces }}"),
-        make(AepEnableDataflowOperator, only_if="{{ braces }}"),
+    # Of a mapped task, Airflow sets it as it is, without rendering it.
+    for task, name in (
+        (make(AepDeleteExportOperator, with_base="{{ braces }}"), "with_base"),
+        (make(AepEnableDataflowOperator, only_if="{{ braces }}"), "only_if"),
     ):
-        with pytest.raises(AepValidationError, match="must be true or false"):
-            task.pre_execute(context_of(FakeTaskInstance()))
+        with pytest.raises(AepValidationError, match=f"{name} must be true or false"):
+            setattr(task, name, "{{ braces }}")
 
 
 @pytest.mark.parametrize("typed", ["1.10", "0x10", "1_000", "1e5", "True", "'x'", "007", "1,2", "[1]"])
@@ -449,9 +455,49 @@ def test_a_list_that_turns_out_empty_does_not_widen_what_is_selected(aep, kind, 
     assert aep.log == []
 
 
+@pytest.mark.parametrize("native", [False, True], ids=["text", "native"])
+def test_a_login_that_turns_out_not_to_be_needed_is_left_out(aep, native):
+    given = {"native": native, "credentials_conn_id": "{{ params.login }}"}
+    run_task(make(AepCreateBaseConnectionOperator, **given), login=None)
+    assert len(aep.entities("connections")) == 1
+    task = make(AepCreateBaseConnectionOperator, **given, destination="s3")
+    with pytest.raises(AepConfigError, match="needs credentials_conn_id"):
+        run_task(task, login=None)
+    assert len(aep.entities("connections")) == 1
+
+
 def test_only_if_says_what_it_was_rendered_to():
     with pytest.raises(AepValidationError, match="only_if is empty or 'None' once it is rendered"):
         run_task(make(AepEnableDataflowOperator, only_if="{{ params.given }}"), given=None)
+
+
+# What beginners write
+
+
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        (lambda: AepRunNotifier(on="fail"), r"on names 'fail' \(did you mean 'failed'\?\)"),
+        (
+            lambda: AepRunNotifier(messages={"faild": "x"}),
+            r"messages names 'faild' \(did you mean 'failed'\?\)",
+        ),
+        (lambda: AepRunNotifier(channels="Slak"), r"channels/0/type must be one of .*did you mean 'slack'\?"),
+        (lambda: make(AepEnsureExportOperator, spec=[spec()]), "spec must be one spec: give a list as specs"),
+        (
+            lambda: run_task(
+                make(AepDataflowRunSensor, dataflow_id="{{ params.all }}", native=True), all=ENSURED
+            ),
+            r"dataflow_id must be an id: .* take \['dataflow_id'\]",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_the_next_step(mistake, told):
+    with pytest.raises((AepValidationError, AepConfigError), match=told):
+        mistake()
+
+
+ENSURED = {"dataflow_id": DATAFLOW, "changed": True}
 
 
 SPANS = {

@@ -123,6 +123,15 @@ def test_a_variable_of_a_script_that_is_not_set_selects_nothing(aep_cli, typed, 
     assert told == (BY_NAME[typed[0]].error, "", f"aep: {names} must not be empty\n")
 
 
+def test_a_connection_that_was_not_copied_whole_is_not_said_to_be_missing(aep_cli, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_HALF", '{"conn_type": "aep", "password": "s3cret-half')
+    code, _, err = aep_cli("list", "--conn-id", "aep_half")
+    assert code == 1
+    assert "what AIRFLOW_CONN_AEP_HALF holds is neither JSON nor a URI" in err
+    assert "did you mean" not in err
+    assert "s3cret" not in err
+
+
 def test_specs_can_come_from_standard_input(aep_cli, monkeypatch, aep):
     for text in (SPEC.format(name="one", every="3h"), f"---\n{SPEC.format(name='two', every='3h')}"):
         monkeypatch.setattr(sys, "stdin", io.StringIO(text))

@@ -97,6 +97,14 @@ def test_every_missing_field_is_named_at_once(monkeypatch):
         assert f"{field} is missing" in str(told.value)
 
 
+@pytest.mark.parametrize("given", ["...", "nonsense", '{"conn_type": "aws", "password": "s3cret"}'])
+def test_what_is_no_connection_of_ours_is_told_first_and_not_quoted(monkeypatch, given):
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", given)
+    with pytest.raises(AepConfigError, match=r"'aep_default': its type is not aep.*is missing") as told:
+        AepHook().get_conn()
+    assert "s3cret" not in str(told.value)
+
+
 @pytest.mark.parametrize("slot", ["login", "password"])
 def test_a_login_copied_with_its_line_break_is_refused_and_not_quoted(connect, slot):
     with pytest.raises(AepConfigError, match=f"{slot} must not contain line breaks") as told:

@@ -212,7 +212,7 @@ def test_a_real_sensors_verdict_is_told_with_the_name_of_its_export(aep, make_da
 
 @pytest.mark.parametrize("given", [{"on": ["failed", "fialed"]}, {"messages": {"fialed": "x"}}])
 def test_a_misspelt_status_is_refused_when_the_dag_is_parsed(given):
-    with pytest.raises(AepConfigError, match="not fialed"):
+    with pytest.raises(AepConfigError, match=r"names 'fialed' \(did you mean 'failed'"):
         AepRunNotifier(**given)
 
 
@@ -419,7 +419,7 @@ def test_a_channel_that_is_not_well_described_is_refused_when_the_dag_is_parsed(
         ({"channels": 5}, "/channels must name one channel at least"),
         ({"on": []}, "on must name one status at least"),
         ({"on": None}, "on must name one status at least"),
-        ({"on": ["failed", 1]}, "not 1"),
+        ({"on": ["failed", 1]}, "names '1'"),
         ({"messages": ["failed"]}, "messages must be a dict"),
         ({"send": "page_me"}, "send must be a function"),
     ],
