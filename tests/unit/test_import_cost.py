@@ -76,7 +76,7 @@ def test_each_start_of_a_worker_that_waits_loads_only_what_most_waits_need():
     loaded = brought_in(
         f"import {', '.join(f'airflow_provider_aep.{each}' for each in asked_for)}",
         # Airflow 2.11 itself loads the triggers with it.
-        before="from airflow.providers.common.compat.sdk import BaseHook",
+        before="from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSensorOperator",
     )
     of_some = {
         "flowservice": ("catalogue", "creation", "encryption", "held_logins", "ingestion", "logins"),
