@@ -84,7 +84,7 @@ OUTCOMES = {
     ),
     "slow": Kind(
         state="success",
-        says=r"run \S+ exported [\d,]+ records, in \S+, longer than 0:00:00.001000",
+        says=r"run \S+ exported [\d,]+ records, in [\w. ]+, longer than 0\.001 seconds",
         asked={"max_duration": 0.001},
         verdict=("slow", "warn"),
         alerts=True,

@@ -18,8 +18,11 @@ from airflow_provider_aep.hooks import AepHook
 
 
 @pytest.fixture
-def examined(aep, capsys, monkeypatch):
-    """``examined()``: exit code and the findings by their check; the hosts can be reached."""
+def examined(aep, capsys, monkeypatch, tmp_path):
+    """``examined()``: exit code and the findings by their check; the hosts can be reached, and Airflow has no
+    database.
+    """
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{tmp_path}/never.db")
     monkeypatch.setattr(doctor, "why_unreachable", lambda *_, **__: None)
 
     def run(*arguments: str):
