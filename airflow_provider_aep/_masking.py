@@ -1,8 +1,8 @@
 """Hide a secret in logs, from any thread.
 
 A triggerer of Airflow 3.0 or 3.1 hears of a secret through a stream of its event loop. Airflow's own
-``mask_secret`` finds that loop from a thread of asgiref. From any other thread it reads the stream in a loop of
-its own, and the triggerer ends with "Response read out of order"; called on the loop itself, it fails.
+``mask_secret`` finds that loop from a thread of asgiref. From any other thread it reads the stream in another
+loop, and the triggerer ends with "Response read out of order"; called on the loop itself, it fails.
 """
 
 from __future__ import annotations
