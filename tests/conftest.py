@@ -33,6 +33,8 @@ os.environ.update(
 )
 Path(_home, "dags").mkdir()
 
+from hypothesis import settings  # noqa: E402
+
 from airflow_provider_aep.emulator import Clock, Emulator  # noqa: E402
 from airflow_provider_aep.flowservice.exchange import Exchange, drive  # noqa: E402
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession  # noqa: E402
@@ -41,6 +43,10 @@ from tests import older_compat  # noqa: E402
 older_compat.stand_in()
 
 T = TypeVar("T")
+
+# No test fails because the machine is busy.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture
