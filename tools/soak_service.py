@@ -101,7 +101,7 @@ class SoakService:
         """So many dataflows that were due a moment ago, each with a run that goes on until ``finish``."""
         self.emulator.script_runs(None, ["in_progress"] * number)
         now = datetime.now(tz=UTC).replace(microsecond=0)
-        made = [self._converse(_new_dataflow(f"soak-{at:04d}", now)) for at in range(number)]
+        made = [self._converse(new_dataflow(f"soak-{at:04d}", now)) for at in range(number)]
         runs = {run["flowId"]: run["id"] for run in self.emulator.entities("runs")}
         return [
             Export(dataflow_id, now.isoformat(), runs[dataflow_id], *ENDINGS[at % len(ENDINGS)])
@@ -132,7 +132,8 @@ class SoakService:
         self._thread.join()
 
 
-def _new_dataflow(name: str, now: datetime) -> Exchange[str]:
+def new_dataflow(name: str, now: datetime) -> Exchange[str]:
+    """An export to the Data Landing Zone whose only tick is ``now``; its id."""
     source = yield from create_source_connection(name=name, datasets=[DATASET])
     base = yield from create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None)
     target = yield from create_target_connection(

@@ -19,18 +19,10 @@ from typing import Any, Self
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import LOOPBACK, Door, EmulatorServer, airflow_connection
 from airflow_provider_aep.emulator.service import LOGIN_PATH
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
-from airflow_provider_aep.flowservice.exchange import Exchange, drive
-from airflow_provider_aep.flowservice.schedule import parse_schedule
+from airflow_provider_aep.flowservice.exchange import drive
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
+from tools.soak_service import new_dataflow
 
-DATASET = "5ef3e3259ad2a1191ab7dd7d"
 DBT_SUCCESS, DBT_RUNNING = 10, 3
 Tick = dict[str, str]
 
@@ -126,7 +118,7 @@ class Services:
         ticks = []
         for at in range(number):
             self.emulator.script_runs(f"{name}-{at}", ["in_progress"])
-            exchange = _new_dataflow(f"{name}-{at}", now)
+            exchange = new_dataflow(f"{name}-{at}", now)
             made = drive(self._session.conduct(exchange, sandbox="prod"), self.emulator)
             ticks.append({"dataflow_id": made, "tick": now.isoformat()})
         return ticks
@@ -154,23 +146,3 @@ def _served(server: ThreadingHTTPServer, certificate: Path) -> Iterator[None]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def _new_dataflow(name: str, now: datetime) -> Exchange[str]:
-    source = yield from create_source_connection(name=name, datasets=[DATASET])
-    base = yield from create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None)
-    target = yield from create_target_connection(
-        name=name,
-        destination=DATA_LANDING_ZONE,
-        base_connection_id=base.id,
-        target_params={"path": name, "datasetFileType": "JSON"},
-    )
-    made = yield from create_dataflow(
-        name=name,
-        destination=DATA_LANDING_ZONE,
-        source_connection_id=source.id,
-        target_connection_id=target.id,
-        schedule=parse_schedule({"every": "once", "start": now}, now=now),
-        now=now,
-    )
-    return made.id

@@ -9,25 +9,17 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import airflow_connection, serve
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import drive
-from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from tests.airflow.test_stack import eventually
 from tools.environment import CHECKOUT
+from tools.soak_service import new_dataflow
 from tools.stack import AirflowStack
 
 pytestmark = [pytest.mark.airflow, pytest.mark.airflow3, pytest.mark.stack]
@@ -56,27 +48,10 @@ class Stage:
             )
         )
 
-        def exchange(each: str) -> Any:
-            place = {"path": each, "datasetFileType": "JSON"}
-            source = yield from create_source_connection(name=each, datasets=["5ef3e3259ad2a1191ab7dd7d"])
-            base = yield from create_base_connection(name=each, destination=DATA_LANDING_ZONE, login=None)
-            target = yield from create_target_connection(
-                name=each, destination=DATA_LANDING_ZONE, base_connection_id=base.id, target_params=place
-            )
-            made = yield from create_dataflow(
-                name=each,
-                destination=DATA_LANDING_ZONE,
-                source_connection_id=source.id,
-                target_connection_id=target.id,
-                schedule=parse_schedule({"every": "once", "start": now}, now=now),
-                now=now,
-            )
-            return made.id
-
         ticks = []
         for each, kind in kinds.items():
             self.emulator.script_runs(each, [kind])
-            made = drive(session.conduct(exchange(each), sandbox="prod"), self.emulator)
+            made = drive(session.conduct(new_dataflow(each, now), sandbox="prod"), self.emulator)
             ticks.append({"dataflow_id": made, "tick": now.isoformat()})
         return ticks
 
