@@ -177,6 +177,10 @@ class AepServerError(AepApiError):
     """5xx, or 408 or 425, after the polite number of repeats."""
 
 
+# A service that is out of order or busy, or was not reached: it is asked again.
+OUTAGES = (AepServerError, AepRateLimitError, AepTransportError)
+
+
 class AepAmbiguousNameError(AepError):
     """Several entities could be the one that is looked for."""
 

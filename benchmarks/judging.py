@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.findings import Finding, findings_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy
 from airflow_provider_aep.monitoring.timeline import timeline_of

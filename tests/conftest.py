@@ -106,7 +106,6 @@ def aep(emulator: Emulator, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> It
     It is put where the transport would be, the one seam that a hook has to the outside.
     """
     from airflow_provider_aep.emulator.server import airflow_connection
-    from airflow_provider_aep.hooks import aep as hook_module
     from airflow_provider_aep.hooks import sessions
 
     def unslept(exchange: Exchange[Any], transport: Any) -> Any:
@@ -115,7 +114,7 @@ def aep(emulator: Emulator, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", airflow_connection(emulator, "http://127.0.0.1:1"))
     monkeypatch.setattr(sessions, "RequestsTransport", lambda *_, **__: emulator)
     monkeypatch.setattr(sessions, "AepSession", partial(AepSession, now=clock))
-    monkeypatch.setattr(hook_module, "drive", unslept)
+    monkeypatch.setattr(sessions, "drive", unslept)
     sessions._sessions.clear()
     yield emulator
     sessions._sessions.clear()

@@ -23,7 +23,8 @@ from airflow_provider_aep.emulator.readback import ExportFolder, read_exports
 from airflow_provider_aep.emulator.service import Emulator
 from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
 from airflow_provider_aep.flowservice.exchange import Exchange, drive
-from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
+from airflow_provider_aep.flowservice.run_record import DataflowRun
+from airflow_provider_aep.flowservice.runs import list_runs
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport
 from airflow_provider_aep.monitoring.policy import RunPolicy

@@ -24,7 +24,7 @@ from airflow_provider_aep.errors import AepValidationError, Problem
 if TYPE_CHECKING:
     from airflow_provider_aep._airflow import Asset
     from airflow_provider_aep.flowservice.locations import Folder, Location
-    from airflow_provider_aep.flowservice.runs import DataflowRun
+    from airflow_provider_aep.flowservice.run_record import DataflowRun
 
 SCHEME = "aep"
 ORG_SUFFIX = "@AdobeOrg"

@@ -10,7 +10,8 @@ from airflow_provider_aep.exports.state import read_kind
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, list_entities, only
-from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
+from airflow_provider_aep.flowservice.run_record import DataflowRun
+from airflow_provider_aep.flowservice.runs import list_runs
 from airflow_provider_aep.monitoring.findings import judgement_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy
 from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of

@@ -14,7 +14,8 @@ names no text gives); read 2026-11.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from airflow_provider_aep.errors import AepValidationError, Problem
 
@@ -28,8 +29,7 @@ TEMPORARY_KEYS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class Login(NamedTuple):
     """One way to log in to a destination.
 
     :param kind: what it is, for messages.
@@ -49,13 +49,12 @@ class Login:
     base64: tuple[str, ...] = ()
     spare: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
-    barred: Mapping[str, str] = field(default_factory=dict)
+    barred: Mapping[str, str] = MappingProxyType({})
     not_taken: str = ""
-    rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    rules: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
+class Destination(NamedTuple):
     """A kind of cloud storage.
 
     :param slug: the name that DAG authors use.

@@ -6,10 +6,12 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.errors import AepAnswerError
-from airflow_provider_aep.flowservice.exchange import Request, Response
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.exchange import Request, Response
 
 Document = Mapping[str, Any]
 

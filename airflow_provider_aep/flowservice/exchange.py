@@ -225,6 +225,24 @@ def conduct(
         return result
 
 
+def going_on(exchange: Exchange[T], step: Step) -> Exchange[T]:
+    """An exchange that has begun, and waits for the answer to its first step.
+
+    :param step: that first step.
+    """
+    try:
+        while True:
+            try:
+                answer = yield step
+            except Exception as error:
+                step = exchange.throw(error)
+            else:
+                step = exchange.send(answer)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
 def _hand_over(exchange: Exchange[T], request: Request, answer: Response) -> Step:
     try:
         return exchange.send(answer)

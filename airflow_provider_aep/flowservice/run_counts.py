@@ -6,14 +6,12 @@ Metrics may be missing, null or -1, and all three mean "unknown", never zero.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_aep.flowservice.documents import count_of, mapping, sequence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetCount:
+class DatasetCount(NamedTuple):
     """What a run says it exported of one dataset; ``None`` where it does not say."""
 
     dataset_id: str

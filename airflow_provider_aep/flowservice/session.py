@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from airflow_provider_aep.errors import (
@@ -25,6 +25,7 @@ from airflow_provider_aep.errors import (
     AepTooLargeError,
     AepTransportError,
 )
+from airflow_provider_aep.flowservice.credentials import AepCredentials
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, conduct
 from airflow_provider_aep.flowservice.failures import CONNECTION, failure_of, token_was_refused
 from airflow_provider_aep.flowservice.habits import Habits, steady_time
@@ -34,30 +35,15 @@ from airflow_provider_aep.flowservice.tokens import Tokens
 from airflow_provider_aep.flowservice.write_guard import Writes, check_may_send
 from airflow_provider_aep.times import span_words
 
-T = TypeVar("T")
+__all__ = ["LONGEST_CLOSED", "TRIES", "AepCredentials", "AepSession"]
 
-TOKEN_URL = "https://ims-na1.adobelogin.com/ims/token/v3"
-SCOPES = "openid,AdobeID,read_organizations,additional_info.projectedProductContext,session"
+T = TypeVar("T")
 
 TRIES = 5
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 60.0
 # For so long we take the word of a 429 for all others, too; some gateways ask for hours.
 LONGEST_CLOSED = 600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AepCredentials:
-    """Who is asking. Equal credentials share one token.
-
-    :param scopes: comma-separated.
-    """
-
-    client_id: str
-    client_secret: str = field(repr=False)
-    org_id: str
-    scopes: str = SCOPES
-    token_url: str = TOKEN_URL
 
 
 class AepSession:

@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_aep.errors import AepConfigError, AepTooLargeError, AepTransportError
+from airflow_provider_aep.flowservice.credentials import PLATFORM_URL, check_url
 from airflow_provider_aep.flowservice.exchange import BASE_PATH, Request, Response
 from airflow_provider_aep.times import span_words
 
-PLATFORM_URL = "https://platform.adobe.io"
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 # For a whole answer, however it comes.
@@ -186,30 +185,6 @@ def why_unreachable(url: str, *, proxy: str | None, timeout: float) -> str | Non
     else:
         return None
     return f"{why}; it is the proxy on the way to {urlsplit(url).hostname}" if via else why
-
-
-def check_url(field: str, url: str) -> str:
-    """``url`` without a trailing slash if tokens may travel to it: ``https``, or ``http`` on loopback.
-
-    :raises AepConfigError: it is something else.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host, parts = None, urlsplit("")
-    if not host or parts.username or parts.password or parts.query or parts.fragment:
-        raise AepConfigError(f"{field} must be a URL such as {PLATFORM_URL}, without login or query")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise AepConfigError(f"{field} must use https; http is accepted for the loopback address alone")
-    return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _never_connected(error: Exception) -> bool:

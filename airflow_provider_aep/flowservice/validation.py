@@ -7,7 +7,6 @@ patterns are exponential in Python's ``re``: see ``patterns``.
 
 from __future__ import annotations
 
-import difflib
 import re
 import threading
 from collections.abc import Collection, Iterator, Mapping
@@ -15,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from airflow_provider_aep.arguments import is_nothing
-from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.flowservice.patterns import LONGEST_LOCATION, pattern_of, pattern_words
 
 # No schema that ends refers to a part of itself so often on the way to one value.
@@ -26,6 +25,7 @@ _ID = re.compile(r"[0-9A-Za-z_.\-]{1,128}")
 _UUID = re.compile(r"[0-9a-fA-F-]{30,40}")
 NOT_A_NAME = "This looks like a name: AepListDataflowsOperator tells the ids of dataflows."
 _NOT_A_DATASET_NAME = "This looks like a name: AepListDatasetsOperator tells the ids of datasets."
+_SANDBOX = re.compile(r"[a-z0-9][a-z0-9-]{0,255}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -71,8 +71,20 @@ def check_name(value: object) -> str:
     return value
 
 
+def check_sandbox(field: str, name: object) -> str:
+    """``name`` if it can be a sandbox's.
+
+    :raises AepConfigError: it cannot.
+    """
+    if not isinstance(name, str) or not _SANDBOX.fullmatch(name):
+        raise AepConfigError(f"{field} must be a sandbox name: lower-case letters, digits and hyphens")
+    return name
+
+
 def nearest(word: object, known: Collection[str]) -> str:
     """`` (did you mean 'x'?)`` for a misspelt word, whatever its letter case, or an empty text."""
+    import difflib
+
     folded = {each.casefold(): each for each in known}
     close = difflib.get_close_matches(str(word)[:64].casefold(), folded, n=1)
     return f" (did you mean '{folded[close[0]]}'?)" if close else ""

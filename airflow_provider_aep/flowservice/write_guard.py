@@ -9,11 +9,13 @@ Source: Sandbox API reference, "Look up a sandbox" (``type`` is ``development`` 
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 from urllib.parse import quote
 
 from airflow_provider_aep.errors import AepConfigError, AepError, AepWriteRefusedError
-from airflow_provider_aep.flowservice.exchange import Exchange, Request
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.exchange import Exchange, Request
 
 Writes = Literal["all", "development", "none"]
 
@@ -64,6 +66,8 @@ def check_may_send(request: Request, writes: str, sandbox: str) -> Exchange[None
 
 def read_sandbox_type(sandbox: str) -> Exchange[tuple[str | None, str | None]]:
     """The type of a sandbox, and why it cannot be relied on, if it cannot."""
+    from airflow_provider_aep.flowservice.exchange import Request
+
     path = f"/data/foundation/sandbox-management/sandboxes/{quote(sandbox, safe='')}"
     try:
         found = (yield Request("GET", path, keep="process")).json

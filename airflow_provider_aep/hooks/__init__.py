@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from airflow_provider_aep.hooks.aep import AepHook
-from airflow_provider_aep.hooks.connection import AepConnection
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.hooks.connection import AepConnection
 
 __all__ = ["AepConnection", "AepHook"]
+
+
+def __getattr__(name: str) -> Any:
+    # Who asks nothing need not load it.
+    if name == "AepConnection":
+        from airflow_provider_aep.hooks.connection import AepConnection
+
+        return AepConnection
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,17 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from asgiref.sync import sync_to_async
-
-from airflow_provider_aep._airflow import BaseHook, Connection
+from airflow_provider_aep._airflow import BaseHook
 from airflow_provider_aep.errors import AepConfigError, AepError
 from airflow_provider_aep.flowservice.documents import mapping
-from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
-from airflow_provider_aep.flowservice.listing import list_entities
-from airflow_provider_aep.flowservice.validation import check_id
-from airflow_provider_aep.hooks.connection import AepConnection, check_sandbox, login_fields
-from airflow_provider_aep.hooks.masking import remember_loop
-from airflow_provider_aep.hooks.sessions import shared_session
+from airflow_provider_aep.flowservice.validation import check_id, check_sandbox
 from airflow_provider_aep.provider_info import (
     CONN_FIELDS,
     HIDDEN_FIELDS,
@@ -31,9 +24,13 @@ from airflow_provider_aep.provider_info import (
 )
 
 if TYPE_CHECKING:
+    # Imported where they are used: a worker that only defers asks nothing, and one that judges what its
+    # trigger told reads no connection.
     from airflow_provider_aep.flowservice.destinations import Destination
     from airflow_provider_aep.flowservice.encryption import PublicKey
+    from airflow_provider_aep.flowservice.exchange import Exchange
     from airflow_provider_aep.flowservice.held_logins import Held
+    from airflow_provider_aep.hooks.connection import AepConnection
 
 T = TypeVar("T")
 
@@ -63,6 +60,8 @@ class AepHook(BaseHook):
         :raises AepConfigError: it is incomplete or wrong.
         """
         if self._connection is None:
+            from airflow_provider_aep.hooks.connection import AepConnection
+
             conn = self.get_connection(self.aep_conn_id)
             self._connection = AepConnection.from_airflow(conn, conn.extra_dejson)
         return self._connection
@@ -70,9 +69,14 @@ class AepHook(BaseHook):
     async def aget_conn(self) -> AepConnection:
         """``get_conn`` for the event loop."""
         if self._connection is None:
+            from airflow_provider_aep._airflow import Connection
+            from airflow_provider_aep.hooks.connection import AepConnection
+
             if not hasattr(Connection, "aextra_dejson"):
                 # Before Airflow 3.3.2 its own asynchronous way masks the secrets with a call that blocks the
                 # loop. Its comms serve a thread of asgiref, and no other one.
+                from asgiref.sync import sync_to_async
+
                 return await sync_to_async(self.get_conn)()
             conn = await self.aget_connection(self.aep_conn_id)
             self._connection = AepConnection.from_airflow(conn, await conn.aextra_dejson())
@@ -97,16 +101,26 @@ class AepHook(BaseHook):
 
         :raises AepError: what the service, the network or the check of an argument said.
         """
-        session, transport = shared_session(self.get_conn())
-        conducted = session.conduct(exchange, sandbox=self.sandbox, conn_id=self.aep_conn_id)
-        return drive(conducted, transport)
+        try:
+            step = next(exchange)
+        except StopIteration as end:
+            # It asks nothing, so nobody has to log in.
+            result: T = end.value
+            return result
+        from airflow_provider_aep.flowservice.exchange import going_on
+        from airflow_provider_aep.hooks.sessions import converse
+
+        connection, whole = self.get_conn(), going_on(exchange, step)
+        return converse(whole, connection, sandbox=self.sandbox, conn_id=self.aep_conn_id)
 
     async def arun(self, exchange: Exchange[T]) -> T:
         """Carry out an exchange without holding up the event loop."""
+        from airflow_provider_aep.hooks.masking import remember_loop
+        from airflow_provider_aep.hooks.sessions import aconverse
+
         remember_loop()
-        session, transport = shared_session(await self.aget_conn())
-        conducted = session.conduct(exchange, sandbox=self.sandbox, conn_id=self.aep_conn_id)
-        return await adrive(conducted, transport)
+        connection = await self.aget_conn()
+        return await aconverse(exchange, connection, sandbox=self.sandbox, conn_id=self.aep_conn_id)
 
     def dataflow_url(self, dataflow_id: str) -> str:
         """The page of a dataflow in the Platform UI."""
@@ -128,6 +142,7 @@ class AepHook(BaseHook):
         """
         # Imported here: what waits for runs has no use for it.
         from airflow_provider_aep.flowservice.held_logins import hold_login
+        from airflow_provider_aep.hooks.connection import login_fields
 
         if not credentials_conn_id:
             if not destination.takes_login:
@@ -151,6 +166,8 @@ class AepHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in and read one page of dataflows, which needs org, sandbox and permissions to be right."""
+        from airflow_provider_aep.flowservice.listing import list_entities
+
         try:
             self.run(list_entities("/flows", page_size=1, enough=lambda found: True))
         except AepError as error:

@@ -11,15 +11,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.flowservice.credentials import (
+    PLATFORM_URL,
+    SCOPES,
+    TOKEN_URL,
+    AepCredentials,
+    check_url,
+)
 from airflow_provider_aep.flowservice.documents import mapping
-from airflow_provider_aep.flowservice.session import SCOPES, TOKEN_URL, AepCredentials
-from airflow_provider_aep.flowservice.transport import PLATFORM_URL, check_url
+from airflow_provider_aep.flowservice.validation import check_sandbox
 from airflow_provider_aep.flowservice.write_guard import Writes, check_writes
 from airflow_provider_aep.provider_info import (
     CONN_FIELDS,
 )
 
-_SANDBOX = re.compile(r"[a-z0-9][a-z0-9-]{0,255}")
 _TENANT = re.compile(r"[@_]*[0-9A-Za-z][0-9A-Za-z._-]{0,255}")
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
@@ -72,16 +77,6 @@ class AepConnection:
             ca_bundle=texts["extra.ca_bundle"] or None,
             writes=check_writes("extra.writes", texts["extra.writes"]),
         )
-
-
-def check_sandbox(field: str, name: object) -> str:
-    """``name`` if it can be a sandbox's.
-
-    :raises AepConfigError: it cannot.
-    """
-    if not isinstance(name, str) or not _SANDBOX.fullmatch(name):
-        raise AepConfigError(f"{field} must be a sandbox name: lower-case letters, digits and hyphens")
-    return name
 
 
 def _check_org_id(field: str, org_id: str) -> str:

@@ -7,11 +7,12 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_provider_aep._airflow import conf
 from airflow_provider_aep.errors import AepConfigError
+from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
 from airflow_provider_aep.flowservice.host_files import HostFiles
 from airflow_provider_aep.flowservice.private_directory import PARENTS
 from airflow_provider_aep.flowservice.session import AepSession
@@ -19,6 +20,8 @@ from airflow_provider_aep.flowservice.transport import RequestsTransport
 from airflow_provider_aep.hooks import metrics
 from airflow_provider_aep.hooks.connection import AepConnection
 from airflow_provider_aep.hooks.masking import mask
+
+T = TypeVar("T")
 
 # A session that nobody has asked for in so many seconds goes when a new one comes: its secret may have been
 # rotated.
@@ -67,6 +70,21 @@ def shared_session(connection: AepConnection) -> tuple[AepSession, RequestsTrans
         shared = _sessions.setdefault(key, shared)
         shared.used_at = now
     return shared.session, shared.transport
+
+
+def converse(exchange: Exchange[T], connection: AepConnection, *, sandbox: str, conn_id: str) -> T:
+    """Carry out an exchange in this thread.
+
+    :param conn_id: that of the connection, for errors to name.
+    """
+    session, transport = shared_session(connection)
+    return drive(session.conduct(exchange, sandbox=sandbox, conn_id=conn_id), transport)
+
+
+async def aconverse(exchange: Exchange[T], connection: AepConnection, *, sandbox: str, conn_id: str) -> T:
+    """``converse`` without holding up the event loop."""
+    session, transport = shared_session(connection)
+    return await adrive(session.conduct(exchange, sandbox=sandbox, conn_id=conn_id), transport)
 
 
 def _new_session(connection: AepConnection) -> _Shared:

@@ -10,7 +10,8 @@ from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, Pages
-from airflow_provider_aep.flowservice.runs import DataflowRun, each_once, list_runs_of
+from airflow_provider_aep.flowservice.run_record import DataflowRun, each_once
+from airflow_provider_aep.flowservice.runs import list_runs_of
 from airflow_provider_aep.flowservice.validation import is_id
 from airflow_provider_aep.monitoring.ledger import Account, account_of, year_of
 from airflow_provider_aep.monitoring.listings import read_many

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from airflow_provider_aep.errors import (
+    OUTAGES,
     AepApiError,
     AepAuthError,
     AepNotFoundError,
@@ -42,7 +43,7 @@ from airflow_provider_aep.monitoring.batches import (
 from airflow_provider_aep.monitoring.emptiness import UNPROVEN, believes_windows
 from airflow_provider_aep.monitoring.ingested import OPENED_BEFORE
 from airflow_provider_aep.monitoring.owing import Ingested
-from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
+from airflow_provider_aep.monitoring.poll import no_answer
 from airflow_provider_aep.times import span_words
 
 # Of one dataset in one poll, each of at most 100 batches.

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus, each_once
+from airflow_provider_aep.flowservice.run_record import DataflowRun, RunStatus, each_once
 from airflow_provider_aep.monitoring.ticks import Tick
 
 Gap = Literal["missing", "incomplete", "late", "doubled"]

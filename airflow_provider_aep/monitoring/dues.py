@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_aep.errors import AepError, AepValidationError, Problem
+from airflow_provider_aep.errors import OUTAGES, AepError, AepValidationError, Problem
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.dataflows import get_dataflow, list_dataflows, read_dataflows
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
@@ -15,7 +15,6 @@ from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.schedule import is_readable, parse_moment
 from airflow_provider_aep.monitoring.listings import AT_MOST
 from airflow_provider_aep.monitoring.policy import RunPolicy
-from airflow_provider_aep.monitoring.poll import OUTAGES
 from airflow_provider_aep.monitoring.reading import datasets_of, reach_to_judge, read_datasets
 from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.verdict import judge_runs
@@ -200,7 +199,7 @@ def is_news(ending: Mapping[str, Any], policy: RunPolicy) -> bool:
 
     :param ending: as ``SharedPoll.wait`` tells it.
     """
-    from airflow_provider_aep.flowservice.runs import DataflowRun
+    from airflow_provider_aep.flowservice.run_record import DataflowRun
 
     if ending.get("status") != "finished" or ending.get("stuck") or ending.get("incomplete"):
         return True

@@ -15,7 +15,8 @@ from airflow_provider_aep.errors import AepError, without_words
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.ingestion import Batch
-from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs_of
+from airflow_provider_aep.flowservice.run_record import DataflowRun
+from airflow_provider_aep.flowservice.runs import list_runs_of
 from airflow_provider_aep.flowservice.validation import is_id
 from airflow_provider_aep.monitoring.causes import Cause, cause_of
 from airflow_provider_aep.monitoring.emptiness import FURTHEST

@@ -18,7 +18,8 @@ from typing import Any
 from airflow_provider_aep.errors import AepError, AepNotFoundError
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
-from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs_of
+from airflow_provider_aep.flowservice.run_record import DataflowRun
+from airflow_provider_aep.flowservice.runs import list_runs_of
 from airflow_provider_aep.monitoring.listings import read_many
 
 # How much later than it was created a run may come to light. Adobe itself calls 150 minutes late.

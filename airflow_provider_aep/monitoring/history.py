@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, list_entities, only
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.flowservice.validation import check_id
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.usual import History

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_aep.flowservice.runs import DataflowRun, RunError, RunStatus
+from airflow_provider_aep.flowservice.run_record import DataflowRun, RunError, RunStatus
 from airflow_provider_aep.monitoring.policy import CONCERN, EMPTY_OR_SMALL, Choice, RunPolicy
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records
 from airflow_provider_aep.times import span_words

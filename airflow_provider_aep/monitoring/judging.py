@@ -9,19 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.flowservice.dataflow_record import Dataflow
-from airflow_provider_aep.flowservice.dataflows import get_dataflow
-from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.errors import OUTAGES, AepError
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.judgement import judge_run
 from airflow_provider_aep.monitoring.policy import EMPTY_OR_SMALL, RunPolicy
-from airflow_provider_aep.monitoring.poll import OUTAGES
 from airflow_provider_aep.monitoring.usual import History
 from airflow_provider_aep.monitoring.verdict import Verdict, incomplete, judge_runs, stuck
 from airflow_provider_aep.monitoring.waits import Sighting
 
 if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+    from airflow_provider_aep.flowservice.exchange import Exchange
     from airflow_provider_aep.monitoring.causes import Cause
 
 
@@ -59,6 +57,7 @@ def judge_sighting(
         if run.finished and (status := judge_run(run, policy, history).status) in EMPTY_OR_SMALL
     }
     try:
+        from airflow_provider_aep.flowservice.dataflows import get_dataflow
         from airflow_provider_aep.monitoring.explaining import explain_runs
 
         flow = flow or (yield from get_dataflow(dataflow_id))

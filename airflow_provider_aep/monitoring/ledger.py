@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.run_counts import DatasetCount
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.flowservice.schedule import is_readable
 from airflow_provider_aep.monitoring.ticks import DEADLINE, SKEW
 from airflow_provider_aep.times import midnight
@@ -164,7 +164,7 @@ def account_of(
 def _lean(run: DataflowRun) -> DataflowRun:
     """A run without its document, which is much for a year of them, and without counts beyond belief."""
     counts = [
-        replace(each, records=_credible(each.records), bytes=_credible(each.bytes))
+        each._replace(records=_credible(each.records), bytes=_credible(each.bytes))
         for each in run.dataset_counts
     ]
     return replace(

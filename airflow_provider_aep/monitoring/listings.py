@@ -12,19 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from airflow_provider_aep.errors import (
-    AepAnswerError,
-    AepApiError,
-    AepAuthError,
-    AepError,
-    AepRateLimitError,
-    AepServerError,
-    AepTransportError,
-)
+from airflow_provider_aep.errors import OUTAGES, AepAnswerError, AepApiError, AepAuthError, AepError
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, recall, together
 from airflow_provider_aep.flowservice.habits import Habits
 from airflow_provider_aep.flowservice.listing import names_the_filter
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 
 AT_MOST = 8
 ALONE = "the service takes no list of dataflows in GET /runs, so each is asked for alone"
@@ -38,7 +30,6 @@ DOUBTED_EACH = 5
 # The same where the service has shown that it keeps to lists.
 TRUSTED_EACH = 20
 _TOO_LONG = (413, 414, 431)
-_OUTAGES = (AepServerError, AepRateLimitError, AepTransportError)
 
 Reading = Callable[[Sequence[str]], Exchange[list[DataflowRun]]]
 Found = dict[str, list[DataflowRun] | AepError]
@@ -107,7 +98,7 @@ def concerns_the_request(end: object) -> bool:
     if isinstance(end, AepAuthError):
         return end.status == 403
     # A request that did not arrive in time, or too early, is an outage in spite of its number.
-    return isinstance(end, AepApiError) and 400 <= end.status < 500 and not isinstance(end, _OUTAGES)
+    return isinstance(end, AepApiError) and 400 <= end.status < 500 and not isinstance(end, OUTAGES)
 
 
 def _may_concern_one(end: object) -> bool:

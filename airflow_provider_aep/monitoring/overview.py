@@ -15,7 +15,7 @@ from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.findings import Finding, findings_of, of_dataflow, unread
 from airflow_provider_aep.monitoring.policy import FURTHEST_BACK, AuditPolicy, worst_choice
 from airflow_provider_aep.monitoring.reading import Datasets, datasets_of, is_due, known_since, read_datasets

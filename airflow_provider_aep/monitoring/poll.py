@@ -7,30 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, MutableMapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from airflow_provider_aep.errors import (
-    AepError,
-    AepNotFoundError,
-    AepRateLimitError,
-    AepServerError,
-    AepTransportError,
-    AepValidationError,
-    Problem,
-)
+from airflow_provider_aep.errors import OUTAGES, AepError, AepNotFoundError, AepValidationError, Problem
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
-from airflow_provider_aep.flowservice.runs import DataflowRun, get_run, list_runs
+from airflow_provider_aep.flowservice.run_record import DataflowRun
+from airflow_provider_aep.flowservice.runs import get_run, list_runs
 from airflow_provider_aep.flowservice.session import LONGEST_CLOSED
 from airflow_provider_aep.monitoring.stuck import LEAST, stuck_after, stuck_reach
 from airflow_provider_aep.monitoring.usual import Past
 from airflow_provider_aep.monitoring.waits import NO_RUN, Sighting, Wait, sighting_of, with_stuck
 
-# A service that is out of order or busy, or was not reached: it is asked again.
-OUTAGES = (AepServerError, AepRateLimitError, AepTransportError)
 # A poll wants the newest few; a page of 100 whole run documents is rarely worth its bytes. In a longer window
 # it saves requests.
 POLL_PAGE = 25
@@ -66,7 +56,7 @@ def look_for_runs(
         seen = sighting_of(wait, runs, now)
         if not seen.runs and ask_why:
             flow = yield from get_dataflow(wait.dataflow_id)
-            return replace(seen, told=why_no_run(flow, now, seen.told))
+            return seen._replace(told=why_no_run(flow, now, seen.told))
     except OUTAGES as error:
         return no_answer(error)
     for run in in_doubt(wait, seen, now, known):
@@ -127,7 +117,12 @@ def find_stuck(wait: Wait, run: DataflowRun, known: MutableMapping[str, datetime
 def no_answer(error: AepError) -> Sighting:
     """A poll that found no service, or none that would talk."""
     asked = min(getattr(error, "retry_after", None) or 0.0, LONGEST_CLOSED)
-    return Sighting(told=f"the service gave no answer: {error}", wait_seconds=asked, answered=False)
+    return Sighting(
+        told=f"the service gave no answer: {error}",
+        wait_seconds=asked,
+        answered=False,
+        refused=not isinstance(error, OUTAGES),
+    )
 
 
 def why_no_run(flow: Dataflow, now: datetime, told: str = NO_RUN) -> str:

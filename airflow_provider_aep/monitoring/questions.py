@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_provider_aep.flowservice.cadences import FULL_ONCE
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.findings import Finding
 from airflow_provider_aep.monitoring.owing import Question, Snapshot
 from airflow_provider_aep.monitoring.policy import EMPTY_OR_SMALL

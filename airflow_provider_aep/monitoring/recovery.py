@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.findings import Finding, of_dataflow
 from airflow_provider_aep.monitoring.incidents import kind_of
 from airflow_provider_aep.monitoring.policy import CONCERN, AuditPolicy

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
+from airflow_provider_aep.flowservice.run_record import DataflowRun, RunStatus
 from airflow_provider_aep.monitoring.ticks import Tick
 
 # How many runs a tick makes is learnt from so many ticks; of one alone nothing is learnt.

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_aep.errors import AepError, error_to_json
+from airflow_provider_aep.errors import OUTAGES, AepError, error_to_json
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.session import LONGEST_CLOSED
 from airflow_provider_aep.monitoring.waits import Sighting, Wait
@@ -33,6 +33,8 @@ from airflow_provider_aep.monitoring.watch import look_for_many
 # Whoever is due within this share of its interval is looked after along with those who are due now.
 EARLY = 0.5
 LOOKS_UNTIL_WHY = 10
+# So many seconds those who want their first look soon are gathered.
+SOON = 1.0
 # The look at a deadline itself may take this long; Airflow's own timeout of the task comes later.
 LAST_LOOK_SECONDS = 30.0
 MOST_STUCK = 10_000
@@ -57,6 +59,7 @@ class _Waiter:
     ended: asyncio.Future[dict[str, Any]]
     tell: Callable[[str], object]
     with_flow: bool = False
+    fresh: bool = False
     told: str = "nothing yet"
     looks: int = 0
     # Its log lines belong to the task that waits, and not to the one that polls.
@@ -98,12 +101,14 @@ class SharedPoll:
         first_pause: float = 0.0,
         tell: Callable[[str], object] = lambda told: None,
         with_flow: bool = False,
+        fresh: bool = False,
+        soon: bool = False,
     ) -> dict[str, Any]:
         """How a wait ended, as plain JSON: its ``status`` is ``finished``, ``timeout`` or ``error``.
 
         ``finished`` brings the ``runs``, and where it is so what of them is ``incomplete`` or ``stuck``;
         ``timeout`` brings what was ``last_seen``; with ``in_vain`` it came early, as nothing could end the
-        wait any more; ``error`` brings the ``error``.
+        wait any more; ``error`` brings the ``error``; ``again`` brings nothing.
 
         Somebody must ``run`` the poll.
 
@@ -113,8 +118,13 @@ class SharedPoll:
         :param tell: told what was seen, whenever that is something new.
         :param with_flow: ``finished`` brings the ``dataflow`` too, where it can be read: one request for all
             that end at once saves whoever judges them one each.
+        :param fresh: nobody has looked before. Until a look is answered, each asks why there is no run, too.
+            Where it is the login or the connection that is refused, which the poll would sit out, the wait
+            ends with ``again``: whoever waits looks itself, and so learns why.
+        :param soon: the first look need not wait for an interval.
         """
-        pause = max(interval * _jitter(), min(first_pause, LONGEST_CLOSED))
+        usual = min(SOON, interval) if soon else interval
+        pause = max(usual * _jitter(), min(first_pause, LONGEST_CLOSED))
         waiter = _Waiter(
             wait=wait,
             deadline=deadline,
@@ -123,6 +133,7 @@ class SharedPoll:
             ended=asyncio.get_running_loop().create_future(),
             tell=tell,
             with_flow=with_flow,
+            fresh=fresh,
         )
         self._waiters.add(waiter)
         if waiter.due < self._next:
@@ -165,7 +176,8 @@ class SharedPoll:
             # For instance a connection that cannot be read just now.
             failed = True
             told = f"the poll failed and goes on: {type(error).__name__}: {error}"
-            seen = [Sighting(told=told)] * len(due)
+            refused = not isinstance(error, OUTAGES)
+            seen = [Sighting(told=told, answered=False, refused=refused)] * len(due)
             if told != self._trouble:  # not once a minute for as long as it lasts
                 with suppress(Exception):
                     log.warning("AEP: %s", told)
@@ -186,7 +198,7 @@ class SharedPoll:
         ask_why = {
             at
             for at, waiter in enumerate(due)
-            if _is_last(waiter, now) or waiter.looks % LOOKS_UNTIL_WHY == 0
+            if waiter.fresh or _is_last(waiter, now) or waiter.looks % LOOKS_UNTIL_WHY == 0
         }
         exchange = look_for_many(
             [waiter.wait for waiter in due],
@@ -202,7 +214,7 @@ class SharedPoll:
         try:
             look = await asyncio.wait_for(self._converse(exchange), patience)
         except TimeoutError:
-            return [Sighting(told="the service gave no answer in time")] * len(due)
+            return [Sighting(told="the service gave no answer in time", answered=False)] * len(due)
         return look
 
     def _settle(
@@ -218,9 +230,12 @@ class SharedPoll:
             waiter.end({"status": "error", "error": error_to_json(seen)})
         elif seen.finished:
             waiter.end(seen.to_json())
+        elif waiter.fresh and seen.refused:
+            waiter.end({"status": "again"})
         elif seen.in_vain:
             waiter.end({"status": "timeout", "last_seen": seen.told, "in_vain": True})
         else:
+            waiter.fresh &= not seen.answered
             if seen.told != waiter.told:
                 waiter.told = seen.told
                 with suppress(Exception):  # a full disk, for one, on which no line of its log can be written

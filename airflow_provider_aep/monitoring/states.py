@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.attribution import Served
 from airflow_provider_aep.monitoring.findings import late_words, told_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy, Choice, RunPolicy, worst_choice

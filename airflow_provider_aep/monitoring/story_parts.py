@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.ingestion import Batch
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.findings import Finding, judgement_of
 from airflow_provider_aep.monitoring.owing import Ingested
 from airflow_provider_aep.monitoring.policy import AuditPolicy, worst_choice

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.usual import Past, usual_duration
 
 # No run is stuck before this, whatever is usual: Adobe itself calls 150 minutes a delay.

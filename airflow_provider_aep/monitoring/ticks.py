@@ -6,8 +6,8 @@ Sources: "Destinations guardrails" and "Alert rules" (Adobe itself calls a run l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 
@@ -23,8 +23,7 @@ OFF = frozenset({"disabled"})
 _ANY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """A moment at which a dataflow should run.
 
     :param following: the next tick; ``None`` after the last one, and for a schedule that exports once.

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.attribution import (
     Attribution,
     Event,

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median
+from typing import NamedTuple
 
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.policy import LEAST_HISTORY, RunPolicy
 
 # How many runs make a usual duration.
 DURATIONS = 7
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(NamedTuple):
     """What a dataflow did before a run.
 
     :param runs: finished runs, newest first.
@@ -96,6 +94,8 @@ def usual_records(before: History | None, policy: RunPolicy) -> tuple[int | None
     if before.complete:
         counts = counts[:-1]  # the first one was full
     counts = counts[: policy.history]
+    from statistics import median
+
     return (round(median(counts)), len(counts)) if len(counts) >= LEAST_HISTORY else (None, 0)
 
 
@@ -109,4 +109,6 @@ def usual_duration(before: History) -> timedelta | None:
         for run in runs
         if run.completed_at and run.started_at
     ][:DURATIONS]
+    from statistics import median
+
     return timedelta(seconds=max(median(took), 0)) if len(took) >= LEAST_HISTORY else None

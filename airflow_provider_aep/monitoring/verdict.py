@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.judgement import GRAVITY, Judgement, judge_run, records_words
 from airflow_provider_aep.monitoring.policy import CONCERN, Choice, RunPolicy
 from airflow_provider_aep.monitoring.usual import History, alike, usual_records

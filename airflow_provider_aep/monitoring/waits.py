@@ -7,16 +7,14 @@ pays for what it imports, so what only some waits need is imported where they ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
-from airflow_provider_aep.flowservice.runs import DataflowRun, each_once, pick_runs
+from airflow_provider_aep.flowservice.run_record import DataflowRun, each_once, pick_runs
 from airflow_provider_aep.flowservice.schedule import parse_moment
 from airflow_provider_aep.flowservice.validation import check_id
 from airflow_provider_aep.monitoring.ticks import SKEW
-from airflow_provider_aep.monitoring.verdict import all_finished
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.attribution import Served
@@ -34,8 +32,7 @@ SHOWN_WITHIN = timedelta(minutes=15)
 NO_RUN = "no run has started yet"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickWait:
+class TickWait(NamedTuple):
     """The tick whose runs are waited for.
 
     :param flow: the dataflow, for its schedule.
@@ -47,8 +44,7 @@ class TickWait:
     datasets: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class Wait(NamedTuple):
     """What somebody waits for, all of it finished: so many runs that started in a window; or one of the
     below.
 
@@ -161,30 +157,31 @@ def _moment(told: Mapping[str, Any], name: str) -> datetime | None:
     return parse_moment(name, told[name]) if told.get(name) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class Sighting(NamedTuple):
     """What one poll saw.
 
+    :param told: all of it in one sentence, for logs and for the message of a timeout.
     :param finished: the wait is over; ``runs`` can be judged.
     :param in_vain: the wait is over, as nothing can turn up any more that would end it.
     :param missing: a run of the tick of the wait should have come by now.
-    :param told: the same in one sentence, for logs and for the message of a timeout.
     :param incomplete: what is lacking, where the tick of the wait came to fewer runs than it owes.
     :param stuck: which run should have ended long ago, where there is one.
     :param wait_seconds: at least so long the service asked to be left alone.
     :param answered: the service said something; without an answer ``runs`` means nothing.
+    :param refused: there is no answer, as the login or the connection is at fault and not the service.
     :param flow: the dataflow, where it was read as well.
     """
 
+    told: str
     runs: tuple[DataflowRun, ...] = ()
     finished: bool = False
     in_vain: bool = False
     missing: bool = False
-    told: str
     incomplete: str = ""
     stuck: str = ""
     wait_seconds: float = 0.0
     answered: bool = True
+    refused: bool = False
     flow: Dataflow | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -219,6 +216,8 @@ def sighting_of(wait: Wait, runs: Sequence[DataflowRun], now: datetime) -> Sight
         return _of_tick(wait, wait.tick, runs, now)
     if not wait.expected:
         return Sighting(finished=True, told="the service answers")
+    from airflow_provider_aep.monitoring.verdict import all_finished
+
     picked = wait.pick(runs)
     done = all_finished(picked, expected=len(wait.run_ids) or wait.expected)
     told, end = _told(wait, picked), wait.started_before
@@ -243,13 +242,14 @@ def with_stuck(wait: Wait, seen: Sighting, now: datetime, stuck_at: Mapping[str,
             from airflow_provider_aep.monitoring.findings import told_stuck
 
             told = told_stuck(run, at)
-            return replace(seen, finished=wait.ends_stuck, told=told, incomplete="", stuck=told)
+            return seen._replace(finished=wait.ends_stuck, told=told, incomplete="", stuck=told)
     return seen
 
 
 def _of_tick(wait: Wait, tick: TickWait, runs: Sequence[DataflowRun], now: datetime) -> Sighting:
     from airflow_provider_aep.monitoring.findings import told_of
     from airflow_provider_aep.monitoring.timeline import timeline_of
+    from airflow_provider_aep.monitoring.verdict import all_finished
 
     timeline = timeline_of(tick.flow, runs, now=now, known_from=wait.started_after, datasets=tick.datasets)
     served = timeline.served(tick.at)

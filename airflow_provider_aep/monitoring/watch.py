@@ -7,11 +7,11 @@ stays with those who wait for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from airflow_provider_aep.errors import (
+    OUTAGES,
     AepAnswerError,
     AepAuthError,
     AepError,
@@ -23,14 +23,14 @@ from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.dataflows import get_dataflow, read_dataflows
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
-from airflow_provider_aep.flowservice.runs import DataflowRun, earlier, list_runs_of
+from airflow_provider_aep.flowservice.run_record import DataflowRun
+from airflow_provider_aep.flowservice.runs import earlier, list_runs_of
 from airflow_provider_aep.monitoring.listings import (
     AT_MOST,
     concerns_the_request,
     read_many,
 )
 from airflow_provider_aep.monitoring.poll import (
-    OUTAGES,
     find_stuck,
     in_doubt,
     no_answer,
@@ -229,7 +229,7 @@ def _find_why(waits: Sequence[Wait], seen: Seen, now: datetime, positions: Seque
         if isinstance(flow, AepNotFoundError):
             seen[at] = flow
         elif flow is not None and isinstance(one, Sighting):
-            seen[at] = replace(one, told=why_no_run(flow, now, one.told))
+            seen[at] = one._replace(told=why_no_run(flow, now, one.told))
 
 
 def _read_flows(waits: Sequence[Wait], seen: Seen, positions: Collection[int]) -> Exchange[None]:
@@ -240,7 +240,7 @@ def _read_flows(waits: Sequence[Wait], seen: Seen, positions: Collection[int]) -
     if over:
         found, _ = yield from _flows(sorted({waits[at].dataflow_id for at in over}))
         for at, one in over.items():
-            seen[at] = replace(one, flow=found.get(waits[at].dataflow_id))
+            seen[at] = one._replace(flow=found.get(waits[at].dataflow_id))
 
 
 def _flows(flow_ids: Sequence[str]) -> Exchange[tuple[dict[str, Dataflow], list[str]]]:

@@ -10,7 +10,7 @@ from airflow_provider_aep.exports.marks import read_mark
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.flowservice.locations import Location, location_of
-from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
+from airflow_provider_aep.flowservice.run_record import DataflowRun, RunStatus
 from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.monitoring.findings import Finding
 from airflow_provider_aep.monitoring.overview import Overviewed, usual_range

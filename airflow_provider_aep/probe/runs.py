@@ -19,7 +19,7 @@ from airflow_provider_aep.flowservice.documents import (
     sequence,
 )
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.runs import STATUS_WORDS, DataflowRun
+from airflow_provider_aep.flowservice.run_record import STATUS_WORDS, DataflowRun
 from airflow_provider_aep.probe.asking import read_listing
 from airflow_provider_aep.probe.sample import Sample, datasets_of
 from airflow_provider_aep.probe.words import (

@@ -11,7 +11,7 @@ from airflow_provider_aep.flowservice.dataflow_record import exports_datasets
 from airflow_provider_aep.flowservice.documents import Document, values_at
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.probe.asking import Listing, read_listing
 from airflow_provider_aep.probe.words import words_of
 from airflow_provider_aep.probe.written import Written

@@ -1,8 +1,31 @@
-"""Sensors: wait for runs of a dataflow and judge them; wait for data that come into a dataset."""
+"""Sensors: wait for runs of a dataflow and judge them; wait for data that come into a dataset.
 
-from airflow_provider_aep.sensors.conclusion import VERDICT_KEY
-from airflow_provider_aep.sensors.exports import AepExportsSensor
-from airflow_provider_aep.sensors.ingested import AepDatasetIngestedSensor
-from airflow_provider_aep.sensors.runs import AepDataflowRunSensor
+Each is imported when it is asked for: a worker pays for the class of every sensor that it loads.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.sensors.conclusion import VERDICT_KEY
+    from airflow_provider_aep.sensors.exports import AepExportsSensor
+    from airflow_provider_aep.sensors.ingested import AepDatasetIngestedSensor
+    from airflow_provider_aep.sensors.runs import AepDataflowRunSensor
 
 __all__ = ["VERDICT_KEY", "AepDataflowRunSensor", "AepDatasetIngestedSensor", "AepExportsSensor"]
+
+_PLACES = {
+    "VERDICT_KEY": "conclusion",
+    "AepDataflowRunSensor": "runs",
+    "AepDatasetIngestedSensor": "ingested",
+    "AepExportsSensor": "exports",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return found

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.errors import AepError, AepRunFailedError, without_words
@@ -14,36 +14,13 @@ from airflow_provider_aep.errors import AepError, AepRunFailedError, without_wor
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.dataflow_record import Dataflow
     from airflow_provider_aep.flowservice.locations import Location
-    from airflow_provider_aep.flowservice.runs import DataflowRun
-    from airflow_provider_aep.hooks import AepHook
-    from airflow_provider_aep.monitoring.policy import RunPolicy
+    from airflow_provider_aep.flowservice.run_record import DataflowRun
     from airflow_provider_aep.monitoring.verdict import Verdict
     from airflow_provider_aep.monitoring.waits import Sighting
+    from airflow_provider_aep.sensors.roles import Judging
 
 # Where every verdict is kept, also that of a task that failed: the notifier reads it from there.
 VERDICT_KEY = "aep_verdict"
-
-
-class Judging(Protocol):
-    """What it takes of a sensor to judge."""
-
-    dataflow_id: Any
-    on_missing_files: str
-    on_unchecked_files: str
-    outlets: Any
-    verdict: dict[str, Any] | None
-    known_location: Location | None
-
-    @property
-    def storage_path(self) -> str | None: ...
-    @property
-    def storage_conn_id(self) -> str | None: ...
-    @property
-    def hook(self) -> AepHook: ...
-    @property
-    def log(self) -> Any: ...
-    def run_policy(self) -> RunPolicy: ...
-    def moment_of_tick(self) -> datetime | None: ...
 
 
 def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from airflow_provider_aep._airflow import (
     conf,
 )
 from airflow_provider_aep.arguments import Argument, Switch, Text, Texts
-from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
+from airflow_provider_aep.errors import OUTAGES, AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.sensors import deferring
 from airflow_provider_aep.sensors.base import AepSensor
 from airflow_provider_aep.times import span_words
@@ -218,7 +218,7 @@ class AepExportsSensor(AepSensor):
     def _look(self, context: Any, *, is_last: bool) -> bool:
         """Look once, and tell of what is not well; whether all has come to an end."""
         from airflow_provider_aep.hooks import metrics
-        from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
+        from airflow_provider_aep.monitoring.poll import no_answer
         from airflow_provider_aep.sensors import telling
         from airflow_provider_aep.sensors.progress import Progress
         from airflow_provider_aep.sensors.settling import settle

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep._airflow import AirflowSensorTimeout, PokeReturnValue, conf
 from airflow_provider_aep.arguments import Id, Switch, Text, is_later
+from airflow_provider_aep.errors import OUTAGES
 from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.sensors import conclusion, deferring
 from airflow_provider_aep.sensors.base import IN_VAIN, AepSensor
-from airflow_provider_aep.sensors.wanted import Wanted, read_wait
+from airflow_provider_aep.sensors.wanted import Wanted, read_wait, wait_without_asking
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.locations import Location
@@ -226,18 +227,15 @@ class AepDataflowRunSensor(AepSensor):
         """Go on where the wait began in the triggerer: Airflow has called no ``execute``."""
         conclusion.forget_earlier_try(context)
         self._begin(context)
-        told = event if isinstance(event, dict) else {}
-        deadline = told.get("deadline")
+        deadline = event.get("deadline") if isinstance(event, dict) else None
         with self._lenient():
-            if told.get("status") == "again":
-                return deferring.execute_deferrable(self, context, deadline)
             return deferring.resume(self, context, event, deadline)
 
     def execute(self, context: Any) -> Any:
         self._begin(context)
         with self._lenient():
             if self.deferrable:
-                return deferring.execute_deferrable(self, context)
+                return deferring.begin(self, context)
             return self.wait_on_worker(context)
 
     def poke(self, context: Any) -> PokeReturnValue:
@@ -248,9 +246,13 @@ class AepDataflowRunSensor(AepSensor):
         return PokeReturnValue(is_done=verdict is not None, xcom_value=verdict)
 
     def execute_complete(
-        self, context: Any, event: Any = None, deadline: float | None = None
+        self, context: Any, event: Any = None, deadline: float | None = None, sandbox: str | None = None
     ) -> dict[str, Any]:
-        """Judge what the trigger saw; anything but a well-formed event fails the task."""
+        """Judge what the trigger saw; anything but a well-formed event fails the task.
+
+        :param sandbox: where it looked, as the connection said when the task deferred.
+        """
+        self.sandbox = self.sandbox or sandbox
         with self._lenient():
             return deferring.resume(self, context, event, deadline)
 
@@ -264,13 +266,18 @@ class AepDataflowRunSensor(AepSensor):
 
         :return: the verdict, or ``None`` where the service gave no answer to what it takes to judge.
         """
-        from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
-
         try:
             return conclusion.conclude(self, context, sighting)
         except OUTAGES as error:
+            from airflow_provider_aep.monitoring.poll import no_answer
+
             self._note(no_answer(error))
             return None
+
+    def wait_without_asking(self, context: Any) -> Wait | None:
+        """What the sensor waits for, where nobody must be asked to tell it."""
+        now, policy = datetime.now(tz=UTC), self.run_policy()
+        return wait_without_asking(self.dataflow_id, self._wanted(), self._kind, context, policy, now=now)
 
     def wait_of(self, context: Any) -> Wait:
         """What the sensor waits for; found out once."""
@@ -284,7 +291,7 @@ class AepDataflowRunSensor(AepSensor):
     def look(self, context: Any) -> Sighting:
         """Poll once for what the sensor waits for."""
         from airflow_provider_aep.hooks import metrics
-        from airflow_provider_aep.monitoring.poll import OUTAGES, look_for_runs, no_answer
+        from airflow_provider_aep.monitoring.poll import look_for_runs, no_answer
 
         began, now = time.monotonic(), datetime.now(tz=UTC)
         try:

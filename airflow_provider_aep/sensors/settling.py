@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from airflow_provider_aep.assets import asset_event_extra
-from airflow_provider_aep.errors import AepError
+from airflow_provider_aep.errors import OUTAGES, AepError
 from airflow_provider_aep.flowservice.exchange import Done, together
 from airflow_provider_aep.flowservice.locations import Location, read_location
 from airflow_provider_aep.hooks import AepHook
@@ -16,7 +16,6 @@ from airflow_provider_aep.monitoring.incidents import moments, with_incidents
 from airflow_provider_aep.monitoring.judging import judge_sighting
 from airflow_provider_aep.monitoring.listings import AT_MOST
 from airflow_provider_aep.monitoring.policy import CONCERN, RunPolicy
-from airflow_provider_aep.monitoring.poll import OUTAGES
 from airflow_provider_aep.monitoring.waits import Sighting
 from airflow_provider_aep.monitoring.watch import look_for_many
 from airflow_provider_aep.operators.places import places_of

@@ -20,7 +20,7 @@ from airflow_provider_aep.triggers import AepDataflowRunTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
-    from airflow_provider_aep.monitoring.waits import Sighting, Wait
+    from airflow_provider_aep.monitoring.waits import Wait
 
 # The arguments that the trigger gets, rendered there.
 RENDERED = (
@@ -138,8 +138,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         )
 
     async def _first(self) -> dict[str, Any]:
-        from airflow_provider_aep.errors import without_words
-        from airflow_provider_aep.monitoring.poll import OUTAGES, no_answer
+        from airflow_provider_aep.errors import OUTAGES, without_words
 
         ends = getattr(self, "timeout_after", None)
         last = ends.timestamp() if isinstance(ends, datetime) else time.time() + self.longest
@@ -148,19 +147,13 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         if self.emptied:
             return {"status": "again", **told}
         try:
-            seen = await self._first_look()
+            self.known = await self._find_out()
         except OUTAGES as error:
-            seen = no_answer(error)
+            self.log.info("Dataflow %s: the service gave no answer: %s", self.dataflow_id, error)
         except Exception as error:
             # A refused argument, or a connection that is not there: the worker meets it, too.
             self.log.info("The wait begins on a worker: %s", without_words(error))
             return {"status": "again", **told}
-        self.log.info("Dataflow %s: %s", self.dataflow_id, seen.told)
-        self.asked_to_wait = seen.wait_seconds
-        if seen.finished:
-            return {**seen.to_json(), **told}
-        if seen.in_vain:
-            return {"status": "timeout", "last_seen": seen.told, "in_vain": True, **told}
         return {}
 
     async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
@@ -172,22 +165,21 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
             self.known or answer,
             deadline=self.deadline,
             interval=self.poll_interval,
-            first_pause=self.asked_to_wait,
             tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
             with_flow=self.known is not None,
+            fresh=self.known is not None,
+            soon=self.known is not None,
         )
         if self.known is None and ending["status"] == "finished":
             ending = {"status": "again"}
         return {**ending, "deadline": self.deadline}
 
-    async def _first_look(self) -> Sighting:
-        """Find out what is waited for, and look at it for the first time."""
+    async def _find_out(self) -> Wait:
+        """What is waited for."""
         from airflow_provider_aep.hooks import AepHook
         from airflow_provider_aep.monitoring.policy import run_policy
-        from airflow_provider_aep.monitoring.poll import look_for_runs
-        from airflow_provider_aep.sensors.wanted import Wanted, read_wait
+        from airflow_provider_aep.sensors.wanted import Wanted, read_wait, wait_without_asking
 
-        policy = run_policy(self.run_policy)
         wanted = Wanted(
             started_after=self.started_after,
             started_before=self.started_before,
@@ -195,12 +187,11 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
             tick=self.tick,
             run_ids=self.run_ids,
         )
+        given = (self.dataflow_id, wanted, self.kind, self.context or {}, run_policy(self.run_policy))
         now = datetime.now(tz=UTC)
-        hook = AepHook(self.aep_conn_id, sandbox=self.sandbox)
-        self.known = await hook.arun(
-            read_wait(self.dataflow_id, wanted, self.kind, self.context or {}, policy, now=now)
-        )
-        return await hook.arun(look_for_runs(self.known, now=now, ask_why=True))
+        if wait := wait_without_asking(*given, now=now):
+            return wait
+        return await AepHook(self.aep_conn_id, sandbox=self.sandbox).arun(read_wait(*given, now=now))
 
 
 def start_in_triggerer_of(sensor: Any, kind: str) -> None:

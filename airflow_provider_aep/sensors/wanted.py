@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.errors import OUTAGES, AepApiError, AepValidationError, Problem
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.dataflow_record import Dataflow
@@ -23,8 +22,7 @@ GIVEN_RUNS_REACH = timedelta(hours=3)
 TIMED = ("scheduled", "backfill")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The arguments of a sensor that say what it waits for, before and after rendering."""
 
     started_after: Any = None
@@ -226,6 +224,24 @@ def given_ticks(given: Any) -> dict[str, list[datetime]]:
     return found
 
 
+def wait_without_asking(
+    dataflow_id: str, wanted: Wanted, kind: str, context: Any, policy: RunPolicy, *, now: datetime
+) -> Wait | None:
+    """What the sensor waits for: a window, or given runs; ``None`` of a tick, for which one must ask.
+
+    :param kind: which of the arguments the author gave.
+    :raises AepValidationError: an argument makes no sense.
+    """
+    from airflow_provider_aep.monitoring.waits import Wait
+
+    common = _common(dataflow_id, policy)
+    if kind == "run_ids":
+        return Wait(started_after=now - GIVEN_RUNS_REACH, run_ids=wanted.ids(), **common)
+    if kind == "window":
+        return Wait(expected=wanted.expected(), **wanted.window(context), **common)
+    return None
+
+
 def read_wait(
     dataflow_id: str, wanted: Wanted, kind: str, context: Any, policy: RunPolicy, *, now: datetime
 ) -> Exchange[Wait]:
@@ -235,21 +251,20 @@ def read_wait(
     :raises AepNotFoundError: there is no such dataflow.
     :raises AepValidationError: an argument makes no sense, or the schedule has no such tick.
     """
-    from airflow_provider_aep.monitoring.waits import Wait
+    if wait := wait_without_asking(dataflow_id, wanted, kind, context, policy, now=now):
+        return wait
+    return (yield from _read_tick_wait(dataflow_id, wanted.moment(), policy))
 
-    common: dict[str, Any] = {
+
+def _common(dataflow_id: str, policy: RunPolicy) -> dict[str, Any]:
+    return {
         "dataflow_id": dataflow_id,
         "ends_stuck": policy.on_stuck in ("fail", "skip"),
         "longest": policy.longest,
     }
-    if kind == "run_ids":
-        return Wait(started_after=now - GIVEN_RUNS_REACH, run_ids=wanted.ids(), **common)
-    if kind == "window":
-        return Wait(expected=wanted.expected(), **wanted.window(context), **common)
-    return (yield from _read_tick_wait(dataflow_id, wanted.moment(), common))
 
 
-def _read_tick_wait(dataflow_id: str, at: datetime, common: Mapping[str, Any]) -> Exchange[Wait]:
+def _read_tick_wait(dataflow_id: str, at: datetime, policy: RunPolicy) -> Exchange[Wait]:
     from airflow_provider_aep.flowservice.dataflows import get_dataflow
     from airflow_provider_aep.monitoring.reading import reach_to_judge
     from airflow_provider_aep.monitoring.waits import TickWait, Wait
@@ -263,7 +278,7 @@ def _read_tick_wait(dataflow_id: str, at: datetime, common: Mapping[str, Any]) -
         started_after=at - reach_to_judge(flow, datasets),
         tick=TickWait(at=at, flow=flow, datasets=datasets),
         step=flow.step,
-        **common,
+        **_common(dataflow_id, policy),
     )
 
 
@@ -273,10 +288,8 @@ def read_own_datasets(dataflow: str | Dataflow) -> Exchange[tuple[str, ...] | No
     :param dataflow: its id, or itself where that was read already.
     :raises AepError: the service gave no answer.
     """
-    from airflow_provider_aep.errors import AepApiError
     from airflow_provider_aep.flowservice.connections import read_source_datasets
     from airflow_provider_aep.flowservice.dataflows import get_dataflow
-    from airflow_provider_aep.monitoring.poll import OUTAGES
     from airflow_provider_aep.monitoring.reading import datasets_of
 
     try:

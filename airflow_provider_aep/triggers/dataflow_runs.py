@@ -98,6 +98,7 @@ class AepDataflowRunTrigger(_AepTrigger):
     :param asked_to_wait: how long the service asked the sensor, which has just looked, to leave it alone.
     :param wait: what is waited for beyond a window, as ``Wait.to_json`` says it: a tick, given runs, or an
         end of runs that are stuck. It wins over the window.
+    :param looked: whether the sensor has looked before it deferred.
     """
 
     def __init__(
@@ -113,8 +114,10 @@ class AepDataflowRunTrigger(_AepTrigger):
         started_before: str | None = None,
         asked_to_wait: float = 0.0,
         wait: dict[str, Any] | None = None,
+        looked: bool = True,
     ) -> None:
         super().__init__()
+        self.looked = looked
         self.dataflow_id = dataflow_id
         self.started_after = started_after
         self.started_before = started_before
@@ -150,6 +153,7 @@ class AepDataflowRunTrigger(_AepTrigger):
             first_pause=self.asked_to_wait,
             tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
             with_flow=True,
+            fresh=not self.looked,
         )
 
 

@@ -22,7 +22,7 @@ from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.locations import Location, read_location
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.finished import Cursor, Seen, look_for_finished
 
 T = TypeVar("T")

@@ -29,7 +29,7 @@ except ImportError:  # Airflow before 3.3
     SharedStreamProducer = object  # type: ignore[assignment, misc]
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.flowservice.runs import DataflowRun
+    from airflow_provider_aep.flowservice.run_record import DataflowRun
     from airflow_provider_aep.monitoring.finished import Cursor
     from airflow_provider_aep.triggers.feed import Feed, Look
 

@@ -34,11 +34,13 @@ class TooSlow(Exception):
 class Cost:
     """What a stage cost.
 
+    :param exports: how many exports, or plain tasks, it had.
     :param cpu: seconds over idle, by component.
     :param requests: to the service; ``tokens`` among them.
     :param calls: to the execution API of Airflow's API server, by what was called.
     """
 
+    exports: int
     cpu: dict[str, float]
     requests: int
     tokens: int
@@ -46,7 +48,8 @@ class Cost:
 
     @property
     def seconds(self) -> float:
-        return sum(self.cpu.values())
+        """CPU for one export."""
+        return sum(self.cpu.values()) / self.exports
 
 
 class Course:
@@ -71,14 +74,14 @@ class Course:
         time.sleep(SETTLE_SECONDS)
         self._meter.start(IDLE_SECONDS)
 
-    def measure(self, dag_id: str, *, tasks: int, ticks: list[Tick] | None) -> Cost:
+    def measure(self, dag_id: str, *, tasks: int, exports: int, ticks: list[Tick] | None) -> Cost:
         """Let a DAG run.
 
-        :param tasks: how many tasks it has.
+        :param tasks: how many tasks it has, and for how many ``exports``.
         :param ticks: what its tasks wait for; ``None`` where they wait for nothing.
         """
         self.services.dbt.is_done = False
-        with self._counted() as cost:
+        with self._counted(exports) as cost:
             began = time.monotonic()
             run_id = self._start(dag_id)
             if ticks is not None:
@@ -93,7 +96,7 @@ class Course:
         return cost[0]
 
     @contextmanager
-    def _counted(self) -> Iterator[list[Cost]]:
+    def _counted(self, exports: int) -> Iterator[list[Cost]]:
         found: list[Cost] = []
         log = self.airflow.home / "api-server.log"
         cpu, counts, read = self._meter.used(), self.services.counts(), log.stat().st_size
@@ -102,7 +105,9 @@ class Course:
         requests, tokens = (
             after - before for after, before in zip(self.services.counts(), counts, strict=True)
         )
-        found.append(Cost(cpu=used, requests=requests, tokens=tokens, calls=_calls(log, read)))
+        found.append(
+            Cost(exports=exports, cpu=used, requests=requests, tokens=tokens, calls=_calls(log, read))
+        )
 
     def _start(self, dag_id: str) -> str:
         return self.airflow.api.trigger(dag_id)

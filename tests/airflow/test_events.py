@@ -32,7 +32,8 @@ from airflow_provider_aep.flowservice.dataflows import create_dataflow
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import drive
 from airflow_provider_aep.flowservice.locations import read_location
-from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs
+from airflow_provider_aep.flowservice.run_record import DataflowRun
+from airflow_provider_aep.flowservice.runs import list_runs
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.monitoring.verdict import RunPolicy, judge_runs

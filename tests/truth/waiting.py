@@ -8,7 +8,7 @@ import time
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.exchange import conduct
 from airflow_provider_aep.flowservice.habits import Habits
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.explaining import explain_runs
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from tests.truth.catalog import ServiceWithCatalog

@@ -23,7 +23,7 @@ from airflow_provider_aep.assets import (
 )
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.locations import Location
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 
 CRM = {"org": "1234567890ABCDEF@AdobeOrg", "sandbox": "prod", "dataset": "CRM Profiles"}
 URI = "aep://1234567890ABCDEF/prod/dataset/CRM%20Profiles"

@@ -16,13 +16,12 @@ import pytest
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, AepWriteRefusedError
 from airflow_provider_aep.flowservice.connections import create_source_connection
+from airflow_provider_aep.flowservice.credentials import TOKEN_URL
 from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS, get_destination
 from airflow_provider_aep.flowservice.logins import login_problems, resolve_login
-from airflow_provider_aep.flowservice.session import TOKEN_URL
 from airflow_provider_aep.hooks import AepConnection, AepHook, masking, sessions
-from airflow_provider_aep.hooks import aep as hook_module
 
 SECRET = "p8e-QuiteSecret"
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n"
@@ -164,7 +163,7 @@ def test_the_proxy_and_the_ca_bundle_of_the_connection_reach_the_transport(conne
     bundle.touch()
     given: dict[str, Any] = {}
     monkeypatch.setattr(sessions, "RequestsTransport", lambda url, **more: given.update(url=url, **more))
-    monkeypatch.setattr(hook_module, "drive", lambda exchange, transport: exchange.close())
+    monkeypatch.setattr(sessions, "drive", lambda exchange, transport: exchange.close())
     monkeypatch.setattr(sessions, "_sessions", {})
     connect({"proxy": "http://proxy.example:3128", "ca_bundle": str(bundle)}).run(list_datasets())
     assert given == {
@@ -238,7 +237,7 @@ def test_a_fetched_token_is_masked_in_airflows_logs(aep, masker, monkeypatch):
 
 
 def test_the_password_of_a_proxy_is_masked_in_airflows_logs(connect, masker, monkeypatch):
-    monkeypatch.setattr(hook_module, "drive", lambda exchange, transport: exchange.close())
+    monkeypatch.setattr(sessions, "drive", lambda exchange, transport: exchange.close())
     connect({"proxy": "http://user:pr0xy-passw0rd@127.0.0.1:1"}).run(list_datasets())
     record = logging.LogRecord("x", logging.INFO, "f", 1, "through %s", ("pr0xy-passw0rd",), None)
     masker.filter(record)

@@ -71,20 +71,47 @@ def test_a_dag_file_loads_neither_the_hook_nor_what_is_behind_it(added):
     assert [name for name in behind if f"airflow_provider_aep.{name}" in added] == []
 
 
-def test_each_start_of_a_worker_that_waits_loads_only_what_most_waits_need():
-    asked_for = ("hooks", "sensors.wanted", "monitoring.poll", "monitoring.judging")
-    loaded = brought_in(
-        f"import {', '.join(f'airflow_provider_aep.{each}' for each in asked_for)}",
-        # Airflow 2.11 itself loads the triggers with it.
-        before="from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSensorOperator",
-    )
-    of_some = {
-        "flowservice": ("catalogue", "creation", "encryption", "held_logins", "ingestion", "logins"),
-        "monitoring": ("attribution", "causes", "explaining", "findings", "history", "timeline"),
-    }
-    names = {f"airflow_provider_aep.{floor}.{name}" for floor, some in of_some.items() for name in some}
-    assert names & loaded == set()
-    assert "airflow.triggers.base" not in loaded  # a resumed task has no use for triggers
+# A sensor for a window that has just begun: it defers, or it judges the run that its trigger has seen.
+SENSOR = """
+import datetime, os
+from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSensorOperator, TaskDeferred
+from airflow_provider_aep.sensors import AepDataflowRunSensor
+class TaskInstance:
+    dag_id, run_id, task_id, map_index, try_number = "d", "r", "wait", -1, 1
+    def xcom_push(self, **given): pass
+    def xcom_pull(self, **given): return None
+FLOW = "00000000-0000-4000-8000-000000000000"
+NOW = datetime.datetime.now(tz=datetime.timezone.utc)
+RUN = {"id": "r-1", "flowId": FLOW, "createdAt": 1_790_000_000_000, "metrics": {
+    "statusSummary": {"status": "success"}, "recordSummary": {"outputRecordCount": 5, "inputRecordCount": 5},
+    "durationSummary": {"startedAtUTC": 1_790_000_000_000, "completedAtUTC": 1_790_000_600_000}}}
+EVENT = {"version": 1, "status": "finished", "runs": [RUN], "dataflow": {"id": FLOW, "name": "nightly"}}
+os.environ["AIRFLOW_CONN_AEP_DEFAULT"] = '''{"conn_type": "aep", "login": "client",
+    "password": "s3cret-s3cret",
+    "extra": {"org_id": "0123456789ABCDEF01234567@AdobeOrg"}}'''
+sensor = AepDataflowRunSensor(task_id="wait", dataflow_id=FLOW, started_after=NOW, deferrable=True)
+context = {"ti": TaskInstance()}
+"""
+DEFER = """
+try:
+    sensor.execute(context)
+except TaskDeferred:
+    pass
+"""
+RESUME = 'assert sensor.execute_complete(context, EVENT, 2e9, sandbox="prod")["outcome"] == "ok"'
+
+
+@pytest.mark.parametrize("start", [DEFER, RESUME], ids=["defers", "resumes"])
+def test_a_worker_that_asks_nothing_loads_nothing_that_asks(start):
+    loaded = brought_in(start, before=SENSOR)
+    asks = ("deadline", "entities", "exchange", "failures", "host_files", "listing", "session", "transport")
+    assert [each for each in asks if f"airflow_provider_aep.flowservice.{each}" in loaded] == []
+    of_some = ("attribution", "causes", "explaining", "findings", "history", "poll", "stuck", "timeline")
+    assert [each for each in of_some if f"airflow_provider_aep.monitoring.{each}" in loaded] == []
+    assert not {"requests", "urllib3", "cryptography"} & loaded
+    if start is RESUME:
+        assert "airflow_provider_aep.hooks.connection" not in loaded
+        assert "airflow_provider_aep.triggers" not in loaded
 
 
 def test_what_was_measured_are_the_faces(added):

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, A
 
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice import exchange
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.finished import Cursor, begin, created_at
 from airflow_provider_aep.triggers import AepDataflowRunFinishedTrigger, feed, finished_runs
 

@@ -22,7 +22,7 @@ from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.spec import ExportSpec
 from airflow_provider_aep.flowservice.adhoc import run_export
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring import shared_poll
 from airflow_provider_aep.monitoring.audit import audit_exports
 from airflow_provider_aep.monitoring.poll import look_for_runs

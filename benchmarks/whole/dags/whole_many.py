@@ -1,4 +1,4 @@
-"""One sensor of this provider for all exports."""
+"""Sensors of this provider, each for many exports."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from airflow_provider_aep.sensors import AepExportsSensor
 GIVEN = json.loads(Path(os.environ["AEP_WHOLE"]).read_text())
 
 with DAG("whole_many", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
-    AepExportsSensor(
-        task_id="wait",
-        ticks=GIVEN["many"],
-        poke_interval=GIVEN["interval"],
-        deferrable=True,
-        timeout=3600,
-    )
+    for number, ticks in enumerate(GIVEN["many"]):
+        AepExportsSensor(
+            task_id=f"wait_{number}",
+            ticks=ticks,
+            poke_interval=GIVEN["interval"],
+            deferrable=True,
+            timeout=3600,
+        )

@@ -7,7 +7,8 @@ import pytest
 
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import AepValidationError
-from airflow_provider_aep.flowservice.runs import DataflowRun, RunError, RunStatus, list_runs, pick_runs
+from airflow_provider_aep.flowservice.run_record import DataflowRun, RunError, RunStatus, pick_runs
+from airflow_provider_aep.flowservice.runs import list_runs
 
 HOUR = 3600
 STARTED, COMPLETED = 1767236401000, 1767236990000

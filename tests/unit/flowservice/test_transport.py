@@ -25,11 +25,12 @@ from cryptography.x509.oid import NameOID
 from airflow_provider_aep.emulator.server import LOGIN_PATH, serve
 from airflow_provider_aep.errors import AepConfigError, AepTooLargeError, AepTransportError
 from airflow_provider_aep.flowservice.connections import create_base_connection
+from airflow_provider_aep.flowservice.credentials import check_url
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Request, Response, drive
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
-from airflow_provider_aep.flowservice.transport import RequestsTransport, check_url
+from airflow_provider_aep.flowservice.transport import RequestsTransport
 
 LOOPBACK = "127.0.0.1"
 PING = Request("GET", "/flows", headers={"Authorization": "Bearer t0ken", "x-api-key": "key"})

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 
 MIDNIGHT = datetime(2026, 12, 1, tzinfo=UTC)
 CADENCES = {

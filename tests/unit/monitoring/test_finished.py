@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_aep.errors import AepAuthError
 from airflow_provider_aep.flowservice.dataflows import delete_dataflow
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring import finished
 from airflow_provider_aep.monitoring.finished import (
     CLOCKS,

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_aep.errors import AepValidationError
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.history import read_history
 from airflow_provider_aep.monitoring.verdict import History, RunPolicy, judge_runs
 from tests.unit.monitoring.test_verdict import START, a_run

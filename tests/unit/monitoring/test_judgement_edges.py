@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.findings import findings_of, standing_of, window_of
 from airflow_provider_aep.monitoring.handover import Handover, since_kept
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy

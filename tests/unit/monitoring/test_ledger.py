@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.errors import AepValidationError
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring import usage as usage_module
 from airflow_provider_aep.monitoring.accounts import read_accounts
 from airflow_provider_aep.monitoring.allowance import amount, parse_allowances, standing_of

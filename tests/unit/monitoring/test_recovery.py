@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.causes import Cause
 from airflow_provider_aep.monitoring.findings import findings_of, standing_of, window_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.stuck import stuck_at, stuck_reach
 from airflow_provider_aep.monitoring.usual import Past
 from tests.unit.monitoring.histories import MIDNIGHT, a_run, at

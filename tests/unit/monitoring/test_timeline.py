@@ -216,7 +216,7 @@ class TestOddRuns:
         assert found(a_dataflow("3h"), [*reversed(runs), *runs], now=at(hour=11)) == expected
 
     def test_a_failed_run_without_any_time_is_told_by_every_check(self):
-        from airflow_provider_aep.flowservice.runs import DataflowRun
+        from airflow_provider_aep.flowservice.run_record import DataflowRun
 
         run = DataflowRun.from_api(
             {"id": "r", "flowId": "f", "metrics": {"statusSummary": {"status": "failed"}}}

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
-from airflow_provider_aep.flowservice.runs import DataflowRun, RunStatus
+from airflow_provider_aep.flowservice.run_record import DataflowRun, RunStatus
 from airflow_provider_aep.monitoring.findings import findings_of, window_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy
 from airflow_provider_aep.monitoring.states import states_of

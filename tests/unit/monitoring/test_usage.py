@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
 from airflow_provider_aep.flowservice.exchange import Response, drive
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring import accounts
 from airflow_provider_aep.monitoring.accounts import oldest_listed, read_accounts
 from airflow_provider_aep.monitoring.allowance import parse_allowances, standing_of

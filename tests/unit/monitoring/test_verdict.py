@@ -5,7 +5,7 @@ import json
 import pytest
 
 from airflow_provider_aep.errors import AepValidationError
-from airflow_provider_aep.flowservice.runs import DataflowRun
+from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.verdict import all_finished, judge_runs
 

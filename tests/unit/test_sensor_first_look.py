@@ -1,0 +1,125 @@
+"""Who looks first for a deferred sensor: the worker, or, in a window that has just begun, its trigger."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
+
+from airflow_provider_aep.errors import AepAuthError, AepNotFoundError
+from airflow_provider_aep.flowservice.dataflows import delete_dataflow
+from tests.unit.sensing import fire
+from tests.unit.task_instance import context_of
+
+MINUTES = timedelta(minutes=1)
+
+
+@pytest.fixture
+def deferral(watch, ti):
+    """``deferral(...)``: how the sensor leaves the worker on which it begins."""
+
+    def begin(**given) -> TaskDeferred:
+        with pytest.raises(TaskDeferred) as deferred:
+            watch.sensor("deferrable", **given).execute(context_of(ti))
+        return deferred.value
+
+    return begin
+
+
+def test_in_a_window_that_has_just_begun_the_worker_asks_nothing(aep, deferral, nightly, watch):
+    flow = nightly("success")
+    aep.log.clear()
+    deferred = deferral(dataflow_id=flow, started_after=watch.now() - 4 * MINUTES)
+    assert (deferred.trigger.looked, aep.log) == (False, [])
+    assert json.loads(json.dumps(deferred.kwargs)) == {
+        "deadline": deferred.trigger.deadline,
+        "sandbox": "prod",
+    }
+
+
+def test_in_one_that_began_earlier_a_run_may_have_ended_so_the_worker_looks(aep, watch, nightly, clock):
+    flow = nightly("success")
+    clock.advance(2 * 3600)
+    outcome = watch("deferrable", dataflow_id=flow, started_after=watch.now() - timedelta(hours=2))
+    assert (outcome.state, outcome.deferrals) == ("success", [])
+
+
+def test_what_resumes_reads_no_connection_and_asks_nothing(aep, watch, nightly, ti, deferral, monkeypatch):
+    # Given a sensor whose trigger has seen the run end
+    given = {"dataflow_id": nightly("success"), "started_after": watch.now()}
+    deferred = deferral(**given)
+    event = fire(deferred.trigger)
+    # When a worker judges it that has no connection
+    monkeypatch.delenv("AIRFLOW_CONN_AEP_DEFAULT")
+    aep.log.clear()
+    sensor = watch.sensor("deferrable", **given)
+    value = sensor.resume_execution(deferred.method_name, {**deferred.kwargs, "event": event}, context_of(ti))
+    # Then it has all that it takes
+    assert (value["outcome"], value["sandbox"], value["dataflow_name"]) == ("ok", "prod", "nightly")
+    assert aep.log == []
+
+
+def test_a_login_that_is_refused_at_the_first_look_fails_the_task_and_is_named(aep, watch, nightly):
+    flow = nightly()
+    aep.expire_tokens()
+    aep._gateway._client_secret = "rotated"
+    outcome = watch("deferrable", dataflow_id=flow, started_after=watch.now())
+    assert type(outcome.error) is AepAuthError
+    assert "connection 'aep_default'" in outcome.told
+    assert len(outcome.deferrals) == 1
+
+
+def test_a_login_that_was_accepted_once_may_be_refused_for_a_while(aep, watch, nightly):
+    secret = aep._gateway._client_secret
+
+    def set_secret(value: str) -> None:
+        aep.expire_tokens()
+        aep._gateway._client_secret = value
+
+    outcome = watch(
+        "deferrable",
+        dataflow_id=nightly("success"),
+        started_after=watch.now(),
+        between=[lambda: None, lambda: set_secret("rotated"), lambda: set_secret(secret)],
+    )
+    assert (outcome.state, len(outcome.deferrals)) == ("success", 1)
+
+
+@pytest.mark.parametrize("trouble", [503, 429])
+def test_an_outage_at_the_first_look_starts_no_worker(aep, watch, nightly, trouble):
+    flow = nightly("success")
+    aep.fail_next(trouble, times=12, match="GET")
+    outcome = watch("deferrable", dataflow_id=flow, started_after=watch.now())
+    assert (outcome.state, len(outcome.deferrals)) == ("success", 1)
+
+
+def test_a_dataflow_that_is_gone_is_told_by_the_first_look_that_is_answered(aep, watch, nightly, run):
+    flow = nightly()
+    run(delete_dataflow(flow))
+    aep.fail_next(503, times=12, match="GET")
+    begun = watch.now()
+    outcome = watch("deferrable", dataflow_id=flow, started_after=watch.now(), poke_interval=600)
+    assert type(outcome.error) is AepNotFoundError
+    assert watch.now() - begun < 45 * MINUTES
+
+
+def test_a_connection_that_breaks_before_the_first_look_is_told_by_the_worker(
+    aep, watch, nightly, monkeypatch
+):
+    def break_it() -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", '{"conn_type": "aep"}')
+
+    outcome = watch("deferrable", dataflow_id=nightly(), started_after=watch.now(), between=[break_it])
+    assert type(outcome.error).__name__ == "AepConfigError"
+    assert not isinstance(outcome.error, AirflowSensorTimeout)
+
+
+def test_a_trigger_that_an_older_version_stored_looks_as_it_did(aep, watch, nightly, deferral):
+    from airflow_provider_aep.triggers import AepDataflowRunTrigger
+
+    path, arguments = deferral(dataflow_id=nightly("success"), started_after=watch.now()).trigger.serialize()
+    assert path == "airflow_provider_aep.triggers.AepDataflowRunTrigger"
+    arguments.pop("looked")
+    assert AepDataflowRunTrigger(**arguments).looked
