@@ -180,6 +180,14 @@ def test_a_hook_talks_as_the_credential_and_in_the_sandbox_of_its_connection(aep
     assert len(AepHook().run(list_datasets())) == len(aep.datasets("prod"))
 
 
+def test_what_asks_nothing_needs_no_connection():
+    def known():
+        return 7
+        yield
+
+    assert AepHook("aep_nowhere").run(known()) == 7
+
+
 def test_a_sandbox_given_to_the_hook_overrules_the_connections(aep):
     hook = AepHook(sandbox="dev")
     assert {dataset.id for dataset in hook.run(list_datasets())} == {each.id for each in aep.datasets("dev")}

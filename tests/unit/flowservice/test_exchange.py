@@ -16,6 +16,7 @@ from airflow_provider_aep.flowservice.exchange import (
     advance,
     conduct,
     drive,
+    going_on,
 )
 from airflow_provider_aep.flowservice.habits import Habits
 
@@ -62,6 +63,27 @@ def test_advancing_stops_at_a_pause_and_at_the_end():
     exchange = two_greetings()
     assert advance(exchange, Echo()) == Pause(3)
     assert advance(exchange, Echo()) == Done(["/greeting", "/farewell"])
+
+
+def test_one_that_has_begun_goes_on_to_the_same_result():
+    exchange = two_greetings()
+    begun = going_on(exchange, next(exchange))
+    assert drive(begun, Echo(), lambda seconds: None) == ["/greeting", "/farewell"]
+
+
+def test_an_error_reaches_one_that_had_begun_and_that_may_ask_something_else():
+    def careful():
+        try:
+            yield GREETING
+        except AepTransportError:
+            return (yield Request("GET", "/other")).json["path"]
+
+    class BrokenAtFirst(Echo):
+        def send(self, request):
+            return Broken().send(request) if request == GREETING else super().send(request)
+
+    exchange = careful()
+    assert drive(going_on(exchange, next(exchange)), BrokenAtFirst()) == "/other"
 
 
 def test_a_transport_error_surfaces_where_the_request_was_made():
