@@ -20,9 +20,9 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.exports.spec import DatasetRef
 from airflow_provider_aep.exports.state import State
+from airflow_provider_aep.flowservice.codes import PERMISSIONS
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.failures import PERMISSIONS
 from airflow_provider_aep.flowservice.ingestion import (
     CATALOG_PATH,
     Batch,
