@@ -8,7 +8,6 @@ and troubleshooting"; the token endpoint's from "Server-to-server authentication
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -106,7 +105,6 @@ _CODES = (
     ("429050", "Too many requests.", "Share the credential with fewer applications."),
 )
 CODES: Mapping[str, Code] = {code: Code(*said) for codes, *said in _CODES for code in codes.split()}
-_FLOW = re.compile(r"FLOW-(\d{4})-\d{3}")
 
 
 def explain(code: str | None) -> Code:
@@ -116,5 +114,5 @@ def explain(code: str | None) -> Code:
 
 def number_of(code: str | None) -> str:
     """A code as the table holds it: ``1439`` for ``FLOW-1439-404``, any other as it is."""
-    flow = _FLOW.fullmatch(code or "")
-    return flow[1] if flow else code or ""
+    code = code or ""
+    return code.split("-")[1] if code.startswith("FLOW-") else code
