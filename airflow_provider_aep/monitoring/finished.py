@@ -65,8 +65,8 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What a look at many dataflows saw.
+class ListedRuns:
+    """The runs of many dataflows.
 
     :param since: it lists every run that was created from here on.
     :param unread: dataflows whose runs could not be listed.
@@ -77,7 +77,7 @@ class Seen:
     unread: Mapping[str, AepError] = field(default_factory=dict)
 
 
-def look_for_finished(dataflow_ids: Collection[str], *, since: datetime) -> Exchange[Seen]:
+def look_for_finished(dataflow_ids: Collection[str], *, since: datetime) -> Exchange[ListedRuns]:
     """List the runs of many dataflows: one request for up to 100 of them, where that is one page.
 
     :param since: read back to the runs that were created at this moment.
@@ -95,7 +95,7 @@ def look_for_finished(dataflow_ids: Collection[str], *, since: datetime) -> Exch
         if isinstance(one, AepError) and not isinstance(one, AepNotFoundError)
     }
     runs = [run for one in found.values() if not isinstance(one, AepError) for run in one]
-    return Seen(since=since, runs=runs, unread=unread)
+    return ListedRuns(since=since, runs=runs, unread=unread)
 
 
 def begin(now: datetime) -> Cursor:
