@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.errors import AepError, AepRunFailedError, without_words
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.dataflow_record import Dataflow
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.policy import RunPolicy
     from airflow_provider_aep.monitoring.verdict import Verdict
     from airflow_provider_aep.monitoring.waits import Sighting
-
-# Where every verdict is kept, also that of a task that failed: the notifier reads it from there.
-VERDICT_KEY = "aep_verdict"
 
 
 class Judging(Protocol):

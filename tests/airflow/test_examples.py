@@ -24,7 +24,7 @@ from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, DES
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.operators.links import AepDataflowLink
-from airflow_provider_aep.operators.monitoring import CHECK_KEY
+from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
 from airflow_provider_aep.sensors import VERDICT_KEY
 from tests.airflow.past import turn
 

@@ -71,6 +71,12 @@ def test_a_dag_file_loads_neither_the_hook_nor_what_is_behind_it(added):
     assert [name for name in behind if f"airflow_provider_aep.{name}" in added] == []
 
 
+def test_a_notifier_loads_no_operator_and_no_sensor():
+    loaded = brought_in("import airflow_provider_aep.notifications", before=AIRFLOWS_OWN)
+    tasks = ("airflow_provider_aep.operators.", "airflow_provider_aep.sensors")
+    assert {name for name in loaded if name.startswith(tasks)} == {"airflow_provider_aep.operators.xcom_keys"}
+
+
 def test_each_start_of_a_worker_that_waits_loads_only_what_most_waits_need():
     asked_for = ("hooks", "sensors.wanted", "monitoring.poll", "monitoring.judging")
     loaded = brought_in(

@@ -72,7 +72,7 @@ def test_every_function_for_assets_exists():
 
 
 def is_plumbing(module: str) -> bool:
-    return module in ("__init__", "bundles", "given_specs", "links", "places") or module.endswith(
+    return module in ("__init__", "bundles", "given_specs", "links", "places", "xcom_keys") or module.endswith(
         ("base", "dataflow_state")
     )
 
