@@ -13,9 +13,8 @@ from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, Pages
 from airflow_provider_aep.flowservice.runs import DataflowRun, each_once, list_runs_of
 from airflow_provider_aep.flowservice.validation import is_id
 from airflow_provider_aep.monitoring.ledger import Account, account_of, year_of
-from airflow_provider_aep.monitoring.listings import read_many
+from airflow_provider_aep.monitoring.listings import CREATED_EARLIER, read_many
 from airflow_provider_aep.monitoring.reading import LISTED_FOR, Datasets, datasets_of
-from airflow_provider_aep.monitoring.watch import CREATED_EARLIER
 
 # Pages of 100 runs. What is older than they reach is missing from the ledger, and said to be.
 MOST_PAGES = 100

@@ -19,13 +19,11 @@ from airflow_provider_aep.errors import AepError, AepNotFoundError
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.runs import DataflowRun, list_runs_of
-from airflow_provider_aep.monitoring.listings import read_many
+from airflow_provider_aep.monitoring.listings import CREATED_EARLIER, read_many
 
 # How much later than it was created a run may come to light. Adobe itself calls 150 minutes late.
 LOOK_BACK = timedelta(hours=3)
 REACH = timedelta(days=3)
-# Some listings ask when a run started, which may differ a little from when it was created.
-CREATED_EARLIER = timedelta(minutes=10)
 # So far may Adobe's clock and ours differ.
 CLOCKS = timedelta(minutes=15)
 # Of more, the oldest are forgotten along with the part of the window that they lie in.

@@ -26,6 +26,7 @@ from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.runs import DataflowRun, earlier, list_runs_of
 from airflow_provider_aep.monitoring.listings import (
     AT_MOST,
+    CREATED_EARLIER,
     concerns_the_request,
     read_many,
 )
@@ -39,8 +40,6 @@ from airflow_provider_aep.monitoring.poll import (
 )
 from airflow_provider_aep.monitoring.waits import Sighting, Wait, sighting_of, with_stuck
 
-# A run may be created a little before it starts, and windows ask when it started.
-CREATED_EARLIER = timedelta(minutes=10)
 # How often a dataflow runs of which a wait does not say it; the least that Adobe documents for datasets.
 USUAL_STEP = timedelta(hours=3)
 
