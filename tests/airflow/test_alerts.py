@@ -19,6 +19,7 @@ import pytest
 
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import airflow_connection, serve
+from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.exchange import Exchange, drive
 from airflow_provider_aep.hooks import AepHook
 from tests.airflow.conftest import HOME
@@ -40,7 +41,9 @@ def box(airflow_db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
 def create_export(name: str) -> Exchange[str]:
     """A three-hourly export to the Data Landing Zone; its id."""
     now = datetime.now(tz=UTC)
-    return new_dataflow(name, now, every="3h", end=now + timedelta(days=30))
+    dataset, *_ = yield from list_datasets()  # each sandbox has its own
+    schedule = {"every": "3h", "end": now + timedelta(days=30)}
+    return (yield from new_dataflow(name, now, datasets=[dataset.id], **schedule))
 
 
 def test_a_burst_of_failures_is_one_message_for_each_sandbox(run_dag, aep_server, box, states):
