@@ -16,17 +16,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from airflow_provider_aep.emulator import Clock, Emulator
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Exchange, drive
-from airflow_provider_aep.flowservice.schedule import parse_schedule
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.monitoring.audit import Audit, audit_exports
+from tools.provisioning import new_dataflow, session_of
 
 T = TypeVar("T")
 EXPORTS, EMPTY = 100, 10
@@ -48,12 +40,7 @@ class Sandbox:
         self.every, self.step = every, EVERY[every]
         self.clock = Clock(BEGAN.timestamp())
         self.emulator = Emulator(clock=self.clock)
-        credentials = AepCredentials(
-            client_id=self.emulator.client_id,
-            client_secret=self.emulator.client_secret,
-            org_id=self.emulator.org_id,
-        )
-        self.session = AepSession(credentials, now=self.clock, jitter=lambda: 0.0)
+        self.session = session_of(self.emulator, now=self.clock, jitter=lambda: 0.0)
         self.datasets = [
             self.emulator.add_dataset(f"Dataset {number}", kind="order", rows=50, hourly=0)
             for number in range(EXPORTS)
@@ -80,33 +67,20 @@ class Sandbox:
         return sum(1 for each in self.emulator.log if "/token" not in each.path), audit
 
     def _create(self, number: int) -> str:
-        name = f"export {number}"
-        source = self._run(create_source_connection(name=name, datasets=[self.datasets[number].id]))
-        base = self._run(create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None))
-        target = self._run(
-            create_target_connection(
-                name=name,
-                destination=DATA_LANDING_ZONE,
-                base_connection_id=base.id,
-                target_params={"path": "exports", "datasetFileType": "JSON"},
-            )
-        )
         now = datetime.fromtimestamp(self.clock(), tz=UTC)
         # All within the second half of a step, so that the rows of a step come before its run, by more than
         # the margin where steps are longer than it.
         start = now + timedelta(hours=self.step) * (0.6 + 0.35 * number / EXPORTS)
-        words = {"every": self.every, "start": start, "end": now + timedelta(days=200)}
-        made = self._run(
-            create_dataflow(
-                name=name,
-                destination=DATA_LANDING_ZONE,
-                source_connection_id=source.id,
-                target_connection_id=target.id,
-                schedule=parse_schedule(words, now=now),
-                now=now,
-            )
+        exchange = new_dataflow(
+            f"export {number}",
+            now,
+            datasets=[self.datasets[number].id],
+            path="exports",
+            every=self.every,
+            start=start,
+            end=now + timedelta(days=200),
         )
-        return made.id
+        return self._run(exchange)
 
     def _run(self, exchange: Exchange[T]) -> T:
         return drive(self.session.conduct(exchange, sandbox="prod"), self.emulator, self.clock.advance)

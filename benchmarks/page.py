@@ -30,17 +30,9 @@ from typing import Any
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.server import airflow_connection, serve
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
-from airflow_provider_aep.flowservice.exchange import Exchange, drive
-from airflow_provider_aep.flowservice.schedule import parse_schedule
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
+from airflow_provider_aep.flowservice.exchange import drive
 from tools.browser import find_chromium, launch, sign_in
+from tools.provisioning import new_dataflow, session_of
 from tools.stack import AirflowStack
 
 RUNS, STEP = 30, 3 * 3600
@@ -53,34 +45,15 @@ def populated(exports: int) -> Emulator:
     """An emulator whose exports have had 30 ticks, each with a run."""
     clock = Clock(time.time() - RUNS * STEP - 1800)
     emulator = Emulator(clock=clock, page_size=100)
-    session = AepSession(
-        AepCredentials(
-            client_id=emulator.client_id, client_secret=emulator.client_secret, org_id=emulator.org_id
-        ),
-        now=clock,
-    )
+    session = session_of(emulator, now=clock)
     now = datetime.fromtimestamp(clock(), tz=UTC)
-    schedule = parse_schedule({"every": "3h", "end": now + timedelta(days=300)}, now=now)
+    end = now + timedelta(days=300)
     datasets = [one.id for one in emulator.datasets()]
-
-    def create(name: str, dataset: str) -> Exchange[None]:
-        place = {"path": "exports", "datasetFileType": "JSON"}
-        source = yield from create_source_connection(name=name, datasets=[dataset])
-        base = yield from create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None)
-        target = yield from create_target_connection(
-            name=name, destination=DATA_LANDING_ZONE, base_connection_id=base.id, target_params=place
-        )
-        yield from create_dataflow(
-            name=name,
-            destination=DATA_LANDING_ZONE,
-            source_connection_id=source.id,
-            target_connection_id=target.id,
-            schedule=schedule,
-            now=now,
-        )
-
     for number in range(exports):
-        each = create(f"export {number:03}", datasets[number % len(datasets)])
+        dataset = datasets[number % len(datasets)]
+        each = new_dataflow(
+            f"export {number:03}", now, datasets=[dataset], path="exports", every="3h", end=end
+        )
         drive(session.conduct(each, sandbox="prod"), emulator)
     clock.advance(RUNS * STEP)
     return emulator

@@ -16,11 +16,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, task
 
-from airflow_provider_aep.operators.exports import (
-    EXPORTS_KEY,
-    AepEnsureExportOperator,
-    AepPlanExportOperator,
-)
+from airflow_provider_aep.operators.exports import AepEnsureExportOperator, AepPlanExportOperator
+from airflow_provider_aep.operators.xcom_keys import EXPORTS_KEY
 
 SPECS = "exports"
 

@@ -22,7 +22,7 @@ from airflow_provider_aep.flowservice.dataflows import create_dataflow, get_data
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.flowservice.exchange import Exchange, drive
 from airflow_provider_aep.flowservice.schedule import parse_schedule
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
+from tools.provisioning import session_of
 
 DAYS = 33
 RUN_SECONDS = 240
@@ -103,14 +103,7 @@ class Story:
         self._begin = now() - DAYS * 86400
         self.clock = Clock(source=lambda: now() - DAYS * 86400)
         self.emulator = Emulator(clock=self.clock, run_seconds=RUN_SECONDS, page_size=100)
-        self._session = AepSession(
-            AepCredentials(
-                client_id=self.emulator.client_id,
-                client_secret=self.emulator.client_secret,
-                org_id=self.emulator.org_id,
-            ),
-            now=self.clock,
-        )
+        self._session = session_of(self.emulator, now=self.clock)
         self.ids: dict[str, str] = {}
         self._tell()
 

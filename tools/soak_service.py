@@ -12,18 +12,9 @@ from typing import Any
 
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import LOOPBACK, EmulatorServer
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Exchange, drive
-from airflow_provider_aep.flowservice.schedule import parse_schedule
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
+from tools.provisioning import new_dataflow, session_of
 
-DATASET = "5ef3e3259ad2a1191ab7dd7d"
 # How runs end, in turn, and the outcome that the sensor's default policy must reach.
 ENDINGS = (("success", "ok"), ("success", "ok"), ("zero", "warn"), ("partial", "warn"), ("failed", "fail"))
 
@@ -66,13 +57,7 @@ class SoakService:
 
     def __init__(self) -> None:
         self.emulator = Emulator()
-        self._session = AepSession(
-            AepCredentials(
-                client_id=self.emulator.client_id,
-                client_secret=self.emulator.client_secret,
-                org_id=self.emulator.org_id,
-            )
-        )
+        self._session = session_of(self.emulator)
         self._port = 0
 
     def __enter__(self) -> SoakService:
@@ -130,24 +115,3 @@ class SoakService:
         self._server.server_close()
         self._server.cut()
         self._thread.join()
-
-
-def new_dataflow(name: str, now: datetime) -> Exchange[str]:
-    """An export to the Data Landing Zone whose only tick is ``now``; its id."""
-    source = yield from create_source_connection(name=name, datasets=[DATASET])
-    base = yield from create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None)
-    target = yield from create_target_connection(
-        name=name,
-        destination=DATA_LANDING_ZONE,
-        base_connection_id=base.id,
-        target_params={"path": name, "datasetFileType": "JSON"},
-    )
-    made = yield from create_dataflow(
-        name=name,
-        destination=DATA_LANDING_ZONE,
-        source_connection_id=source.id,
-        target_connection_id=target.id,
-        schedule=parse_schedule({"every": "once", "start": now}, now=now),
-        now=now,
-    )
-    return made.id

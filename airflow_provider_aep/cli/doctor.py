@@ -11,7 +11,7 @@ from airflow_provider_aep.cli.given import hook_of
 from airflow_provider_aep.cli.output import Output, one_line
 from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.exports.doctor import CHECKS, UNREACHED, Finding, examine, not_checked
-from airflow_provider_aep.flowservice.failures import CONNECTION as UNNAMED
+from airflow_provider_aep.flowservice.codes import CONNECTION as UNNAMED
 from airflow_provider_aep.flowservice.transport import why_unreachable
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from airflow_provider_aep.exports.importing import find_dataflow
 from airflow_provider_aep.exports.state import read_kind
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, list_entities, only
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.run_record import DataflowRun
-from airflow_provider_aep.flowservice.runs import list_runs
+from airflow_provider_aep.flowservice.runs import list_runs, list_runs_of
 from airflow_provider_aep.monitoring.findings import judgement_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy
 from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
@@ -36,15 +36,7 @@ def latest_runs(
     if since:
         runs = yield from list_runs(flow.id, started_after=since, page_size=page_size)
     else:
-        found = yield from list_entities(
-            "/runs",
-            only("flowId", flow.id),
-            newest_first=True,
-            page_size=page_size,
-            enough=lambda found: len(found) >= limit,
-        )
-        # The tutorial's own sample answers with a run of another dataflow; see list_runs.
-        runs = [run for run in map(DataflowRun.from_api, found) if run.dataflow_id == flow.id]
+        runs = yield from list_runs_of([flow.id], page_size=page_size, enough=lambda runs: len(runs) >= limit)
     runs = runs[:limit]
     known_from = min((run.started_at for run in runs if run.started_at), default=now)
     return timeline_of(flow, runs, now=now, known_from=known_from), runs

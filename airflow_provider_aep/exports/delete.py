@@ -25,12 +25,10 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.exports.marks import export_key
 from airflow_provider_aep.exports.outcome import Named
 from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, read_state
+from airflow_provider_aep.flowservice.codes import explain
 from airflow_provider_aep.flowservice.entities import CHANGE_PAUSE, CHANGE_TRIES, delete_entity
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, recall
 from airflow_provider_aep.flowservice.validation import nearest
-
-# "In use": said for a while of what a dataflow used that is only just being deleted.
-_IN_USE = ("FLOW-1418-", "FLOW-1447-")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,7 +137,8 @@ def delete_unused(kind: str, entity_id: str) -> Exchange[bool]:
             deleted = yield from delete_entity(COLLECTIONS[kind], entity_id, field=f"{kind} id")
             return deleted
         except AepApiError as error:
-            if attempt == CHANGE_TRIES or not str(error.code).startswith(_IN_USE):
+            # Said for a while of what a dataflow used that is only just being deleted.
+            if attempt == CHANGE_TRIES or explain(error.code).about != "use":
                 raise
             attempt += 1
             yield Pause(CHANGE_PAUSE)

@@ -2,8 +2,7 @@
 
 It sends GETs alone. Each check ends in findings; where an early one fails, those that need it are not made.
 
-Source: "Experience Platform FAQ and troubleshooting" and "Flow Service errors" for the codes, the dataset
-export tutorial for the permissions, the Sandbox API reference; read 2026-11.
+Source: the dataset export tutorial for the permissions, the Sandbox API reference; read 2026-11.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from airflow_provider_aep.exports.delete import needed
 from airflow_provider_aep.exports.marks import export_key, read_mark
 from airflow_provider_aep.exports.spec_rules import places_of
 from airflow_provider_aep.exports.state import State, read_state
+from airflow_provider_aep.flowservice.codes import explain
 from airflow_provider_aep.flowservice.connections import get_connection_spec
 from airflow_provider_aep.flowservice.dataflow_record import state_of
 from airflow_provider_aep.flowservice.destinations import DATA_LAKE_SPEC_ID, DESTINATIONS, Destination
@@ -47,9 +47,6 @@ CHECKS = (TOKEN, ORGANIZATION, SANDBOX, PERMISSIONS, SPECS, CLOCK, ENDS, STATES,
 CLOCK_TOLERANCE = timedelta(seconds=60)
 MOST_NAMED = 10
 
-_WRONG_KEY = ("403000", "403003")
-_WRONG_ORGANIZATION = ("400003", "403025", "403027", "FLOW-2000-", "FLOW-2001-", "FLOW-2002-")
-_WRONG_SANDBOX = ("FLOW-2100-", "FLOW-2101-", "FLOW-2103-", "FLOW-2105-", "FLOW-2106-")
 # What is listed -> the permission that a 403 says is missing
 _LISTINGS = (
     ("dataflows", "/flows", "View Destinations"),
@@ -111,15 +108,15 @@ def judge_entry(error: AepError | None, *, sandbox: str) -> list[Finding]:
         SANDBOX: f"sandbox {sandbox!r} answers",
     }
     failed = SANDBOX if error else None
-    code = str(getattr(error, "code", None))
-    # A GET is asked, so where the error is of a POST it was the request for the token.
-    if error and (str(error).startswith("POST ") or code.startswith(_WRONG_KEY) or _status(error) == 401):
-        failed = ORGANIZATION if code.startswith(_WRONG_ORGANIZATION) else TOKEN
-    elif error and code.startswith(_WRONG_ORGANIZATION):
+    about = explain(getattr(error, "code", None)).about
+    if about == "organization":
         failed = ORGANIZATION
+    # A GET is asked, so where the error is of a POST it was the request for the token.
+    elif error and (str(error).startswith("POST ") or about in ("login", "token") or _status(error) == 401):
+        failed = TOKEN
     elif isinstance(error, AepAuthError):
         failed = None  # which permission is missing is told below
-    elif error and not code.startswith(_WRONG_SANDBOX):
+    elif error and about != "sandbox":
         failed = ORGANIZATION  # no answer, or none that says why: nothing behind the token is known
     findings: list[Finding] = []
     for check, seen in passed.items():

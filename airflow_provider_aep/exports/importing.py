@@ -26,7 +26,7 @@ from airflow_provider_aep.exports.plain import templates_in
 from airflow_provider_aep.exports.spec import DEFAULT_OWNER, parse_spec
 from airflow_provider_aep.exports.state import State, first_id, read_state, spec_id_of
 from airflow_provider_aep.flowservice.cadences import AS_IS, is_cadence, is_same
-from airflow_provider_aep.flowservice.connections import MODE, SEGMENT_PARAMS
+from airflow_provider_aep.flowservice.connections import MODE, SEGMENT_PARAMS, datasets_named_in
 from airflow_provider_aep.flowservice.dataflow_record import state_of
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import (
@@ -239,9 +239,8 @@ def _datasets_of(source: Document, state: State, problems: list[Problem]) -> lis
     found: list[str | dict[str, str]] = []
     if spec_id_of(source) != DATA_LAKE_SPEC_ID:
         problems.append(Problem("/sourceConnectionIds/0", "is no source connection of the data lake"))
-    for item in sequence(mapping(source.get("params")).get("datasets")):
-        dataset_id = str(mapping(item).get("dataSetId"))
-        name = _printable(names.get(dataset_id)) or _printable(mapping(item).get("name"))
+    for dataset_id, told in datasets_named_in(source).items():
+        name = _printable(names.get(dataset_id)) or _printable(told)
         found.append({"id": dataset_id, "name": name} if name and name != dataset_id else dataset_id)
     return found
 

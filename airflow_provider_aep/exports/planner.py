@@ -24,9 +24,9 @@ from airflow_provider_aep.exports.plan import Action, Change, Plan, Step
 from airflow_provider_aep.exports.plan_warnings import plan_warnings
 from airflow_provider_aep.exports.spec import MOST_IN_A_SANDBOX, ExportSpec
 from airflow_provider_aep.exports.state import COLLECTIONS, State, first_id, spec_id_of
-from airflow_provider_aep.flowservice.connections import full_params
+from airflow_provider_aep.flowservice.connections import dataset_ids_of, full_params
 from airflow_provider_aep.flowservice.dataflow_record import state_of
-from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
+from airflow_provider_aep.flowservice.documents import Document
 from airflow_provider_aep.flowservice.schedule import PAST, check_new
 
 
@@ -304,8 +304,7 @@ def _served_by(state: State, flow: Document | None) -> str | None:
 
 
 def _datasets_of(source: Document) -> list[str]:
-    items = sequence(mapping(source.get("params")).get("datasets"))
-    return sorted(str(mapping(item).get("dataSetId")) for item in items)
+    return sorted(dataset_ids_of(source))
 
 
 def _export(entity: Document) -> str | None:

@@ -22,12 +22,13 @@ from airflow_provider_aep.errors import (
     AepValidationError,
     Problem,
 )
+from airflow_provider_aep.flowservice.connections import dataset_ids_of
 from airflow_provider_aep.flowservice.creation import CREATE_TRIES
 from airflow_provider_aep.flowservice.dataflows import get_dataflow
-from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
+from airflow_provider_aep.flowservice.documents import mapping, sequence
 from airflow_provider_aep.flowservice.entities import get_entity
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, recall
-from airflow_provider_aep.flowservice.listing import list_entities, only
+from airflow_provider_aep.flowservice.runs import list_runs_of
 from airflow_provider_aep.flowservice.validation import check_id
 from airflow_provider_aep.times import span_words
 
@@ -243,26 +244,19 @@ def _check_alone(dataflow_id: str, known: Collection[str], started: Sequence[Adh
 
 def _newest_runs(dataflow_id: str) -> Exchange[list[str]]:
     """The ids of the newest runs of a dataflow, newest first: one page."""
-    found = yield from list_entities(
-        "/runs",
-        only("flowId", dataflow_id),
-        newest_first=True,
-        page_size=LOOK_PAGE,
-        enough=lambda found: True,
-    )
-    return [str(run["id"]) for run in found if run.get("flowId") == dataflow_id]
+    runs = yield from list_runs_of([dataflow_id], page_size=LOOK_PAGE, enough=lambda runs: True)
+    return [run.id for run in runs]
 
 
 def _datasets_of(dataflow_id: str) -> Exchange[list[str]]:
     """The ids of the datasets that a dataflow exports."""
     flow = yield from get_dataflow(dataflow_id)
-    found: list[Document] = []
+    ids: list[str] = []
     for source_connection_id in flow.source_connection_ids:
         source = yield from get_entity(
             "sourceConnections", source_connection_id, field="source_connection_id"
         )
-        found += map(mapping, sequence(mapping(source.get("params")).get("datasets")))
-    ids = [str(item["dataSetId"]) for item in found if item.get("dataSetId")]
+        ids += dataset_ids_of(source)
     if not ids:
         raise AepValidationError(
             "the datasets", [Problem("dataflow_id", "is of a dataflow without datasets")]

@@ -96,10 +96,14 @@ def read_source_datasets(source_connection_ids: Sequence[str]) -> Exchange[dict[
 
 
 def dataset_ids_of(source_connection: Document) -> tuple[str, ...]:
-    """The datasets that a source connection names."""
-    listed = sequence(mapping(source_connection.get("params")).get("datasets"))
-    ids = (mapping(each).get("dataSetId") for each in listed)
-    return tuple(dict.fromkeys(str(each) for each in ids if each))
+    """The datasets that a source connection names, each once."""
+    return tuple(datasets_named_in(source_connection))
+
+
+def datasets_named_in(source_connection: Document) -> dict[str, object]:
+    """What a source connection calls its datasets, by their ids: names may be missing or outdated."""
+    listed = map(mapping, sequence(mapping(source_connection.get("params")).get("datasets")))
+    return {str(each["dataSetId"]): each.get("name") for each in listed if each.get("dataSetId")}
 
 
 def create_base_connection(

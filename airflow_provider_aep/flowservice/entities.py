@@ -16,9 +16,6 @@ from airflow_provider_aep.flowservice.validation import NOT_A_NAME, check_id, lo
 # The body of a PATCH: [{"op": "replace", "path": "/scheduleParams", "value": {...}}], op in lower case.
 Operations = list[dict[str, Any]]
 
-TRANSITIONAL = tuple(
-    f"FLOW-{number}-" for number in (1409, 1416, 1417, 1420, 1421, 1422, 1444, 1456, 1457, 1458)
-)
 CHANGE_TRIES = 4
 CHANGE_PAUSE = 5.0
 # Adobe's own services move etags too, so a stale one is usual; one that stays stale is a fight.
@@ -108,4 +105,6 @@ def patch_entity(
 
 def is_transitional(error: Exception) -> bool:
     """Whether the service says "not in this state": an entity that is being changed passes through others."""
-    return isinstance(error, AepApiError) and bool(error.code) and str(error.code).startswith(TRANSITIONAL)
+    from airflow_provider_aep.flowservice.codes import explain
+
+    return isinstance(error, AepApiError) and explain(error.code).about == "state"

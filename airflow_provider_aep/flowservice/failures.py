@@ -31,31 +31,7 @@ from airflow_provider_aep.flowservice.validation import NOT_A_NAME, looks_like_a
 LONGEST_MESSAGE = 300
 SHORTEST_SECRET = 4  # shorter ones would blot out ordinary words
 
-PERMISSIONS = (
-    "The credential needs View Destinations, View Datasets and Manage and Activate Dataset Destinations "
-    "in this sandbox. If it has them, access labels on the datasets or on the dataflow may keep it out: they "
-    "bind applications too; ask for a role that has these labels."
-)
-# What a hint calls the connection, until the session puts its id there.
-CONNECTION = "the Airflow connection"
 _ONE_DATAFLOW = re.compile(r"/flows/([^/?]+)")
-# code -> what to do about it
-HINTS = {
-    "403000": f"Check the login (client id) of {CONNECTION}.",
-    "403003": f"Check the login (client id) of {CONNECTION}.",
-    "400003": f"Check org_id in the extra of {CONNECTION}.",
-    "403025": "The credential is not entitled for that org_id.",
-    "403027": f"Check org_id in the extra of {CONNECTION}, and that the credential has a Platform product "
-    "profile.",
-    "invalid_client": f"Check login (client id) and password (client secret) of {CONNECTION}.",
-    "invalid_scope": f"Check scopes in the extra of {CONNECTION}: only scopes granted to the credential are "
-    "accepted.",
-    "2000": f"Check org_id in the extra of {CONNECTION}.",
-    "2100": "Check the sandbox: the organization has none of that name.",
-    "1418": "Delete the dataflows that use it first.",
-    "1447": "Delete the dataflows that use it first.",
-}
-
 _KINDS: dict[int, type[AepApiError]] = {
     401: AepAuthError,
     403: AepAuthError,
@@ -83,14 +59,16 @@ def failure_of(
             # A login page, or a body cut short: what the service did is as unknown as without an answer.
             raise AepTransportError(f"{request}: the answer is not a JSON document", sent=True)
         return None
+    # Where all goes well, nobody pays for the table of codes.
+    from airflow_provider_aep.flowservice.codes import number_of
+
     body: dict[str, Any] = answer.json if isinstance(answer.json, dict) else {}
     report: dict[str, Any] = body["report"] if isinstance(body.get("report"), dict) else {}
     code = _code(body)
     kind = _KINDS.get(answer.status, AepServerError if answer.status >= 500 else AepApiError)
     if request.form is not None and answer.status == 400:
         kind = AepAuthError  # the token endpoint refuses a wrong secret with 400
-    number = code.split("-")[1] if code and code.startswith("FLOW-") else code
-    if number == "1439" and kind is AepApiError:
+    if kind is AepApiError and number_of(code) == "1439":
         kind = AepNotFoundError  # the error table says 400 for it, the printed answers say 404
     return kind(
         doing=str(request),
@@ -99,24 +77,28 @@ def failure_of(
         code=code,
         request_id=report.get("request-id") or answer.headers.get("x-request-id"),
         retry_after=seconds_to_wait(answer.headers.get("retry-after"), now),
-        hint=HINTS.get(number or "") or _hint(request, answer.status, number),
+        hint=_hint(request, answer.status, code),
     )
 
 
-def _hint(request: Request, status: int, number: str | None) -> str | None:
-    """What to do about a refusal whose code does not say it."""
-    if status == 403:
-        return PERMISSIONS
+def _hint(request: Request, status: int, code: str | None) -> str | None:
+    """What to do about a refusal."""
+    from airflow_provider_aep.flowservice.codes import PERMISSIONS, UNKNOWN, explain, number_of
+
     asked = _ONE_DATAFLOW.search(request.path)
-    if asked and (status == 404 or number == "1439") and looks_like_a_name(asked[1]):
+    if asked and (status == 404 or number_of(code) == "1439") and looks_like_a_name(asked[1]):
         return NOT_A_NAME
-    return None
+    if (known := explain(code)) is not UNKNOWN:
+        return known.advice
+    return PERMISSIONS if status == 403 else None
 
 
 def token_was_refused(refusal: AepApiError) -> bool:
     """Whether a fresh token could help."""
-    # 2114 and 2115 are the service's own words, in a 400, for a token that its gateway let pass.
-    return refusal.status == 401 or bool(refusal.code and refusal.code.startswith(("FLOW-2114", "FLOW-2115")))
+    from airflow_provider_aep.flowservice.codes import explain
+
+    # The service itself says so in a 400, of a token that its gateway let pass.
+    return refusal.status == 401 or explain(refusal.code).about == "token"
 
 
 def _code(body: dict[str, Any]) -> str | None:

@@ -29,12 +29,6 @@ _OUR_QUERY = ("property", "orderby", "limit", "count")
 # Who sorts by whole seconds, or on several machines, may put neighbours in the wrong order.
 ORDER_TOLERANCE = 60.0
 
-# What a refusal may be about, by its number in the error table; others do not say.
-_ABOUT = {
-    "orderby": ("1424", "1432", "1433"),
-    "property": ("1423", "1440", "1441", "1442", "1443", "1448", "1449", "1450", "1452"),
-    "limit": ("1401", "1454"),
-}
 # Of a sandbox, a header, a right: no other query would be answered either.
 _ABOUT_ELSE = re.compile(r"FLOW-(2|1100-|1403-|1439-)|[^F]")
 _FILTER_WORDS = re.compile(r"\b(property|filter\w*|flowId)\b", re.IGNORECASE)
@@ -202,19 +196,18 @@ def _is_about_the_query(refusal: AepApiError) -> bool:
 
 
 def _part_to_drop(refusal: AepApiError, parts: Sequence[str]) -> str | None:
-    named = [part for part in parts if _number(refusal) in _ABOUT[part]]
+    from airflow_provider_aep.flowservice.codes import explain
+
+    named = [part for part in parts if part == explain(refusal.code).about]
     return next(iter([*named, *parts]), None)
 
 
 def names_the_filter(refusal: AepApiError) -> bool:
     """Whether a refusal is about the filter of a listing, by its code or in its words."""
-    if refusal.status != 400:
-        return False
-    return _number(refusal) in _ABOUT["property"] or bool(_FILTER_WORDS.search(refusal.message))
+    from airflow_provider_aep.flowservice.codes import explain
 
-
-def _number(refusal: AepApiError) -> str:
-    return str(refusal.code or "").removeprefix("FLOW-").partition("-")[0]
+    is_named = explain(refusal.code).about == "property" or _FILTER_WORDS.search(refusal.message)
+    return refusal.status == 400 and bool(is_named)
 
 
 def part_of_name(name_contains: object) -> str:

@@ -130,13 +130,10 @@ class Location:
         return list(found.values())
 
 
-def location_of(
-    dataflow: Dataflow, target: Document, *, dataset_ids: Iterable[str] = (), sandbox: str = ""
-) -> Location:
+def location_of(dataflow: Dataflow, target: Document, *, dataset_ids: Iterable[str] = ()) -> Location:
     """Where a dataflow delivers, given its target connection.
 
     :param target: the target connection as the service tells it.
-    :param sandbox: by default the one that the dataflow itself names.
     """
     params = mapping(target.get("params"))
     storage, path = place_of(dataflow.destination, params)
@@ -146,7 +143,7 @@ def location_of(
     return Location(
         dataflow_id=dataflow.id,
         dataflow_name=dataflow.name,
-        sandbox=sandbox or str(dataflow.raw.get("sandboxName") or ""),
+        sandbox=str(dataflow.raw.get("sandboxName") or ""),
         destination=dataflow.destination,
         storage=storage,
         path=path,

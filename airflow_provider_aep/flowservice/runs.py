@@ -34,48 +34,42 @@ def list_runs(
     started_before: datetime | None = None,
     page_size: int = LARGEST_PAGE,
 ) -> Exchange[list[DataflowRun]]:
-    """Runs of one dataflow, newest first.
+    """Runs of one dataflow, newest first, each once.
 
     :param started_after: only those that started at or after this moment.
     :param started_before: only those that started earlier than this moment.
     :param page_size: from 1 to 100; less than 100 where the newest few are likely to be enough.
     """
-    check_id("dataflow_id", dataflow_id)
-    # Neither status nor start is asked of the server: its filters' letter case is undocumented, and a run
-    # that failed before it started has no start. Newest first, reading stops once it is past the moment.
-    found = yield from list_entities(
-        "/runs",
-        only("flowId", dataflow_id),
-        newest_first=True,
-        page_size=page_size,
-        enough=_older_than(started_after) if started_after else lambda found: False,
-    )
-    # The tutorial's own sample answers with a run of another dataflow.
-    runs = [run for run in map(DataflowRun.from_api, found) if run.dataflow_id == dataflow_id]
+    runs = yield from list_runs_of([dataflow_id], started_after=started_after, page_size=page_size)
     return pick_runs(runs, started_after=started_after, started_before=started_before)
 
 
 def list_runs_of(
     dataflow_ids: Sequence[str],
     *,
-    started_after: datetime,
-    enough: Callable[[list[DataflowRun]], bool] | None = None,
+    started_after: datetime | None = None,
+    enough: Callable[[list[DataflowRun]], bool] = lambda runs: False,
+    page_size: int | None = None,
     pages: Pages | None = None,
 ) -> Exchange[list[DataflowRun]]:
     """Runs of up to 100 dataflows in one listing, newest first; those of any other dataflow are left out.
 
     :param started_after: read no further than this moment; what lies before it on the last page comes along.
-    :param enough: stop reading when this says so of the runs found up to now.
+    :param enough: stop reading when this says so of the runs found up to now, if there are more.
+    :param page_size: by default the largest that there is.
     :param pages: how many may be read.
     """
     wanted = frozenset(check_id("dataflow_id", each) for each in dataflow_ids)
-    old = _older_than(started_after)
+    # Neither status nor start is asked of the server: its filters' letter case is undocumented, and a run
+    # that failed before it started has no start. Newest first, reading stops once it is past the moment.
+    old = _older_than(started_after) if started_after else lambda found: False
     read: dict[int, DataflowRun] = {}  # by the document: each is read once
 
     def runs_in(found: list[Mapping[str, Any]]) -> list[DataflowRun]:
         for each in found:
             if id(each) not in read:
                 read[id(each)] = DataflowRun.from_api(each)
+        # The tutorial's own sample answers with a run of another dataflow.
         return [run for each in found if (run := read[id(each)]).dataflow_id in wanted]
 
     # A list of values is documented for filters in general; that of flowId is not shown anywhere. Who asks
@@ -84,8 +78,8 @@ def list_runs_of(
         "/runs",
         only("flowId", *sorted(wanted)),
         newest_first=True,
-        page_size=LARGEST_PAGE,
-        enough=lambda found: old(found) or (enough is not None and enough(runs_in(found))),
+        page_size=page_size or LARGEST_PAGE,
+        enough=lambda found: old(found) or enough(runs_in(found)),
         or_all=len(wanted) == 1,
         pages=pages,
     )

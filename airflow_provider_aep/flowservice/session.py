@@ -27,7 +27,7 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.flowservice.credentials import AepCredentials
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, Response, conduct
-from airflow_provider_aep.flowservice.failures import CONNECTION, failure_of, token_was_refused
+from airflow_provider_aep.flowservice.failures import failure_of, token_was_refused
 from airflow_provider_aep.flowservice.habits import Habits, steady_time
 from airflow_provider_aep.flowservice.host_files import HostFiles
 from airflow_provider_aep.flowservice.kept import Kept
@@ -102,6 +102,8 @@ class AepSession:
         try:
             return (yield from self._ask(request, sandbox))
         except AepApiError as error:
+            from airflow_provider_aep.flowservice.codes import CONNECTION
+
             if conn_id is None or CONNECTION not in (error.hint or ""):
                 raise
             named = str(error.hint).replace(CONNECTION, f"Airflow connection {conn_id!r}")

@@ -14,9 +14,8 @@ from airflow_provider_aep.flowservice.run_record import DataflowRun, each_once
 from airflow_provider_aep.flowservice.runs import list_runs_of
 from airflow_provider_aep.flowservice.validation import is_id
 from airflow_provider_aep.monitoring.ledger import Account, account_of, year_of
-from airflow_provider_aep.monitoring.listings import read_many
+from airflow_provider_aep.monitoring.listings import CREATED_EARLIER, read_many
 from airflow_provider_aep.monitoring.reading import LISTED_FOR, Datasets, datasets_of
-from airflow_provider_aep.monitoring.watch import CREATED_EARLIER
 
 # Pages of 100 runs. What is older than they reach is missing from the ledger, and said to be.
 MOST_PAGES = 100

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from airflow_provider_aep.flowservice.codes import explain
 from airflow_provider_aep.monitoring.alert_messages import Message
 from airflow_provider_aep.monitoring.alerts import Alert
-from airflow_provider_aep.monitoring.run_codes import explain
 from airflow_provider_aep.monitoring.sizes import fitting, json_size
 from airflow_provider_aep.monitoring.words import CUT, cut
 

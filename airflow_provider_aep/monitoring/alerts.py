@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
+from airflow_provider_aep.flowservice.codes import explain
 from airflow_provider_aep.monitoring.incidents import incident_key, moments, severity_of
-from airflow_provider_aep.monitoring.run_codes import NEXT, explain
 from airflow_provider_aep.monitoring.table import printable
 from airflow_provider_aep.monitoring.words import clock_words, cut, iso_moment, read_moment
 from airflow_provider_aep.times import span_words
@@ -41,6 +41,26 @@ STATUSES: Mapping[str, str] = {
     "allowance": "near or above an allowance",
     "recovered": "recovered",
     "success": "fine",
+}
+# status of an alert -> what to do next, whatever the code says.
+NEXT: Mapping[str, str] = {
+    "failed": "Export again on demand once the reason is mended, or wait for the next scheduled run.",
+    "unknown": "Look at the run in the Platform UI; give Adobe's support the run id.",
+    "partial": "Look at the failed and skipped records of the run; correct the data or the limit.",
+    "zero_records": "Look whether anything was ingested into the datasets since the last good run.",
+    "low_records": "Look whether as much was ingested as usual; correct the limit if this is the new usual.",
+    "unknown_records": "Look at the run in the Platform UI; count the files in the storage.",
+    "missing_files": "List the folder in the storage; if files are lacking, export again on demand.",
+    "unchecked_files": "Check the Airflow connection to the storage and its right to list the folder.",
+    "incomplete": "Look which dataset has no run; export it on demand.",
+    "stuck": "Look at the run in the Platform UI; if it stays, give Adobe's support the run id.",
+    "slow": "Nothing is lost; correct the limit if this is the new usual.",
+    "late": "Look at the task's log: it may still wait for a run that is under way.",
+    "gaps": "Look whether the dataflow is enabled and its schedule goes on; else export on demand.",
+    "warning": "Enable the dataflow or mend its schedule; where it is unread, check the credential's rights.",
+    "allowance": "Look at the usage by export; pause what nobody reads, or ask Adobe about the licence.",
+    "nothing": "Check the selection, the sandbox, and the rights of the credential.",
+    "error": "Read the log of the Airflow task; clear the task once the reason is mended.",
 }
 
 
@@ -226,9 +246,11 @@ class Alert:
             {
                 "code": cut(error["code"], LONGEST_WORDS),
                 "message": cut(error["message"], LONGEST_WORDS),
-                **explain(error["code"])._asdict(),
+                "meaning": known.meaning,
+                "advice": known.advice,
             }
             for error in self.errors[:MOST_ERRORS]
+            for known in [explain(error["code"])]
         ]
         del kept["since"], kept["recovered"]
         told = {

@@ -21,9 +21,9 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.exports.spec import DatasetRef
 from airflow_provider_aep.exports.state import State
+from airflow_provider_aep.flowservice.codes import PERMISSIONS
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.failures import PERMISSIONS
 from airflow_provider_aep.flowservice.ingestion import (
     CATALOG_PATH,
     Batch,
@@ -166,7 +166,7 @@ class Arrivals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class IngestionSighting:
     """What one poll saw.
 
     :param result: what came in, as plain JSON.
@@ -183,7 +183,7 @@ class Seen:
     answered: bool = True
 
 
-def look_for_ingestion(wait: IngestionWait, *, now: datetime) -> Exchange[Seen]:
+def look_for_ingestion(wait: IngestionWait, *, now: datetime) -> Exchange[IngestionSighting]:
     """Poll once for what somebody waits for. A service that does not answer is a poll that saw nothing.
 
     :raises AepNotFoundError: the Catalog shows no such dataset.
@@ -208,7 +208,9 @@ def look_for_ingestion(wait: IngestionWait, *, now: datetime) -> Exchange[Seen]:
         believed = yield from believes_windows(read, until=now, may_ask=True)
     except OUTAGES as error:
         unheard = no_answer(error)
-        return Seen(told=unheard.told, wait=wait, wait_seconds=unheard.wait_seconds, answered=False)
+        return IngestionSighting(
+            told=unheard.told, wait=wait, wait_seconds=unheard.wait_seconds, answered=False
+        )
     except AepAuthError as error:
         raise error.with_hint(MAY_NOT) if _is_about_datasets(error) else error from None
     arrivals = {each: arrivals_of(datasets[each], listed[each], wait, now) for each in wait.dataset_ids}
@@ -216,10 +218,10 @@ def look_for_ingestion(wait: IngestionWait, *, now: datetime) -> Exchange[Seen]:
     return seen if believed else replace(seen, told=f"{seen.told}; {UNPROVEN}")
 
 
-def seen_of(arrivals: Mapping[str, Arrivals], wait: IngestionWait) -> Seen:
+def seen_of(arrivals: Mapping[str, Arrivals], wait: IngestionWait) -> IngestionSighting:
     """What came into the datasets of a wait, and whether that ends it."""
     done = [each for each, one in arrivals.items() if one.suffice(wait)]
-    return Seen(
+    return IngestionSighting(
         told="; ".join(one.told(wait) for one in arrivals.values()),
         wait=wait,
         finished=len(done) == len(arrivals) if wait.require == "all" else bool(done),

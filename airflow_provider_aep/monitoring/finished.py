@@ -20,13 +20,11 @@ from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.flowservice.runs import list_runs_of
-from airflow_provider_aep.monitoring.listings import read_many
+from airflow_provider_aep.monitoring.listings import CREATED_EARLIER, read_many
 
 # How much later than it was created a run may come to light. Adobe itself calls 150 minutes late.
 LOOK_BACK = timedelta(hours=3)
 REACH = timedelta(days=3)
-# Some listings ask when a run started, which may differ a little from when it was created.
-CREATED_EARLIER = timedelta(minutes=10)
 # So far may Adobe's clock and ours differ.
 CLOCKS = timedelta(minutes=15)
 # Of more, the oldest are forgotten along with the part of the window that they lie in.
@@ -66,8 +64,8 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What a look at many dataflows saw.
+class ListedRuns:
+    """The runs of many dataflows.
 
     :param since: it lists every run that was created from here on.
     :param unread: dataflows whose runs could not be listed.
@@ -78,7 +76,7 @@ class Seen:
     unread: Mapping[str, AepError] = field(default_factory=dict)
 
 
-def look_for_finished(dataflow_ids: Collection[str], *, since: datetime) -> Exchange[Seen]:
+def look_for_finished(dataflow_ids: Collection[str], *, since: datetime) -> Exchange[ListedRuns]:
     """List the runs of many dataflows: one request for up to 100 of them, where that is one page.
 
     :param since: read back to the runs that were created at this moment.
@@ -96,7 +94,7 @@ def look_for_finished(dataflow_ids: Collection[str], *, since: datetime) -> Exch
         if isinstance(one, AepError) and not isinstance(one, AepNotFoundError)
     }
     runs = [run for one in found.values() if not isinstance(one, AepError) for run in one]
-    return Seen(since=since, runs=runs, unread=unread)
+    return ListedRuns(since=since, runs=runs, unread=unread)
 
 
 def begin(now: datetime) -> Cursor:

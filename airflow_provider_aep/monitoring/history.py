@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from airflow_provider_aep.flowservice.exchange import Exchange
-from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, list_entities, only
+from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
 from airflow_provider_aep.flowservice.run_record import DataflowRun
-from airflow_provider_aep.flowservice.validation import check_id
+from airflow_provider_aep.flowservice.runs import list_runs_of
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.usual import History
 
@@ -19,31 +17,21 @@ def read_history(dataflow_id: str, *, before: datetime, policy: RunPolicy) -> Ex
 
     Read page by page: a dataflow with many empty runs may hold those that exported something further back.
     """
-    check_id("dataflow_id", dataflow_id)
     more = False
 
-    def enough(found: list[Mapping[str, Any]]) -> bool:
+    def enough(runs: list[DataflowRun]) -> bool:
         # Asked only where the service has another page.
         nonlocal more
-        more = _suffices(_earlier(found, dataflow_id, before), policy)
+        more = _suffices(_earlier(runs, before), policy)
         return more
 
-    found = yield from list_entities(
-        "/runs",
-        only("flowId", dataflow_id),
-        newest_first=True,
-        page_size=min(LARGEST_PAGE, 2 * max(policy.history, policy.zero_streak)),
-        enough=enough,
-    )
-    return History(runs=tuple(_earlier(found, dataflow_id, before)), complete=not more)
+    page_size = min(LARGEST_PAGE, 2 * max(policy.history, policy.zero_streak))
+    runs = yield from list_runs_of([dataflow_id], page_size=page_size, enough=enough)
+    return History(runs=tuple(_earlier(runs, before)), complete=not more)
 
 
-def _earlier(found: list[Mapping[str, Any]], dataflow_id: str, before: datetime) -> list[DataflowRun]:
-    return [
-        run
-        for run in map(DataflowRun.from_api, found)
-        if run.dataflow_id == dataflow_id and run.finished and run.started_at and run.started_at < before
-    ]
+def _earlier(runs: list[DataflowRun], before: datetime) -> list[DataflowRun]:
+    return [run for run in runs if run.finished and run.started_at and run.started_at < before]
 
 
 def _suffices(runs: list[DataflowRun], policy: RunPolicy) -> bool:

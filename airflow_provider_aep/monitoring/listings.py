@@ -10,7 +10,7 @@ then it is doubted less often.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow_provider_aep.errors import OUTAGES, AepAnswerError, AepApiError, AepAuthError, AepError
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, recall, together
@@ -19,6 +19,8 @@ from airflow_provider_aep.flowservice.listing import names_the_filter
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 
 AT_MOST = 8
+# A run may be created a little before it starts, and windows ask when it started.
+CREATED_EARLIER = timedelta(minutes=10)
 ALONE = "the service takes no list of dataflows in GET /runs, so each is asked for alone"
 # What a first refusal is remembered as; a list that is answered in between ends it.
 REFUSES = "the service may take no list of dataflows in GET /runs"

@@ -11,20 +11,23 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.findings import Finding, findings_of, of_dataflow, unread
 from airflow_provider_aep.monitoring.policy import FURTHEST_BACK, AuditPolicy, worst_choice
-from airflow_provider_aep.monitoring.reading import Datasets, datasets_of, is_due, known_since, read_datasets
+from airflow_provider_aep.monitoring.reading import (
+    Datasets,
+    datasets_of,
+    known_since,
+    list_each,
+    read_datasets,
+)
 from airflow_provider_aep.monitoring.states import SEVERITY, UNDECIDED, State, choice_of, states_of
 from airflow_provider_aep.monitoring.stuck import stuck_reach
 from airflow_provider_aep.monitoring.ticks import SKEW, reach_of
 from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
-from airflow_provider_aep.monitoring.waits import Wait
-from airflow_provider_aep.monitoring.watch import look_for_many
 
 TICKS = 30
 # Runs turn up in the listing a little late, and clocks differ.
@@ -128,27 +131,15 @@ def read_overview(
     known = known or {}
     flows = yield from list_dataflows()
     datasets = yield from read_datasets(flows, datasets or {})
-    # Together those that are read back equally far: a request reads as far as the one that needs most.
-    flows.sort(key=lambda flow: (_unread_from(flow, known.get(flow.id), now), flow.id))
-    waits = [
-        Wait(
-            dataflow_id=flow.id,
-            started_after=_unread_from(flow, known.get(flow.id), now),
-            whole=True,
-            step=flow.step,
-        )
-        for flow in flows
-    ]
-    due = [at for at, flow in enumerate(flows) if is_due(flow, waits[at].started_after, now)]
-    look = yield from look_for_many(waits, now=now, doubt=due)
+    first_unread = {flow.id: _unread_from(flow, known.get(flow.id), now) for flow in flows}
+    listed = yield from list_each(flows, first_unread, now)
     found = []
-    for flow, seen in zip(flows, look, strict=True):
-        before = known.get(flow.id)
+    for flow in flows:
+        before, seen = known.get(flow.id), listed[flow.id]
         runs = before.timeline.runs if before else ()
         read_at = before.read_at if before else None
-        unread = str(seen) if isinstance(seen, AepError) else "" if seen.answered else seen.told
         first = now - _kept(flow)
-        if not isinstance(seen, AepError) and seen.answered:
+        if not seen.why:
             runs, read_at = _merged(runs, seen.runs, since=first), now
         timeline = timeline_of(
             flow,
@@ -157,7 +148,7 @@ def read_overview(
             known_from=known_since(runs, first, now),
             datasets=datasets_of(flow, datasets),
         )
-        found.append(Overviewed(timeline=timeline, read_at=read_at, unread=unread))
+        found.append(Overviewed(timeline=timeline, read_at=read_at, unread=seen.why))
     return sorted(found, key=lambda one: (one.flow.name.casefold(), one.flow.id)), datasets
 
 

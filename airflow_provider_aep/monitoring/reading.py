@@ -43,8 +43,8 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Listed:
-    """The runs of a dataflow, and from when on they are all there."""
+class Listed:
+    """The runs of a dataflow, and from when on they are all there; or why they cannot be read just now."""
 
     since: datetime
     runs: Sequence[DataflowRun] = ()
@@ -93,7 +93,7 @@ def read_timelines(
         flow.id: since[flow.id] - _reach(flow, since[flow.id], policy, datasets_of(flow, datasets), known)
         for flow in flows
     }
-    listed = yield from _list(flows, first, now)
+    listed = yield from list_each(flows, first, now)
     deeper: dict[str, datetime] = {}
     for flow in flows:
         starts = [*_long_under_way(listed[flow.id], now, policy)]
@@ -102,7 +102,7 @@ def read_timelines(
         if starts:
             step = flow.step
             deeper[flow.id] = min(min(starts) - stuck_reach(step) - SKEW, listed[flow.id].since)
-    listed |= yield from _list([flow for flow in flows if flow.id in deeper], deeper, now)
+    listed |= yield from list_each([flow for flow in flows if flow.id in deeper], deeper, now)
     return [_read(flow, listed[flow.id], now, datasets_of(flow, datasets), known) for flow in flows], datasets
 
 
@@ -163,34 +163,38 @@ def _reach(
     return max(reach, policy.reach(flow.step) + DEADLINE + SKEW)
 
 
-def _list(
+def list_each(
     flows: Sequence[Dataflow], since: Mapping[str, datetime], now: datetime
-) -> Exchange[dict[str, _Listed]]:
+) -> Exchange[dict[str, Listed]]:
+    """The runs of each dataflow from a moment on, by its id.
+
+    :param since: the moment, by the id of the dataflow.
+    """
     # Those that are read back equally far go together: a request reads as far as the one that needs most.
     ordered = sorted(flows, key=lambda flow: (since[flow.id], flow.id))
     waits = [
         Wait(dataflow_id=flow.id, started_after=since[flow.id], whole=True, step=flow.step)
         for flow in ordered
     ]
-    due = [at for at, flow in enumerate(ordered) if is_due(flow, since[flow.id], now)]
+    due = [at for at, flow in enumerate(ordered) if _is_due(flow, since[flow.id], now)]
     look = yield from look_for_many(waits, now=now, doubt=due)
     listed = {}
     for flow, seen in zip(ordered, look, strict=True):
         if isinstance(seen, AepError):
-            listed[flow.id] = _Listed(since=since[flow.id], why=str(seen))
+            listed[flow.id] = Listed(since=since[flow.id], why=str(seen))
         elif not seen.answered:
-            listed[flow.id] = _Listed(since=since[flow.id], why=seen.told)
+            listed[flow.id] = Listed(since=since[flow.id], why=seen.told)
         else:
-            listed[flow.id] = _Listed(since=since[flow.id], runs=seen.runs)
+            listed[flow.id] = Listed(since=since[flow.id], runs=seen.runs)
     return listed
 
 
-def is_due(flow: Dataflow, since: datetime, now: datetime) -> bool:
+def _is_due(flow: Dataflow, since: datetime, now: datetime) -> bool:
     """Whether a dataflow should have run, so that it matters where no run is listed."""
     return flow.state == "enabled" and bool(flow.ticks(since, now))
 
 
-def _long_under_way(listed: _Listed, now: datetime, policy: RunPolicy) -> list[datetime]:
+def _long_under_way(listed: Listed, now: datetime, policy: RunPolicy) -> list[datetime]:
     """The starts of runs of which only the past can tell whether they took, or take, too long."""
     if policy.longest is not None:
         return []
@@ -202,7 +206,7 @@ def _long_under_way(listed: _Listed, now: datetime, policy: RunPolicy) -> list[d
 
 
 def _read(
-    flow: Dataflow, listed: _Listed, now: datetime, datasets: Sequence[str] | None, known: Known
+    flow: Dataflow, listed: Listed, now: datetime, datasets: Sequence[str] | None, known: Known
 ) -> Read:
     if listed.why:
         return Read(flow=flow, timeline=None, why=listed.why)

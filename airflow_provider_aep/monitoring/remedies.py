@@ -10,12 +10,14 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from airflow_provider_aep.flowservice.codes import explain
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.monitoring.causes import ADVICE
 from airflow_provider_aep.monitoring.findings import Finding
-from airflow_provider_aep.monitoring.run_codes import concern_of
 
 NAMED_BATCHES = 10
+# What a code is about where the credential for Adobe is to be mended.
+_ACCESS = ("token", "login", "organization", "sandbox", "rights")
 
 
 class Action(NamedTuple):
@@ -141,12 +143,12 @@ def _of_latest(
 def _of_failed(one: Mapping[str, Any], here: _Here) -> Iterator[Action]:
     for error in one["errors"]:
         said = " ".join(filter(None, (f"{error['code']}:", error["meaning"], error["advice"])))
-        concern = concern_of(error["code"])
-        if concern == "access":
+        about = explain(error["code"]).about
+        if about in _ACCESS:
             yield Action(
                 f"Mend the credential; the doctor tells what it lacks. {said}", here.aep("doctor"), "shell"
             )
-        elif concern == "storage":
+        elif about == "storage":
             why = f"If the login of the storage was changed, send it again; PATH is the export's spec. {said}"
             yield Action(why, here.aep("ensure", "PATH", "--rotate-credentials"), "shell")
         else:

@@ -28,7 +28,7 @@ from airflow_provider_aep.errors import OUTAGES, AepError, error_to_json
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.session import LONGEST_CLOSED
 from airflow_provider_aep.monitoring.waits import Sighting, Wait
-from airflow_provider_aep.monitoring.watch import look_for_many
+from airflow_provider_aep.monitoring.watch import Sightings, look_for_many
 
 # Whoever is due within this share of its interval is looked after along with those who are due now.
 EARLY = 0.5
@@ -40,8 +40,6 @@ LAST_LOOK_SECONDS = 30.0
 MOST_STUCK = 10_000
 
 log = logging.getLogger(__name__)
-
-Look = list[Sighting | AepError]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -79,7 +77,7 @@ class SharedPoll:
 
     def __init__(
         self,
-        converse: Callable[[Exchange[Look]], Awaitable[Look]],
+        converse: Callable[[Exchange[Sightings]], Awaitable[Sightings]],
         *,
         observe: Callable[[int, float, bool], object] = lambda waiters, seconds, failed: None,
     ) -> None:

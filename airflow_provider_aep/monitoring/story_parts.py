@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from airflow_provider_aep.flowservice.codes import UNKNOWN, explain
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.ingestion import Batch
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.findings import Finding, judgement_of
 from airflow_provider_aep.monitoring.owing import Ingested
 from airflow_provider_aep.monitoring.policy import AuditPolicy, worst_choice
-from airflow_provider_aep.monitoring.run_codes import UNKNOWN, explain
 from airflow_provider_aep.monitoring.states import KINDS, UNDECIDED, states_of, told_running
 from airflow_provider_aep.monitoring.timeline import Timeline
 

@@ -27,6 +27,7 @@ from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.flowservice.runs import earlier, list_runs_of
 from airflow_provider_aep.monitoring.listings import (
     AT_MOST,
+    CREATED_EARLIER,
     concerns_the_request,
     read_many,
 )
@@ -39,12 +40,11 @@ from airflow_provider_aep.monitoring.poll import (
 )
 from airflow_provider_aep.monitoring.waits import Sighting, Wait, sighting_of, with_stuck
 
-# A run may be created a little before it starts, and windows ask when it started.
-CREATED_EARLIER = timedelta(minutes=10)
 # How often a dataflow runs of which a wait does not say it; the least that Adobe documents for datasets.
 USUAL_STEP = timedelta(hours=3)
 
-Seen = dict[int, Sighting | AepError]
+Sightings = list[Sighting | AepError]
+_ByPosition = dict[int, Sighting | AepError]
 
 
 def look_for_many(
@@ -55,7 +55,7 @@ def look_for_many(
     doubt: Collection[int] = (),
     stuck_at: MutableMapping[str, datetime] | None = None,
     with_flow: Collection[int] = (),
-) -> Exchange[list[Sighting | AepError]]:
+) -> Exchange[Sightings]:
     """Look once for what each of many waits for: a sighting, or the error that ends the wait, in their order.
 
     Raises nothing: a service that does not answer, or refuses the login, is what was seen.
@@ -67,7 +67,7 @@ def look_for_many(
     :param with_flow: the positions of waits of which, where they are over, the dataflow is read too.
     """
     by_reach = sorted(range(len(waits)), key=lambda at: waits[at].started_after)
-    seen: Seen = {}
+    seen: _ByPosition = {}
     # Those for ticks read further back, so others do not come along with them.
     for positions in (
         [at for at in by_reach if not waits[at].tick],
@@ -85,7 +85,7 @@ def look_for_many(
 
 def _look_at(
     waits: Sequence[Wait], positions: Sequence[int], now: datetime, doubted: Collection[str]
-) -> Exchange[Seen]:
+) -> Exchange[_ByPosition]:
     """What each of these waits saw, by its position."""
     of_flow: dict[str, list[Wait]] = {}
     for at in positions:
@@ -105,7 +105,7 @@ def _look_at(
     errors = [one for one in found.values() if isinstance(one, AepError)]
     # A permission that is missing for all is mended without those who wait.
     excused = len(found) > 1 and sum(isinstance(one, AepAuthError) for one in errors) == len(found)
-    seen: Seen = {}
+    seen: _ByPosition = {}
     for at in positions:
         one = found[waits[at].dataflow_id]
         if not isinstance(one, AepError):
@@ -156,7 +156,7 @@ def _by_flow(runs: Sequence[DataflowRun]) -> Mapping[str, list[DataflowRun]]:
     return found
 
 
-def _find_given(waits: Sequence[Wait], seen: Seen, now: datetime) -> Exchange[None]:
+def _find_given(waits: Sequence[Wait], seen: _ByPosition, now: datetime) -> Exchange[None]:
     """Ask for given runs that were not listed, each by itself: they may have begun long ago."""
     lacking: dict[int, tuple[Sequence[DataflowRun], list[str]]] = {}
     for at, one in seen.items():
@@ -177,7 +177,7 @@ def _find_given(waits: Sequence[Wait], seen: Seen, now: datetime) -> Exchange[No
 
 def _find_stuck(
     waits: Sequence[Wait],
-    seen: Seen,
+    seen: _ByPosition,
     now: datetime,
     stuck_at: MutableMapping[str, datetime],
 ) -> Exchange[None]:
@@ -209,7 +209,9 @@ def _needs_no_reason(seen: Sighting | AepError) -> bool:
     return isinstance(seen, AepError) or bool(seen.runs) or not seen.answered
 
 
-def _find_why(waits: Sequence[Wait], seen: Seen, now: datetime, positions: Sequence[int]) -> Exchange[None]:
+def _find_why(
+    waits: Sequence[Wait], seen: _ByPosition, now: datetime, positions: Sequence[int]
+) -> Exchange[None]:
     """For waits without a run: add what their dataflows tell, or the error for a dataflow that is gone."""
     flow_ids = sorted({waits[at].dataflow_id for at in positions})
     if not flow_ids:
@@ -232,7 +234,7 @@ def _find_why(waits: Sequence[Wait], seen: Seen, now: datetime, positions: Seque
             seen[at] = one._replace(told=why_no_run(flow, now, one.told))
 
 
-def _read_flows(waits: Sequence[Wait], seen: Seen, positions: Collection[int]) -> Exchange[None]:
+def _read_flows(waits: Sequence[Wait], seen: _ByPosition, positions: Collection[int]) -> Exchange[None]:
     """For waits that are over: add their dataflows, as far as they can be read."""
     over = {
         at: one for at in positions if isinstance(one := seen[at], Sighting) and one.finished and one.runs

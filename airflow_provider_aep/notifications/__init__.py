@@ -33,9 +33,7 @@ from airflow_provider_aep.notifications.words import (
     lent,
     text_of,
 )
-from airflow_provider_aep.operators.links import AepDataflowLink
-from airflow_provider_aep.operators.monitoring import CHECK_KEY
-from airflow_provider_aep.sensors import VERDICT_KEY
+from airflow_provider_aep.operators.xcom_keys import CHECK_KEY, LINK_KEY, VERDICT_KEY
 
 __all__ = ["LONGEST_TEXT", "MESSAGES", "USUAL", "AepRunNotifier"]
 
@@ -147,7 +145,7 @@ class AepRunNotifier(BaseNotifier):
         try:
             verdict = _own_xcom(ti, VERDICT_KEY)
             check = None if verdict else _own_xcom(ti, CHECK_KEY)
-            link = _own_xcom(ti, AepDataflowLink.xcom_key)
+            link = _own_xcom(ti, LINK_KEY)
         except Exception as error:
             unread = f"; what it found cannot be read: {without_words(error)}"
         where = airflow_url(**about)

@@ -19,9 +19,7 @@ from airflow_provider_aep.notifications.gathering import (
 )
 from airflow_provider_aep.notifications.of_checks import alerts_of
 from airflow_provider_aep.notifications.words import GOOD, lent
-from airflow_provider_aep.operators.links import AepDataflowLink
-from airflow_provider_aep.operators.monitoring import CHECK_KEY
-from airflow_provider_aep.sensors import VERDICT_KEY
+from airflow_provider_aep.operators.xcom_keys import CHECK_KEY, LINK_KEY, VERDICT_KEY
 
 
 def alerts_of_dag_run(notifier: Any, context: Any) -> list[Alert]:
@@ -51,7 +49,7 @@ def alerts_of_deadline(notifier: Any, context: Any, *, may_ask: bool) -> list[Al
         left = [one for one in instances if one.state not in DONE]
         links: dict[Ended, Any] = {}
         for siblings in by_task(left).values():
-            links.update(xcoms(AepDataflowLink.xcom_key, siblings))
+            links.update(xcoms(LINK_KEY, siblings))
         for one, link in links.items():
             found = without_verdict(link, f"task {one} was still {one.state} at the deadline, {until}")
             where = airflow_url(dag_id, run_id, one.task_id, one.map_index)
@@ -83,7 +81,7 @@ def _of_tasks(notifier: Any, context: Any, tasks: Mapping[str, list[Ended]], xco
         told = [
             one for one in verdicts if one not in mute and notifier.status_of(verdicts[one]) in notifier.on
         ]
-        links = xcoms(AepDataflowLink.xcom_key, [*told, *mute])
+        links = xcoms(LINK_KEY, [*told, *mute])
         for one in checks:
             where = airflow_url(dag.dag_id, run_id, one.task_id, one.map_index)
             yield from alerts_of(notifier, context, checks[one], where, str(one))

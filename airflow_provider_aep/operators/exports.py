@@ -18,6 +18,7 @@ from airflow_provider_aep.errors import (
 from airflow_provider_aep.operators.base import AepOperator, Upstream
 from airflow_provider_aep.operators.given_specs import GivenSpecs, paths_as_text
 from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
+from airflow_provider_aep.operators.xcom_keys import EXPORTS_KEY, PLANS_KEY
 
 if TYPE_CHECKING:
     from airflow_provider_aep.exports.outcome import Outcome
@@ -30,8 +31,6 @@ OnChanges = Literal["ok", "warn", "fail", "skip"]
 ON_CHANGES = ("ok", "warn", "fail", "skip")
 
 # Where plans and outcomes are kept, also those of a task that failed: always lists.
-PLANS_KEY = "aep_plans"
-EXPORTS_KEY = "aep_exports"
 # What of the outcome of one export other tasks take as an argument: ensure.output["dataflow_id"].
 OUTPUTS = (
     "sandbox",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_aep._airflow import BaseOperatorLink, XCom
+from airflow_provider_aep.operators.xcom_keys import LINK_KEY
 
 
 class AepDataflowLink(BaseOperatorLink):
@@ -14,7 +15,7 @@ class AepDataflowLink(BaseOperatorLink):
     """
 
     name = "AEP dataflow"
-    xcom_key = "aep_dataflow_url"
+    xcom_key = LINK_KEY
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The stored address. Airflow 3 reads the XCom itself; 2.11 asks here."""
@@ -23,7 +24,7 @@ class AepDataflowLink(BaseOperatorLink):
 
 def push_dataflow_link(context: Any, url: str) -> None:
     """Make the link of the running task point to ``url``."""
-    context["ti"].xcom_push(key=AepDataflowLink.xcom_key, value=url)
+    context["ti"].xcom_push(key=LINK_KEY, value=url)
 
 
 def leave_links(operator: Any) -> None:

@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.arguments import Span, Switch, Text, Texts
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
+from airflow_provider_aep.operators.xcom_keys import (
+    BY_HAND_HANDOVER_KEY,
+    CHECK_KEY,
+    HANDOVER_KEY,
+    UNDATED_HANDOVER_KEY,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.audit import Audit
@@ -18,15 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.policy import AuditPolicy
     from airflow_provider_aep.monitoring.selection import Selection
 
-# What was found is kept under this key, also when the task fails: the notifier reads it from there.
-CHECK_KEY = "aep_check"
-# What a check hands over to the next; see ``monitoring.handover``. XComs of earlier DAG runs are found by
-# their logical dates. That of a DAG run by hand lies between those of the timetable, and not where its
-# window ends: so the timetable's own have a key to themselves. So have DAG runs without a logical date, as
-# databases disagree on where these stand among the dated ones.
-HANDOVER_KEY = "aep_check_handover"
-BY_HAND_HANDOVER_KEY = "aep_check_handover_by_hand"
-UNDATED_HANDOVER_KEY = "aep_check_handover_undated"
 # Of a first check whose DAG run has no data interval.
 USUAL_WINDOW = timedelta(days=1)
 # However long ago the last check was.

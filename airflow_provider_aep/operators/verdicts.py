@@ -9,7 +9,7 @@ from airflow_provider_aep._airflow import AirflowFailException, BaseOperator
 from airflow_provider_aep.arguments import Argument
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.operators.base import Upstream
-from airflow_provider_aep.operators.monitoring import CHECK_KEY
+from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
 
 
 class AepRequireGoodExportsOperator(BaseOperator):

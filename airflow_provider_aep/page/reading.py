@@ -17,8 +17,9 @@ from airflow_provider_aep.errors import (
 )
 from airflow_provider_aep.exports.doctor import SANDBOX, TOKEN, judge_entry
 from airflow_provider_aep.exports.state import read_kind
+from airflow_provider_aep.flowservice.connections import datasets_named_in
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.flowservice.documents import Document, mapping, sequence
+from airflow_provider_aep.flowservice.documents import Document
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.monitoring.overview import Overviewed, read_overview
 from airflow_provider_aep.monitoring.reading import Datasets
@@ -101,13 +102,8 @@ def _read_facts(now: datetime, named: set[str]) -> Exchange[Facts]:
 
 
 def _datasets(source: Document, names: Mapping[str, str]) -> list[tuple[str, str | None]]:
-    listed = sequence(mapping(source.get("params")).get("datasets"))
-    found = []
-    for each in listed:
-        one = mapping(each)
-        if dataset_id := _text(one.get("dataSetId")):
-            found.append((dataset_id, names.get(dataset_id) or _text(one.get("name"))))
-    return found
+    named = datasets_named_in(source)
+    return [(dataset_id, names.get(dataset_id) or _text(name)) for dataset_id, name in named.items()]
 
 
 def _text(value: object) -> str | None:

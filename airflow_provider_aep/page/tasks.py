@@ -8,9 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_aep.operators.links import AepDataflowLink
-from airflow_provider_aep.operators.monitoring import CHECK_KEY
-from airflow_provider_aep.sensors import VERDICT_KEY
+from airflow_provider_aep.operators.xcom_keys import CHECK_KEY, LINK_KEY, VERDICT_KEY
 
 # Looked through for the task of an export; tasks that ran longer ago are not found.
 MOST_LINKS = 200
@@ -48,7 +46,7 @@ def tasks_of(session: Any, dataflow_id: str) -> list[tuple[str, str]]:
         select(XComModel.dag_id, XComModel.task_id, TaskInstance.operator)
         .join(TaskInstance, same)
         .where(
-            XComModel.key == AepDataflowLink.xcom_key,
+            XComModel.key == LINK_KEY,
             cast(XComModel.value, String).contains(f"/{dataflow_id}", autoescape=True),
         )
         .order_by(XComModel.timestamp.desc())
@@ -90,7 +88,7 @@ def dags_of_exports(session: Any) -> dict[str, set[str]]:
     query = (
         select(XComModel.dag_id, XComModel.value)
         .where(
-            XComModel.key == AepDataflowLink.xcom_key,
+            XComModel.key == LINK_KEY,
             XComModel.timestamp >= datetime.now(tz=UTC) - LINKED_WITHIN,
         )
         .order_by(XComModel.timestamp.desc())

@@ -8,8 +8,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
+
 if TYPE_CHECKING:
-    from airflow_provider_aep.sensors.conclusion import VERDICT_KEY
     from airflow_provider_aep.sensors.exports import AepExportsSensor
     from airflow_provider_aep.sensors.ingested import AepDatasetIngestedSensor
     from airflow_provider_aep.sensors.runs import AepDataflowRunSensor
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["VERDICT_KEY", "AepDataflowRunSensor", "AepDatasetIngestedSensor", "AepExportsSensor"]
 
 _PLACES = {
-    "VERDICT_KEY": "conclusion",
     "AepDataflowRunSensor": "runs",
     "AepDatasetIngestedSensor": "ingested",
     "AepExportsSensor": "exports",

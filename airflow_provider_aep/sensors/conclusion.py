@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.errors import AepError, AepRunFailedError, without_words
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.dataflow_record import Dataflow
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.verdict import Verdict
     from airflow_provider_aep.monitoring.waits import Sighting
     from airflow_provider_aep.sensors.roles import Judging
-
-# Where every verdict is kept, also that of a task that failed: the notifier reads it from there.
-VERDICT_KEY = "aep_verdict"
 
 
 def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from airflow_provider_aep.sensors.base import AepSensor
 from airflow_provider_aep.sensors.wanted import TIMED, ids_of
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.monitoring.arrivals import IngestionWait, Seen
+    from airflow_provider_aep.monitoring.arrivals import IngestionSighting, IngestionWait
     from airflow_provider_aep.operators.base import Moment, Upstream
 
 # Each costs a request in every poll.
@@ -135,7 +135,7 @@ class AepDatasetIngestedSensor(AepSensor):
         context["ti"].xcom_push(key="dataset_ids", value=result["dataset_ids"])
         return dict(result)
 
-    def _look(self, wait: IngestionWait) -> Seen:
+    def _look(self, wait: IngestionWait) -> IngestionSighting:
         """Poll once."""
         from airflow_provider_aep.hooks import metrics
         from airflow_provider_aep.monitoring.arrivals import look_for_ingestion

@@ -6,20 +6,20 @@ import asyncio
 import inspect
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Hashable
+from collections.abc import AsyncIterator, Hashable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeGuard
-from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aep._airflow import BaseEventTrigger
 from airflow_provider_aep.errors import AepAuthError, AepConfigError, AepError, error_to_json, without_words
+from airflow_provider_aep.triggers.polls import converse, poll_of
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.flowservice.exchange import Exchange
-    from airflow_provider_aep.monitoring.arrivals import IngestionWait, Seen
-    from airflow_provider_aep.monitoring.shared_poll import Look, SharedPoll
+    from airflow_provider_aep.monitoring.arrivals import IngestionSighting, IngestionWait
+    from airflow_provider_aep.monitoring.shared_poll import SharedPoll
 
 # The id of none: whatever the service answers to it, it answers.
 NO_DATAFLOW = "00000000-0000-0000-0000-000000000000"
@@ -56,16 +56,16 @@ class _AepTrigger(_Written, BaseEventTrigger):
 
         A broadcast would wake a thousand who wait for the sake of one: the poll wakes that one itself.
         """
-        await _shared_poll(kwargs["aep_conn_id"], kwargs["sandbox"]).run()
+        await poll_of(_new_poll, kwargs["aep_conn_id"], kwargs["sandbox"]).run()
         yield  # never reached, and yet what makes this a stream
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
-        poll = _shared_poll(self.aep_conn_id, self.sandbox)
+        poll = poll_of(_new_poll, self.aep_conn_id, self.sandbox)
         yield self._event(await self._first() or await self._wait(poll))
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """The same where Airflow shares no streams: before 3.3, and in ``dag.test()``."""
-        poll = _shared_poll(self.aep_conn_id, self.sandbox)
+        poll = poll_of(_new_poll, self.aep_conn_id, self.sandbox)
         yield self._event(await self._first() or await poll.run_while_waiting(self._wait(poll)))
 
     def _event(self, ending: dict[str, Any]) -> TriggerEvent:
@@ -242,27 +242,14 @@ class AepExportsTrigger(_AepTrigger):
         return {"status": "finished", "deadline": self.deadline}
 
 
-# By event loop, as Airflow runs some triggers in loops of their own.
-_polls: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str | None], SharedPoll]]
-_polls = WeakKeyDictionary()
-
-
-def _shared_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
-    """The one poll of a connection and sandbox in this event loop."""
+def _new_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     from airflow_provider_aep.hooks import metrics
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
 
-    def converse(exchange: Exchange[Look]) -> Awaitable[Look]:
-        from airflow_provider_aep.hooks import AepHook
-
-        # A new hook for each look: a connection that was mended is read anew.
-        return AepHook(aep_conn_id, sandbox=sandbox).arun(exchange)
-
-    polls = _polls.setdefault(asyncio.get_running_loop(), {})
-    key = (aep_conn_id, sandbox)
-    if key not in polls:
-        polls[key] = SharedPoll(converse, observe=metrics.observer(key))
-    return polls[key]
+    return SharedPoll(
+        partial(converse, aep_conn_id=aep_conn_id, sandbox=sandbox),
+        observe=metrics.observer((aep_conn_id, sandbox)),
+    )
 
 
 class AepDatasetIngestedTrigger(_Written):
@@ -325,17 +312,15 @@ class AepDatasetIngestedTrigger(_Written):
                 self.log.info("%s", now)
             told = now
 
-    async def _look(self, wait: IngestionWait) -> Seen:
-        from airflow_provider_aep.hooks import AepHook, metrics
+    async def _look(self, wait: IngestionWait) -> IngestionSighting:
+        from airflow_provider_aep.hooks import metrics
         from airflow_provider_aep.monitoring.arrivals import look_for_ingestion
 
         began, answered = time.time(), False
-        # A new hook for each poll: a connection that was mended is read anew.
         exchange = look_for_ingestion(wait, now=datetime.fromtimestamp(began, tz=UTC))
         patience = max(self.deadline - began, LAST_LOOK_SECONDS)
         try:
-            converse = AepHook(self.aep_conn_id, sandbox=self.sandbox).arun(exchange)
-            seen = await asyncio.wait_for(converse, patience)
+            seen = await asyncio.wait_for(converse(exchange, self.aep_conn_id, self.sandbox), patience)
             answered = seen.answered
         finally:
             metrics.polled(time.time() - began, failed=not answered)

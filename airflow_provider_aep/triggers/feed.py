@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
 from airflow_provider_aep.errors import AepError, AepRateLimitError, AepServerError, AepTransportError
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
@@ -23,7 +22,8 @@ from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.locations import Location, read_location
 from airflow_provider_aep.flowservice.run_record import DataflowRun
-from airflow_provider_aep.monitoring.finished import Cursor, Seen, look_for_finished
+from airflow_provider_aep.monitoring.finished import Cursor, ListedRuns, look_for_finished
+from airflow_provider_aep.triggers.polls import converse
 
 T = TypeVar("T")
 
@@ -172,33 +172,15 @@ class Feed:
         for name in {want.dataflow_name for want in wants if want.dataflow_name is not None} - known:
             _warn("AEP: no export is named %r; it will be looked for again", name)
 
-    def _tell(self, seen: Seen) -> None:
+    def _tell(self, seen: ListedRuns) -> None:
         for dataflow_id, error in seen.unread.items():
             _warn("AEP: the runs of dataflow %s cannot be listed just now: %s", dataflow_id, error)
 
     async def _converse(self, exchange: Exchange[T]) -> T:
-        from airflow_provider_aep.hooks import AepHook
-
-        # A new hook each time: a connection that was mended is read anew.
-        aep_conn_id, sandbox = self._at
-        return await AepHook(aep_conn_id, sandbox=sandbox).arun(exchange)
+        return await converse(exchange, *self._at)
 
 
 def _warn(text: str, *values: object) -> None:
     """A line that cannot be written, as on a full disk, ends no poll that others share."""
     with suppress(Exception):
         log.warning(text, *values)
-
-
-# By event loop, as Airflow runs some triggers in loops of their own.
-_feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str | None], Feed]]
-_feeds = WeakKeyDictionary()
-
-
-def feed_of(aep_conn_id: str, sandbox: str | None) -> Feed:
-    """The one poll of a connection and sandbox in this event loop."""
-    feeds = _feeds.setdefault(asyncio.get_running_loop(), {})
-    key = (aep_conn_id, sandbox)
-    if key not in feeds:
-        feeds[key] = Feed(aep_conn_id, sandbox)
-    return feeds[key]

@@ -22,6 +22,7 @@ from airflow.triggers.base import TriggerEvent
 from airflow_provider_aep._airflow import BaseEventTrigger, conf
 from airflow_provider_aep.arguments import Span, Text, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
+from airflow_provider_aep.triggers.polls import poll_of
 
 try:
     from airflow.triggers.shared_stream import SharedStreamProducer
@@ -126,9 +127,9 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
         return _Producer(kwargs["aep_conn_id"], kwargs["sandbox"])
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
-        from airflow_provider_aep.triggers.feed import feed_of
+        from airflow_provider_aep.triggers.feed import Feed
 
-        async for event in self._watch(feed_of(self.aep_conn_id, self.sandbox), shared_stream):
+        async for event in self._watch(poll_of(Feed, self.aep_conn_id, self.sandbox), shared_stream):
             yield event
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -246,9 +247,9 @@ class _Producer(SharedStreamProducer):
         self._at = (aep_conn_id, sandbox)
 
     async def open_stream(self) -> AsyncIterator[tuple[Look, Look]]:
-        from airflow_provider_aep.triggers.feed import feed_of
+        from airflow_provider_aep.triggers.feed import Feed
 
-        async for look in feed_of(*self._at).looks():
+        async for look in poll_of(Feed, *self._at).looks():
             yield look, look
 
     async def advance(self, batch: Sequence[Any]) -> None:

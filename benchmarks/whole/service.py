@@ -20,8 +20,7 @@ from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import LOOPBACK, Door, EmulatorServer, airflow_connection
 from airflow_provider_aep.emulator.service import LOGIN_PATH
 from airflow_provider_aep.flowservice.exchange import drive
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
-from tools.soak_service import new_dataflow
+from tools.provisioning import new_dataflow, session_of
 
 DBT_SUCCESS, DBT_RUNNING = 10, 3
 Tick = dict[str, str]
@@ -78,13 +77,7 @@ class Services:
     def __init__(self, certificate: Path) -> None:
         self.certificate = certificate
         self.emulator = Emulator()
-        self._session = AepSession(
-            AepCredentials(
-                client_id=self.emulator.client_id,
-                client_secret=self.emulator.client_secret,
-                org_id=self.emulator.org_id,
-            )
-        )
+        self._session = session_of(self.emulator)
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:

@@ -19,20 +19,12 @@ import pytest
 
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import airflow_connection, serve
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Exchange, drive
-from airflow_provider_aep.flowservice.schedule import parse_schedule
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.hooks import AepHook
 from tests.airflow.conftest import HOME
 from tests.mail import Mailbox, mailbox
+from tools.provisioning import new_dataflow, session_of
 from tools.stack import AirflowStack
 
 pytestmark = pytest.mark.airflow
@@ -49,21 +41,9 @@ def box(airflow_db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
 def create_export(name: str) -> Exchange[str]:
     """A three-hourly export to the Data Landing Zone; its id."""
     now = datetime.now(tz=UTC)
-    made = {"name": name, "destination": DATA_LANDING_ZONE}
-    datasets = yield from list_datasets()
-    source = yield from create_source_connection(name=name, datasets=[datasets[0].id])
-    base = yield from create_base_connection(**made, login=None)
-    target = yield from create_target_connection(
-        **made, base_connection_id=base.id, target_params={"path": name, "datasetFileType": "JSON"}
-    )
-    flow = yield from create_dataflow(
-        **made,
-        source_connection_id=source.id,
-        target_connection_id=target.id,
-        schedule=parse_schedule({"every": "3h", "end": now + timedelta(days=30)}, now=now),
-        now=now,
-    )
-    return flow.id
+    dataset, *_ = yield from list_datasets()  # each sandbox has its own
+    schedule = {"every": "3h", "end": now + timedelta(days=30)}
+    return (yield from new_dataflow(name, now, datasets=[dataset.id], **schedule))
 
 
 def test_a_burst_of_failures_is_one_message_for_each_sandbox(run_dag, aep_server, box, states):
@@ -100,13 +80,7 @@ class Stage:
     box: Mailbox
 
     def export(self, name: str) -> str:
-        session = AepSession(
-            AepCredentials(
-                client_id=self.emulator.client_id,
-                client_secret=self.emulator.client_secret,
-                org_id=self.emulator.org_id,
-            )
-        )
+        session = session_of(self.emulator)
         return drive(session.conduct(create_export(name), sandbox="prod"), self.emulator)
 
     def wait_for_mails(self, count: int, *, seconds: float = 90) -> None:

@@ -15,8 +15,9 @@ import pytest
 
 from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.hooks import AepHook
-from airflow_provider_aep.operators.exports import EXPORTS_KEY, OUTPUTS
+from airflow_provider_aep.operators.exports import OUTPUTS
 from airflow_provider_aep.operators.links import AepDataflowLink
+from airflow_provider_aep.operators.xcom_keys import EXPORTS_KEY
 from tests.airflow.conftest import HOME
 from tests.airflow.test_examples import export
 

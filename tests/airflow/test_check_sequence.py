@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.operators.monitoring import CHECK_KEY
+from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
 from tests.airflow.past import TICK, Turn, check_at, due, export, serve_past, timetable_of, turn
 from tests.truth.checks import LAG
 from tests.truth.listing import Service

@@ -23,21 +23,13 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_provider_aep.assets import asset_event_extra
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import airflow_connection, serve
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import drive
 from airflow_provider_aep.flowservice.locations import read_location
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.flowservice.runs import list_runs
-from airflow_provider_aep.flowservice.schedule import parse_schedule
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.monitoring.verdict import RunPolicy, judge_runs
 from tools.environment import CHECKOUT
+from tools.provisioning import new_dataflow, session_of
 from tools.stack import AirflowStack
 
 pytestmark = [
@@ -50,11 +42,7 @@ DATASET = "5ef3e3259ad2a1191ab7dd7d"
 
 
 def converse(emulator: Emulator) -> Any:
-    session = AepSession(
-        AepCredentials(
-            client_id=emulator.client_id, client_secret=emulator.client_secret, org_id=emulator.org_id
-        )
-    )
+    session = session_of(emulator)
     return lambda exchange: drive(session.conduct(exchange, sandbox="prod"), emulator)
 
 
@@ -67,25 +55,8 @@ def make_export(
 ) -> str:
     """A daily export to the Data Landing Zone, by default one that runs when it is told to; its id."""
     now = datetime.now(tz=UTC)
-    place = {"path": "aep/crm", "datasetFileType": file_type}
-
-    def exchange() -> Any:
-        source = yield from create_source_connection(name=name, datasets=[DATASET])
-        base = yield from create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None)
-        target = yield from create_target_connection(
-            name=name, destination=DATA_LANDING_ZONE, base_connection_id=base.id, target_params=place
-        )
-        made = yield from create_dataflow(
-            name=name,
-            destination=DATA_LANDING_ZONE,
-            source_connection_id=source.id,
-            target_connection_id=target.id,
-            schedule=parse_schedule({"every": "1d", "start": now + starts_in}, now=now),
-            now=now,
-        )
-        return made.id
-
-    return str(converse(emulator)(exchange()))
+    exchange = new_dataflow(name, now, path="aep/crm", file_type=file_type, every="1d", start=now + starts_in)
+    return str(converse(emulator)(exchange))
 
 
 def finished_run(emulator: Emulator, flow_id: str) -> DataflowRun:

@@ -14,19 +14,13 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, DESTINATIONS
-from airflow_provider_aep.flowservice.schedule import parse_schedule
+from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.operators.links import AepDataflowLink
-from airflow_provider_aep.operators.monitoring import CHECK_KEY
+from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
 from airflow_provider_aep.sensors import VERDICT_KEY
 from tests.airflow.past import turn
+from tools.provisioning import new_dataflow
 
 if AIRFLOW_V_3_0_PLUS:
     from airflow.models.asset import AssetEvent
@@ -109,23 +103,9 @@ def export(name: str, **schedule: Any) -> str:
 
     Who takes longer must give ``every="once"``, or the next run counts as well.
     """
-    hook, now = AepHook(), datetime.now(tz=UTC)
-    made = {"name": name, "destination": DATA_LANDING_ZONE}
-    source = hook.run(create_source_connection(name=name, datasets=["5ef3e3259ad2a1191ab7dd7d"]))
-    base = hook.run(create_base_connection(**made, login=None))
-    params = {"path": name, "datasetFileType": "JSON"}
-    target = hook.run(create_target_connection(**made, base_connection_id=base.id, target_params=params))
+    now = datetime.now(tz=UTC)
     words = {"every": "3h", "end": now + timedelta(days=30), **schedule}
-    flow = hook.run(
-        create_dataflow(
-            **made,
-            source_connection_id=source.id,
-            target_connection_id=target.id,
-            schedule=parse_schedule(words, now=now),
-            now=now,
-        )
-    )
-    return flow.id
+    return AepHook().run(new_dataflow(name, now, **words))
 
 
 def asset_events(task_id: str) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ from airflow_provider_aep.exports.files import load_specs
 from airflow_provider_aep.exports.spec import parse_spec, parse_specs
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.hooks.declared import ensure_specs, plan_specs
-from airflow_provider_aep.operators.exports import EXPORTS_KEY, PLANS_KEY
 from airflow_provider_aep.operators.links import AepDataflowLink
+from airflow_provider_aep.operators.xcom_keys import EXPORTS_KEY, PLANS_KEY
 from tests.airflow.conftest import CHECKOUT, HOME
 
 pytestmark = [

@@ -16,10 +16,9 @@ import pytest
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import airflow_connection, serve
 from airflow_provider_aep.flowservice.exchange import drive
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from tests.airflow.test_stack import eventually
 from tools.environment import CHECKOUT
-from tools.soak_service import new_dataflow
+from tools.provisioning import new_dataflow, session_of
 from tools.stack import AirflowStack
 
 pytestmark = [pytest.mark.airflow, pytest.mark.airflow3, pytest.mark.stack]
@@ -40,13 +39,7 @@ class Stage:
         kinds = {f"{name}-good-{each}": "success" for each in range(GOOD)}
         kinds |= {f"{name}-bad-{each}": "failed" for each in range(BAD)}
         kinds |= {f"{name}-slow-{each}": "in_progress" for each in range(2)}
-        session = AepSession(
-            AepCredentials(
-                client_id=self.emulator.client_id,
-                client_secret=self.emulator.client_secret,
-                org_id=self.emulator.org_id,
-            )
-        )
+        session = session_of(self.emulator)
 
         ticks = []
         for each, kind in kinds.items():

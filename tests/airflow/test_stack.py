@@ -17,17 +17,9 @@ import pytest
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.faults import Fault
 from airflow_provider_aep.emulator.server import airflow_connection, serve
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Request, Response, drive
-from airflow_provider_aep.flowservice.schedule import parse_schedule
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from tools.environment import CHECKOUT
+from tools.provisioning import new_dataflow, session_of
 from tools.stack import AirflowStack
 
 pytestmark = [pytest.mark.airflow, pytest.mark.airflow3, pytest.mark.stack]
@@ -54,32 +46,9 @@ class Stage:
 
     def dataflow(self, name: str, every: str = "3h", *, start: datetime | None = None) -> str:
         """A dataflow that exports every six seconds from now on."""
-        emulator = self.emulator
-        session = AepSession(
-            AepCredentials(
-                client_id=emulator.client_id, client_secret=emulator.client_secret, org_id=emulator.org_id
-            )
-        )
         now = datetime.now(tz=UTC)
-
-        def exchange():
-            place = {"path": name, "datasetFileType": "JSON"}
-            source = yield from create_source_connection(name=name, datasets=["5ef3e3259ad2a1191ab7dd7d"])
-            base = yield from create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None)
-            target = yield from create_target_connection(
-                name=name, destination=DATA_LANDING_ZONE, base_connection_id=base.id, target_params=place
-            )
-            made = yield from create_dataflow(
-                name=name,
-                destination=DATA_LANDING_ZONE,
-                source_connection_id=source.id,
-                target_connection_id=target.id,
-                schedule=parse_schedule({"every": every, "start": start or now}, now=now),
-                now=now,
-            )
-            return made.id
-
-        return drive(session.conduct(exchange(), sandbox="prod"), emulator)
+        exchange = new_dataflow(name, now, every=every, start=start or now)
+        return drive(session_of(self.emulator).conduct(exchange, sandbox="prod"), self.emulator)
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.flowservice.encryption import PublicKey
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response, drive
 from airflow_provider_aep.flowservice.schedule import parse_schedule
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
+from tools.provisioning import session_of
 
 HERE = Path(__file__).parent
 NOTES = HERE.parents[1] / "docs" / "flow-service-notes.md"
@@ -94,12 +94,7 @@ class Desk:
     sent: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        credentials = AepCredentials(
-            client_id=self.emulator.client_id,
-            client_secret=self.emulator.client_secret,
-            org_id=self.emulator.org_id,
-        )
-        self.session = AepSession(credentials, now=self.clock, jitter=lambda: 0.0)
+        self.session = session_of(self.emulator, now=self.clock, jitter=lambda: 0.0)
 
     @property
     def now(self) -> datetime:

@@ -13,20 +13,13 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseSensorOperator
 
 from airflow_provider_aep.flowservice import exchange
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
-from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.monitoring import shared_poll
 from airflow_provider_aep.sensors import deferring, exports, ingested, runs, starting, wanted
 from airflow_provider_aep.triggers import dataflow_runs
 from tests.unit.sensing import Watch
 from tests.unit.task_instance import FakeTaskInstance
+from tools.provisioning import new_dataflow
 
 
 @pytest.fixture
@@ -73,28 +66,9 @@ def make_dataflow(run, emulator, clock) -> Callable[..., str]:
         now = datetime.fromtimestamp(clock(), tz=UTC)
         words = {"every": "3h", "start": now + timedelta(hours=1), **schedule}
         ids = [each.id for each in emulator.datasets()[:datasets]]
-        source = run(create_source_connection(name=name, datasets=ids))
-        base = run(create_base_connection(name=name, destination=DATA_LANDING_ZONE, login=None))
-        target = run(
-            create_target_connection(
-                name=name,
-                destination=DATA_LANDING_ZONE,
-                base_connection_id=base.id,
-                target_params={"path": "exports", "datasetFileType": "JSON"},
-            )
-        )
-        made = run(
-            create_dataflow(
-                name=name,
-                destination=DATA_LANDING_ZONE,
-                source_connection_id=source.id,
-                target_connection_id=target.id,
-                schedule=parse_schedule(words, now=now),
-                now=now,
-            )
-        )
+        dataflow_id = run(new_dataflow(name, now, datasets=ids, path="exports", **words))
         emulator.log.clear()
-        return made.id
+        return dataflow_id
 
     return make
 

@@ -27,7 +27,7 @@ from airflow_provider_aep.flowservice.dataflows import delete_dataflow
 from airflow_provider_aep.monitoring import dues
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
-from airflow_provider_aep.operators.monitoring import CHECK_KEY
+from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
 from airflow_provider_aep.sensors import AepExportsSensor, progress
 from tests.unit.sensing import HOUR, Outcome, Watch, each_plain_mode, fire
 from tests.unit.task_instance import context_of

@@ -18,6 +18,7 @@ FLOORS = {
     "errors": 0,
     "times": 0,
     "provider_info": 0,
+    "flowservice.codes": 0,
     "flowservice.habits": 0,
     "flowservice.threads": 0,
     "flowservice.patterns": 0,

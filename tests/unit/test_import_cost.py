@@ -71,6 +71,12 @@ def test_a_dag_file_loads_neither_the_hook_nor_what_is_behind_it(added):
     assert [name for name in behind if f"airflow_provider_aep.{name}" in added] == []
 
 
+def test_a_notifier_loads_no_operator_and_no_sensor():
+    loaded = brought_in("import airflow_provider_aep.notifications", before=AIRFLOWS_OWN)
+    tasks = ("airflow_provider_aep.operators.", "airflow_provider_aep.sensors")
+    assert {name for name in loaded if name.startswith(tasks)} == {"airflow_provider_aep.operators.xcom_keys"}
+
+
 # A sensor for a window that has just begun: it defers, or it judges the run that its trigger has seen.
 SENSOR = """
 import datetime, os

@@ -11,15 +11,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_aep.emulator import Clock, Emulator
 from airflow_provider_aep.errors import AepValidationError
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.runs import list_runs
-from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.hooks.storage import (
     StorageCount,
     check_delivery,
@@ -28,6 +20,7 @@ from airflow_provider_aep.hooks.storage import (
     judge_delivery,
 )
 from airflow_provider_aep.monitoring.verdict import RunPolicy, judge_runs
+from tools.provisioning import new_dataflow
 
 try:
     from airflow.sdk.io.store import _STORE_CACHE, attach
@@ -79,30 +72,13 @@ class TestWithTheEmulator:
 
         def export(kind: str = "success"):
             now = datetime.fromtimestamp(clock(), tz=UTC)
-            source = run(create_source_connection(name="crm", datasets=[PRODUCTS]))
-            base = run(create_base_connection(name="crm", destination=DATA_LANDING_ZONE, login=None))
-            params = {"path": "aep/crm", "datasetFileType": "JSON"}
-            target = run(
-                create_target_connection(
-                    name="crm",
-                    destination=DATA_LANDING_ZONE,
-                    base_connection_id=base.id,
-                    target_params=params,
-                )
+            start = now + timedelta(minutes=1)
+            flow_id = run(
+                new_dataflow("crm", now, datasets=[PRODUCTS], path="aep/crm", every="3h", start=start)
             )
-            flow = run(
-                create_dataflow(
-                    name="crm",
-                    destination=DATA_LANDING_ZONE,
-                    source_connection_id=source.id,
-                    target_connection_id=target.id,
-                    schedule=parse_schedule({"every": "3h", "start": now + timedelta(minutes=1)}, now=now),
-                    now=now,
-                )
-            )
-            emulator.script_runs(flow.id, [kind])
+            emulator.script_runs(flow_id, [kind])
             clock.advance(3600)
-            runs = run(list_runs(flow.id))
+            runs = run(list_runs(flow_id))
             return judge_runs(runs, RunPolicy()).to_json(), (tmp_path / "dlz-destination/aep/crm").as_uri()
 
         return export

@@ -17,8 +17,9 @@ from airflow_provider_aep.emulator.run_documents import Exported, Frame, finishe
 from airflow_provider_aep.exports.apply import ensure_exports
 from airflow_provider_aep.exports.spec import ExportSpec, parse_spec
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
+from airflow_provider_aep.flowservice.session import AepSession
 from tests.worlds.driving import carry_out
+from tools import provisioning
 
 NOW = 1_795_000_000.0
 DAY = 86_400.0
@@ -46,10 +47,7 @@ DAILY, THREE_HOURLY, AUDIENCES, RUNNING = 18, 4, 8, 3
 
 
 def session_of(emulator: Emulator) -> AepSession:
-    credentials = AepCredentials(
-        client_id=emulator.client_id, client_secret=emulator.client_secret, org_id=emulator.org_id
-    )
-    return AepSession(credentials, now=emulator.clock, jitter=lambda: 0.0)
+    return provisioning.session_of(emulator, now=emulator.clock, jitter=lambda: 0.0)
 
 
 def send(

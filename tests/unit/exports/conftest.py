@@ -19,8 +19,8 @@ from airflow_provider_aep.exports.plan import Plan
 from airflow_provider_aep.exports.spec import ExportSpec, parse_spec
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response, Transport, drive
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from tests.unit.exports.documents import changed_document
+from tools.provisioning import session_of
 
 SECRET = "Zq9+/secret" * 3 + "Abcdefg"
 # What the emulator's connection specs accept; each value is a secret that nothing may ever show.
@@ -76,13 +76,8 @@ class Desk:
     pauses: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        credentials = AepCredentials(
-            client_id=self.emulator.client_id,
-            client_secret=self.emulator.client_secret,
-            org_id=self.emulator.org_id,
-        )
         self.began = self.now
-        self.session = AepSession(credentials, now=self.clock, jitter=lambda: 0.0)
+        self.session = session_of(self.emulator, now=self.clock, jitter=lambda: 0.0)
 
     @property
     def now(self) -> datetime:

@@ -15,17 +15,10 @@ from airflow_provider_aep.errors import (
     AepValidationError,
 )
 from airflow_provider_aep.flowservice.adhoc import run_export
-from airflow_provider_aep.flowservice.connections import (
-    create_base_connection,
-    create_source_connection,
-    create_target_connection,
-)
-from airflow_provider_aep.flowservice.dataflows import create_dataflow
-from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
 from airflow_provider_aep.flowservice.exchange import Response, drive
-from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport
+from tools.provisioning import new_dataflow
 
 CRM, LOYALTY = "5ef3e3259ad2a1191ab7dd7d", "5ef3e324ab7dd7d3259a1191"
 ADHOC = "/data/core/activation/disflowprovider/adhocrun"
@@ -35,29 +28,11 @@ TEN_MINUTES = 600.0
 @pytest.fixture
 def dataflow_id(run, now) -> str:
     """A young dataflow of two datasets; its schedule begins in a month."""
-    source = run(create_source_connection(name="two", datasets=[CRM, LOYALTY]))
-    base = run(create_base_connection(name="two", destination=DATA_LANDING_ZONE, login=None))
-    target = run(
-        create_target_connection(
-            name="two",
-            destination=DATA_LANDING_ZONE,
-            base_connection_id=base.id,
-            target_params={"path": "exports", "datasetFileType": "JSON"},
-        )
-    )
-    schedule = parse_schedule({"every": "1d", "start": now.timestamp() + 30 * 86400}, now=now)
-    made = run(
-        create_dataflow(
-            name="two",
-            destination=DATA_LANDING_ZONE,
-            source_connection_id=source.id,
-            target_connection_id=target.id,
-            schedule=schedule,
-            now=now,
-        )
-    )
+    start = now.timestamp() + 30 * 86400
+    two = new_dataflow("two", now, datasets=[CRM, LOYALTY], path="exports", every="1d", start=start)
+    dataflow_id: str = run(two)
     run.emulator.log.clear()
-    return made.id
+    return dataflow_id
 
 
 @pytest.fixture

@@ -408,7 +408,7 @@ def test_a_name_that_no_id_can_be_is_told_before_anything_is_sent(run, emulator,
 
 def test_an_unknown_sandbox_is_told_with_a_hint(run):
     run.sandbox = "nowhere"
-    with pytest.raises(AepNotFoundError, match="the organization has none of that name"):
+    with pytest.raises(AepNotFoundError, match="Check the sandbox of the task"):
         run(list_datasets())
 
 

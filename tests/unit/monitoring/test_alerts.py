@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
+from airflow_provider_aep.flowservice.codes import UNKNOWN, explain
 from airflow_provider_aep.monitoring.alert_formats import (
     COLOURS,
     LONGEST_SECTION,
@@ -22,9 +23,8 @@ from airflow_provider_aep.monitoring.alert_formats import (
     slack_text,
 )
 from airflow_provider_aep.monitoring.alert_messages import Message, digest
-from airflow_provider_aep.monitoring.alerts import STATUSES, Alert
+from airflow_provider_aep.monitoring.alerts import NEXT, STATUSES, Alert
 from airflow_provider_aep.monitoring.incidents import LONGEST_KEY, incident_key
-from airflow_provider_aep.monitoring.run_codes import NEXT, UNKNOWN, explain
 from airflow_provider_aep.monitoring.words import cut
 from airflow_provider_aep.notifications import MESSAGES
 

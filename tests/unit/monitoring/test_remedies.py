@@ -6,10 +6,10 @@ import shlex
 
 import pytest
 
+from airflow_provider_aep.flowservice.codes import explain
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.monitoring.findings import Finding
 from airflow_provider_aep.monitoring.remedies import remedies
-from airflow_provider_aep.monitoring.run_codes import CODES, concern_of, explain
 from airflow_provider_aep.monitoring.story_parts import error_told
 
 FLOW = "90c192cf-d3ac-44af-8f21-ddb66cad4a26"
@@ -55,11 +55,6 @@ def test_a_storage_that_refused_gets_its_login_again():
 def test_a_code_that_nobody_knows_is_for_adobes_support():
     first, *_ = steps(failed("NEW-0001"))
     assert (first.kind, "NEW-0001" in first.command, "r1" in first.command) == ("ask", True, True)
-
-
-def test_each_code_has_one_concern_at_most():
-    assert {concern_of(code) for code in CODES} == {"access", "storage", ""}
-    assert concern_of("CONNECTOR-1001-500") == concern_of("429050") == ""
 
 
 def test_a_command_stands_once_however_many_ask_for_it():

@@ -17,11 +17,12 @@ from airflow_provider_aep.flowservice.dataflows import create_dataflow, update_s
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, S3
 from airflow_provider_aep.flowservice.exchange import Exchange, drive
 from airflow_provider_aep.flowservice.schedule import parse_schedule
-from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
+from airflow_provider_aep.flowservice.session import AepSession
 from airflow_provider_aep.probe.assumption import Result
 from airflow_provider_aep.probe.export import Left, ProbeExport
 from airflow_provider_aep.probe.report import examine
 from tests.worlds.sandbox import copied
+from tools.provisioning import session_of
 
 T = TypeVar("T")
 NOW = 1_800_000_000.0
@@ -88,10 +89,7 @@ def _made(filled: bool, given: tuple[tuple[str, Any], ...]) -> Emulator:
 
 
 def _placed(emulator: Emulator) -> Place:
-    credentials = AepCredentials(
-        client_id=emulator.client_id, client_secret=emulator.client_secret, org_id=emulator.org_id
-    )
-    session = AepSession(credentials, now=emulator.clock, jitter=lambda: 0.0)
+    session = session_of(emulator, now=emulator.clock, jitter=lambda: 0.0)
     return Place(emulator, emulator.clock, session)
 
 

@@ -1,0 +1,34 @@
+"""What the triggers of a process share: one poll of a kind for each connection and sandbox, by event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.exchange import Exchange
+
+T = TypeVar("T")
+
+# By event loop, as Airflow runs some triggers in loops of their own.
+_polls: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Any, ...], Any]] = WeakKeyDictionary()
+
+
+def poll_of(make: Callable[[str, str | None], T], aep_conn_id: str, sandbox: str | None) -> T:
+    """The one poll in this event loop that ``make`` has made, or makes now, for a connection and sandbox."""
+    polls = _polls.setdefault(asyncio.get_running_loop(), {})
+    key = (make, aep_conn_id, sandbox)
+    if key not in polls:
+        polls[key] = make(aep_conn_id, sandbox)
+    poll: T = polls[key]
+    return poll
+
+
+async def converse(exchange: Exchange[T], aep_conn_id: str, sandbox: str | None) -> T:
+    """Carry out one exchange of a poll."""
+    from airflow_provider_aep.hooks import AepHook
+
+    # A new hook each time: a connection that was mended is read anew.
+    return await AepHook(aep_conn_id, sandbox=sandbox).arun(exchange)
