@@ -126,8 +126,8 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "timezone": {
                         "description": "The time zone in which days of the ledger and of allowances begin at "
-                        "midnight, and in which the window of a check is given. By default [core] "
-                        "default_timezone.",
+                        "midnight, and of moments of operators and sensors that have no offset. By "
+                        "default [core] default_timezone.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "Europe/Berlin",

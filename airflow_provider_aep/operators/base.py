@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from airflow_provider_aep._airflow import AirflowFailException, BaseOperator
-from airflow_provider_aep.arguments import Text, check_partial
+from airflow_provider_aep.arguments import Text, check_partial, is_template
 from airflow_provider_aep.errors import AepUnseenError
 from airflow_provider_aep.operators.links import leave_links
 
@@ -23,6 +23,18 @@ T = TypeVar("T")
 Upstream = Any
 # ISO 8601, a datetime, or epoch seconds.
 Moment = str | float | datetime | None
+
+
+def check_moments(task: Any, *names: str) -> None:
+    """Refuse a template that Airflow renders to a moment of UTC, and that is read in another zone.
+
+    :raises AepValidationError: when the DAG is parsed.
+    """
+    templates = {name: given for name in names if is_template(given := getattr(task, name))}
+    if templates:
+        from airflow_provider_aep.hooks.days import refuse_utc_texts
+
+        refuse_utc_texts(templates)
 
 
 class Once(TypedDict):

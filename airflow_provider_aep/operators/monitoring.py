@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.arguments import Span, Switch, Text, Texts
-from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
+from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream, check_moments
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.audit import Audit
@@ -146,6 +146,7 @@ class AepCheckExportsOperator(AepOperator):
             "ends_soon_days": ends_soon_days,
         }
         self._policy()
+        check_moments(self, "since", "until")
 
     def execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_aep.hooks import metrics

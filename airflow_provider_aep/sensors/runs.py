@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep._airflow import AirflowSensorTimeout, PokeReturnValue, conf
 from airflow_provider_aep.arguments import Id, Switch, Text, is_later
+from airflow_provider_aep.operators.base import check_moments
 from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
 from airflow_provider_aep.sensors import conclusion, deferring
 from airflow_provider_aep.sensors.base import IN_VAIN, AepSensor
@@ -193,6 +194,7 @@ class AepDataflowRunSensor(AepSensor):
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._kind = self._wanted().kind()
         self.run_policy()
+        check_moments(self, "started_after", "started_before", "tick")
         if not is_later(expected_runs):
             self._wanted().expected()
         self.start_in_triggerer = start_in_triggerer
