@@ -23,6 +23,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_aep._airflow import conf
+from airflow_provider_aep._settings import span_setting
 from airflow_provider_aep.errors import AepError, without_words
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.hooks.days import zone_of_days
@@ -93,7 +94,7 @@ files = StaticFiles(directory=WWW)
 
 def refresh_seconds() -> float:
     """How long results are shared, and how often a page asks for new ones."""
-    return max(1.0, float(conf.getfloat("aep", "page_refresh_seconds", fallback=REFRESH_SECONDS)))
+    return max(1.0, span_setting("page_refresh_seconds", default=str(REFRESH_SECONDS)))
 
 
 @router.get("/api/exports")
