@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
 import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no browser is driven without playwright")
@@ -68,3 +70,51 @@ def test_a_viewer_of_the_dag_sees_what_its_task_judged_and_no_link_to_what_is_no
     table = page.get_by_role("region", name="Exports, the worst first")
     expect(table).to_contain_text("loyalty-profiles")
     expect(table.get_by_role("link", name="loyalty-profiles")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("waited", "judged")
+def test_a_viewer_of_the_dag_reads_its_export_and_can_change_nothing(open_page, stage):
+    sent: list[tuple[str, str]] = []
+    page = open_page("", user="viewer")
+    page.on("request", lambda request: sent.append((request.method, request.url)))
+    page.goto(f"{stage.airflow.url}/{PAGE}")
+
+    # Only the export of the DAG, and a word of why not more.
+    links = page.get_by_role("table", name="Export dataflows").get_by_role("rowheader").get_by_role("link")
+    expect(links).to_have_text([SEEN])
+    expect(page.get_by_text("Of connections that you may not read")).to_be_visible()
+    expect(page.get_by_text("What was exported this year")).to_have_count(0)
+    assert offered(page) == []
+    links.click()
+    expect(page.get_by_role("heading", name=SEEN)).to_be_visible()
+    expect(page.get_by_role("heading", name="By time")).to_be_visible()
+    assert offered(page) == []
+    ours = [(method, url) for method, url in sent if "/aep/" in url]
+    assert {method for method, _ in ours} == {"GET"}
+    assert any(url.endswith("/story") for _, url in ours)
+
+    # What is not theirs is refused, and so is whatever would change something.
+    api = f"{stage.airflow.url}/aep/api"
+    other, mine = (stage.story.ids[name] for name in ("loyalty-profiles", SEEN))
+    for path in (f"exports/aep_default/prod/{other}", f"exports/aep_default/prod/{other}/story"):
+        assert page.request.get(f"{api}/{path}").status == 403
+    assert page.request.get(f"{api}/usage").json()["usage"] == []
+    paths = ("exports", f"exports/aep_default/prod/{mine}", f"exports/aep_default/prod/{mine}/story", "usage")
+    for path in (*paths, "task", "runs/x"):
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            assert page.request.fetch(f"{api}/{path}", method=method).status == 405, (method, path)
+    airflow = f"{stage.airflow.url}/api/v2"
+    assert page.request.get(f"{airflow}/connections/aep_default").status == 403
+    assert page.request.delete(f"{airflow}/connections/aep_default").status == 403
+    assert page.request.post(f"{airflow}/dags/aep_page/dagRuns", data={"logical_date": None}).status == 403
+    assert not stage.story.emulator.requests("POST", "/adhocrun")
+
+
+def offered(page: Any) -> list[str]:
+    """The buttons and forms that do something else than sort, open, copy or save a file."""
+    told = page.locator(".aep :is(button, form, input, select)").evaluate_all(
+        "all => all.map(each => each.getAttribute('aria-label') ?? each.innerText ?? each.tagName)"
+    )
+    # A run is opened by the time at which it started.
+    harmless = re.compile(r"^(Copy\b.*|Show all \d+ runs|Download CSV|[▸▾] ?\d+ \w+ \d\d:\d\d)$")
+    return [each for each in map(str.strip, told) if not harmless.match(each)]

@@ -134,7 +134,8 @@ function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
           shown.length === 0
             ? h(Empty, { key: "none", title: "No export matches" }, h(LinkIn, { to: HERE }, "Show all exports"))
             : h(ExportsTable, { key: "table", exports: shown, sort: filter.sort, group: filter.group, now, onSort: sortBy, ...rest }),
-          h(Usage, { key: "usage", now }),
+          // Whoever may read no connection gets no sums.
+          !sources.every((source) => source.limited) && h(Usage, { key: "usage", now }),
         ],
   );
 }
