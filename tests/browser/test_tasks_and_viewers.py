@@ -118,3 +118,62 @@ def offered(page: Any) -> list[str]:
     # A run is opened by the time at which it started.
     harmless = re.compile(r"^(Copy\b.*|Show all \d+ runs|Download CSV|[▸▾] ?\d+ \w+ \d\d:\d\d)$")
     return [each for each in map(str.strip, told) if not harmless.match(each)]
+
+
+@pytest.fixture
+def open_few(open_page, stage) -> Any:
+    """``open_few(1)``: the page, as if there were so many exports."""
+
+    def open_(many: int, **how: Any) -> Any:
+        def answer(route: Any) -> None:
+            told = route.fetch()
+            some = [one for one in told.json()["exports"] if one["name"] == SEEN][:many]
+            route.fulfill(response=told, json={**told.json(), "exports": some})
+
+        page = open_page("", **how)
+        page.route(re.compile("/aep/api/exports$"), answer)
+        page.goto(f"{stage.airflow.url}/{PAGE}")
+        expect(page.get_by_role("heading", name="AEP exports")).to_be_visible()
+        return page
+
+    return open_
+
+
+WIDTHS = (1920, 1280, 1024, 390)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_single_export_has_nothing_to_filter_and_to_sort(open_few, theme):
+    page = open_few(1, theme=theme)
+    expect(page.get_by_text("1 export", exact=True)).to_be_visible()
+    table = page.get_by_role("table", name="Export dataflows")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(table.get_by_role("link", name=SEEN)).to_be_visible()
+        for label in ("Filter", "Outcome", "Group by"):
+            expect(page.get_by_label(label)).to_have_count(0)
+        expect(page.locator(".aep").get_by_role("button")).to_have_text(["Download CSV"])
+        expect(table.get_by_role("columnheader")).to_have_count(9)
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        # Its row follows at once: no bar of titles without a function stands between.
+        above = page.locator(".aep-legend").bounding_box()
+        row = table.get_by_role("row").last.bounding_box()
+        assert row["y"] - (above["y"] + above["height"]) < 60
+
+
+def test_a_filter_that_the_address_names_can_be_taken_away_from_a_single_export(open_few, stage):
+    page = open_few(1)
+    page.goto(f"{stage.airflow.url}/{PAGE}?q=nothing-like-it")
+    expect(page.get_by_role("heading", name="No export matches")).to_be_visible()
+    page.get_by_label("Filter").fill("")
+    expect(page.get_by_role("link", name=SEEN)).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_export_at_all_is_said_in_words(open_few, theme):
+    page = open_few(0, theme=theme)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(page.get_by_text("There is no export dataflow in aep_default (prod).")).to_be_visible()
+        expect(page.locator(".aep").get_by_role("button")).to_have_count(0)
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
