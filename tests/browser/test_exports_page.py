@@ -500,14 +500,14 @@ def test_without_a_connection_it_says_so(open_page, stage):
 
 
 WORDS = {
-    "duration(0.2)": "0 s",
+    "duration(0.2)": "0.2 seconds",
     "duration(3725)": "1 hour 2 minutes",
     "duration(null)": "\u2013",
     "bytes(999)": "999 B",
     "bytes(14230000)": "14.2 MB",
     "count(1018)": "1,018",
     "cadence('3h')": "every 3h",
-    "cadence('7d')": "every 7 d",
+    "cadence('7d')": "every 7d",
     "age(754)": "12 minutes",
     "plainName('a\\u202eb')": "a⟨U+202E⟩b",
     "plainName(' ')": "(no name)",
