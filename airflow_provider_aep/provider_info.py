@@ -118,16 +118,17 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Settings of the Adobe Experience Platform provider.",
                 "options": {
                     "poll_interval": {
-                        "description": "Seconds between two looks of a sensor that names no poke_interval.",
+                        "description": "The time between two polls of a sensor that names no poke_interval: "
+                        "seconds, or an ISO 8601 duration such as PT2M.",
                         "version_added": "0.1.0",
-                        "type": "float",
+                        "type": "string",
                         "example": "30",
                         "default": "60",
                     },
                     "timezone": {
                         "description": "The time zone in which days of the ledger and of allowances begin at "
-                        "midnight, and in which the window of a check is given. By default [core] "
-                        "default_timezone.",
+                        "midnight, and of moments of operators and sensors that have no offset. By "
+                        "default [core] default_timezone.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "Europe/Berlin",
@@ -150,9 +151,10 @@ def get_provider_info() -> dict[str, Any]:
                         "default": "",
                     },
                     "page_refresh_seconds": {
-                        "description": "How long the exports page shows the same results to all viewers.",
+                        "description": "How long the exports page shows the same results to all viewers: "
+                        "seconds, or an ISO 8601 duration such as PT2M.",
                         "version_added": "0.1.0",
-                        "type": "float",
+                        "type": "string",
                         "example": "60",
                         "default": "30",
                     },

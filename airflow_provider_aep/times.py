@@ -20,7 +20,7 @@ def span_words(span: timedelta | float, *, exact: bool = False) -> str:
     import pendulum
 
     seconds = max(span.total_seconds() if isinstance(span, timedelta) else span, 0.0)
-    if seconds < 1:
+    if seconds < 0.995:
         return f"{seconds:.2g} seconds"
     unit = 1 if exact or seconds < 120 else 60 if seconds < DAY else HOUR
     seconds = round(seconds / unit) * unit

@@ -142,12 +142,13 @@ def parse_schedule_change(given: str | Mapping[str, Any], *, now: datetime) -> S
     return ScheduleChange(**_parsed(given, now=now, whole=False))
 
 
-def parse_window(due_from: Any, due_until: Any) -> tuple[datetime, datetime]:
+def parse_window(due_from: Any, due_until: Any, zone: tzinfo = UTC) -> tuple[datetime, datetime]:
     """The two ends of a window of ticks; ``due_until`` itself is not in it.
 
+    :param zone: of ends without an offset.
     :raises AepValidationError: one is no moment, or the window has no width.
     """
-    start, end = parse_moment("due_from", due_from), parse_moment("due_until", due_until)
+    start, end = parse_moment("due_from", due_from, zone), parse_moment("due_until", due_until, zone)
     if end <= start:
         raise AepValidationError(
             "the window", [Problem("due_until", "must be later than due_from")], NO_WIDTH

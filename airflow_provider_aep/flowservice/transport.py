@@ -21,7 +21,8 @@ READ_SECONDS = 60.0
 ANSWER_SECONDS = 120.0
 # A page of 100 entities has some MB at most. Read as JSON, a body takes six times its size in memory.
 LARGEST_ANSWER = 32 * 1024 * 1024
-_PIECE = 256 * 1024
+# Before 2.6, urllib3 unpacks a whole piece at once, to a thousand times its size at most.
+_PIECE = 16 * 1024
 _PORTS = {"https": 443, "socks5": 1080, "socks5h": 1080}
 
 

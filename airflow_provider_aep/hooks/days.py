@@ -1,12 +1,19 @@
-"""Where days begin at midnight."""
+"""Where days begin at midnight, and where a moment without an offset is."""
 
 from __future__ import annotations
 
-from datetime import tzinfo
+import re
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from typing import Any
 
 from airflow_provider_aep._airflow import conf
-from airflow_provider_aep.errors import AepConfigError, AepValidationError
-from airflow_provider_aep.flowservice.schedule import check_zone
+from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
+from airflow_provider_aep.flowservice.schedule import check_zone, parse_moment
+
+# Dates and times that Airflow writes in UTC and without an offset, by their names in a template.
+_UTC_TEXT = re.compile(r"(?<![\w.'\"])((?:(?:yesterday|tomorrow|prev|next)_)?ds(?:_nodash)?|ts_nodash)\b")
+_OFFSET_AT_END = re.compile(r"(?:Z|[+-]\d\d:?\d\d)\s*$")
 
 
 def zone_of_days() -> tzinfo:
@@ -19,3 +26,37 @@ def zone_of_days() -> tzinfo:
         return check_zone("timezone", name)
     except AepValidationError as error:
         raise AepConfigError(f"[aep] {error.problems[0]}") from None
+
+
+def moment_in_zone(field: str, given: object) -> datetime:
+    """A moment in UTC; without an offset it is in ``[aep] timezone``.
+
+    :raises AepValidationError: it is none, or the clocks there never show it, or twice.
+    :raises AepConfigError: the setting names no time zone.
+    """
+    return parse_moment(field, given, zone_of_days())
+
+
+def refuse_utc_texts(templates: Mapping[str, Any]) -> None:
+    """Refuse ``{{ ds }}`` and the like as moments where they would be read in another zone than UTC.
+
+    Read there, they would move a window by some hours, and an earlier run might pass for the right one.
+
+    :param templates: the arguments, before they are rendered.
+    :raises AepValidationError: naming every such argument.
+    """
+    found = {
+        name: written[1]
+        for name, text in templates.items()
+        if isinstance(text, str) and "{" in text and not _OFFSET_AT_END.search(text)
+        if (written := _UTC_TEXT.search(text))
+    }
+    if not found or (zone := str(zone_of_days())).endswith("UTC"):
+        return
+    rule = (
+        "takes {{{{ {} }}}}, which Airflow writes in UTC and without an offset, and [aep] timezone is {}: "
+        "give {{{{ data_interval_start }}}}, or add an offset at the end"
+    )
+    raise AepValidationError(
+        "the times", [Problem(name, rule.format(word, zone)) for name, word in found.items()]
+    )

@@ -14,6 +14,7 @@ from airflow_provider_aep.operators.dataflow_state import (
     AepEnableDataflowOperator,
 )
 from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
+from airflow_provider_aep.operators.moments import check_moments
 
 __all__ = [
     "AepCreateDataflowOperator",
@@ -141,14 +142,17 @@ class AepListDataflowsOperator(AepOperator):
         self.name_contains = name_contains
         self.due_from = due_from
         self.due_until = due_until
+        check_moments(self, "due_from", "due_until")
 
     def execute(self, context: Any) -> list[dict[str, Any]]:
         from airflow_provider_aep.flowservice.dataflows import list_dataflows
         from airflow_provider_aep.flowservice.listing import part_of_name
         from airflow_provider_aep.flowservice.schedule import parse_window
+        from airflow_provider_aep.hooks.days import zone_of_days
         from airflow_provider_aep.monitoring.dues import due_ticks
 
-        window = parse_window(self.due_from, self.due_until) if self.due_from or self.due_until else None
+        is_windowed = self.due_from or self.due_until
+        window = parse_window(self.due_from, self.due_until, zone_of_days()) if is_windowed else None
         part = part_of_name(self.name_contains)
         found = [flow for flow in self.hook.run(list_dataflows()) if part in flow.name.casefold()]
         if window is None:
@@ -186,13 +190,14 @@ class AepListDataflowRunsOperator(AepDataflowOperator):
     def __init__(self, *, started_after: Moment = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.started_after = started_after
+        check_moments(self, "started_after")
 
     def execute(self, context: Any) -> list[dict[str, Any]]:
         from airflow_provider_aep.flowservice.runs import list_runs
-        from airflow_provider_aep.flowservice.schedule import parse_moment
+        from airflow_provider_aep.hooks.days import moment_in_zone
 
         self._link(context)
-        since = parse_moment("started_after", self.started_after) if self.started_after else None
+        since = moment_in_zone("started_after", self.started_after) if self.started_after else None
         found = self.hook.run(list_runs(self.dataflow_id, started_after=since))
         self.log.info("Dataflow %s has %d runs since %s", self.dataflow_id, len(found), since or "its start")
         return [run.to_json() for run in found]

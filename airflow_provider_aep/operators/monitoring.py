@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aep._airflow import AirflowFailException, AirflowSkipException
 from airflow_provider_aep.arguments import Span, Switch, Text, Texts
 from airflow_provider_aep.operators.base import AepOperator, Moment, Upstream
+from airflow_provider_aep.operators.moments import check_moments
 from airflow_provider_aep.operators.xcom_keys import (
     BY_HAND_HANDOVER_KEY,
     CHECK_KEY,
@@ -143,6 +144,7 @@ class AepCheckExportsOperator(AepOperator):
             "ends_soon_days": ends_soon_days,
         }
         self._policy()
+        check_moments(self, "since", "until")
 
     def execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_aep.hooks import metrics

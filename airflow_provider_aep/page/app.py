@@ -23,16 +23,25 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_aep._airflow import conf
+from airflow_provider_aep._settings import span_setting
 from airflow_provider_aep.errors import AepError, without_words
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.hooks.days import zone_of_days
 from airflow_provider_aep.page.access import Place, listed_places, may_see_dag, permitted
 from airflow_provider_aep.page.answers import export_detail, export_row, iso, run_row
+from airflow_provider_aep.page.judged import judged_rows
 from airflow_provider_aep.page.reading import Snapshot, read_snapshot
 from airflow_provider_aep.page.sight import View, hushed, views_of
 from airflow_provider_aep.page.sources import Seen, Sources
 from airflow_provider_aep.page.story import Stories, Story, read_told
-from airflow_provider_aep.page.tasks import instance_path, judges_of, task_path, tasks_of, verdict_of
+from airflow_provider_aep.page.tasks import (
+    check_of,
+    instance_path,
+    judges_of,
+    task_path,
+    tasks_of,
+    verdict_of,
+)
 from airflow_provider_aep.page.usage import Ledger, ledger_row, read_ledger
 
 log = logging.getLogger(__name__)
@@ -93,7 +102,7 @@ files = StaticFiles(directory=WWW)
 
 def refresh_seconds() -> float:
     """How long results are shared, and how often a page asks for new ones."""
-    return max(1.0, float(conf.getfloat("aep", "page_refresh_seconds", fallback=REFRESH_SECONDS)))
+    return max(1.0, span_setting("page_refresh_seconds", default=str(REFRESH_SECONDS)))
 
 
 @router.get("/api/exports")
@@ -188,10 +197,13 @@ def task(
     session: SessionDep,
     map_index: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
 ) -> dict[str, Any]:
-    """What a task instance waited for."""
-    verdict = verdict_of(session, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
+    """What a task instance waited for, or judged."""
+    place = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+    verdict = verdict_of(session, **place)
+    if verdict is None and (check := check_of(session, **place)):
+        return _checked(check, views_of(session, user, _look))
     if verdict is None:
-        told = "This task has judged no dataflow run, or none yet."
+        told = "This task has judged no export, or none yet."
         return {"state": "nothing", "told": told, "refresh_seconds": refresh_seconds()}
     dataflow_id, sandbox = str(verdict.get("dataflow_id")), verdict.get("sandbox")
     run_ids = set(map(str, verdict.get("run_ids") or ()))
@@ -217,7 +229,8 @@ def task(
                 run_row(each, found, seen.snapshot.facts) for each in found.runs if each.id in run_ids
             ]
             answer["links"] |= _platform_link(seen.conn_id, str(sandbox), dataflow_id)
-            answer["page"] = _page_of(seen.conn_id, sandbox, dataflow_id, verdict)
+            run = next(iter(verdict.get("run_ids") or ()), None)
+            answer["page"] = _page_of(seen.conn_id, sandbox, dataflow_id, run)
             break
     return answer
 
@@ -241,9 +254,22 @@ def _views_of(conn_id: str, dataflow_id: str, user: Any, session: Any) -> list[V
     return views
 
 
-def _page_of(conn_id: str, sandbox: Any, dataflow_id: str, verdict: dict[str, Any]) -> str:
-    """The address of an export on the page, with the run that a verdict is about."""
-    run = next(iter(verdict.get("run_ids") or ()), None)
+def _checked(check: dict[str, Any], views: list[View]) -> dict[str, Any]:
+    """What a task has judged of many exports; each links to the page where the viewer sees it there."""
+    sandbox = check.get("sandbox")
+    seen_in = {key: view.seen for view in views if view.seen.sandbox == sandbox for key in view.exports}
+
+    def page_of(dataflow_id: str, run_id: str | None) -> str | None:
+        seen = seen_in.get(dataflow_id)
+        return _page_of(seen.conn_id, sandbox, dataflow_id, run_id) if seen else None
+
+    told = str(check.get("told") or "")
+    head = {"state": "checked", "told": told, "refresh_seconds": refresh_seconds(), "sandbox": sandbox}
+    return {**head, **judged_rows(check, page_of)}
+
+
+def _page_of(conn_id: str, sandbox: Any, dataflow_id: str, run: Any) -> str:
+    """The address of an export on the page, with the run that it is about."""
     opened = f"plugin/aep-exports?export={conn_id}/{sandbox}/{dataflow_id}"
     return f"{opened}&run={run}" if run else opened
 

@@ -19,12 +19,28 @@ MOST_LINKS_OF_ALL = 20_000
 _DATAFLOW = re.compile(r"/browse/([0-9A-Za-z_.-]+)")
 
 
-def verdict_of(session: Any, *, dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
-    """The verdict that a task instance pushed, in its last try; ``None`` where there is none."""
+def verdict_of(session: Any, **instance: Any) -> dict[str, Any] | None:
+    """The verdict that a task instance pushed, in its last try; ``None`` where there is none.
+
+    :param instance: ``dag_id``, ``run_id``, ``task_id`` and ``map_index``.
+    """
+    found = _pushed(session, VERDICT_KEY, **instance)
+    return found if found and "status" in found else None
+
+
+def check_of(session: Any, **instance: Any) -> dict[str, Any] | None:
+    """What a check, or a sensor of many exports, pushed, likewise."""
+    found = _pushed(session, CHECK_KEY, **instance)
+    return found if found and "exports" in found else None
+
+
+def _pushed(
+    session: Any, key: str, *, dag_id: str, run_id: str, task_id: str, map_index: int
+) -> dict[str, Any] | None:
     from airflow.models.xcom import XComModel
 
     query = XComModel.get_many(
-        key=VERDICT_KEY, dag_ids=dag_id, run_id=run_id, task_ids=task_id, map_indexes=map_index, limit=1
+        key=key, dag_ids=dag_id, run_id=run_id, task_ids=task_id, map_indexes=map_index, limit=1
     )
     found = session.scalars(query).first()
     return _plain(found.value) if found else None
@@ -112,7 +128,7 @@ def instance_path(dag_id: str, run_id: str, task_id: str, map_index: int) -> str
     return f"dags/{dag}/runs/{run}/tasks/{task}" + (f"/mapped/{map_index}" if map_index >= 0 else "")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> dict[str, Any] | None:
     """A value as the database holds it; a reference of an XCom backend of one's own is not followed."""
     # The column holds JSON, and in it what the task sent, which is JSON again.
     while isinstance(value, str):
@@ -120,4 +136,4 @@ def _plain(value: Any) -> Any:
             value = json.loads(value)
         except ValueError:
             return None
-    return value if isinstance(value, dict) and "status" in value else None
+    return value if isinstance(value, dict) else None

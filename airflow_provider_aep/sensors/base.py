@@ -15,8 +15,8 @@ from airflow_provider_aep._airflow import (
     AirflowSkipException,
     AirflowTaskTimeout,
     BaseSensorOperator,
-    conf,
 )
+from airflow_provider_aep._settings import poll_interval
 from airflow_provider_aep.arguments import Span, Switch, Text, check_partial, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 from airflow_provider_aep.operators.links import leave_links
@@ -57,7 +57,7 @@ class AepSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         if poke_interval is None:
-            poke_interval = conf.getfloat("aep", "poll_interval", fallback=60.0)
+            poke_interval = poll_interval()
         spans = {"poke_interval": poke_interval, **kwargs}
         texts = {name: spans[name] for name in _AIRFLOWS_SPANS if isinstance(spans.get(name), str)}
         if problems := list(problems_of(dict.fromkeys(texts, _SPAN), texts)):

@@ -15,6 +15,7 @@ from airflow_provider_aep._airflow import (
 )
 from airflow_provider_aep.arguments import Argument, Switch, Text, Texts
 from airflow_provider_aep.errors import OUTAGES, AepConfigError, AepValidationError, Problem
+from airflow_provider_aep.operators.moments import check_moments
 from airflow_provider_aep.sensors import deferring
 from airflow_provider_aep.sensors.base import AepSensor
 from airflow_provider_aep.times import span_words
@@ -133,6 +134,7 @@ class AepExportsSensor(AepSensor):
         self._is_given = ticks is not None
         self.run_policy()
         self._check_arguments()
+        check_moments(self, "due_from", "due_until")
 
     def execute(self, context: Any) -> Any:
         from airflow_provider_aep.sensors.progress import Progress

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aep._airflow import PokeReturnValue, conf
 from airflow_provider_aep.arguments import Number, OneOf, Span, Switch, is_later, is_nothing, problems_of
 from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.operators.moments import check_moments
 from airflow_provider_aep.sensors import deferring
 from airflow_provider_aep.sensors.base import AepSensor
 from airflow_provider_aep.sensors.wanted import TIMED, ids_of
@@ -103,6 +104,7 @@ class AepDatasetIngestedSensor(AepSensor):
         self._has_moment = ingested_after is not None
         self._known_wait: IngestionWait | None = None
         self._way = self._check_when_parsed()
+        check_moments(self, "ingested_after")
 
     def execute(self, context: Any) -> Any:
         # Reject typos now, not after hours of waiting.
@@ -167,12 +169,12 @@ class AepDatasetIngestedSensor(AepSensor):
 
         :raises AepValidationError: an argument makes no sense.
         """
-        from airflow_provider_aep.flowservice.schedule import parse_moment
+        from airflow_provider_aep.hooks.days import moment_in_zone
         from airflow_provider_aep.monitoring.arrivals import IngestionWait
 
         given = self.ingested_after if self._has_moment else _begin(context)
         return IngestionWait(
-            after=parse_moment("ingested_after", given),
+            after=moment_in_zone("ingested_after", given),
             require=self.require,  # type: ignore[arg-type]  # checked when parsed
             min_records=self.min_records,
             accept_uncounted=RULES["accept_uncounted"].kept(self.accept_uncounted),
@@ -207,9 +209,9 @@ class AepDatasetIngestedSensor(AepSensor):
             self._datasets()
         if self._has_moment and _is_literal(self.ingested_after):
             # Imported here: a DAG file that gives a template, as most do, does not pay for it.
-            from airflow_provider_aep.flowservice.schedule import parse_moment
+            from airflow_provider_aep.hooks.days import moment_in_zone
 
-            parse_moment("ingested_after", self.ingested_after)
+            moment_in_zone("ingested_after", self.ingested_after)
         return self._way
 
 

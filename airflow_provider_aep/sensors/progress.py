@@ -142,6 +142,18 @@ def check_of(
     }
 
 
+def well_of(entries: Collection[Entry]) -> dict[str, Any]:
+    """The exports that ``check_of`` leaves out, as nothing is to be told of them; as many as have room."""
+    told = {entry["dataflow_id"] for entry in entries if is_told(entry)}
+    well = {
+        entry["dataflow_id"]: {name: entry[name] for name in ("dataflow_id", "dataflow_name", "outcome")}
+        for entry in ordered(entries)
+        if entry["dataflow_id"] not in told
+    }
+    kept = fitting(list(well.values()), MOST_BYTES)
+    return {"well": kept, "left_out": len(well) - len(kept)}
+
+
 def open_after(
     entries: Iterable[Entry], before: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, str]]:

@@ -11,6 +11,7 @@ from airflow_provider_aep._airflow import AirflowSensorTimeout, PokeReturnValue,
 from airflow_provider_aep.arguments import Id, Switch, Text, is_later
 from airflow_provider_aep.errors import OUTAGES
 from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_link
+from airflow_provider_aep.operators.moments import check_moments
 from airflow_provider_aep.sensors import conclusion, deferring
 from airflow_provider_aep.sensors.base import IN_VAIN, AepSensor
 from airflow_provider_aep.sensors.wanted import Wanted, read_wait, wait_without_asking
@@ -194,6 +195,7 @@ class AepDataflowRunSensor(AepSensor):
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._kind = self._wanted().kind()
         self.run_policy()
+        check_moments(self, "started_after", "started_before", "tick")
         if not is_later(expected_runs):
             self._wanted().expected()
         self.start_in_triggerer = start_in_triggerer

@@ -58,9 +58,9 @@ class Wanted(NamedTuple):
 
         :raises AepValidationError: it is no moment.
         """
-        from airflow_provider_aep.flowservice.schedule import parse_moment
+        from airflow_provider_aep.hooks.days import moment_in_zone
 
-        return parse_moment("tick", self.tick)
+        return moment_in_zone("tick", self.tick)
 
     def expected(self) -> int:
         """How many runs must appear.
@@ -78,12 +78,12 @@ class Wanted(NamedTuple):
 
         :raises AepValidationError: it ends before it begins.
         """
-        from airflow_provider_aep.flowservice.schedule import parse_moment
+        from airflow_provider_aep.hooks.days import moment_in_zone
 
         if not self.started_after and not self.started_before:
             return default_window(context)
-        after = parse_moment("started_after", self.started_after or _begin(context))
-        before = parse_moment("started_before", self.started_before) if self.started_before else None
+        after = moment_in_zone("started_after", self.started_after or _begin(context))
+        before = moment_in_zone("started_before", self.started_before) if self.started_before else None
         if before is not None and before <= after:
             problem = Problem("started_before", "must be later than started_after")
             raise AepValidationError("the window", [problem])
@@ -178,9 +178,10 @@ def window_of_ticks(
     :raises AepValidationError: it has no width, or cannot be told.
     """
     from airflow_provider_aep.flowservice.schedule import parse_window
+    from airflow_provider_aep.hooks.days import zone_of_days
 
     if due_from or due_until:
-        return parse_window(due_from, due_until or now)
+        return parse_window(due_from, due_until or now, zone_of_days())
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     if start and end and end > start:
         return _utc(start), _utc(end)
@@ -200,8 +201,8 @@ def given_ticks(given: Any) -> dict[str, list[datetime]]:
 
     :raises AepValidationError: they are not such a list, or one is no id or no moment.
     """
-    from airflow_provider_aep.flowservice.schedule import parse_moment
     from airflow_provider_aep.flowservice.validation import check_id
+    from airflow_provider_aep.hooks.days import moment_in_zone
 
     if not isinstance(given, Collection) or isinstance(given, str | bytes | Mapping):
         rule = "must be a list of dicts with dataflow_id and tick"
@@ -219,7 +220,7 @@ def given_ticks(given: Any) -> dict[str, list[datetime]]:
             raise AepValidationError(
                 "the sensor", [Problem(f"ticks/{at}/ticks", "must be a list of moments")]
             )
-        moments = [parse_moment(f"ticks/{at}/tick", tick) for tick in some]
+        moments = [moment_in_zone(f"ticks/{at}/tick", tick) for tick in some]
         found[dataflow_id] = list(dict.fromkeys([*found.get(dataflow_id, ()), *moments]))
     return found
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_aep._airflow import BaseEventTrigger, conf
+from airflow_provider_aep._airflow import BaseEventTrigger
+from airflow_provider_aep._settings import poll_interval
 from airflow_provider_aep.arguments import Span, Text, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 from airflow_provider_aep.triggers.polls import poll_of
@@ -152,7 +153,7 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
 
         self._cursor = self._kept = await self._load()
         cursor = self._cursor or begin(datetime.now(tz=UTC))
-        interval = self.poll_interval or conf.getfloat("aep", "poll_interval", fallback=60.0)
+        interval = self.poll_interval or poll_interval()
         with feed.join(Want(self.dataflow_id, self.dataflow_name, cursor, interval)) as want:
             async for look in looks:
                 if not look.serves(want):

@@ -67,7 +67,9 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def stage(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(
+    chromium: Any, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Stage]:
     dags = tmp_path_factory.mktemp("dags")
     shutil.copy(Path(__file__).with_name("dags") / "aep_page.py", dags)
     story = Story()
@@ -79,6 +81,8 @@ def stage(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{user}" for user in USERS),
             "AEP_PAGE_DATAFLOW": story.ids[WAITED_FOR],
             "AEP_PAGE_AFTER": (datetime.now(tz=UTC) - timedelta(hours=30)).isoformat(),
+            "AEP_PAGE_UNTIL": (datetime.now(tz=UTC) - timedelta(hours=4)).isoformat(),
+            **getattr(request.module, "SETTINGS", {}),
         }
         with AirflowStack(dags, env=env) as airflow:
             stage = Stage(airflow, story, url, serving)

@@ -35,6 +35,7 @@ FLOORS = {
     "probe": 3,
     # Airflow begins here.
     "_airflow": 4,
+    "_settings": 4,
     "assets": 4,
     "hooks": 4,
     "triggers": 5,

@@ -72,7 +72,7 @@ def test_every_function_for_assets_exists():
 
 
 def is_plumbing(module: str) -> bool:
-    plumbing = ("__init__", "bundles", "given_specs", "links", "places", "xcom_keys")
+    plumbing = ("__init__", "bundles", "given_specs", "links", "moments", "places", "xcom_keys")
     return module in plumbing or module.endswith(("base", "dataflow_state"))
 
 

@@ -674,7 +674,7 @@ def test_a_sensor_that_would_ask_without_a_pause_is_refused(kind, monkeypatch):
         with pytest.raises(AepValidationError, match="poke_interval must be a number of seconds above 0"):
             kind(task_id="t", poke_interval=interval, **given.get(kind, {}))
     monkeypatch.setenv("AIRFLOW__AEP__POLL_INTERVAL", "0")
-    with pytest.raises(AepValidationError, match="poke_interval"):
+    with pytest.raises(AepConfigError, match=r"\[aep\] poll_interval must be"):
         kind(task_id="t", **given.get(kind, {}))
 
 

@@ -44,6 +44,9 @@ export function readAddress(params) {
   };
 }
 
+/** Whether the address narrows or groups what is shown. */
+export const narrows = ({ q, outcome, group, ...rest }) => [q, outcome, group, ...Object.keys(BY).map((name) => rest[name])].some((each) => each !== "");
+
 /** The address with some of it changed; what is as by default is left out. */
 export function changed(params, changes) {
   const next = new URLSearchParams(params);
@@ -208,8 +211,8 @@ function Search({ value, onChange }) {
   );
 }
 
-/** How many there are of each outcome, and with bad ticks; each is a button that shows only those. */
-export function Summary({ exports, chosen: rows, filter, onChange }) {
+/** How many there are of each outcome, and with bad ticks; each is a button that shows only those, unless there is a single export. */
+export function Summary({ exports, chosen: rows, filter, onChange, single }) {
   const shown = rows.length;
   const counts = Object.entries(KEPT).map(([name, known]) => [name, known, exports.filter(known.passes).length]);
   const narrowed = shown !== exports.length;
@@ -218,7 +221,7 @@ export function Summary({ exports, chosen: rows, filter, onChange }) {
     { className: "aep-summary" },
     h("strong", null, narrowed ? `${shown} of ${plural(exports.length, "export")}` : plural(exports.length, "export")),
     counts
-      .filter(([, , number]) => number > 0)
+      .filter(([, , number]) => number > 0 && !single)
       .map(([name, { sign, title, tone }, number]) =>
         h(
           "button",

@@ -2,7 +2,7 @@
 
 import { useAnswer, useNow } from "./answers.js";
 import { OneExport } from "./export.js";
-import { Filters, Summary, changed, chosen, keyOf, readAddress } from "./filters.js";
+import { Filters, Summary, changed, chosen, keyOf, narrows, readAddress } from "./filters.js";
 import { Empty, LinkIn, Notice, Waiting } from "./parts.js";
 import { ExportsTable } from "./table.js";
 import { AnswerTrouble, SourceTroubles, isTroubled, placeName } from "./troubles.js";
@@ -115,6 +115,7 @@ function Updated({ sources, receivedAt, now }) {
 function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
   const { sources, exports } = data;
   const loading = sources.filter((source) => source.state === "loading");
+  const single = exports.length === 1 && !narrows(filter); // there is nothing to choose, sort or group
   const sortBy = useCallback((sort) => change({ sort }), [change]);
   if (sources.length === 0) {
     return h(Empty, { title: "No connection to Adobe Experience Platform" }, "There is no Airflow connection of type “aep”, or none that you may see. Once there is one, its exports appear here.");
@@ -129,12 +130,13 @@ function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
     exports.length === 0
       ? !sources.some(isTroubled) && loading.length === 0 && h(NoExports, { sources })
       : [
-          h(Filters, { key: "filters", exports, filter, onChange: change }),
-          h(Summary, { key: "summary", exports, chosen: shown, filter, onChange: change }),
+          !single && h(Filters, { key: "filters", exports, filter, onChange: change }),
+          h(Summary, { key: "summary", exports, chosen: shown, filter, onChange: change, single }),
           shown.length === 0
             ? h(Empty, { key: "none", title: "No export matches" }, h(LinkIn, { to: HERE }, "Show all exports"))
-            : h(ExportsTable, { key: "table", exports: shown, sort: filter.sort, group: filter.group, now, onSort: sortBy, ...rest }),
-          h(Usage, { key: "usage", now }),
+            : h(ExportsTable, { key: "table", exports: shown, sort: filter.sort, group: filter.group, now, onSort: sortBy, single, ...rest }),
+          // Whoever may read no connection gets no sums.
+          !sources.every((source) => source.limited) && h(Usage, { key: "usage", now }),
         ],
   );
 }

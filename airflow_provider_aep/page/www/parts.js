@@ -13,13 +13,14 @@ export function Name({ children, title }) {
   return h("bdi", { className: "aep-name", title: title ?? (name.length > LONG ? name : undefined) }, name);
 }
 
-export function Outcome({ outcome, detail }) {
+/** @param number how many there are of it, where it counts */
+export function Outcome({ outcome, detail, number }) {
   const { title, sign, tone } = outcomeOf(outcome);
   return h(
     "span",
     { className: `aep-badge aep-outcome-${tone}`, title: detail },
     h("span", { className: "aep-sign", "aria-hidden": true }, sign),
-    title,
+    number === undefined ? title : `${number} ${title}`,
   );
 }
 

@@ -22,7 +22,7 @@ const COLUMNS = [
   ["ends", "Ends in"],
 ];
 
-export function ExportsTable({ exports, sort, group, now, addressOf, onSort, focused, onFocused }) {
+export function ExportsTable({ exports, sort, group, now, addressOf, onSort, single, focused, onFocused }) {
   const [length, setLength] = useState(PAGE);
   const reach = Math.max(length, exports.findIndex((one) => keyOf(one) === focused) + 1);
   const rows = exports.slice(0, reach);
@@ -37,9 +37,9 @@ export function ExportsTable({ exports, sort, group, now, addressOf, onSort, foc
       { className: "aep-scroll" },
       h(
         "table",
-        { role: "table", className: "aep-table aep-cards aep-exports" },
+        { role: "table", className: `aep-table aep-cards aep-exports${single ? " aep-single" : ""}` },
         h("caption", { className: "aep-unseen" }, "Export dataflows"),
-        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, COLUMNS.map(([name, title]) => h(Head, { key: name, name, title, sort, onSort })))),
+        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, COLUMNS.map(([name, title]) => h(Head, { key: name, name, title, sort, onSort: single ? null : onSort })))),
         grouped(rows, group).map(([title, members]) =>
           h(
             "tbody",
@@ -63,7 +63,11 @@ export function ExportsTable({ exports, sort, group, now, addressOf, onSort, foc
   );
 }
 
+/** @param onSort null where there is nothing to sort */
 function Head({ name, title, sort, onSort }) {
+  if (onSort === null) {
+    return h("th", { role: "columnheader", scope: "col" }, title);
+  }
   const direction = sort === name ? "ascending" : sort === `-${name}` ? "descending" : undefined;
   const sign = { ascending: "▲", descending: "▼" }[direction] ?? "↕";
   return h(

@@ -1,12 +1,16 @@
-/* The tab on a task instance: the run and the verdict that this task waited for. */
+/* The tab on a task instance: the run that this task waited for, or the exports that it judged. */
 
 import { useAnswer, useNow } from "./answers.js";
-import { Empty, LinkIn, LinkOut, Name, Outcome, Waiting } from "./parts.js";
+import { outcomeOf } from "./kinds.js";
+import { Cell, Empty, LinkIn, LinkOut, Name, Notice, Outcome, Waiting, When } from "./parts.js";
 import { RunsTable } from "./runs.js";
 import { AnswerTrouble } from "./troubles.js";
-import { plainName, sentence } from "./words.js";
+import { plainName, plural, sentence, shortTime } from "./words.js";
 
-const { createElement: h } = globalThis.React;
+const { createElement: h, useState } = globalThis.React;
+
+const FIRST = 50;
+const HEADS = ["Export", "Judged", "What was found"];
 
 export function TaskTab({ dagId, runId, taskId, mapIndex }) {
   const asked = new URLSearchParams({ dag_id: dagId, run_id: runId, task_id: taskId, map_index: mapIndex ?? "-1" });
@@ -16,9 +20,10 @@ export function TaskTab({ dagId, runId, taskId, mapIndex }) {
     "div",
     { className: "aep" },
     h(AnswerTrouble, { error, receivedAt, now }),
-    data === null && error === null && h(Waiting, null, "Asking what this task waited for …"),
-    data?.state === "nothing" && h(Empty, { title: "No dataflow run" }, plainName(data.told)),
-    data !== null && data.state !== "nothing" && h(Waited, { data, now }),
+    data === null && error === null && h(Waiting, null, "Asking what this task judged …"),
+    data?.state === "nothing" && h(Empty, { title: "No export" }, plainName(data.told)),
+    data?.state === "checked" && h(Checked, { data, now }),
+    data?.state === "waited" && h(Waited, { data, now }),
   );
 }
 
@@ -42,5 +47,80 @@ function Waited({ data, now }) {
       links?.platform && h(LinkOut, { to: links.platform }, "Platform UI"),
     ),
     runs?.length > 0 && h("section", { className: "aep-section" }, h("h2", null, "Runs"), h(RunsTable, { runs, now })),
+  );
+}
+
+/** What a check, or a sensor of many exports, has judged, the worst first. */
+function Checked({ data, now }) {
+  const [all, setAll] = useState(false);
+  const { exports, totals, notes } = data;
+  const shown = all ? exports : exports.slice(0, FIRST);
+  return h(
+    "div",
+    null,
+    h("header", { className: "aep-head" }, h("h1", null, `${plural(exports.length + data.left_out, "export")} judged`), h(Outcome, { outcome: data.outcome })),
+    data.since && h("p", null, `What became known from ${shortTime(data.since)} to ${shortTime(data.until)}, in sandbox `, h(Name, null, data.sandbox), "."),
+    data.told && h("p", null, sentence(data.told)),
+    data.waits_for > 0 && h("p", null, `It still waits for ${plural(data.waits_for, "tick")}.`),
+    notes.map((note) => h(Notice, { key: note, tone: "none" }, sentence(note))),
+    h(
+      "div",
+      { className: "aep-summary" },
+      Object.entries(totals)
+        .filter(([, number]) => number > 0)
+        .map(([outcome, number]) => h(Outcome, { key: outcome, outcome, number })),
+    ),
+    exports.length > 0 && h(Judged, { exports: shown, now }),
+    shown.length < exports.length && h("p", { className: "aep-more" }, h("button", { type: "button", className: "aep-button", onClick: () => setAll(true) }, `Show all ${exports.length}`)),
+    data.left_out > 0 && h("p", { className: "aep-faint" }, `${plural(data.left_out, "export")} did not fit; the log of the task has them.`),
+  );
+}
+
+function Judged({ exports, now }) {
+  return h(
+    "div",
+    { className: "aep-scroll", tabIndex: 0, role: "region", "aria-label": "Exports, the worst first" },
+    h(
+      "table",
+      { role: "table", className: "aep-table aep-cards aep-findings" },
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, HEADS.map((head) => h("th", { key: head, role: "columnheader", scope: "col" }, head)))),
+      h("tbody", { role: "rowgroup" }, exports.map((one, at) => h(JudgedRow, { key: `${one.dataflow_id} ${at}`, one, now }))),
+    ),
+  );
+}
+
+function JudgedRow({ one, now }) {
+  const name = h(Name, null, one.dataflow_name ?? one.dataflow_id);
+  return h(
+    "tr",
+    { role: "row" },
+    h(
+      "th",
+      { role: "rowheader", scope: "row" },
+      one.page ? h(LinkIn, { to: one.page }, name) : name,
+      one.platform && h("div", null, h(LinkOut, { to: one.platform }, "Platform UI")),
+    ),
+    h(Cell, { title: HEADS[1], className: "aep-tight" }, h(Outcome, { outcome: one.outcome })),
+    h(
+      Cell,
+      { title: HEADS[2], className: "aep-found" },
+      one.findings.map((found, at) => h(Found, { key: at, found, now })),
+      one.more > 0 && h("div", { className: "aep-faint" }, `and ${plural(one.more, "finding")} more`),
+      one.recovered && h("div", null, "well again: ", h("bdi", null, sentence(one.recovered))),
+      one.findings.length === 0 && !one.recovered && h("span", { className: "aep-faint" }, "nothing wrong"),
+    ),
+  );
+}
+
+function Found({ found, now }) {
+  return h(
+    "div",
+    null,
+    h("span", { "aria-hidden": true }, `${outcomeOf(found.outcome).sign} `),
+    h("strong", null, plainName(found.kind).replaceAll("_", " ")),
+    found.standing && " (known before)",
+    ": ",
+    h("bdi", null, sentence(found.told)),
+    found.tick && h("span", { className: "aep-faint" }, " – tick of ", h(When, { at: found.tick, now, absolute: true })),
   );
 }

@@ -8,6 +8,7 @@ const UNITS = [
   ["minute", 60],
   ["second", 1],
 ];
+const DAY = 86400;
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const counts = new Intl.NumberFormat("en");
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
@@ -83,15 +84,28 @@ export function age(seconds) {
   return `${number} ${unit}${number === 1 ? "" : "s"}`;
 }
 
-/** "3 min 20 s". */
+/** "45 seconds", "22 hours 57 minutes", "30 days": a span as all messages tell it, by the rule of `times.span_words`. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) {
     return "–";
   }
-  const whole = Math.round(seconds);
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const parts = hours ? [`${hours} h`, minutes && `${minutes} min`] : [minutes && `${minutes} min`, rest && `${rest} s`];
-  return parts.filter(Boolean).join(" ") || "0 s";
+  if (seconds < 0.995) {
+    return `${Number(Math.max(seconds, 0).toPrecision(2))} seconds`;
+  }
+  const unit = seconds < 120 ? 1 : seconds < DAY ? 60 : 3600;
+  const whole = halfToEven(seconds / unit) * unit;
+  const days = Math.floor(whole / DAY);
+  if (days >= 7) {
+    return `${halfToEven(whole / DAY)} days`;
+  }
+  const parts = [[days, "day"], [Math.floor(whole / 3600) % 24, "hour"], [Math.floor(whole / 60) % 60, "minute"], [whole % 60, "second"]];
+  return parts.filter(([number]) => number).map(([number, noun]) => plural(number, noun)).join(" ");
+}
+
+/** To the nearest whole number, and of two to the even one. */
+function halfToEven(number) {
+  const up = Math.round(number);
+  return up - number === 0.5 && up % 2 ? up - 1 : up;
 }
 
 /** "1,018"; a dash for what is not known. */
@@ -114,7 +128,7 @@ export function bytes(number) {
   return `${step && value < 100 ? value.toFixed(1) : Math.round(value)} ${["B", "kB", "MB", "GB", "TB", "PB"][step]}`;
 }
 
-/** "50 – 58", or "4 min" where both ends read the same. */
+/** "50 – 58", or "4 minutes" where both ends read the same. */
 export function range(low, high, tell) {
   const [from, to] = [tell(low), tell(high)];
   return from === to ? from : `${from} – ${to}`;
@@ -127,9 +141,9 @@ export function plural(number, noun) {
 
 const CADENCES = { once: "once", "1d": "daily" };
 
-/** A schedule's word as a sentence has it: "every 3 h", "daily", "once". */
+/** A schedule's word as a sentence has it: "every 3h", "daily", "once". */
 export function cadence(every) {
-  return CADENCES[every] ?? (/^\d+[hd]$/.test(every ?? "") ? `every ${every.slice(0, -1)} ${every.slice(-1)}` : (every ?? "–"));
+  return CADENCES[every] ?? (/^\d+[hd]$/.test(every ?? "") ? `every ${every}` : (every ?? "–"));
 }
 
 /** A schedule's word in hours, to sort by; once comes last. */

@@ -1,4 +1,4 @@
-"""A DAG that waits for the last run of an export; the environment says of which."""
+"""DAGs that wait for the last run of an export and that judge all of them; the environment says of which."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_aep.sensors import AepDataflowRunSensor
+from airflow_provider_aep.operators.monitoring import AepCheckExportsOperator
+from airflow_provider_aep.sensors import AepDataflowRunSensor, AepExportsSensor
 
 with DAG("aep_page", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False):
     AepDataflowRunSensor(
@@ -16,4 +17,15 @@ with DAG("aep_page", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC),
         started_after=os.environ["AEP_PAGE_AFTER"],
         deferrable=False,
         timeout=60,
+    )
+
+with DAG("aep_page_all", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False):
+    AepCheckExportsOperator(task_id="check", since=os.environ["AEP_PAGE_AFTER"])
+    AepExportsSensor(
+        task_id="watch",
+        due_from=os.environ["AEP_PAGE_AFTER"],
+        due_until=os.environ["AEP_PAGE_UNTIL"],
+        deferrable=False,
+        poke_interval=2,
+        timeout=10,
     )

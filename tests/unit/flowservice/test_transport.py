@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from airflow_provider_aep.emulator.server import LOGIN_PATH, serve
 from airflow_provider_aep.errors import AepConfigError, AepTooLargeError, AepTransportError
+from airflow_provider_aep.flowservice import transport
 from airflow_provider_aep.flowservice.connections import create_base_connection
 from airflow_provider_aep.flowservice.credentials import check_url
 from airflow_provider_aep.flowservice.datasets import list_datasets
@@ -607,6 +608,11 @@ def test_a_body_that_is_no_json_is_told_and_not_quoted():
     with pytest.raises(AepConfigError, match="POST /targetConnections cannot be sent") as caught:
         RequestsTransport("https://127.0.0.1:1").send(request)
     assert "2026" not in str(caught.value)
+
+
+def test_no_piece_of_an_answer_unpacks_to_more_than_the_largest_answer():
+    # RFC 1951: a match of 258 bytes takes two bits.
+    assert transport._PIECE * 258 * 4 <= transport.LARGEST_ANSWER
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
