@@ -81,6 +81,15 @@ class ClockError(ValueError):
     """A time that the clocks of a time zone do not show exactly once; the message is the rule it breaks."""
 
 
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC, to the microsecond, as a plain datetime: pendulum's pickles otherwise.
+
+    :param moment: with an offset.
+    """
+    there = moment.astimezone(UTC)
+    return datetime.combine(there.date(), there.time(), UTC)
+
+
 def from_local(moment: datetime, zone: tzinfo) -> datetime:
     """A moment in UTC from what the clocks of a time zone show.
 
