@@ -45,7 +45,7 @@ def main(names: list[str]) -> int:
     for line in lines:
         prepare(line)
     if not names:
-        record(lines)
+        record(reversed(lines))
     with tempfile.TemporaryDirectory(prefix="aep-versions-") as made, ThreadPoolExecutor(1) as pool:
         folder = Path(made)
         (wheel,) = hatch(copy_sources(sources(), folder / "sources"), folder / "wheel", "wheel")
