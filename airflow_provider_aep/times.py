@@ -6,6 +6,10 @@ pendulum is imported inside functions alone, so a DAG file pays for it only wher
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pendulum
 
 HOUR, DAY = 3600, 86_400
 SPAN_RULE = "an ISO 8601 duration such as 'PT2H'"
@@ -88,6 +92,13 @@ def in_utc(moment: datetime) -> datetime:
     """
     there = moment.astimezone(UTC)
     return datetime.combine(there.date(), there.time(), UTC)
+
+
+def in_pendulum(moment: datetime) -> pendulum.DateTime:
+    """The same moment, as Airflow's timetables count."""
+    import pendulum
+
+    return pendulum.instance(moment)
 
 
 def from_local(moment: datetime, zone: tzinfo) -> datetime:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_aep.errors import AepValidationError, Problem
-from airflow_provider_aep.times import in_utc
+from airflow_provider_aep.times import in_pendulum, in_utc
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.dataflow_record import Dataflow
@@ -157,9 +157,7 @@ def _following(timetable: Any, moment: datetime) -> datetime | None:
     if parts := getattr(timetable, "timetables", None) or getattr(timetable, "_timetables", None):
         return min(filter(None, (_following(part, moment) for part in parts)), default=None)
     if count := getattr(timetable, "_get_next", None):
-        import pendulum
-
-        return in_utc(count(pendulum.instance(moment)))
+        return in_utc(count(in_pendulum(moment)))
     if delta := getattr(timetable, "delta", None):
         return in_utc(moment + delta)
     if not isinstance(expression := getattr(timetable, "expression", None), str):

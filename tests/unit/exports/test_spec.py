@@ -429,14 +429,14 @@ def endless() -> object:
     "hostile", [deep(100_000), exploding(), endless(), "%SEGMENT_ID%/" * 700 + "!!" * 200, [{}] * 4900]
 )
 def test_a_hostile_value_is_refused_in_no_time(path, hostile):
-    began = time.perf_counter()
+    began = time.process_time()  # on a busy machine, other processes take time as well
     try:
         parse_spec(put(path, hostile))
     except AepValidationError:
         pass
     else:
         assert path[:2] in {("destination", "params")}  # Adobe may know what we do not
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @given(spec=specs())
