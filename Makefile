@@ -1,8 +1,8 @@
-# Needs make and Python 3.11, 3.12 or 3.13. Everything made lives in .venv/; paths are relative, so that a
+# Needs make and Python 3.11 to 3.14. Everything made lives in .venv/; paths are relative, so that a
 # checkout may live anywhere.
 
 # The first that runs: a version manager's shim can be on PATH and still refuse to.
-PYTHONS := python3.13 python3.12 python3.11 python3
+PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
 runs_311 = $(shell $(1) -c 'import sys; sys.version_info >= (3, 11) and print("$(1)")' 2>/dev/null)
 PYTHON ?= $(firstword $(foreach python,$(PYTHONS),$(call runs_311,$(python))))
 python = $(or $(PYTHON),$(error No Python 3.11 or newer found. Install one, or name it: make PYTHON=/path/to/python))
@@ -29,7 +29,7 @@ test: environment  ## lint, types, and all tests on Airflow 3.3 and 2.11
 lint: environment  ## lint and types only
 	@$(airflow) -m tools.checks --lint
 
-versions: environment  ## what runs on each Airflow from 2.11.0 on, with the packages of its time; an hour or more
+versions: environment  ## what runs on each Airflow from 2.11.0 on, with the packages of its time; an hour
 	@$(airflow) -m tools.versions $(LINES)
 
 soak: environment  ## 300 exports watched, a killed triggerer and an outage; EXECUTOR=celery: on a cluster

@@ -6,6 +6,10 @@ pendulum is imported inside functions alone, so a DAG file pays for it only wher
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pendulum
 
 HOUR, DAY = 3600, 86_400
 SPAN_RULE = "an ISO 8601 duration such as 'PT2H'"
@@ -79,6 +83,22 @@ def midnight(day: date, zone: tzinfo) -> datetime:
 
 class ClockError(ValueError):
     """A time that the clocks of a time zone do not show exactly once; the message is the rule it breaks."""
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC, to the microsecond, as a plain datetime: pendulum's pickles otherwise.
+
+    :param moment: with an offset.
+    """
+    there = moment.astimezone(UTC)
+    return datetime.combine(there.date(), there.time(), UTC)
+
+
+def in_pendulum(moment: datetime) -> pendulum.DateTime:
+    """The same moment, as Airflow's timetables count."""
+    import pendulum
+
+    return pendulum.instance(moment)
 
 
 def from_local(moment: datetime, zone: tzinfo) -> datetime:

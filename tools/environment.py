@@ -56,7 +56,7 @@ class Line:
 LINES = {
     line.name: line
     for line in (
-        Line("3.3", ("3.13", "3.12", "3.11")),
+        Line("3.3", ("3.14", "3.13", "3.12", "3.11")),
         Line("2.11", ("3.12", "3.11")),  # Airflow 2.11 refuses Python 3.13
     )
 }
@@ -64,7 +64,8 @@ LINES = {
 OF_THEIR_TIME = {
     line.name: line
     for line in (
-        Line("3.2", ("3.13", "3.12", "3.11"), packages_of="2026-05-30"),
+        Line("3.2", ("3.14", "3.13", "3.12", "3.11"), packages_of="2026-05-30"),
+        # Airflow 3.1 refuses Python 3.14, and 3.0 Python 3.13 too.
         Line("3.1", ("3.13", "3.12", "3.11"), packages_of="2026-03-12"),
         Line("3.0", ("3.12", "3.11"), packages_of="2025-08-30"),
         Line("2.11.0", ("3.12", "3.11"), packages_of="2025-05-21"),

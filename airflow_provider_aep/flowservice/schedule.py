@@ -27,7 +27,7 @@ from airflow_provider_aep.flowservice.cadences import (
 )
 from airflow_provider_aep.flowservice.patterns import unlisted_macros
 from airflow_provider_aep.flowservice.validation import nearest, unknown
-from airflow_provider_aep.times import ClockError, from_local, midnight, zone_names, zone_of
+from airflow_provider_aep.times import ClockError, from_local, in_utc, midnight, zone_names, zone_of
 
 # Adobe ends a dataflow six months after its creation when no end is given. We always send one.
 DEFAULT_LIFE = timedelta(days=180)
@@ -307,10 +307,7 @@ def _moment(field: str, given: object, problems: list[Problem], zone: tzinfo = U
         if isinstance(given, str) and not re.fullmatch(r"\d{1,7}|\d{9,17}(\.\d+)?", given):
             given = _day_or_moment(given)
         if isinstance(given, datetime):
-            # pendulum's datetimes pass here too; a plain one leaves, which pickles and compares alike
-            return (
-                datetime.fromtimestamp(given.timestamp(), tz=UTC) if given.tzinfo else from_local(given, zone)
-            )
+            return in_utc(given) if given.tzinfo else from_local(given, zone)
         if isinstance(given, date):
             return midnight(given, zone)
         if isinstance(given, float | str):

@@ -185,8 +185,10 @@ class SharedPoll:
         took, jitter = time.monotonic() - began, _jitter()
         for waiter, sighting in zip(due, seen, strict=True):
             self._settle(waiter, sighting, now, began, took, jitter)
+        # From Python 3.12 on, a look that never pauses gives the event loop no turn to take them out.
+        self._waiters = {waiter for waiter in self._waiters if not waiter.ended.done()}
         with suppress(Exception):
-            self._observe(sum(not each.ended.done() for each in self._waiters), took, failed)
+            self._observe(len(self._waiters), took, failed)
 
     async def _look(self, due: Sequence[_Waiter], now: float) -> Sequence[Sighting | AepError]:
         for waiter in due:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_aep._airflow import AIRFLOW_V_3_1_PLUS, AirflowPlugin
+from airflow_provider_aep._airflow import AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_3_PLUS, AirflowPlugin
+
+# Before Airflow 3.3, the browser resolves it against Airflow's own script in `static/assets/`.
+BUNDLE = "aep/static/exports.js" if AIRFLOW_V_3_3_PLUS else "../../aep/static/exports.js"
 
 
 class LazyApp:
@@ -28,14 +31,14 @@ class AepPlugin(AirflowPlugin):
         react_apps = [
             {
                 "name": "AEP exports",
-                "bundle_url": "aep/static/exports.js",
+                "bundle_url": BUNDLE,
                 "destination": "nav",
                 "category": "browse",
                 "url_route": "aep-exports",
             },
             {
                 "name": "AEP run",
-                "bundle_url": "aep/static/exports.js",
+                "bundle_url": BUNDLE,
                 "destination": "task_instance",
                 "url_route": "aep-run",
             },

@@ -14,6 +14,7 @@ from airflow_provider_aep.operators.moments import check_moments
 from airflow_provider_aep.sensors import deferring
 from airflow_provider_aep.sensors.base import AepSensor
 from airflow_provider_aep.sensors.wanted import TIMED, ids_of
+from airflow_provider_aep.times import in_utc
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.arrivals import IngestionSighting, IngestionWait
@@ -222,7 +223,7 @@ def _begin(context: Any) -> datetime:
     """
     start = context.get("data_interval_start")
     if start and getattr(context.get("dag_run"), "run_type", None) in TIMED:
-        return datetime.fromtimestamp(start.timestamp(), tz=UTC)
+        return in_utc(start)
     rule = "is missing, and this DAG run has no data interval of its own"
     advice = "Give a moment, such as '{{ params.since }}' or '{{ dag_run.start_date }}'."
     raise AepValidationError("the sensor", [Problem("ingested_after", rule)], advice)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from airflow_provider_aep.errors import OUTAGES, AepApiError, AepValidationError, Problem
+from airflow_provider_aep.times import in_pendulum, in_utc
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.dataflow_record import Dataflow
@@ -115,11 +116,11 @@ def default_window(context: Any) -> dict[str, Any]:
     # One by hand has no turn: some Airflows give it the interval of another.
     has_turn = start and end and getattr(context.get("dag_run"), "run_type", None) in TIMED
     return {
-        "started_after": _utc(_begin(context)),
+        "started_after": in_utc(_begin(context)),
         "started_before": next_turn(start, end, getattr(context.get("dag"), "timetable", None))
         if has_turn
         else None,
-        "own_until": _utc(end) if has_turn and end > start else None,
+        "own_until": in_utc(end) if has_turn and end > start else None,
     }
 
 
@@ -141,7 +142,7 @@ def next_turn(start: datetime, end: datetime, timetable: Any) -> datetime | None
     :param timetable: it is asked where the interval has no width.
     """
     if end > start:
-        return _utc(end + (end - start))
+        return in_utc(end + (end - start))
     try:
         return _following(timetable, end)
     except Exception:
@@ -150,22 +151,20 @@ def next_turn(start: datetime, end: datetime, timetable: Any) -> datetime | None
 
 
 def _following(timetable: Any, moment: datetime) -> datetime | None:
-    """The next moment of a timetable of Airflow 3, whose worker-side classes hold it and do not count."""
-    if parts := getattr(timetable, "timetables", None):
+    """The next moment of a timetable; those of ``airflow.timetables`` count, those of ``airflow.sdk`` not."""
+    if parts := getattr(timetable, "timetables", None) or getattr(timetable, "_timetables", None):
         return min(filter(None, (_following(part, moment) for part in parts)), default=None)
+    if count := getattr(timetable, "_get_next", None):
+        return in_utc(count(in_pendulum(moment)))
     if delta := getattr(timetable, "delta", None):
-        return _utc(moment + delta)
+        return in_utc(moment + delta)
     if not isinstance(expression := getattr(timetable, "expression", None), str):
         return None
     from croniter import croniter
 
     zone = timetable.timezone
-    local = _utc(moment).astimezone(ZoneInfo(zone) if isinstance(zone, str) else zone)
-    return _utc(croniter(expression, local).get_next(datetime))
-
-
-def _utc(moment: datetime) -> datetime:
-    return datetime.fromtimestamp(moment.timestamp(), tz=UTC)
+    local = in_utc(moment).astimezone(ZoneInfo(zone) if isinstance(zone, str) else zone)
+    return in_utc(croniter(expression, local).get_next(datetime))
 
 
 def window_of_ticks(
@@ -184,7 +183,7 @@ def window_of_ticks(
         return parse_window(due_from, due_until or now, zone_of_days())
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     if start and end and end > start:
-        return _utc(start), _utc(end)
+        return in_utc(start), in_utc(end)
     run = context.get("dag_run")
     if getattr(run, "run_type", None) in TIMED:
         rule = (
@@ -192,7 +191,7 @@ def window_of_ticks(
             "DAG by a CronDataIntervalTimetable"
         )
         raise AepValidationError("the window", [Problem("due_from", rule)])
-    until = _utc(getattr(run, "run_after", None) or getattr(run, "start_date", None) or now)
+    until = in_utc(getattr(run, "run_after", None) or getattr(run, "start_date", None) or now)
     return until - usual, until
 
 

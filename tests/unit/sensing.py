@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pkgutil import resolve_name
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,13 @@ MODES = (*PLAIN, "triggerer") if AIRFLOW_V_3_3_PLUS else PLAIN
 each_mode = pytest.mark.parametrize("mode", MODES)
 each_plain_mode = pytest.mark.parametrize("mode", PLAIN)
 HOUR = 3600.0
+
+
+class OutletEvents(dict[str, Any]):
+    """``outlet_events`` of a context; an asset of Airflow 3.0 has no hash."""
+
+    def __getitem__(self, asset: Any) -> SimpleNamespace:
+        return self.setdefault(asset.uri, SimpleNamespace(extra={}))
 
 
 @dataclass

@@ -22,6 +22,7 @@ GUARDED = {
 }
 FROM_3_3 = {"ExceptionRetryPolicy", "RetryAction", "RetryDecision", "RetryPolicy", "RetryRule"}
 RECORD = read_record()
+IMPORTED = imported()
 
 
 def test_all_supported_releases_were_asked():
@@ -29,16 +30,16 @@ def test_all_supported_releases_were_asked():
 
 
 def test_every_name_that_is_imported_was_asked_for():
-    wanted = {*imported(), *(place for each in places().values() for place in each)}
+    wanted = {*IMPORTED, *(place for each in places().values() for place in each)}
     assert wanted - RECORD.keys() == set(), "run `make versions`: it asks each release for new names"
 
 
-@pytest.mark.parametrize("name", sorted(imported()))
+@pytest.mark.parametrize("name", sorted(IMPORTED))
 def test_no_module_imports_what_a_release_lacks(name):
     if name.startswith("airflow.providers."):
         return  # an extra, or OpenLineage: imported where it is used, and only if it is installed
     lacking = RELEASES - set(RECORD[name])
-    for file in imported()[name]:
+    for file in IMPORTED[name]:
         allowed = next((releases for start, releases in GUARDED.items() if file.startswith(start)), set())
         assert lacking <= allowed, file
 
@@ -51,7 +52,7 @@ def test_a_name_that_moved_is_found_on_every_release(name):
 
 def test_no_version_of_common_compat_is_needed():
     """All that is taken from there is for OpenLineage, whose provider brings it along."""
-    taken = {name for name in imported() if name.startswith("airflow.providers.common.")}
+    taken = {name for name in IMPORTED if name.startswith("airflow.providers.common.")}
     assert {name.partition(":")[0] for name in taken} == {"airflow.providers.common.compat.openlineage.facet"}
 
 

@@ -73,7 +73,11 @@ def test_a_deadline_has_channels_too(alert_test, box, tmp_path):
     file = tmp_path / "late.py"
     file.write_text("""
 from datetime import timedelta
-from airflow.sdk import DAG, AsyncCallback, DeadlineAlert, DeadlineReference
+from airflow.sdk import DAG
+try:
+    from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+except ImportError:  # Airflow 3.1
+    from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference
 from airflow_provider_aep.notifications import AepRunNotifier
 
 dag = DAG("late", schedule=None, deadline=DeadlineAlert(

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_aep._airflow import AIRFLOW_V_3_1_PLUS
 from airflow_provider_aep.cli import main as aep_main
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.exports.files import load_specs
@@ -42,8 +42,8 @@ def _languages() -> set[str]:
 @pytest.mark.airflow3
 @pytest.mark.parametrize("block", blocks("py"), ids=str)
 def test_python_that_needs_airflow_3_runs_there(block: Block) -> None:
-    if "DeadlineAlert" in block.text and not AIRFLOW_V_3_1_PLUS:
-        pytest.skip("deadlines came with Airflow 3.1")
+    if "AsyncCallback" in block.text and not hasattr(import_module("airflow.sdk"), "AsyncCallback"):
+        pytest.skip("airflow.sdk has it from Airflow 3.2 on")
     exec(compile(block.text, str(block), "exec", dont_inherit=True), {"__name__": "a_page"})
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator
@@ -16,6 +15,7 @@ from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.hooks import metrics
 from airflow_provider_aep.monitoring.waits import EVENT_VERSION, part_of
 from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
+from tests.unit.sensing import OutletEvents
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 
@@ -188,16 +188,9 @@ def test_bad_input_is_refused_before_the_wait(judge, aep, given):
     assert not [request for request in aep.log if request.path == "/runs"]
 
 
-class Events(dict):
-    """``outlet_events``; an asset of Airflow 3.0 has no hash."""
-
-    def __getitem__(self, asset: Any) -> SimpleNamespace:
-        return self.setdefault(asset.uri, SimpleNamespace(extra={}))
-
-
 def test_an_asset_among_the_outlets_is_told_what_was_delivered(judge):
     asset = export_asset(org="ABC@AdobeOrg", sandbox="prod", dataset="orders")
-    events = Events()
+    events = OutletEvents()
     context = context_of(FakeTaskInstance(), outlet_events=events)
     verdict = judge(context=context, outlets=[asset]).value
     extra = events[asset].extra
@@ -241,7 +234,7 @@ def test_a_resumed_sensor_asks_nothing_of_what_its_trigger_has_told(aep, run, cl
 
 def test_a_deferred_sensor_tells_its_assets_too(judge, aep, clock, now, make_dataflow):
     asset = export_asset(org="ABC@AdobeOrg", sandbox="prod", dataset="orders")
-    events = Events()
+    events = OutletEvents()
     flow = make_dataflow()
     clock.advance(5400)
     event = {"version": EVENT_VERSION, "status": "finished", "runs": aep.entities("runs")}

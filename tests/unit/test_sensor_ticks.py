@@ -17,7 +17,7 @@ from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import AepNotFoundError, AepValidationError
 from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
 from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
-from tests.unit.sensing import HOUR, each_mode
+from tests.unit.sensing import HOUR, OutletEvents, each_mode
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 GONE = "9b1b2c4e-0000-4000-8000-000000000000"
@@ -275,12 +275,10 @@ def test_the_tick_is_rendered(watch, nightly):
 @pytest.mark.parametrize("settings", [{"late_seconds": 40 * 60.0}])
 @each_mode
 def test_the_folder_of_a_late_run_bears_the_time_of_its_tick(aep, watch, nightly, now, mode):
-    from types import SimpleNamespace
-
     from airflow_provider_aep.assets import export_asset
 
     asset = export_asset(org="ABC@AdobeOrg", sandbox="prod", dataset="orders")
-    events = {asset: SimpleNamespace(extra={})}
+    events = OutletEvents()
     tick = now + timedelta(hours=1)
     context = context_of(FakeTaskInstance(), outlet_events=events)
     watch(mode, dataflow_id=nightly("late"), tick=tick, context=context, outlets=[asset])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
@@ -18,7 +19,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from airflow_provider_aep.assets import export_asset
 from airflow_provider_aep.sensors import VERDICT_KEY
 from airflow_provider_aep.sensors.wanted import Wanted, default_window, next_turn
-from tests.unit.sensing import HOUR, each_mode
+from tests.unit.sensing import HOUR, OutletEvents, each_mode
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 DAY = timedelta(days=1)
@@ -35,12 +36,12 @@ def dag_run(
     return context
 
 
-def cron(expression: str, zone: str = "UTC") -> Any:
+def cron(expression: str, zone: Any = "UTC") -> Any:
     """A DAG whose timetable makes intervals of no width."""
-    if not AIRFLOW_V_3_0_PLUS:
-        return SimpleNamespace(timetable=SimpleNamespace(expression=expression, timezone=zone))
-    from airflow.sdk import CronTriggerTimetable
-
+    try:
+        from airflow.sdk import CronTriggerTimetable
+    except ImportError:  # before Airflow 3.2, tasks get the scheduler's own
+        from airflow.timetables.trigger import CronTriggerTimetable
     return SimpleNamespace(timetable=CronTriggerTimetable(expression, timezone=zone))
 
 
@@ -77,8 +78,9 @@ def test_where_intervals_have_no_width_the_timetable_tells_the_next_moment(expre
 
 def test_the_next_moment_is_told_in_the_timetables_zone_across_the_change_of_its_clocks():
     before = datetime(2026, 10, 24, 10, tzinfo=UTC)  # noon in Berlin; the night after it has 25 hours
-    timetable = cron("0 12 * * *", "Europe/Berlin").timetable
-    assert next_turn(before, before, timetable) == datetime(2026, 10, 25, 11, tzinfo=UTC)
+    for zone in ("Europe/Berlin", pendulum.timezone("Europe/Berlin")):
+        timetable = cron("0 12 * * *", zone).timetable
+        assert next_turn(before, before, timetable) == datetime(2026, 10, 25, 11, tzinfo=UTC)
 
 
 def test_a_timetable_of_a_span_or_of_several_tells_it_too():
@@ -189,13 +191,15 @@ def daily(watch, nightly, now):
 
     def day(days: float, mode: str = "poke", **given: Any) -> Any:
         watch.ti = FakeTaskInstance(earlier=dict(told))
-        event = SimpleNamespace(extra={})
+        events = OutletEvents()
         start = now + days * DAY
-        context = dag_run(start, start + DAY, ti=watch.ti, outlet_events={ASSET: event})
+        context = dag_run(start, start + DAY, ti=watch.ti, outlet_events=events)
         outcome = watch(mode, dataflow_id=flow, context=context, outlets=[ASSET], timeout=9 * HOUR, **given)
         if verdict := watch.ti.pushed(VERDICT_KEY):
             told[VERDICT_KEY] = verdict
-        return SimpleNamespace(state=outcome.state, told=outcome.told, runs=event.extra.get("run_ids"))
+        return SimpleNamespace(
+            state=outcome.state, told=outcome.told, runs=events[ASSET].extra.get("run_ids")
+        )
 
     return day
 
@@ -221,11 +225,11 @@ def test_a_cleared_task_of_the_same_dag_run_tells_its_event_again(watch, nightly
     flow, ti = nightly("success"), FakeTaskInstance()
     clock.advance(2 * HOUR)
     for _ in range(2):
-        event = SimpleNamespace(extra={})
-        context = dag_run(now, now + timedelta(hours=3), ti=ti, outlet_events={ASSET: event})
+        events = OutletEvents()
+        context = dag_run(now, now + timedelta(hours=3), ti=ti, outlet_events=events)
         ti.xcoms.clear()  # Airflow does, before each attempt
         assert watch("poke", dataflow_id=flow, context=context, outlets=[ASSET]).state == "success"
-        assert len(event.extra["run_ids"]) == 1
+        assert len(events[ASSET].extra["run_ids"]) == 1
 
 
 def test_a_run_whose_verdict_made_no_event_makes_one_later(watch, nightly, clock, now):
@@ -234,7 +238,7 @@ def test_a_run_whose_verdict_made_no_event_makes_one_later(watch, nightly, clock
     runs = watch("poke", dataflow_id=flow, started_after=now).value["run_ids"]
     for outcome, state in (("fail", "success"), ("skip", "success"), ("warn", "skipped"), ("ok", "skipped")):
         ti = FakeTaskInstance(earlier={VERDICT_KEY: {"outcome": outcome, "run_ids": runs}})
-        context = context_of(ti, outlet_events={ASSET: SimpleNamespace(extra={})})
+        context = context_of(ti, outlet_events=OutletEvents())
         end = watch("poke", dataflow_id=flow, started_after=now, outlets=[ASSET], context=context)
         assert end.state == state, outcome
 
@@ -244,7 +248,7 @@ def test_one_run_more_than_was_told_is_news(watch, nightly, clock, now):
     clock.advance(5 * HOUR)
     first, _ = watch("poke", dataflow_id=flow, started_after=now).value["run_ids"]
     ti = FakeTaskInstance(earlier={VERDICT_KEY: {"outcome": "ok", "run_ids": [first]}})
-    context = context_of(ti, outlet_events={ASSET: SimpleNamespace(extra={})})
+    context = context_of(ti, outlet_events=OutletEvents())
     assert (
         watch("poke", dataflow_id=flow, started_after=now, outlets=[ASSET], context=context).state
         == "success"

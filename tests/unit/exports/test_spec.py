@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
+from hypothesis import example as with_example
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -391,8 +392,9 @@ def put(path: tuple[Any, ...], value: object) -> object:
     return document
 
 
-@settings(deadline=1000, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(path=st.sampled_from(PLACES), value=anything, templated=st.booleans())
+@with_example(path=("schedule", "start"), value=datetime(1697, 1, 1, 0, 0, 0, 1, tzinfo=UTC), templated=False)
 def test_anything_anywhere_is_a_spec_or_a_validation_error(path, value, templated):
     try:
         spec = parse_spec(put(path, value), templated=templated)
@@ -427,14 +429,14 @@ def endless() -> object:
     "hostile", [deep(100_000), exploding(), endless(), "%SEGMENT_ID%/" * 700 + "!!" * 200, [{}] * 4900]
 )
 def test_a_hostile_value_is_refused_in_no_time(path, hostile):
-    began = time.perf_counter()
+    began = time.process_time()  # on a busy machine, other processes take time as well
     try:
         parse_spec(put(path, hostile))
     except AepValidationError:
         pass
     else:
         assert path[:2] in {("destination", "params")}  # Adobe may know what we do not
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @given(spec=specs())

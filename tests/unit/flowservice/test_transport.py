@@ -126,8 +126,14 @@ def authority(tmp_path_factory) -> Authority:
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=1))
         )
-        for extension in extensions:
-            builder = builder.add_extension(extension, critical=False)
+        # From Python 3.13 on, a certificate is held to RFC 5280.
+        keys = (
+            x509.SubjectKeyIdentifier.from_public_key(public_key),
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+        )
+        for extension in (*extensions, *keys):
+            critical = isinstance(extension, x509.BasicConstraints)
+            builder = builder.add_extension(extension, critical=critical)
         return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
