@@ -124,6 +124,8 @@ def test_a_worker_that_asks_nothing_loads_nothing_that_asks(start):
     of_some = ("attribution", "causes", "explaining", "findings", "history", "poll", "stuck", "timeline")
     assert [each for each in of_some if f"airflow_provider_aep.monitoring.{each}" in loaded] == []
     assert not {"requests", "urllib3", "cryptography"} & loaded
+    others = ("sensors.exports", "sensors.ingested", "triggers.finished_runs")
+    assert [each for each in others if f"airflow_provider_aep.{each}" in loaded] == []
     if start is RESUME:
         assert "airflow_provider_aep.hooks.connection" not in loaded
         assert "airflow_provider_aep.triggers" not in loaded
