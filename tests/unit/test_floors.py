@@ -41,6 +41,7 @@ FLOORS = {
     "hooks": 4,
     "triggers": 5,
     "asset_triggers": 5,  # the former path of a trigger
+    "_preload": 6,
     "cli": 6,
     "notifications": 6,
     "operators": 6,
