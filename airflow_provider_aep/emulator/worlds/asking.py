@@ -1,4 +1,4 @@
-"""Worlds in which filters, order and pages work in another way.
+"""Worlds in which filters, order and pages work differently.
 
 Source of what is open: "Sort and filter" guide (operators, orderby, count), Destinations and Sources
 references (the parameters of each listing), Flow Service error table (the refusals).
@@ -21,7 +21,7 @@ LONGEST_QUERY = 2048
 FILTER_GUIDE = "filter guide: shows it for some members, and says nothing of this one"
 COMMA = "filter guide: a comma means OR; no sample has one for these members"
 
-# Whether a deviation concerns a filter, by the collection, the path and the values.
+# Whether a deviation affects a filter, by its collection, path and values.
 Concerns = Callable[[str, str, list[str]], bool]
 
 
@@ -56,7 +56,7 @@ def anything(kind: str, path: str, values: list[str]) -> bool:
 def filters(
     concerns: Concerns, become: Callable[[str, list[str]], str | None]
 ) -> Callable[[Scene, Call], Call]:
-    """Rewrite the filters that a deviation concerns; None takes one away."""
+    """Rewrite the filters that a deviation affects; None removes one."""
 
     def asks(scene: Scene, call: Call) -> Call:
         if not scene.lists:
@@ -109,21 +109,21 @@ def _long_query(scene: Scene, call: Call) -> Call:
 
 
 def named(matches: Callable[[str, str], bool]) -> Callable[[Scene, list[Document]], list[Document]]:
-    """What a filter on names finds where it compares otherwise; the exact filter is taken away."""
+    """The result of a filter on names that compares differently; the exact filter is removed."""
 
     def lists(scene: Scene, documents: list[Document]) -> list[Document]:
         for name, value in scene.call.query:
             parts = FILTER.fullmatch(value) if name == "property" else None
             if parts is not None and parts["path"] == "name":
                 wanted = parts["value"]
-                documents = [each for each in documents if matches(wanted, str(each.get("name")))]
+                documents = [document for document in documents if matches(wanted, str(document.get("name")))]
         return documents
 
     return lists
 
 
 def order(become: str | None) -> Callable[[Scene, Call], Call]:
-    """Put another order in the place of the one that was asked for; None for the one without ``orderby``."""
+    """Replace the requested order; None for the default order, without ``orderby``."""
 
     def asks(scene: Scene, call: Call) -> Call:
         if not scene.lists:
@@ -161,7 +161,7 @@ def at_most(size: int) -> Callable[[Scene, Call], Call]:
 
 
 def _token_in(answer: Answer) -> str | None:
-    """The token of the next page, where an answer has one."""
+    """The token of the next page, if the response has one."""
     links = answer.body.get("_links") if isinstance(answer.body, dict) else None
     following = links.get("next") if isinstance(links, dict) else None
     href = following.get("href", "") if isinstance(following, dict) else ""
@@ -180,7 +180,7 @@ def _with_token(call: Call, token: str) -> Call:
 
 
 def links(base: Callable[[Scene], str]) -> Callable[[Scene, Answer], None]:
-    """The same link to the next page, with something before its path."""
+    """The same link to the next page, with a prefix before its path."""
 
     def answers(scene: Scene, answer: Answer) -> None:
         if scene.lists and (token := _token_in(answer)):
