@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from airflow_provider_aep import __version__
 from airflow_provider_aep.cli.output import say
-from airflow_provider_aep.cli.table import COMMANDS, told_exits
+from airflow_provider_aep.cli.table import COMMANDS, exits_in_words
 from airflow_provider_aep.flowservice.validation import nearest
 
 WRONG_USAGE = 1  # not argparse's 2, with which a plan that would change something ends
@@ -68,7 +68,7 @@ def make_parser() -> Parser:
             command.name,
             help=command.help,
             description=f"{command.help.capitalize()}.",
-            epilog=f"Exit codes: {told_exits(command)}",
+            epilog=f"Exit codes: {exits_in_words(command)}",
         )
         for option in command.options:
             subparser.add_argument(*option.flags, help=option.help, **option.settings)

@@ -18,7 +18,7 @@ from typing import Any
 from airflow_provider_aep.cli.output import Output, one_line, say
 from airflow_provider_aep.cli.parser import parse
 from airflow_provider_aep.cli.streams import clean_stdout, drop_unread, open_streams
-from airflow_provider_aep.cli.table import COMMANDS, Command, told_exits
+from airflow_provider_aep.cli.table import COMMANDS, Command, exits_in_words
 
 INTERRUPTED = 130
 BY_NAME = {command.name: command for command in COMMANDS}
@@ -46,7 +46,7 @@ def get_cli_commands() -> list[Any]:
         ActionCommand(
             name=command.name,
             help=command.help,
-            description=f"{command.help.capitalize()}. Exit codes: {told_exits(command)}",
+            description=f"{command.help.capitalize()}. Exit codes: {exits_in_words(command)}",
             func=_from_airflow(command),
             args=[argument(option.flags, option.help, **option.settings) for option in command.options],
         )

@@ -38,7 +38,7 @@ class Command:
     error: int = 1
 
 
-def told_exits(command: Command) -> str:
+def exits_in_words(command: Command) -> str:
     """The exit codes in one line."""
     return " ".join(f"{code}: {means}." for code, means in sorted(command.exits.items()))
 

@@ -55,7 +55,7 @@ def check_may_write(sandbox: str, typed: str | None) -> Exchange[None]:
     kind, doubt = yield from read_sandbox_type(sandbox)
     if kind == "development" and doubt is None:
         return
-    why = f"the Sandbox API calls it {kind!r}" if doubt is None else "the Sandbox API does not tell its type"
+    why = f"the Sandbox API calls it {kind!r}" if doubt is None else "the Sandbox API does not show its type"
     raise AepConfigError(
         f"sandbox {sandbox!r} is not known as a development sandbox: {why}. Nothing was written. To make an "
         f"export there that never runs, type its name: --confirm-sandbox {sandbox}"

@@ -137,7 +137,7 @@ def judge_moments(sample: Sample) -> Seen:
     for key in ("createdAt", "updatedAt"):
         values = [document.get(key) for document in documents]
         if all(value is None for value in values):
-            return differs(f"{key} is not told")
+            return differs(f"{key} is not shown")
         if any(isinstance(value, str) for value in values):
             return differs(f"{key} is a text")
         if any(isinstance(value, int | float) and value < LEAST_MILLISECONDS for value in values):
@@ -172,7 +172,7 @@ def judge_inherited(sample: Sample) -> Seen:
     if not all(inherited):
         return differs("dataflows without inheritedAttributes")
     if any(not isinstance(attributes.get("targetConnections"), list) for attributes in inherited):
-        return differs("its connections are no array")
+        return differs("its connections are not an array")
     return assumed("dataflows have them, with arrays of connections")
 
 
@@ -205,13 +205,13 @@ def judge_schedules(sample: Sample) -> Seen:
     """The spelling of schedules of exports."""
     for schedule in _schedules(sample):
         if "timeUnit" not in schedule:
-            return differs("frequency in the place of timeUnit" if "frequency" in schedule else "no timeUnit")
+            return differs("frequency instead of timeUnit" if "frequency" in schedule else "no timeUnit")
         if schedule["timeUnit"] not in ("hour", "day", "week", "month"):
             return differs(f"the time unit {word(schedule['timeUnit'])}")
         if "exportMode" not in schedule:
             return differs("no exportMode (as in dataflows from before September 2024)")
         if "folderNameTemplate" in schedule:
-            return differs("folderNameTemplate in the place of foldernameTemplate")
+            return differs("folderNameTemplate instead of foldernameTemplate")
         if schedule.get("endTime") is None:
             return differs("no endTime")
     if not _schedules(sample):
@@ -274,7 +274,7 @@ def judge_sources(sample: Sample) -> Seen:
     if not _lake_sources(sample):
         return untold("a source connection of an export")
     if not items or not all(item.get("dataSetId") for item in items):
-        return fails("datasets are not told by dataSetId")
+        return fails("datasets are not named by dataSetId")
     named = "" if all(item.get("name") for item in items) else ", some without a name"
     return assumed(f"{count(len(items), 'dataset')} by dataSetId{named}")
 
@@ -323,9 +323,7 @@ def look_at_flow_specs(sample: Sample) -> Exchange[Seen]:
         if not params_of(mapping(read[0].get("scheduleSpec")))[0]:
             return differs(f"{slug}: no scheduleSpec")
         telling += allowed(read[0], "3h") != "not told"
-    return assumed(
-        f"all {len(DESTINATIONS)} can be read, with a scheduleSpec; {telling} tell which cadences there are"
-    )
+    return assumed(f"all {len(DESTINATIONS)} can be read, with a scheduleSpec; {telling} list the cadences")
 
 
 def judge_other_destinations(sample: Sample) -> Seen:

@@ -56,7 +56,7 @@ def _judge(batches: Batches) -> Seen:
     ]
     if good and not counted:
         at_top = any(count_of(batch.get("recordCount")) is not None for batch in good)
-        return differs("they tell recordCount alone" if at_top else "they tell no records")
+        return differs("they only show recordCount" if at_top else "they show no record counts")
     return assumed("an object by id, the newest first, with records in metrics")
 
 
@@ -93,13 +93,13 @@ def look_at_several(sample: Sample) -> Exchange[Seen]:
             break
     else:
         return untold("two exported datasets that have batches")
-    found = yield from _list(",".join(newest), ("createdAfter", max(0, min(newest.values()) - 1)))
-    if isinstance(found, Seen):
-        return found
-    shown = {value for batch in found.values() for value in values_at(batch, "relatedObjects[].id")}
+    listed = yield from _list(",".join(newest), ("createdAfter", max(0, min(newest.values()) - 1)))
+    if isinstance(listed, Seen):
+        return listed
+    shown = {value for batch in listed.values() for value in values_at(batch, "relatedObjects[].id")}
     if newest.keys() <= shown:
         return assumed("finds those of both")
-    return differs("finds those of one alone" if newest.keys() & shown else "finds nothing of what is there")
+    return differs("finds only those of one" if newest.keys() & shown else "finds nothing of what is there")
 
 
 def look_at_catalog_datasets(sample: Sample) -> Exchange[Seen]:

@@ -55,12 +55,12 @@ def shown_after(seconds: Iterable[float | None], *, most: float = LOOKS_FOR) -> 
     slowest = max(times, default=0.0)
     if slowest < AT_ONCE:
         return assumed("at once") if times else None
-    told = (
+    delay = (
         f"after up to {span_words(slowest)}"
         if slowest < inf
         else f"not within {span_words(patience.PATIENCE)}"
     )
-    return differs(told) if slowest <= most else fails(told)
+    return differs(delay) if slowest <= most else fails(delay)
 
 
 def judge_created(written: Written) -> Seen | None:

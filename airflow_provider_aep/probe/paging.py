@@ -33,7 +33,7 @@ def judge_limit(sample: Sample) -> Seen:
     ]
     cut = [len(page.items) for page in followed if len(page.items) < LARGEST_PAGE]
     if cut:
-        return differs(f"accepted, and pages hold {max(cut)} at most all the same")
+        return differs(f"accepted, but pages hold at most {max(cut)}")
     largest = max((len(page.items) for page in pages), default=0)
     if largest <= 20:
         return untold("more than 20 entities of a kind")
@@ -52,7 +52,7 @@ def judge_link(sample: Sample) -> Seen:
         return untold(SMALL_PAGES)
     kind, link = linked[0]
     if isinstance(link, str):
-        return differs("the link is a text, and no object with href")
+        return differs("the link is a text, not an object with href")
     parts = urlsplit(address_of(link))
     if parts.netloc:
         return differs("the link is a whole URL")
@@ -111,7 +111,7 @@ def look_at_token(sample: Sample) -> Exchange[Seen]:
     ids = [item["id"] for item in (yield from _first_items(kind, reply))]
     return either(
         ids[:1] == [expected],
-        "a token alone goes on with filter and order",
+        "a token alone continues with filter and order",
         "a token alone forgets filter or order",
     )
 
@@ -123,12 +123,12 @@ def look_at_token_and_filters(sample: Sample) -> Exchange[Seen]:
     kind, params, token, expected = second
     reply = yield from ask(f"/{kind}", [*params, ("continuationToken", token)])
     if isinstance(reply, AepError):
-        return differs(f"filters beside a token are {words_of(reply)}")
+        return differs(f"filters with a token are {words_of(reply)}")
     ids = [item["id"] for item in (yield from _first_items(kind, reply))]
     return either(
         expected in ids[:2],
         "the same filters may go with the token",
-        "filters beside a token lead to another page",
+        "filters with a token lead to another page",
     )
 
 
@@ -193,7 +193,7 @@ def look_at_long_listing(sample: Sample) -> Exchange[Seen]:
 def judge_count(sample: Sample) -> Seen:
     pages = [page for _, listing in _listings(sample) for page in listing.pages]
     counted = any("count" in page.body for page in pages)
-    return either(not counted, "a page has items and links, and no count", "a page also tells a count")
+    return either(not counted, "a page has items and links, and no count", "a page also has a count")
 
 
 def look_at_datasets(sample: Sample) -> Exchange[Seen]:
@@ -237,7 +237,7 @@ def look_at_datasets(sample: Sample) -> Exchange[Seen]:
         behind = yield from ask(path, [*asked, ("start", len(items)), ("limit", LARGEST_PAGE)])
         more = not isinstance(behind, AepError) and sequence(behind.json.get("items"))
         return differs("pages hold less than the limit" if more else "hasNext is true on the last page too")
-    return assumed(f"{count(len(items), 'dataset')} with id and name, pages by start, hasNext tells more")
+    return assumed(f"{count(len(items), 'dataset')} with id and name, pages by start, hasNext shows more")
 
 
 def _listings(sample: Sample) -> list[tuple[str, Listing]]:

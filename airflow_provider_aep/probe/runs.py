@@ -77,7 +77,7 @@ def judge_times(sample: Sample) -> Seen:
         return differs("no startedAtUTC")
     if any("completedAtUTC" not in summary for summary in times):
         stopped = any("stoppedAtUTC" in summary for summary in times)
-        return differs("stoppedAtUTC in the place of completedAtUTC" if stopped else "no completedAtUTC")
+        return differs("stoppedAtUTC instead of completedAtUTC" if stopped else "no completedAtUTC")
     values = [value for summary in times for value in summary.values()]
     values += [run.raw.get("createdAt") for run in finished]
     if any(isinstance(value, str) for value in values):

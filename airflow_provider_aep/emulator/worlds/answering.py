@@ -438,7 +438,7 @@ ANSWERING = (
     Deviation(
         name="post-answers-200",
         says="A create answers 200 rather than 201.",
-        source="documented nowhere: the references print 201 alone",
+        source="documented nowhere: the references only print 201",
         answers=_created(_as_200),
     ),
     Deviation(
@@ -449,7 +449,7 @@ ANSWERING = (
     ),
     Deviation(
         name="post-answers-no-etag",
-        says="A create answers with the id alone.",
+        says="A create answers with only the id.",
         source="first edition of the tutorial: leaves an answer out",
         answers=_created(_without_etag),
     ),
@@ -677,7 +677,7 @@ ANSWERING = (
     Deviation(
         name="datasets-two-on-a-page",
         says="The listing of datasets has two on a page, whatever the limit says.",
-        source="tutorial: limit is not said to be kept to",
+        source="tutorial: does not say whether a limit is kept",
         asks=_few_datasets,
     ),
     Deviation(

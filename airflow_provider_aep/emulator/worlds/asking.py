@@ -289,20 +289,20 @@ ASKING = (
     ),
     Deviation(
         name="several-values-first-only",
-        says="Of several values in a filter only the first one counts.",
+        says="Of several values in a filter, only the first one counts.",
         source=COMMA,
         asks=filters(several, first),
     ),
     Deviation(
         name="several-values-last-only",
-        says="Of several values in a filter only the last one counts.",
+        says="Of several values in a filter, only the last one counts.",
         source=COMMA,
         asks=filters(several, last),
     ),
     Deviation(
         name="several-values-ten-at-most",
-        says="Of several values in a filter only the first ten count.",
-        source="documented nowhere: no document tells how many values a filter takes",
+        says="Of several values in a filter, only the first ten count.",
+        source="documented nowhere: no document says how many values a filter takes",
         asks=filters(several, first_ten),
     ),
     Deviation(
@@ -355,7 +355,7 @@ ASKING = (
     ),
     Deviation(
         name="name-filter-finds-parts",
-        says="A filter on the name also finds names that hold it as a part.",
+        says="A filter on the name also finds names that contain it.",
         source="filter guide: == is not said to be exact",
         asks=filters(on("name"), taken_away),
         lists=named(lambda wanted, name: wanted in name),
@@ -406,7 +406,7 @@ ASKING = (
     Deviation(
         name="long-query-refused",
         says="A query of more than 2,048 characters is refused with 414.",
-        source="documented nowhere: no document tells how long a filter may be",
+        source="documented nowhere: no document says how long a filter may be",
         asks=_long_query,
     ),
     Deviation(
@@ -436,13 +436,13 @@ ASKING = (
     Deviation(
         name="limit-above-20-refused",
         says="A limit above 20 is refused with 400.",
-        source="Destinations reference: 100 at most; no default is told",
+        source="Destinations reference: 100 at most; no default is documented",
         asks=_limit_refused,
     ),
     Deviation(
         name="pages-of-ten",
         says="A page holds ten entities at most, whatever the limit says.",
-        source="documented nowhere: limit is not said to be kept to",
+        source="documented nowhere: whether a limit is kept",
         asks=at_most(10),
     ),
     Deviation(
@@ -459,7 +459,7 @@ ASKING = (
     ),
     Deviation(
         name="next-link-as-text",
-        says="The link to the next page is a text, and no object with href.",
+        says="The link to the next page is a text instead of an object with href.",
         source="documented nowhere: the samples print an object with href",
         answers=_link_as_text,
     ),
@@ -502,7 +502,7 @@ ASKING = (
     ),
     Deviation(
         name="token-refuses-filters",
-        says="A continuation token is refused with 400 beside filters or order.",
+        says="A continuation token is refused with 400 together with filters or order.",
         source="error table: 1453 refuses values, and no text says which",
         asks=_token_alone,
     ),
@@ -520,7 +520,7 @@ ASKING = (
     ),
     Deviation(
         name="count-beside-items",
-        says="A listing also tells how many entities its page has.",
+        says="A listing also shows how many entities its page has.",
         source="Sources reference: count, items and _links in one schema",
         answers=_count_beside,
     ),

@@ -159,13 +159,13 @@ INGESTING = (
     ),
     Deviation(
         name="batch-counts-not-shown",
-        says="Batches tell no counts.",
+        says="Batches show no counts.",
         source=FREE_METRICS,
         answers=_each_batch(_without(*COUNTS)),
     ),
     Deviation(
         name="batch-counts-at-top-only",
-        says="Batches tell their counts at the top, and have no metrics.",
+        says="Batches show their counts at the top, and have no metrics.",
         source=FREE_METRICS,
         answers=_each_batch(_without("metrics")),
     ),

@@ -276,7 +276,7 @@ SPELLING = (
     ),
     Deviation(
         name="extra-members",
-        says="Entities, params and scheduleParams come back with members that nobody sent.",
+        says="Entities, params and scheduleParams come back with members that were not sent.",
         source=MEMBERS,
         answers=shown(_extra),
     ),
@@ -313,7 +313,7 @@ SPELLING = (
     Deviation(
         name="end-time-not-shown",
         says="The end of a schedule does not come back.",
-        source="newest tutorial: does not tell what becomes of the end",
+        source="newest tutorial: does not say what happens to the end",
         answers=shown(member("scheduleParams", without("endTime"))),
     ),
     Deviation(
@@ -324,7 +324,7 @@ SPELLING = (
     ),
     Deviation(
         name="frequency-for-time-unit",
-        says="A schedule comes back with frequency in the place of timeUnit.",
+        says="A schedule comes back with frequency instead of timeUnit.",
         source="Sources reference: frequency; Destinations reference: timeUnit",
         answers=shown(member("scheduleParams", _renamed({"timeUnit": "frequency"}))),
     ),
@@ -354,7 +354,7 @@ SPELLING = (
     ),
     Deviation(
         name="source-datasets-as-id",
-        says="The datasets of a source connection come back with id in the place of dataSetId.",
+        says="The datasets of a source connection come back with id instead of dataSetId.",
         source="tutorial: dataSetId in the body, id in the listing of datasets",
         answers=shown(_as_ids, "sourceConnections"),
     ),
@@ -366,7 +366,7 @@ SPELLING = (
     ),
     Deviation(
         name="inherited-as-objects",
-        says="Connections in inheritedAttributes come back as one object, and not as an array.",
+        says="Connections in inheritedAttributes come back as one object instead of an array.",
         source="Destinations reference: an object in the schema, an array in the samples",
         answers=shown(_as_objects),
     ),
