@@ -1,4 +1,4 @@
-"""What each command does: read the arguments, call the layers below, print the result, return the exit code.
+"""What each command does: read the arguments, call the modules below, print the result, return the exit code.
 
 Modules are imported where they are needed: ``validate`` runs without Airflow.
 """

@@ -40,7 +40,7 @@ def _of_adobe(arguments: Namespace) -> list[Finding]:
         hook = hook_of(arguments)
         sandbox = hook.sandbox
     except AepError as error:
-        advice = "docs/connection.md explains its fields, docs/cli.md where connections are looked for"
+        advice = "docs/connection.md explains its fields, docs/cli.md where connections are read from"
         first = Finding(check=CONNECTION, level="fail", seen=one_line(error), advice=advice)
         return [first, *not_checked((NETWORK, *CHECKS), first)]
     seen = f"{conn_id!r} is complete: {hook.get_conn().platform_url} and sandbox {sandbox!r}"

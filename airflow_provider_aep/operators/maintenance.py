@@ -42,13 +42,13 @@ def maintenance_window(
     before = set(begin.dag.task_ids)
     yield end
     inside = {task.task_id: task for task in begin.dag.tasks if task.task_id not in before}
-    # Airflow itself would skip inside tasks that also have neighbours outside: they would begin before the
-    # setup, or be cut off by the teardown.
+    # Airflow itself would not connect tasks inside that also have neighbours outside: they would begin before
+    # the setup, or be cut off by the teardown.
     work = []
     for task in inside.values():
         if not task.upstream_task_ids & inside.keys():
             begin.set_downstream(task)
-        following = [inside[task_id] for task_id in task.downstream_task_ids & inside.keys()]
+        following = [inside[name] for name in task.downstream_task_ids & inside.keys()]
         if not following:
             end.set_upstream(task)
         if not task.is_teardown and all(other.is_teardown for other in following):

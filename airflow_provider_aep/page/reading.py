@@ -114,7 +114,7 @@ def _text(value: object) -> str | None:
 
 
 def trouble_of(error: AepError, sandbox: str | None) -> dict[str, str | None]:
-    """Why nothing (new) could be read: ``kind``, ``told`` and ``hint``."""
+    """Why nothing new could be read, as ``kind``, ``told`` and ``hint``."""
     if isinstance(error, AepConfigError | AepValidationError):
         return {"kind": "misconfigured", "told": str(error), "hint": "Correct the Airflow connection."}
     if isinstance(error, AepTooLargeError):
