@@ -1,4 +1,4 @@
-"""Moments that are templates: what can be told of them when the DAG is parsed."""
+"""Moments that are templates: what can be checked when the DAG is parsed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_provider_aep.arguments import is_template
 
 
 def check_moments(task: Any, *names: str) -> None:
-    """Refuse a template that Airflow renders to a moment of UTC, and that is read in another zone.
+    """Reject a template that Airflow renders in UTC, and that would be read in another zone.
 
     :raises AepValidationError: when the DAG is parsed.
     """
