@@ -44,7 +44,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _NOT_AN_ID = {
     "datasets": "write a name as {name: ...}",
-    "adopt": "AepListDataflowsOperator tells the ids of dataflows",
+    "adopt": "AepListDataflowsOperator lists the ids of dataflows",
 }
 
 

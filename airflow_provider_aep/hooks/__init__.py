@@ -1,4 +1,4 @@
-"""The hook, and what it takes of Airflow: connections, sessions, metrics, and declared exports."""
+"""The hook, and what needs Airflow around it: connections, sessions, metrics, and declared exports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["AepConnection", "AepHook"]
 
 
 def __getattr__(name: str) -> Any:
-    # Who asks nothing need not load it.
+    # A process that sends nothing need not load it.
     if name == "AepConnection":
         from airflow_provider_aep.hooks.connection import AepConnection
 
