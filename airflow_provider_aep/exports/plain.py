@@ -1,7 +1,7 @@
-"""A document as plain JSON values, with everything in it that cannot be one told by its place.
+"""A document as plain JSON values, with a problem for everything in it that is not plain JSON.
 
-Whatever somebody hands over (other types, keys that are no texts, cycles, megabytes) ends here as texts,
-numbers, lists and dicts of bounded size. Lengths are in characters.
+Any input (other types, keys that are no texts, cycles, megabytes) becomes texts, numbers, lists and dicts of
+bounded size. Lengths are in characters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import Problem
 
-# Ours, far beyond any export: a document is refused early rather than read for seconds.
+# Our limits, far beyond any export: a document is refused early rather than read for seconds.
 MOST_VALUES, DEEPEST, LONGEST_TEXT, LONGEST_KEY, MOST_UNKNOWN = 5000, 20, 10_000, 128, 10
 
 PARAMS = ("destination", "params")
@@ -29,7 +29,7 @@ Where = tuple[str | int, ...]
 
 @dataclass(slots=True)
 class Found:
-    """What is wrong so far. ``settled`` are the places of which nothing more needs to be said."""
+    """The problems so far. ``settled`` holds the places that need no further problem."""
 
     problems: list[tuple[Where, str]] = field(default_factory=list)
     settled: set[Where] = field(default_factory=set)
@@ -52,7 +52,7 @@ class TooMuchError(Exception):
 
 
 def plain_value(given: object, path: Where, found: Found) -> Any:
-    """``given`` as plain JSON; in the place of what cannot be told in JSON stands ``None``."""
+    """``given`` as plain JSON, with ``None`` for every value that JSON cannot express."""
     found.values += 1
     if found.values > MOST_VALUES:
         raise TooMuchError
@@ -104,7 +104,7 @@ def _plain_items(given: Mapping[Any, Any], path: Where, found: Found) -> Iterato
             found.add(path, "has a key that is not a text: put it in quotes")
         elif len(key) > LONGEST_KEY or _UNPRINTABLE.search(key):
             found.add(path, f"has a key with control characters, or of more than {LONGEST_KEY} characters")
-        # None says "not given", so that code may pass on what it has; Adobe's parameters are left alone.
+        # None means "not given", so that callers may pass optional values on; Adobe's parameters keep it.
         elif value is not None or path[:2] == PARAMS:
             yield str(key), plain_value(value, (*path, key), found)
 
@@ -120,7 +120,7 @@ def _order(problem: tuple[Where, str]) -> tuple[Any, ...]:
 
 
 def value_at(document: object, path: Where) -> object:
-    """What stands at a place of a document, or ``None``."""
+    """The value at a place of a document, or ``None``."""
     for part in path:
         if isinstance(document, Mapping):
             document = document.get(part)
@@ -134,7 +134,7 @@ def value_at(document: object, path: Where) -> object:
 def templates_in(plain: object, where: str = "") -> Iterator[str]:
     """The pointers of templated texts in a document."""
     if isinstance(plain, dict | list):
-        for key, each in plain.items() if isinstance(plain, dict) else enumerate(plain):
-            yield from templates_in(each, f"{where}/{key}")
+        for key, value in plain.items() if isinstance(plain, dict) else enumerate(plain):
+            yield from templates_in(value, f"{where}/{key}")
     elif is_template(plain):
         yield where

@@ -1,6 +1,7 @@
-"""What is wrong with an export spec: all of it, by place and rule, and never by its value.
+"""The rules of an export spec. All problems are reported, with place and rule and never the value.
 
-The shape is that of ``export_spec.schema.json``, which editors use too. What a schema cannot say is here.
+``export_spec.schema.json``, which editors use too, defines the shape. Rules that a schema cannot express are
+here.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from airflow_provider_aep.flowservice.validation import (
 )
 
 SCHEMA_FILE = Path(__file__).with_name("export_spec.schema.json")
-# An end that has passed does not make a spec wrong; what to do about it is the plan's affair.
+# A past end does not make a spec wrong; the plan handles it.
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -49,7 +50,7 @@ _NOT_AN_ID = {
 
 
 def judge_document(document: object) -> tuple[Any, Found]:
-    """A document as plain JSON values, and everything that is wrong with it."""
+    """A document as plain JSON values, and all its problems."""
     found = Found()
     try:
         plain = plain_value(document, (), found)
@@ -88,7 +89,7 @@ def judge_document(document: object) -> tuple[Any, Found]:
 
 
 def _closed(plain: Mapping[str, Any]) -> Iterator[tuple[Where, Sequence[str]]]:
-    """The places of a spec that have no keys but the known ones, and these."""
+    """The places of a spec that allow only known keys, with these keys."""
     definitions = _schema()["definitions"]
     yield (), [*definitions["export"]["properties"]]
     yield ("destination",), [*definitions["destination"]["properties"]]
@@ -103,7 +104,7 @@ def _judge_keys(path: Where, there: object, known: Sequence[str], found: Found) 
         return
     strange = [key for key in there if key not in known]
     for key in strange[:MOST_UNKNOWN]:
-        # It sounds like another key of ours, and means another one.
+        # The nearest of our keys by spelling would be "timezone", but "every" is meant.
         rule = "is not known (did you mean 'every'?)" if key == "timeUnit" else unknown(key, known)
         found.add((*path, key), rule, settle=True)
     if len(strange) > MOST_UNKNOWN:
@@ -152,14 +153,14 @@ def _judge_schedule(schedule: object, found: Found) -> None:
     try:
         parse_schedule(words, now=LONG_AGO)
     except AepValidationError as error:
-        told = {path for path, _ in found.problems} | found.settled
+        reported = {path for path, _ in found.problems} | found.settled
         for problem in error.problems:
             path = ("schedule",) if isinstance(schedule, str) else tuple(problem.pointer.split("/"))
-            if path not in told:
+            if path not in reported:
                 found.add(path, problem.message)
 
 
-# What a pattern of the schema says in words, by the field that it stands at.
+# The patterns of the schema in words, by field.
 _PATTERN_RULES = {
     "owner": "must be 1 to 64 characters: letters, digits, '_', '.', '@' and '-' only",
     "sandbox": "must be the name of a sandbox, not its title: lower-case letters, digits and hyphens",
@@ -204,7 +205,7 @@ def _definitions() -> dict[str, Any]:
 
 
 def _known(schedule: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a schedule, what the schema knows: the rest is told already."""
+    """The keys of a schedule that the schema knows; the others are reported already."""
     known = _schema()["definitions"]["schedule"]["else"]["properties"]
     return {key: schedule[key] for key in known if key in schedule}
 
