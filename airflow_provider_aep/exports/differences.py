@@ -25,7 +25,7 @@ def flow_changes(
     :param mark: the mark that it should carry.
     :param source_id: the source connection that it should have; ``None`` if that does not exist yet.
     """
-    spelled = _is_as_told(flow, as_told("dataflow", flow, mark.content))
+    spelled = _is_recorded(flow, spelling_digest("dataflow", flow, mark.content))
     current = read_mark(flow)
     if current is None:
         yield Change(field="owner", old=None, new=mark.owner)
@@ -42,12 +42,12 @@ def flow_changes(
 
 def spelled_otherwise(flow: Document, spec: ExportSpec, mark: Mark | None, now: datetime) -> list[Change]:
     """The differences from the spec that are left alone, because they are only the service's own spelling."""
-    if mark is None or not _is_as_told(flow, as_told("dataflow", flow, mark.content)):
+    if mark is None or not _is_recorded(flow, spelling_digest("dataflow", flow, mark.content)):
         return []
     return list(_value_changes(flow, spec, now))
 
 
-def as_told(kind: str, entity: Document, wanted: object) -> str:
+def spelling_digest(kind: str, entity: Document, wanted: object) -> str:
     """A digest of what an entity should be and of how the service spells it.
 
     :param wanted: plain JSON that differs as soon as the spec wants anything else.
@@ -57,7 +57,7 @@ def as_told(kind: str, entity: Document, wanted: object) -> str:
     return digest_of([wanted, entity.get("name"), text_of(entity), mapping(entity.get("scheduleParams"))])
 
 
-def _is_as_told(entity: Document, digest: str) -> bool:
+def _is_recorded(entity: Document, digest: str) -> bool:
     """Whether nothing has changed since the service's own spelling was recorded in the mark."""
     mark = read_mark(entity)
     return mark is not None and mark.told == digest
@@ -90,7 +90,7 @@ def _value_changes(flow: Document, spec: ExportSpec, now: datetime) -> Iterator[
 
 def param_changes(target: Document, wanted: Mapping[str, Any]) -> Iterator[Change]:
     """Where a target connection differs from the wanted parameters."""
-    if _is_as_told(target, as_told("target connection", target, wanted)):
+    if _is_recorded(target, spelling_digest("target connection", target, wanted)):
         return
     params = mapping(target.get("params"))
     for key, value in wanted.items():

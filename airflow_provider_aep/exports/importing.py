@@ -293,7 +293,7 @@ def _notes(flow: Document, state: State) -> Iterator[str]:
     if mark:
         yield (
             "Declared already. The Airflow connection of its login is not known here: put "
-            "credentials_conn_id in the place of base_connection_id, if it had one."
+            "credentials_conn_id in place of base_connection_id, if it had one."
         )
     if state_of(flow) != "enabled":
         yield f"The dataflow is {flow.get('state')}: it exports nothing until it is enabled."

@@ -150,13 +150,13 @@ def parse_spec(document: object, *, place: str = "", templated: bool = False) ->
         are any, the result is ``None``.
     :raises AepValidationError: with all problems at once.
     """
-    plain, found = judge_document(document)
+    plain, report = judge_document(document)
     early = [
-        problem for problem in found.problems if templated and is_template(value_at(document, problem[0]))
+        problem for problem in report.problems if templated and is_template(value_at(document, problem[0]))
     ]
-    found.problems = [problem for problem in found.problems if problem not in early]
-    if found.problems:
-        raise AepValidationError(_what(plain), found.told(place))
+    report.problems = [problem for problem in report.problems if problem not in early]
+    if report.problems:
+        raise AepValidationError(_what(plain), report.problems_at(place))
     if templated and (early or any(templates_in(plain))):
         return None
     return _spec_from(plain)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from airflow_provider_aep.errors import AepError, AepUnseenError
-from airflow_provider_aep.exports.differences import as_told, flow_changes, param_changes
+from airflow_provider_aep.exports.differences import flow_changes, param_changes, spelling_digest
 from airflow_provider_aep.exports.marks import described, read_mark, text_of
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Change
@@ -111,7 +111,7 @@ def _not_taken(outcome: Outcome, kind: str, entity_id: str, changes: Sequence[Ch
 
 def _is_as_new(kind: str, listed: Document, whole: Document) -> bool:
     """Whether a listed entity is no older than one read by id after it; some listings have no etags."""
-    alike = as_told(kind, listed, None) == as_told(kind, whole, None)
+    alike = spelling_digest(kind, listed, None) == spelling_digest(kind, whole, None)
     return alike or listed.get("etag") == whole.get("etag")
 
 
@@ -134,7 +134,7 @@ def _record(outcome: Outcome, kind: str, entity: Document, now: datetime) -> Exc
     if not changes:
         return
     wanted = full_params(outcome.spec.target_params) if kind == "target connection" else mark.content
-    new_mark = replace(mark, told=as_told(kind, entity, wanted))
+    new_mark = replace(mark, told=spelling_digest(kind, entity, wanted))
 
     def revise(current: Document) -> Operations:
         return [{"op": "replace", "path": "/description", "value": described(text_of(current), new_mark)}]

@@ -282,10 +282,11 @@ def _flow_spec(document: Document) -> FlowSpec:
 
 
 def _in_order(specs: Mapping[str, FlowSpec]) -> Iterator[FlowSpec]:
-    known = [one.flow_spec_id for one in DESTINATIONS.values() if one.flow_spec_id in specs]
+    in_table = (destination.flow_spec_id for destination in DESTINATIONS.values())
+    known = [spec_id for spec_id in in_table if spec_id in specs]
     yield from (specs[spec_id] for spec_id in known)
     others = [spec for spec_id, spec in specs.items() if spec_id not in known]
-    yield from sorted(others, key=lambda one: (one.name, one.id))
+    yield from sorted(others, key=lambda spec: (spec.name, spec.id))
 
 
 def _offer(flow_spec: FlowSpec, spec_id: str, document: Document | AepError) -> Offer:
@@ -316,13 +317,13 @@ def _offer(flow_spec: FlowSpec, spec_id: str, document: Document | AepError) -> 
         title=title,
         connection_spec_id=spec_id,
         flow_spec_id=flow_spec.id,
-        logins=tuple(_login(each) for each in logins),
+        logins=tuple(map(_login, logins)),
         target_params=target_params,
         required_target_params=required,
         encryptions=tuple(
             name
-            for each in sequence(document.get("encryptionSpecs"))
-            if (name := _text(mapping(each).get("name")))
+            for item in sequence(document.get("encryptionSpecs"))
+            if (name := _text(mapping(item).get("name")))
         ),
         schedule_spec=flow_spec.schedule_spec,
         problem=problem,

@@ -108,11 +108,11 @@ def exports_datasets(flow: Document) -> bool:
         return True
     inherited = mapping(flow.get("inheritedAttributes"))
     targets = sequence(inherited.get("targetConnections"))
-    if any(mapping(mapping(each).get("data")).get("outputType") == "DATASET_EXPORT" for each in targets):
+    if any(mapping(mapping(target).get("data")).get("outputType") == "DATASET_EXPORT" for target in targets):
         return True
     return has_destination(flow) and any(
-        mapping(mapping(each).get("connectionSpec")).get("id") == DATA_LAKE_SPEC_ID
-        for each in sequence(inherited.get("sourceConnections"))
+        mapping(mapping(source).get("connectionSpec")).get("id") == DATA_LAKE_SPEC_ID
+        for source in sequence(inherited.get("sourceConnections"))
     )
 
 

@@ -202,12 +202,13 @@ def flows_to_destinations(*, whole: bool = False) -> Exchange[list[Document]]:
         )
     if not any(map(exports_datasets, documents)):
         documents = yield from list_entities("/flows")
-    return [each for each in {each["id"]: each for each in documents}.values() if has_destination(each)]
+    once = {document["id"]: document for document in documents}
+    return [document for document in once.values() if has_destination(document)]
 
 
 def read_dataflows(dataflow_ids: Sequence[str]) -> Exchange[list[Dataflow]]:
     """Up to 100 dataflows by id, in one request; omits those that the sandbox does not have."""
-    wanted = only("id", *(check_id("dataflow_id", each) for each in dataflow_ids))
+    wanted = only("id", *(check_id("dataflow_id", dataflow_id) for dataflow_id in dataflow_ids))
     documents = yield from list_entities("/flows", wanted, or_all=False)
     return [Dataflow.from_api(item) for item in documents]
 

@@ -104,14 +104,14 @@ class Batch:
         if completed is None and status in (BatchStatus.FAILED, BatchStatus.GONE):
             completed = changed
         replay = wire.get("replay")
-        related = [mapping(each) for each in sequence(wire.get("relatedObjects"))]
+        related = [mapping(item) for item in sequence(wire.get("relatedObjects"))]
         return cls(
             id=batch_id,
             status=status,
             dataset_ids=tuple(
-                str(each["id"])
-                for each in related
-                if str(each.get("type")).casefold() == "dataset" and each.get("id")
+                str(item["id"])
+                for item in related
+                if str(item.get("type")).casefold() == "dataset" and item.get("id")
             ),
             created_at=epoch_moment(wire.get("created")),
             ended_at=completed,
@@ -120,8 +120,8 @@ class Batch:
             codes=tuple(
                 dict.fromkeys(
                     str(code)
-                    for each in sequence(wire.get("errors"))
-                    if (code := mapping(each).get("code")) is not None
+                    for error in sequence(wire.get("errors"))
+                    if (code := mapping(error).get("code")) is not None
                 )
             ),
             replaces=tuple(map(str, sequence(mapping(replay).get("predecessors")))),
@@ -226,7 +226,7 @@ def read_catalog_datasets(dataset_ids: Sequence[str]) -> Exchange[dict[str, Cata
 
     :raises AepApiError: the credential may not see them, or one of several does not exist.
     """
-    ids = ",".join(check_id("dataset_id", each) for each in dataset_ids)
+    ids = ",".join(check_id("dataset_id", dataset_id) for dataset_id in dataset_ids)
     request = Request(
         "GET", f"{CATALOG_PATH}/dataSets/{ids}", params={"properties": ",".join(DATASET_PROPERTIES)}
     )
