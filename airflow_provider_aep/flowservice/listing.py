@@ -162,10 +162,8 @@ def _read_pages(
         if not link or (ordered and enough(entities)):
             return entities, ordered
         if pages is not None and pages.read >= pages.most:
-            pages.cut_off, pages.oldest = (
-                True,
-                epoch_moment(entities[-1].get("createdAt")) if entities else None,
-            )
+            pages.cut_off = True
+            pages.oldest = epoch_moment(entities[-1].get("createdAt")) if entities else None
             if newest_first and not ordered:
                 raise AepError(f"GET {path}: more than {pages.most} pages, and not newest first")
             return entities, ordered
