@@ -26,6 +26,14 @@ class AepPlugin(AirflowPlugin):
     """
 
     name = "aep"
+
+    @classmethod
+    def on_load(cls, *args: Any, **kwargs: Any) -> None:
+        """Airflow calls it in each process that loads plugins; the scheduler does before its first task."""
+        from airflow_provider_aep._preload import preload
+
+        preload()
+
     if AIRFLOW_V_3_1_PLUS:
         fastapi_apps = [{"app": LazyApp(), "url_prefix": "/aep", "name": "AEP exports"}]
         react_apps = [
