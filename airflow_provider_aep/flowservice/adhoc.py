@@ -168,7 +168,7 @@ def _start(dataflow_id: str, wanted: Sequence[str], patience: _Patience) -> Exch
 
 
 def _judge(error: AepApiError | AepTransportError) -> None:
-    """Raise an error that a retry cannot mend; return if the outcome is unknown."""
+    """Raise an error that a retry cannot fix; return if the outcome is unknown."""
     if isinstance(error, AepTransportError):
         if not error.sent:
             raise error

@@ -92,7 +92,7 @@ class AepSession:
         :param conn_id: the Airflow connection that errors name.
 
         :raises AepWriteRefusedError: inside the exchange, for a request that ``writes`` does not allow.
-        :raises AepApiError: inside the exchange, for a refusal that no retry could mend.
+        :raises AepApiError: inside the exchange, for a refusal that no retry could fix.
         :raises AepTransportError: inside the exchange, if no response came.
         """
         habits = self._habits.setdefault(sandbox, Habits(self._now))
