@@ -1,10 +1,10 @@
-"""The names of Airflow that moved between 2.11 and the newest release, each from where this release has it.
+"""Names of Airflow that moved between 2.11 and the newest release, each from its place in this release.
 
-A name is looked up when it is first imported, so a DAG file pays only for what it uses.
+A name is looked up when it is first imported, so a DAG file loads only what it uses.
 
-``apache-airflow-providers-common-compat`` has a longer table of this kind. Airflow's own constraints pin the
-version of that Airflow's time, though: with 2.11.0 and 3.0 it has none of these names, and up to 3.2 it lacks
-some. So the provider needs no version of it.
+``apache-airflow-providers-common-compat`` has a longer table of this kind. But Airflow's constraints pin it
+to a version of the same age: with 2.11.0 and 3.0 it has none of these names, and up to 3.2 it lacks some. So
+the provider does not use it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ AIRFLOW_V_3_0_PLUS = AIRFLOW_VERSION >= (3, 0)
 AIRFLOW_V_3_1_PLUS = AIRFLOW_VERSION >= (3, 1)
 AIRFLOW_V_3_3_PLUS = AIRFLOW_VERSION >= (3, 3)
 
-# The newest first; "module:name" where the name was another one.
+# The newest place first; "module:name" if the name differed.
 _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 PLACES: dict[str, tuple[str, ...]] = {
     "AirflowFailException": _EXCEPTIONS,
@@ -66,7 +66,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "AirflowTaskTimeout": _EXCEPTIONS,
     "Asset": ("airflow.sdk", "airflow.datasets:Dataset"),
     "AssetAlias": ("airflow.sdk", "airflow.datasets:DatasetAlias"),
-    # Without event triggers, ours still are triggers of tasks.
+    # Without event triggers, ours still work as triggers of tasks.
     "BaseEventTrigger": ("airflow.triggers.base", "airflow.triggers.base:BaseTrigger"),
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
     "BaseNotifier": ("airflow.sdk", "airflow.notifications.basenotifier"),
@@ -103,10 +103,10 @@ def __getattr__(name: str) -> Any:
     for place in PLACES[name]:
         module, _, other_name = place.partition(":")
         try:
-            found = getattr(import_module(module), other_name or name)
+            value = getattr(import_module(module), other_name or name)
         except (ImportError, AttributeError) as error:
             problem = error
         else:
-            globals()[name] = found
-            return found
+            globals()[name] = value
+            return value
     raise ImportError(f"Airflow {__version__} has no {name} in {' or '.join(PLACES[name])}") from problem

@@ -1,4 +1,4 @@
-"""Settings of ``[aep]`` that are spans, read as an argument that is one."""
+"""Settings of ``[aep]`` that are spans, read by the same rule as arguments."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _ABOVE_ZERO = Span(least=None, above=0)
 def poll_interval() -> float:
     """``poll_interval``, in seconds.
 
-    :raises AepConfigError: it is no span above zero.
+    :raises AepConfigError: the setting is no span above zero.
     """
     return span_setting("poll_interval", default="60")
 
 
 def span_setting(name: str, *, default: str) -> float:
-    """A span above zero, in seconds; the setting is a number of them, or an ISO 8601 duration.
+    """A span above zero, in seconds; the setting is a number of seconds or an ISO 8601 duration.
 
-    :raises AepConfigError: it is neither.
+    :raises AepConfigError: the setting is neither.
     """
     given: str | float = conf.get("aep", name, fallback=default).strip()
-    with suppress(ValueError):  # a duration, or what its rule refuses
+    with suppress(ValueError):  # a duration, or a text that the rule refuses
         given = float(given)
     if rule := _ABOVE_ZERO.broken(given):
         raise AepConfigError(f"[aep] {name} {rule}")

@@ -1,8 +1,8 @@
-"""What an argument must be: declared once on its class, and checked each time it is set.
+"""Rules for arguments: declared once on a class, and checked each time an argument is set.
 
-An argument of a task is set when the DAG is parsed and, if it is a template field, again once Airflow has
-rendered it. Both values pass the same rule, so a text that happens to be truthy never switches anything on,
-and a template that renders to nothing never widens what a task reads, changes or deletes.
+An argument of a task is set when the DAG is parsed and, if it is a template field, again after Airflow has
+rendered it. Both values must pass the same rule, so a text that happens to be truthy never switches anything
+on, and a template that renders to nothing never widens what a task reads, changes or deletes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.times import DAY, SPAN_RULE, read_span, span_words
 
-# How Jinja and JSON write a value that is missing; the last three are lists and dicts without an element.
+# How Jinja and JSON write a missing value; the last three are empty lists and dicts.
 _NOTHING = ("", "None", "null", "[]", "()", "{}")
 _UNSET = object()
 RENDERED_TO_NOTHING = "is empty or 'None' once it is rendered: give the template a value"
@@ -26,8 +26,8 @@ def is_template(value: object) -> bool:
 
 
 def is_later(value: object) -> bool:
-    """Whether only the running task knows the value: a template, or what another task returns."""
-    # Airflow also calls a function that stands in a template field.
+    """Whether only the running task knows the value: a template, or the result of another task."""
+    # Airflow also calls a function in a template field.
     return is_template(value) or hasattr(value, "iter_references") or callable(value)
 
 
@@ -37,24 +37,24 @@ def is_nothing(value: object) -> bool:
 
 
 def as_typed(given: object, rendered: Any) -> Any:
-    """``rendered``, with texts that hold no template as they were typed.
+    """``rendered``, but with texts that hold no template as they were typed.
 
-    A DAG that renders to native objects makes a number of any text that looks like one: of the name "0x10"
-    it makes 16.
+    A DAG that renders to native objects turns every text that looks like a number into one: the name "0x10"
+    becomes 16.
     """
     if isinstance(given, str):
         return given if not is_template(given) and _is_made_of(given, rendered) else rendered
     if isinstance(given, Mapping) and isinstance(rendered, Mapping):
-        return {key: as_typed(given.get(key), each) for key, each in rendered.items()}
+        return {key: as_typed(given.get(key), value) for key, value in rendered.items()}
     if isinstance(given, list | tuple) and isinstance(rendered, list | tuple) and len(given) == len(rendered):
-        return [as_typed(one, other) for one, other in zip(given, rendered, strict=True)]
+        return [as_typed(typed, value) for typed, value in zip(given, rendered, strict=True)]
     return rendered
 
 
 def _is_made_of(text: str, rendered: object) -> bool:
-    """Whether Airflow makes this of a text without a template."""
+    """Whether Airflow renders a text without a template to this value."""
     if isinstance(rendered, str) and text.splitlines() == rendered.splitlines():
-        return True  # Jinja writes line breaks in its own way, and drops the last one
+        return True  # Jinja normalizes line breaks and drops the last one
     try:
         return bool(literal_eval(text) == rendered)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -62,9 +62,9 @@ def _is_made_of(text: str, rendered: object) -> bool:
 
 
 class Argument:
-    """An argument that is checked each time it is set; as it stands, it must only not be empty.
+    """An argument that is checked each time it is set; this base class only refuses empty values.
 
-    :param optional: ``None``, as the author gives it, means that the argument is left out.
+    :param optional: the author may give ``None``, which means that the argument is left out.
     """
 
     def __init__(self, *, optional: bool = False) -> None:
@@ -107,22 +107,22 @@ class Argument:
         return self.rule_broken_by(value) or ("must not be empty" if is_nothing(value) else "")
 
     def is_nothing(self, value: object) -> bool:
-        """Whether a value that was rendered is missing."""
+        """Whether a rendered value is missing."""
         return is_nothing(value)
 
     def rule_broken_by(self, value: Any) -> str:
-        """The rule that a value breaks which is there."""
+        """The rule that a value other than ``None`` breaks; empty for a good one."""
         return ""
 
     def kept(self, value: Any) -> Any:
-        """A good value as the task uses it."""
+        """A good value in the form that the task uses."""
         return value
 
 
 class Text(Argument):
     """A text that names, narrows or describes something.
 
-    :param leaves_out: rendered to nothing, it is left out: something else decides whether it is needed.
+    :param leaves_out: a value rendered to nothing is left out: another check decides whether it is needed.
     """
 
     def __init__(self, *, optional: bool = False, leaves_out: bool = False) -> None:
@@ -141,7 +141,7 @@ class Text(Argument):
         def __get__(self, task: Any, owner: type | None = None) -> str: ...
 
     def rule_broken_by(self, value: Any) -> str:
-        # Rendering to native objects makes a number of "2024"; of "1.10" it makes 1.1, which is another name.
+        # Rendering to native objects turns "2024" into a number, and "1.10" into 1.1, which is another name.
         good = isinstance(value, str | int) and not isinstance(value, bool)
         return "" if good else "must be a text"
 
@@ -150,16 +150,16 @@ class Text(Argument):
 
 
 class Id(Text):
-    """The id of an entity; what else it must be is checked before it stands in an address."""
+    """The id of an entity; its characters are checked before it becomes part of a URL."""
 
     def rule_broken_by(self, value: Any) -> str:
         if isinstance(value, Mapping) and self.name in value:
-            return f"must be an id: of what the other task returned, take ['{self.name}']"
+            return f"must be an id: from the other task's result, take ['{self.name}']"
         return "" if isinstance(value, str) else "must be an id, which is a text"
 
 
 class Texts(Argument):
-    """A text or several of them. A collection that the author gives without an element leaves it out."""
+    """A text or several of them. An empty collection from the author leaves the argument out."""
 
     def is_nothing(self, value: object) -> bool:
         return is_nothing(value) or (isinstance(value, Collection) and not value)
@@ -167,13 +167,13 @@ class Texts(Argument):
     def rule_broken_by(self, value: Any) -> str:
         several = value if isinstance(value, Collection) and not isinstance(value, str) else (value,)
         bad = isinstance(value, bytes | Mapping) or not all(
-            isinstance(one, str) and not is_nothing(one) for one in several
+            isinstance(text, str) and not is_nothing(text) for text in several
         )
         return "must be a text or a list of texts, none of them empty" if bad else ""
 
 
 class Switch(Argument):
-    """True or false, also as a text, which is what a template renders to."""
+    """True or false, also as a text, because a template renders to one."""
 
     def rule_broken_by(self, value: Any) -> str:
         return "" if _truth(value) is not None else "must be true or false"
@@ -196,12 +196,12 @@ class OneOf(Argument):
 class Number(Argument):
     """A number between two bounds.
 
-    :param least: the smallest that is allowed.
+    :param least: the smallest allowed number.
     :param most: the largest.
-    :param above: no number up to this one is allowed.
+    :param above: every allowed number is above this one.
     :param whole: it has no fraction.
     :param unit: what it counts, as in "of seconds".
-    :param told: the rule, where another wording is clearer.
+    :param told: the rule, if another wording is clearer.
     """
 
     def __init__(
@@ -230,7 +230,7 @@ class Number(Argument):
         return "" if good and self._is_within(value) else self.told
 
     def _is_within(self, value: float) -> bool:
-        # Said this way round, as "not a number" is neither below nor above anything.
+        # Every condition must hold, because NaN is neither below nor above anything.
         return (
             (self.least is None or value >= self.least)
             and (self.most is None or value <= self.most)
@@ -252,7 +252,7 @@ class Number(Argument):
 class Span(Number):
     """A number of seconds or days, a ``timedelta``, or an ISO 8601 duration; kept as a ``timedelta``.
 
-    :param unit: what a number counts, and what the bounds are in.
+    :param unit: of a number, and of the bounds.
     """
 
     def __init__(
@@ -269,7 +269,7 @@ class Span(Number):
             return str(error) if str(value)[:1] == "P" else self.told
 
     def number(self, value: Any) -> Any:
-        """A span as a number of its unit; what is no span stays as it is.
+        """A span as a number of its unit; any other value unchanged.
 
         :raises ValueError: a text is no ISO 8601 duration.
         """
@@ -289,16 +289,16 @@ class Span(Number):
 
 
 def problems_of(rules: Mapping[str, Argument], given: Mapping[str, Any]) -> Iterable[Problem]:
-    """What is wrong with values, each by its rule."""
+    """The problems of values, each checked by its rule."""
     for name, rule in rules.items():
         if broken := rule.broken(given[name]):
             yield Problem(name, broken)
 
 
 def check_partial(kind: type, given: Mapping[str, Any]) -> None:
-    """Check what is given to ``partial`` of a mapped task, which Airflow makes only when it runs.
+    """Check the arguments of ``partial``: Airflow creates a mapped task only when it runs.
 
-    :raises AepValidationError: an argument is not what it must be.
+    :raises AepValidationError: an argument breaks its rule.
     """
     templated = getattr(kind, "template_fields", ())
     known = {

@@ -6,19 +6,19 @@
      ├─ AepConfigError            the Airflow connection or an argument is incomplete; nothing was sent
      ├─ AepWriteRefusedError      the connection's ``writes`` does not allow it here; the request was not sent
      ├─ AepValidationError        .problems: every broken rule, as (pointer, message); nothing was created
-     ├─ AepTransportError         no readable answer; .sent says whether the request may have been received
- │   └─ AepAnswerError        an answer that holds something else than was asked for
- │       └─ AepTooLargeError  an answer too large to be read
-     ├─ AepApiError               an answer >= 300, or of unexpected shape; .status .message .code .request_id
+     ├─ AepTransportError         no readable response; .sent: the request may have been received
+     │   └─ AepAnswerError        a response that holds something else than was requested
+     │       └─ AepTooLargeError  a response too large to be read
+     ├─ AepApiError               status >= 300, or an unexpected shape; .status .message .code .request_id
      │   ├─ AepAuthError          401, 403, and a refused token request
      │   ├─ AepNotFoundError      404, 410, or 400 with the code 1439
      │   ├─ AepPreconditionError  412
      │   ├─ AepRateLimitError     429; .retry_after
      │   └─ AepServerError        5xx, 408, 425
-     ├─ AepAmbiguousNameError     several entities could be the one we look for; .ids
-     │   └─ AepConflictError      the one there is has other content, or another owner; .ids
-     ├─ AepUnseenError            the service does not show what it was told to do; .ids
-     ├─ AepOvertakenError         other writers changed an export faster than this one; running again helps
+     ├─ AepAmbiguousNameError     several entities could be the wanted one; .ids
+     │   └─ AepConflictError      the existing entity has other content, or another owner; .ids
+     ├─ AepUnseenError            the service does not show a change that it accepted; .ids
+     ├─ AepOvertakenError         other writers kept changing an export; running again helps
      ├─ AepUnsafePlanError        a plan replaces something, or is out of date, and was not carried out; .plan
      ├─ AepExportsError           some of several exports failed; .errors and .results by name
      └─ AepRunFailedError         a dataflow run ended in a way that the run policy calls a failure; .verdict
@@ -34,7 +34,7 @@ from typing import Any, NamedTuple, Self
 
 
 class AepError(Exception):
-    """Base of everything that this provider raises on purpose."""
+    """Base of every error that this provider raises on purpose."""
 
 
 class AepConfigError(AepError):
@@ -45,7 +45,7 @@ class AepWriteRefusedError(AepError):
     """The connection's ``writes`` option does not allow a request in this sandbox; it was not sent.
 
     :param sandbox: where it would have gone.
-    :param sandbox_type: as the Sandbox API tells it; ``None`` where it was not asked or could not be read.
+    :param sandbox_type: from the Sandbox API; ``None`` if it was not requested or could not be read.
     :param writes: the option, ``development`` or ``none``.
     """
 
@@ -72,14 +72,14 @@ class AepValidationError(AepError):
 
     :param what: what was checked, as in "the Amazon S3 login".
     :param problems: every broken rule.
-    :param advice: where to mend it.
+    :param advice: where to correct it.
     """
 
     def __init__(self, what: str, problems: Iterable[Problem], advice: str = "") -> None:
         self.what, self.problems, self.advice = what, tuple(problems), advice
         count = len(self.problems)
-        told = "; ".join(map(str, self.problems))
-        text = f"{count} problem{'' if count == 1 else 's'} with {what}: {told}."
+        rules = "; ".join(map(str, self.problems))
+        text = f"{count} problem{'' if count == 1 else 's'} with {what}: {rules}."
         super().__init__(f"{text} {advice}".rstrip())
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -87,7 +87,7 @@ class AepValidationError(AepError):
 
 
 class AepTransportError(AepError):
-    """No answer arrived, or none that can be read.
+    """No response arrived, or none that can be read.
 
     :param sent: whether the service may have received, and acted on, the request.
     """
@@ -101,11 +101,11 @@ class AepTransportError(AepError):
 
 
 class AepAnswerError(AepTransportError):
-    """There was an answer, and it holds something else than was asked for."""
+    """A response arrived that holds something else than was requested."""
 
 
 class AepTooLargeError(AepAnswerError):
-    """There was an answer, and it is too large to be read; it is not asked for again."""
+    """A response arrived that is too large to be read; the request is not retried."""
 
 
 class AepApiError(AepError):
@@ -115,7 +115,7 @@ class AepApiError(AepError):
     :param status: the HTTP status.
     :param message: the service's own words, shortened.
     :param code: Adobe's code, such as ``FLOW-1439-404`` or ``401013``.
-    :param request_id: what Adobe's support asks for.
+    :param request_id: the id that Adobe's support asks for.
     :param retry_after: seconds that the service asked to wait, if it did.
     """
 
@@ -148,12 +148,12 @@ class AepApiError(AepError):
         super().__init__(f"{text.rstrip('.')}. {hint}" if hint else text)
 
     def with_hint(self, hint: str) -> Self:
-        """The same error, with what to do about it."""
-        told: dict[str, Any] = {**self.given, "hint": hint}
-        return type(self)(**told)
+        """The same error, with a hint on what to do about it."""
+        arguments: dict[str, Any] = {**self.given, "hint": hint}
+        return type(self)(**arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Airflow pickles exceptions between processes; keyword-only arguments need this help.
+        # Airflow pickles exceptions between processes; keyword-only arguments need this.
         return _rebuild, (type(self), self.given)
 
 
@@ -162,7 +162,7 @@ class AepAuthError(AepApiError):
 
 
 class AepNotFoundError(AepApiError):
-    """404, 410, or 400 with the code 1439: there is no such entity, or the credential may not see it."""
+    """404, 410, or 400 with the code 1439: the entity does not exist, or the credential may not see it."""
 
 
 class AepPreconditionError(AepApiError):
@@ -170,19 +170,19 @@ class AepPreconditionError(AepApiError):
 
 
 class AepRateLimitError(AepApiError):
-    """429, after the polite number of repeats."""
+    """429, after the polite number of retries."""
 
 
 class AepServerError(AepApiError):
-    """5xx, or 408 or 425, after the polite number of repeats."""
+    """5xx, or 408 or 425, after the polite number of retries."""
 
 
-# A service that is out of order or busy, or was not reached: it is asked again.
+# The service is down, busy or unreachable: worth a retry.
 OUTAGES = (AepServerError, AepRateLimitError, AepTransportError)
 
 
 class AepAmbiguousNameError(AepError):
-    """Several entities could be the one that is looked for."""
+    """Several entities could be the wanted one."""
 
     def __init__(self, message: str, ids: Sequence[str]) -> None:
         super().__init__(message)
@@ -193,13 +193,13 @@ class AepAmbiguousNameError(AepError):
 
 
 class AepConflictError(AepAmbiguousNameError):
-    """The entity that there is differs from the one asked for, or belongs to somebody else."""
+    """The existing entity differs from the wanted one, or belongs to somebody else."""
 
 
 class AepUnseenError(AepError):
-    """What was created is not listed, or what was deleted still is, for longer than listings lag behind.
+    """A created entity is not listed, or a deleted one still is, for longer than listings lag behind.
 
-    :param ids: the entities; nobody should take them for absent, or for present.
+    :param ids: the entities; they must be taken neither for absent nor for present.
     """
 
     def __init__(self, message: str, ids: Sequence[str]) -> None:
@@ -215,7 +215,7 @@ class AepOvertakenError(AepError):
 
 
 class AepUnsafePlanError(AepError):
-    """A plan that is not carried out without being asked again.
+    """A plan that is carried out only if the caller confirms it.
 
     :param plan: the plan, as plain JSON.
     """
@@ -231,8 +231,8 @@ class AepUnsafePlanError(AepError):
 class AepExportsError(AepError):
     """Some of several exports could not be brought to their specs; the others were.
 
-    :param errors: what went wrong, by the name of the export.
-    :param results: what was done for each export, also for those that failed.
+    :param errors: the error of each failed export, by its name.
+    :param results: what was done for each export, failed ones included.
     """
 
     def __init__(self, message: str, errors: Mapping[str, str], results: Sequence[Mapping[str, Any]]) -> None:
@@ -262,7 +262,7 @@ def _rebuild(kind: type[AepApiError], given: dict[str, Any]) -> AepApiError:
 
 
 def error_to_json(error: AepError) -> dict[str, Any]:
-    """An error as plain JSON, for a trigger's event; ``error_from_json`` makes it again, class and all."""
+    """An error as plain JSON, for a trigger's event; ``error_from_json`` restores it with its class."""
     args = [error.given] if isinstance(error, AepApiError) else list(tuple(error.__reduce__())[1])
     return {"class": type(error).__name__, "args": args}
 
@@ -288,7 +288,7 @@ def _revive(kind: Any, args: Any) -> AepError:
 
 
 def without_words(error: Exception) -> str:
-    """An error's class and place without its words, unless they are ours: others may quote a secret."""
+    """An error's class and place; its message only if it is ours, because others may quote a secret."""
     if isinstance(error, AepError):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)

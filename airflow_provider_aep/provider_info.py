@@ -1,7 +1,7 @@
-"""What Airflow reads about this provider, in every one of its processes: pure data, no imports.
+"""The provider's metadata, which every process of Airflow reads: pure data, no imports.
 
-The connection form is described here once. Airflow 3.2 and later build it from this; for earlier ones
-``AepHook`` makes the same fields out of the same table.
+The connection form is described only here. Airflow 3.2 and later build it from this table; for earlier ones
+``AepHook`` builds the same fields from it.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def get_provider_info() -> dict[str, Any]:
                         "default": "",
                     },
                     "page_for_dag_viewers": {
-                        "description": "Whether a user who may see a DAG, and not the connection, is shown "
+                        "description": "Whether a user who may see a DAG, but not the connection, sees "
                         "the exports that this DAG makes or waits for on the exports page.",
                         "version_added": "0.1.0",
                         "type": "boolean",
@@ -188,7 +188,7 @@ def get_provider_info() -> dict[str, Any]:
         },
         "asset-uris": [ASSETS],
         "dataset-uris": [ASSETS],  # the same for Airflow 2
-        # Airflow 3.2 and later; for all others there is the program `aep`.
+        # Airflow 3.2 and later; the program `aep` serves all others.
         "cli": ["airflow_provider_aep.cli.get_cli_commands"],
         "extra-links": ["airflow_provider_aep.operators.links.AepDataflowLink"],
         "notifications": ["airflow_provider_aep.notifications.AepRunNotifier"],

@@ -1,6 +1,6 @@
-"""Times as people say them: spans in words, ISO 8601 durations, and days of a time zone.
+"""Times as people write them: spans in words, ISO 8601 durations, and days of a time zone.
 
-pendulum is imported inside functions alone, so a DAG file pays for it only where it uses one of these.
+pendulum is imported only inside functions, so a DAG file loads it only if it uses one of these.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ SPAN_RULE = "an ISO 8601 duration such as 'PT2H'"
 def span_words(span: timedelta | float, *, exact: bool = False) -> str:
     """A span in words: ``45 seconds``, ``22 hours 57 minutes``, ``3 days 4 hours``, ``30 days``.
 
-    :param span: a number is one of seconds. What is negative counts as nothing.
-    :param exact: to the second, for a limit and what is compared with it.
+    :param span: a number is in seconds. A negative span counts as zero.
+    :param exact: to the second, for a limit and values compared with it.
     """
     import pendulum
 
@@ -28,7 +28,7 @@ def span_words(span: timedelta | float, *, exact: bool = False) -> str:
         return f"{seconds:.2g} seconds"
     unit = 1 if exact or seconds < 120 else 60 if seconds < DAY else HOUR
     seconds = round(seconds / unit) * unit
-    # From a week on pendulum counts in weeks.
+    # From a week on, pendulum would count in weeks.
     days, rest = divmod(seconds, DAY)
     if days < 7:
         return pendulum.duration(seconds=seconds).in_words(locale="en")
@@ -40,7 +40,7 @@ def span_words(span: timedelta | float, *, exact: bool = False) -> str:
 def read_span(text: str) -> timedelta:
     """A span from an ISO 8601 duration.
 
-    :raises ValueError: it is none, or has no fixed length; the message is the rule that it breaks.
+    :raises ValueError: it is no duration, or one without a fixed length; the message is the broken rule.
     """
     import pendulum
 
@@ -48,23 +48,23 @@ def read_span(text: str) -> timedelta:
     if date[:1] == "P" and set("YM") & set(date):
         raise ValueError(f"must not be in months or years, whose length varies, as {text} is: give days")
     try:
-        found = pendulum.parse(text) if date[:1] == "P" and text[-1] not in "PT" else None
+        parsed = pendulum.parse(text) if date[:1] == "P" and text[-1] not in "PT" else None
     except (ValueError, OverflowError):
-        found = None
-    if not isinstance(found, pendulum.Duration):
+        parsed = None
+    if not isinstance(parsed, pendulum.Duration):
         raise ValueError(f"must be {SPAN_RULE}")
-    return found.as_timedelta()
+    return parsed.as_timedelta()
 
 
 def zone_names() -> tuple[str, ...]:
-    """The names of all time zones, as IANA gives them."""
+    """The IANA names of all time zones."""
     import pendulum
 
     return tuple(pendulum.timezones())
 
 
 def zone_of(name: str) -> tzinfo | None:
-    """The time zone of an IANA name, or the machine's for ``system``; ``None`` where there is none."""
+    """The time zone with an IANA name, or the machine's for ``system``; ``None`` if there is none."""
     import pendulum
     from pendulum.tz.local_timezone import get_local_timezone
 
@@ -77,16 +77,16 @@ def zone_of(name: str) -> tzinfo | None:
 
 def midnight(day: date, zone: tzinfo) -> datetime:
     """The first moment of a day in a time zone, in UTC."""
-    # Where clocks skip midnight that is the moment at which they do; where they repeat it, the earlier one.
+    # If the clocks skip midnight, the moment at which they do; if they repeat it, the earlier one.
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 class ClockError(ValueError):
-    """A time that the clocks of a time zone do not show exactly once; the message is the rule it breaks."""
+    """A time that the clocks of a time zone never show, or show twice; the message is the broken rule."""
 
 
 def in_utc(moment: datetime) -> datetime:
-    """The same moment in UTC, to the microsecond, as a plain datetime: pendulum's pickles otherwise.
+    """The same moment in UTC, to the microsecond, as a plain datetime; pendulum's pickles differently.
 
     :param moment: with an offset.
     """
@@ -95,23 +95,23 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def in_pendulum(moment: datetime) -> pendulum.DateTime:
-    """The same moment, as Airflow's timetables count."""
+    """The same moment in the type that Airflow's timetables use."""
     import pendulum
 
     return pendulum.instance(moment)
 
 
 def from_local(moment: datetime, zone: tzinfo) -> datetime:
-    """A moment in UTC from what the clocks of a time zone show.
+    """A moment in UTC from the local time of a time zone.
 
     :param moment: without an offset.
     :raises ClockError: the clocks never show it, or twice.
     """
     both = [moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
-    before, after = (each.astimezone(UTC) for each in both)
+    before, after = (local.astimezone(UTC) for local in both)
     if before > after:
         raise ClockError(f"never comes in {zone}, whose clocks are put forward over it: give another time")
     if before < after:
-        offsets = " or ".join(each.isoformat()[-6:] for each in both)
+        offsets = " or ".join(local.isoformat()[-6:] for local in both)
         raise ClockError(f"comes twice in {zone}, whose clocks are put back: add its offset, {offsets}")
     return before

@@ -1,1 +1,1 @@
-"""Exports as declared state: what an export shall be, as a document, and how it becomes so."""
+"""Exports as declared state: a document says what an export must be, and these modules make it so."""

@@ -1,4 +1,4 @@
-"""One way through plans that were made: kind by kind, and after each kind a look at what came of it.
+"""One pass through plans: kind by kind, with a check of the listings after each kind.
 
 Source: Destinations API reference; "Update destination dataflows"; read 2026-11.
 """
@@ -43,62 +43,62 @@ from airflow_provider_aep.flowservice.entities import Operations, patch_entity
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.logins import resolve_login
 
-# So many requests are on their way at a time, at most.
+# The most requests that are under way at a time.
 AT_MOST = 8
 
 
 def fail(outcomes: Sequence[Outcome], error: AepError) -> None:
-    """Let an error be that of each export, unless it has one already."""
-    for one in outcomes:
-        one.error = one.error or error
+    """Set the error of each outcome that has none yet."""
+    for outcome in outcomes:
+        outcome.error = outcome.error or error
 
 
 class Attempt:
-    """One way through all that was planned, kind by kind."""
+    """One pass through all plans, kind by kind."""
 
     def __init__(self, *, now: datetime, logins: Logins, progress: Callable[[Outcome], object]) -> None:
         self.now, self.logins, self.progress = now, logins, progress
 
     def carry_out(self, outcomes: Sequence[Outcome]) -> Exchange[list[Outcome]]:
-        """Carry out the plans; those that another writer has overtaken are returned."""
+        """Carry out the plans; returns the outcomes that another writer has overtaken."""
         changing = []
-        for one in outcomes:
-            if one.plan and one.plan.changes:
-                changing.append(one)
+        for outcome in outcomes:
+            if outcome.plan and outcome.plan.changes:
+                changing.append(outcome)
             else:
-                self.progress(one)
+                self.progress(outcome)
         yield from check_live(changing, self.logins)
         overtaken: list[Outcome] = []
         for kind in COLLECTIONS:
-            active = [one for one in changing if not one.error and one not in overtaken]
-            working = [one for one in active if one.step(kind).action != "keep"]
-            ends = yield from together([self._do(one, kind) for one in working], at_most=AT_MOST)
+            active = [outcome for outcome in changing if not outcome.error and outcome not in overtaken]
+            working = [outcome for outcome in active if outcome.step(kind).action != "keep"]
+            ends = yield from together([self._do(outcome, kind) for outcome in working], at_most=AT_MOST)
             made = []
-            for one, end in zip(working, ends, strict=True):
+            for outcome, end in zip(working, ends, strict=True):
                 if not isinstance(end, Done):
-                    one.error = end
+                    outcome.error = end
                 elif end.value is not None:
-                    made.append(one)
+                    made.append(outcome)
             try:
                 there: Sequence[Document] = ()
                 if made:
                     late, there = yield from settle(made, kind)
                     overtaken += late
-                written = [one for one in working if not one.error and one not in overtaken]
+                written = [outcome for outcome in working if not outcome.error and outcome not in overtaken]
                 if kind == "dataflow":
-                    yield from self._switch_on([one for one in written if one in made], there)
-                # What was listed for those that were created may be older than a change of another.
-                fresh = all(one in made for one in written)
+                    yield from self._switch_on([outcome for outcome in written if outcome in made], there)
+                # The listing made for created entities may be older than an update of another one.
+                fresh = all(outcome in made for outcome in written)
                 yield from accept_spelling(written, kind, there if fresh else None, now=self.now)
             except AepError as error:
                 fail(made or working, error)
-        for one in changing:
-            if one not in overtaken:
-                self.progress(one)
+        for outcome in changing:
+            if outcome not in overtaken:
+                self.progress(outcome)
         return overtaken
 
     def _do(self, outcome: Outcome, kind: str) -> Exchange[Created | None]:
-        """Carry out one step; what was created, if anything was."""
+        """Carry out one step; returns the created entity, if there is one."""
         step = outcome.step(kind)
         if step.action == "update":
             if kind == "target connection":
@@ -116,16 +116,16 @@ class Attempt:
         return (yield from self._add(outcome, step))
 
     def _replace_dataflow(self, outcome: Outcome, step: Step) -> Exchange[Created | None]:
-        """Put a dataflow in the place of another one; they must not both export, not for a second."""
+        """Replace a dataflow by another one; they must never export at the same time."""
         old, disabled = str(step.replaces), outcome.plan and outcome.plan.disabled
         if disabled is None:
             raise AepConflictError(
-                f"whether dataflow {old} is switched off is not told, so it is not replaced: the one in its "
-                "place would be switched on. Delete the export, and ensure it again.",
+                f"the service does not say whether dataflow {old} is switched off, so it is not replaced: "
+                "the new one would be switched on. Delete the export, and ensure it again.",
                 [old],
             )
         if disabled:
-            # That it is switched off is remembered by the old one alone, so that one goes last.
+            # Only the old one records that it is switched off, so it is deleted last.
             created = (yield from self._add(outcome, step)) if step.id is None else None
             yield from self._switch_off(outcome)
             yield from self._delete(outcome, old)
@@ -141,7 +141,7 @@ class Attempt:
             ) from error
 
     def _switch_off(self, outcome: Outcome) -> Exchange[None]:
-        """A new dataflow starts enabled, and nobody has asked for that: if it stays so, it goes."""
+        """Disable a new dataflow, which starts enabled; if that fails, delete it."""
         new = {"kind": "dataflow", "id": outcome.ids["dataflow"]}
         try:
             yield from set_dataflow_state(new["id"], "disabled")
@@ -152,14 +152,14 @@ class Attempt:
             raise
 
     def _switch_on(self, outcomes: Sequence[Outcome], there: Sequence[Document]) -> Exchange[None]:
-        """See to it that what was created exports; that it starts switched on is nowhere said."""
-        off = {str(one["id"]) for one in there if state_of(one) == "disabled"}
-        for one in outcomes:
-            if one.ids["dataflow"] in off and not (one.plan and one.plan.disabled):
+        """Enable new dataflows that are disabled; no document says that they start enabled."""
+        off = {str(flow["id"]) for flow in there if state_of(flow) == "disabled"}
+        for outcome in outcomes:
+            if outcome.ids["dataflow"] in off and not (outcome.plan and outcome.plan.disabled):
                 try:
-                    yield from set_dataflow_state(one.ids["dataflow"], "enabled")
+                    yield from set_dataflow_state(outcome.ids["dataflow"], "enabled")
                 except AepError as error:
-                    one.error = error
+                    outcome.error = error
 
     def _delete(self, outcome: Outcome, dataflow_id: str) -> Exchange[None]:
         yield from delete_unused("dataflow", dataflow_id)
@@ -189,7 +189,7 @@ class Attempt:
                 **named,
             )
         elif step.kind == "source connection":
-            datasets = [{"id": one, "name": name} for one, name in outcome.datasets.items()]
+            datasets = [{"id": dataset_id, "name": name} for dataset_id, name in outcome.datasets.items()]
             made = create_source_connection(datasets=datasets, **named)
         elif step.kind == "target connection":
             made = create_target_connection(
@@ -210,7 +210,7 @@ class Attempt:
         try:
             created = yield from made
         except AepConflictError as conflict:
-            # Found after a lost answer by its whole mark, so it is what was sent, told back in other words.
+            # It was found by its whole mark after a lost response, so it is what was sent, in another form.
             created = Created(id=conflict.ids[0], etag=None, adopted=True)
         return created
 
@@ -220,12 +220,12 @@ class Attempt:
         if step.kind == "base connection" and (held := login_of(spec, self.logins)) is not None:
             login = yield from live_login(spec.destination, held, advice=advice_of(spec))
 
-        def revise(found: Document) -> Operations:
+        def revise(entity: Document) -> Operations:
             if step.kind == "base connection":
-                return revise_login(outcome, found, login=login)
+                return revise_login(outcome, entity, login=login)
             if step.kind == "target connection":
-                return revise_params(outcome, found)
-            return revise_flow(outcome, found, now=self.now)
+                return revise_params(outcome, entity)
+            return revise_flow(outcome, entity, now=self.now)
 
         changed = yield from patch_entity(
             COLLECTIONS[step.kind], str(step.id), revise, field=f"{step.kind} id"
@@ -234,42 +234,42 @@ class Attempt:
 
 
 def check_live(outcomes: Sequence[Outcome], logins: Logins | None) -> Exchange[None]:
-    """Hold what would be sent against Adobe's live specs, before anything is created."""
-    for one in outcomes:
-        destination = one.spec.destination
-        if one.step("dataflow").sets("schedule.every"):
-            told = yield from cadence_warnings(destination.flow_spec_id, one.spec.schedule.every)
-            _warn(one, told)
-        base, target = one.step("base connection"), one.step("target connection")
+    """Check what would be sent against Adobe's live specs, before anything is created."""
+    for outcome in outcomes:
+        destination = outcome.spec.destination
+        if outcome.step("dataflow").sets("schedule.every"):
+            warnings = yield from cadence_warnings(destination.flow_spec_id, outcome.spec.schedule.every)
+            _warn(outcome, warnings)
+        base, target = outcome.step("base connection"), outcome.step("target connection")
         if base.action == target.action == "keep":
             continue
         try:
             spec = yield from get_connection_spec(destination)
             if target.action != "keep" and (
-                problems := target_problems(spec, full_params(one.spec.target_params))
+                problems := target_problems(spec, full_params(outcome.spec.target_params))
             ):
                 raise AepValidationError(f"the {destination.title} target_params", problems)
-            login = login_of(one.spec, logins) if logins is not None and base.action != "keep" else None
+            login = login_of(outcome.spec, logins) if logins is not None and base.action != "keep" else None
             if login:
-                resolve_login(login, spec, title=destination.title, advice=advice_of(one.spec))
+                resolve_login(login, spec, title=destination.title, advice=advice_of(outcome.spec))
             if logins is not None and base.action not in ("keep", "update"):
-                key = encryption_of(one.spec, logins)
+                key = encryption_of(outcome.spec, logins)
                 if key is not None:
                     resolve_encryption(key, spec, title=destination.title)
         except AepError as error:
-            one.error = error
+            outcome.error = error
 
 
-def _warn(outcome: Outcome, told: Sequence[str]) -> None:
-    """Add warnings to an outcome, and to its plan, which is what people read before they ensure."""
-    new = [warning for warning in told if warning not in outcome.warnings]
+def _warn(outcome: Outcome, warnings: Sequence[str]) -> None:
+    """Add warnings to an outcome, and to its plan, which people read before they ensure."""
+    new = [warning for warning in warnings if warning not in outcome.warnings]
     outcome.warnings += new
     if outcome.plan is not None:
         outcome.plan = replace(outcome.plan, warnings=(*outcome.plan.warnings, *new))
 
 
 def _with_advice(error: AepError, advice: str) -> AepError:
-    """The same error, of the same class, with what else there is to know."""
+    """The same error, of the same class if it is about the service, with additional advice."""
     if isinstance(error, AepApiError):
         return error.with_hint(f"{error.hint} {advice}" if error.hint else advice)
     if isinstance(error, AepTransportError):

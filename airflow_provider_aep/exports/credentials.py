@@ -1,4 +1,4 @@
-"""The logins and keys that exports are made with: read from Airflow connections before, held here by name."""
+"""The logins and keys for exports, read from Airflow connections beforehand and looked up here by name."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from airflow_provider_aep.flowservice.documents import Document
 from airflow_provider_aep.flowservice.encryption import PublicKey
 from airflow_provider_aep.flowservice.held_logins import Held
 
-# Where a login comes from -> what is sent: (destination, Airflow connection) -> auth. One that could not be
-# read is an error, of those exports alone for which it would be sent. The same of keys, under (ENCRYPTION,
-# Airflow connection).
+# (destination, Airflow connection) -> the login that is sent. One that could not be read is an error, which
+# only concerns the exports that would send it. Keys are under (ENCRYPTION, Airflow connection).
 Logins = Mapping[tuple[str, str | None], Held | PublicKey | Document | AepError | None]
 ENCRYPTION = "encryption"
 
 
 def login_of(spec: ExportSpec, logins: Logins) -> Held | Document | None:
-    found = logins.get((spec.destination.slug, spec.credentials_conn_id))
-    if isinstance(found, AepError):
-        raise found
-    assert not isinstance(found, PublicKey)
-    return found
+    login = logins.get((spec.destination.slug, spec.credentials_conn_id))
+    if isinstance(login, AepError):
+        raise login
+    assert not isinstance(login, PublicKey)
+    return login
 
 
 def encryption_of(spec: ExportSpec, logins: Logins) -> PublicKey | None:
     if spec.encryption_conn_id is None:
         return None
-    found = logins.get((ENCRYPTION, spec.encryption_conn_id))
-    if isinstance(found, AepError):
-        raise found
-    if not isinstance(found, PublicKey):  # never without, where one is asked for
+    key = logins.get((ENCRYPTION, spec.encryption_conn_id))
+    if isinstance(key, AepError):
+        raise key
+    if not isinstance(key, PublicKey):  # never export unencrypted if a key is wanted
         raise AepConfigError(f"export {spec.name!r}: no key was read from {spec.encryption_conn_id!r}")
-    return found
+    return key
 
 
 def advice_of(spec: ExportSpec) -> str:

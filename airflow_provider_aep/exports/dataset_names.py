@@ -1,4 +1,4 @@
-"""The names that go with the ids of datasets, for exports whose source connection is about to be created.
+"""The names of datasets, which requests need beside the ids, for source connections about to be created.
 
 Source: Adobe's OpenAPI of destinations requires ``name`` beside ``dataSetId``; read 2026-11.
 """
@@ -15,34 +15,34 @@ from airflow_provider_aep.flowservice.exchange import Exchange
 
 
 def name_datasets(outcomes: Sequence[Outcome], *, listed: Sequence[Dataset] | None) -> Exchange[None]:
-    """Complete the names of datasets in plans, by one listing at most; what has no need of it sends nothing.
+    """Complete the names of datasets in plans, with at most one listing, and none if all are known.
 
-    :param listed: the exportable datasets, where they were read already.
+    :param listed: the exportable datasets, if they were read already.
     """
-    needy = [one for one in outcomes if not one.error and _sends_ids_alone(one)]
+    needy = [outcome for outcome in outcomes if not outcome.error and _lacks_names(outcome)]
     if not needy:
         return
     try:
         datasets = listed if listed is not None else (yield from list_for_names())
     except AepError as error:
-        for one in needy:
-            one.error = error
+        for outcome in needy:
+            outcome.error = error
         return
-    for one in needy:
-        assert one.plan is not None  # it has no error
+    for outcome in needy:
+        assert outcome.plan is not None  # it has no error
         nameless = {
-            f"/datasets/{index}": each
-            for index, (each, name) in enumerate(one.datasets.items())
+            f"/datasets/{index}": dataset_id
+            for index, (dataset_id, name) in enumerate(outcome.datasets.items())
             if name is None
         }
         try:
             names = names_of(nameless, datasets)
         except AepError as error:
-            one.error = error
+            outcome.error = error
         else:
-            one.plan = replace(one.plan, datasets={**one.datasets, **names})
+            outcome.plan = replace(outcome.plan, datasets={**outcome.datasets, **names})
 
 
-def _sends_ids_alone(outcome: Outcome) -> bool:
+def _lacks_names(outcome: Outcome) -> bool:
     step = outcome.step("source connection")
     return step.id is None and step.action != "keep" and None in outcome.datasets.values()

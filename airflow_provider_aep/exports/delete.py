@@ -1,6 +1,6 @@
-"""Removing an export: its dataflow, then its target and source connections, and the base connection if asked.
+"""Removing an export: its dataflow, its target and source connections, and on request its base connection.
 
-Only what carries the export's mark is removed, and only what nothing else uses. What is gone already counts
+Only entities with the export's mark that nothing else uses are removed. An entity that is gone already counts
 as removed.
 
 Source: "Delete destination dataflows" and "Delete destination accounts"; Flow Service error table; read
@@ -33,10 +33,10 @@ from airflow_provider_aep.flowservice.validation import nearest
 
 @dataclass(slots=True, kw_only=True)
 class Removal:
-    """What deleting an export has led to.
+    """The result of deleting an export.
 
-    :param deleted: what this attempt removed.
-    :param kept: what carries the mark and stays, with the reason in ``why``.
+    :param deleted: the entities that this attempt removed.
+    :param kept: the entities that carry the mark and stay, with the reason in ``why``.
     """
 
     name: str
@@ -66,19 +66,19 @@ def delete_export(
 ) -> Exchange[Removal]:
     """Remove an export by its name and owner.
 
-    :param with_base: remove its base connection too, where no other target connection needs it.
-    :param leftovers_only: remove only what replacements and broken-off attempts have left behind.
-    :param missing_ok: whether an export that is not there counts as removed.
-    :raises AepValidationError: it is not there, and that is not fine.
-    :raises AepAmbiguousNameError: several dataflows carry its mark, and only the leftovers are to go.
-    :raises AepConflictError: the only dataflows of that name belong to somebody else, or to nobody.
+    :param with_base: remove its base connection too, unless another target connection needs it.
+    :param leftovers_only: remove only what replacements and interrupted attempts have left behind.
+    :param missing_ok: whether an export that does not exist counts as removed.
+    :raises AepValidationError: it does not exist, and ``missing_ok`` is false.
+    :raises AepAmbiguousNameError: several dataflows carry its mark, and only leftovers are to be removed.
+    :raises AepConflictError: all dataflows with that name belong to somebody else, or to nobody.
     """
     removal = Removal(name=name, owner=owner, sandbox=sandbox)
     habits = yield from recall()
     pauses = iter(habits.pauses())
     for look in count():
-        # Without filters, and once more when nothing seems to be left: what a listing does not show would
-        # stay, with nobody to know of it.
+        # Without filters, and once more when nothing seems to be left: an entity that a listing does not show
+        # would stay unnoticed.
         state = yield from read_state(datasets=False, names=[name], whole=True)
         if look == 0 and not leftovers_only:
             _check_ours(state, name=name, owner=owner)
@@ -94,50 +94,50 @@ def delete_export(
         if pause is None:
             break
         yield Pause(pause)
-    named = ", ".join(f"{one['kind']} {one['id']}" for one in ghosts)
+    named = ", ".join(f"{ghost['kind']} {ghost['id']}" for ghost in ghosts)
     raise AepUnseenError(
-        f"export {name!r}: {named} was deleted, and the service still lists it. Do not ensure the export "
+        f"export {name!r}: {named} was deleted, but the service still lists it. Do not ensure the export "
         "again before it is gone.",
-        [one["id"] for one in ghosts],
+        [ghost["id"] for ghost in ghosts],
     )
 
 
 def _delete_all(
     state: State, removal: Removal, *, with_base: bool, leftovers_only: bool
 ) -> Exchange[list[Named]]:
-    """Delete what is listed and has to go; what is listed although it was deleted."""
+    """Delete the listed entities of an export; returns those that are listed although they were deleted."""
     going = _going(state, name=removal.name, owner=removal.owner, leftovers_only=leftovers_only)
-    kept = {one["id"]: one for one in (*removal.kept, *_not_ours(state, going))}
-    gone = {one["id"] for one in removal.deleted}
-    # A base connection outlives what uses it, and a dataflow what it is made of: the last made goes first.
+    kept = {entity["id"]: entity for entity in (*removal.kept, *_not_ours(state, going))}
+    gone = {entity["id"] for entity in removal.deleted}
+    # Users before what they use: the entity that was created last is deleted first.
     for kind in ("dataflow", "target connection", "source connection", "base connection"):
         for entity_id in going[kind]:
-            one = {"kind": kind, "id": entity_id}
-            if entity_id in gone:  # listed late, also where somebody else was faster to delete it
+            entity = {"kind": kind, "id": entity_id}
+            if entity_id in gone:  # listed late, even if somebody else deleted it
                 continue
             why = needed(state, kind, entity_id, gone)
             if kind == "base connection" and not with_base and not leftovers_only:
-                why = "base connections are removed only when asked"
+                why = "base connections are removed only on request"
             if why:
-                if not leftovers_only:  # of leftovers, what is in use is none
-                    kept[entity_id] = {**one, "why": why}
+                if not leftovers_only:  # an entity in use is no leftover
+                    kept[entity_id] = {**entity, "why": why}
                 continue
             yield from delete_unused(kind, entity_id)
             gone.add(entity_id)
-            removal.deleted.append(one)
-    removal.kept = [one for one in kept.values() if one["id"] not in gone]
-    return [one for one in removal.deleted if state.shows(one["kind"], one["id"])]
+            removal.deleted.append(entity)
+    removal.kept = [entity for entity in kept.values() if entity["id"] not in gone]
+    return [entity for entity in removal.deleted if state.shows(entity["kind"], entity["id"])]
 
 
 def delete_unused(kind: str, entity_id: str) -> Exchange[bool]:
-    """Delete an entity of which we know that nothing uses it; ``False`` when it was gone already."""
+    """Delete an entity that nothing uses; ``False`` if it was gone already."""
     attempt = 1
     while True:
         try:
             deleted = yield from delete_entity(COLLECTIONS[kind], entity_id, field=f"{kind} id")
             return deleted
         except AepApiError as error:
-            # Said for a while of what a dataflow used that is only just being deleted.
+            # The service says so for a while after the dataflow that used it was deleted.
             if attempt == CHANGE_TRIES or explain(error.code).about != "use":
                 raise
             attempt += 1
@@ -146,15 +146,15 @@ def delete_unused(kind: str, entity_id: str) -> Exchange[bool]:
 
 def _going(state: State, *, name: str, owner: str, leftovers_only: bool) -> dict[str, list[str]]:
     key = export_key(owner, name)
-    going = {kind: [str(one["id"]) for one in state.marked(kind, key)] for kind in COLLECTIONS}
+    going = {kind: [str(entity["id"]) for entity in state.marked(kind, key)] for kind in COLLECTIONS}
     if not leftovers_only:
         return going
     flows = state.marked("dataflow", key)
     if len(flows) > 1:
         ids = [str(flow["id"]) for flow in flows]
         raise AepAmbiguousNameError(
-            f"{len(ids)} dataflows carry the mark of export {name!r} of {owner}: {', '.join(ids)}. Which one "
-            "is left over is not ours to say: delete all but one.",
+            f"{len(ids)} dataflows carry the mark of export {name!r} of {owner}: {', '.join(ids)}. It is "
+            "unknown which one is left over: delete all but one.",
             ids,
         )
     return {**going, "dataflow": []}
@@ -165,8 +165,8 @@ def _check_ours(state: State, *, name: str, owner: str) -> None:
     named = [str(flow["id"]) for flow in state.entities["dataflow"] if flow.get("name") == name]
     if named and not ours:
         raise AepConflictError(
-            f"no entity carries the mark of export {name!r} of {owner}; of that name there is only what "
-            f"somebody else owns, or nobody: {', '.join(named)}",
+            f"no entity carries the mark of export {name!r} of {owner}; the dataflows with that name belong "
+            f"to somebody else, or to nobody: {', '.join(named)}",
             named,
         )
 
@@ -180,7 +180,7 @@ def _check_there(state: State, *, name: str, owner: str) -> None:
 
 
 def _not_ours(state: State, going: dict[str, list[str]]) -> Iterator[Named]:
-    """What an adopted dataflow was made of before anybody declared it."""
+    """The connections of an adopted dataflow that it had before it was declared."""
     for flow_id in going["dataflow"]:
         flow = state.find("dataflow", flow_id)
         for kind, key in (
@@ -195,15 +195,15 @@ def _not_ours(state: State, going: dict[str, list[str]]) -> Iterator[Named]:
 def needed(state: State, kind: str, entity_id: str, gone: Iterable[str]) -> str:
     """Why an entity has to stay, or an empty text.
 
-    :param gone: what does not count any more.
+    :param gone: ids of users that no longer count.
     """
     if kind == "dataflow":
         return ""
     if kind == "base connection":
         users = [
-            f"target connection {one['id']}"
-            for one in state.entities["target connection"]
-            if one.get("baseConnectionId") == entity_id and one["id"] not in gone
+            f"target connection {target['id']}"
+            for target in state.entities["target connection"]
+            if target.get("baseConnectionId") == entity_id and target["id"] not in gone
         ]
     else:
         users = [f"dataflow {flow['id']}" for flow in state.users(entity_id) if flow["id"] not in gone]

@@ -1,6 +1,6 @@
-"""Where an entity differs from what its spec wants, and what of that is only the service's own spelling.
+"""Differences between an entity and its spec, apart from those that are only the service's own spelling.
 
-Logins are not compared. What an entity has beyond the spec is no difference.
+Logins are not compared. Members of an entity that the spec does not name are no difference.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ def flow_changes(
     """Where a dataflow differs from its spec.
 
     :param mark: the mark that it should carry.
-    :param source_id: the source connection that it should have; ``None`` for one yet to be created.
+    :param source_id: the source connection that it should have; ``None`` if that does not exist yet.
     """
-    spelled = _is_as_told(flow, as_told("dataflow", flow, mark.content))
-    found = read_mark(flow)
-    if found is None:
+    spelled = _is_recorded(flow, spelling_digest("dataflow", flow, mark.content))
+    current = read_mark(flow)
+    if current is None:
         yield Change(field="owner", old=None, new=mark.owner)
-    elif found != mark:
-        yield Change(field="mark", old=f"{found.content}-{found.login}", new=f"{mark.content}-{mark.login}")
-    old_ids = [str(one) for one in sequence(flow.get("sourceConnectionIds"))]
+    elif current != mark:
+        yield Change(
+            field="mark", old=f"{current.content}-{current.login}", new=f"{mark.content}-{mark.login}"
+        )
+    old_ids = [str(connection_id) for connection_id in sequence(flow.get("sourceConnectionIds"))]
     if old_ids != [source_id]:
         yield Change(field="source connection", old=", ".join(old_ids), new=source_id or "new")
     if not spelled:
@@ -39,30 +41,30 @@ def flow_changes(
 
 
 def spelled_otherwise(flow: Document, spec: ExportSpec, mark: Mark | None, now: datetime) -> list[Change]:
-    """What differs from the spec, and is left so, as it is only the service's own spelling of it."""
-    if mark is None or not _is_as_told(flow, as_told("dataflow", flow, mark.content)):
+    """The differences from the spec that are left alone, because they are only the service's own spelling."""
+    if mark is None or not _is_recorded(flow, spelling_digest("dataflow", flow, mark.content)):
         return []
     return list(_value_changes(flow, spec, now))
 
 
-def as_told(kind: str, entity: Document, wanted: object) -> str:
-    """A digest of what an entity should be, and of the words in which the service tells what it is.
+def spelling_digest(kind: str, entity: Document, wanted: object) -> str:
+    """A digest of what an entity should be and of how the service spells it.
 
-    :param wanted: plain JSON that is another one as soon as the spec asks for anything else.
+    :param wanted: plain JSON that differs as soon as the spec wants anything else.
     """
     if kind == "target connection":
         return digest_of([wanted, mapping(entity.get("params"))])
     return digest_of([wanted, entity.get("name"), text_of(entity), mapping(entity.get("scheduleParams"))])
 
 
-def _is_as_told(entity: Document, told: str) -> bool:
-    """Whether nothing has changed since the service was seen to tell what it was sent in other words."""
-    found = read_mark(entity)
-    return found is not None and found.told == told
+def _is_recorded(entity: Document, digest: str) -> bool:
+    """Whether nothing has changed since the service's own spelling was recorded in the mark."""
+    mark = read_mark(entity)
+    return mark is not None and mark.told == digest
 
 
 def is_spelled(entity: Document) -> bool:
-    """Whether the service was ever seen to tell it in other words than it was sent."""
+    """Whether the service was ever seen to spell it differently from what was sent."""
     mark = read_mark(entity)
     return mark is not None and bool(mark.told)
 
@@ -80,17 +82,17 @@ def _value_changes(flow: Document, spec: ExportSpec, now: datetime) -> Iterator[
     old, new = schedule_words(wire), schedule_words(wanted)
     for key, value in new.items():
         if old[key] != value:
-            # An end that is computed moves with the clock, and two plans of one day should be equal.
+            # A computed end moves with the clock, but two plans of one day should be equal.
             computed = key == "end" and spec.schedule.end is None
             new_value = f"{DEFAULT_LIFE.days} days from now" if computed else value
             yield Change(field=f"schedule.{key}", old=old[key], new=new_value)
 
 
 def param_changes(target: Document, wanted: Mapping[str, Any]) -> Iterator[Change]:
-    """Where a target connection differs from what is wanted."""
-    if _is_as_told(target, as_told("target connection", target, wanted)):
+    """Where a target connection differs from the wanted parameters."""
+    if _is_recorded(target, spelling_digest("target connection", target, wanted)):
         return
-    found = mapping(target.get("params"))
+    params = mapping(target.get("params"))
     for key, value in wanted.items():
-        if not same_value(value, found.get(key), key=key):
-            yield Change(field=key, old=found.get(key), new=value)
+        if not same_value(value, params.get(key), key=key):
+            yield Change(field=key, old=params.get(key), new=value)

@@ -1,6 +1,6 @@
-"""The doctor: whether a credential can do what exports need, and what in a sandbox asks for attention.
+"""The doctor: whether a credential can do what exports need, and what in a sandbox needs attention.
 
-It sends GETs alone. Each check ends in findings; where an early one fails, those that need it are not made.
+It sends only GETs. Each check ends in findings; if an early one fails, those that need it are not made.
 
 Source: the dataset export tutorial for the permissions, the Sandbox API reference; read 2026-11.
 """
@@ -37,17 +37,17 @@ from airflow_provider_aep.times import span_words
 T = TypeVar("T")
 Level = Literal["ok", "warn", "fail", "not checked"]
 
-# The checks that talk to Adobe, in the order in which they are made and told.
+# The checks that talk to Adobe, in the order in which they are made and reported.
 TOKEN, ORGANIZATION, SANDBOX, PERMISSIONS = "token", "organization", "sandbox", "permissions"
 SPECS, CLOCK = "connection specs", "clock"
 ENDS, STATES, TWINS, LEFT = "exports that end", "disabled exports", "twins", "left behind"
 CHECKS = (TOKEN, ORGANIZATION, SANDBOX, PERMISSIONS, SPECS, CLOCK, ENDS, STATES, TWINS, LEFT)
 
-# Beyond this, "now" means something else here and there: starts of schedules, times of runs.
+# A larger difference matters where "now" is compared with Adobe's times: starts of schedules, times of runs.
 CLOCK_TOLERANCE = timedelta(seconds=60)
 MOST_NAMED = 10
 
-# What is listed -> the permission that a 403 says is missing
+# Name and path of a listing, and the permission that a 403 means is missing
 _LISTINGS = (
     ("dataflows", "/flows", "View Destinations"),
     ("base connections", "/connections", "View Destinations"),
@@ -57,9 +57,9 @@ _LISTINGS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one check has found.
+    """The result of one check.
 
-    :param seen: what was seen, as a sentence without its full stop.
+    :param seen: the observation, as a sentence without its full stop.
     :param advice: what to do about it.
     """
 
@@ -75,8 +75,8 @@ class Finding:
 def examine(*, sandbox: str, clock: Callable[[], datetime]) -> Exchange[list[Finding]]:
     """Make all checks, in order. Advice speaks of "the Airflow connection", which only the caller can name.
 
-    :param sandbox: the one that is talked to.
-    :param clock: what time it is, asked when an answer has just arrived.
+    :param sandbox: the sandbox of the requests.
+    :param clock: returns the current time; called just after a response has arrived.
     """
     first = yield from _tried(_answer(Request("GET", "/flows", params={"limit": 1})))
     now = clock()
@@ -97,11 +97,11 @@ def examine(*, sandbox: str, clock: Callable[[], datetime]) -> Exchange[list[Fin
 
 def not_checked(checks: Sequence[str], cause: Finding) -> list[Finding]:
     """The findings of checks that could not be made."""
-    return [Finding(check=one, level="not checked", seen=f"needs: {cause.check}") for one in checks]
+    return [Finding(check=check, level="not checked", seen=f"needs: {cause.check}") for check in checks]
 
 
 def judge_entry(error: AepError | None, *, sandbox: str) -> list[Finding]:
-    """Token, organization and sandbox, from how the first request went; the last one is what went wrong."""
+    """Token, organization and sandbox, judged by the first request; the last finding is the failed one."""
     passed = {
         TOKEN: "the credential got an access token",
         ORGANIZATION: "the credential belongs to the organization",
@@ -111,13 +111,13 @@ def judge_entry(error: AepError | None, *, sandbox: str) -> list[Finding]:
     about = explain(getattr(error, "code", None)).about
     if about == "organization":
         failed = ORGANIZATION
-    # A GET is asked, so where the error is of a POST it was the request for the token.
+    # The request was a GET, so an error of a POST is from the request for the token.
     elif error and (str(error).startswith("POST ") or about in ("login", "token") or _status(error) == 401):
         failed = TOKEN
     elif isinstance(error, AepAuthError):
-        failed = None  # which permission is missing is told below
+        failed = None  # a later check finds the missing permission
     elif error and about != "sandbox":
-        failed = ORGANIZATION  # no answer, or none that says why: nothing behind the token is known
+        failed = ORGANIZATION  # no response, or none that says why: only the token is known to be good
     findings: list[Finding] = []
     for check, seen in passed.items():
         if check == failed:
@@ -129,7 +129,7 @@ def judge_entry(error: AepError | None, *, sandbox: str) -> list[Finding]:
 
 UNREACHED = (
     "Check name resolution, firewall and proxy of this machine (HTTPS_PROXY, or proxy in the extra of "
-    "the Airflow connection). Login and password were not looked at yet."
+    "the Airflow connection). Login and password were not checked yet."
 )
 _ADVICE = {
     TOKEN: "Compare login and password of the Airflow connection with the OAuth Server-to-Server credential "
@@ -143,18 +143,18 @@ _ADVICE = {
 
 def _look_at_sandbox(sandbox: str) -> Exchange[Finding]:
     path = f"/data/foundation/sandbox-management/sandboxes/{sandbox}"
-    found = yield from _tried(_answer(Request("GET", path)))
-    if isinstance(found, AepNotFoundError):
-        return Finding(check=SANDBOX, level="fail", seen=str(found), advice=_ADVICE[SANDBOX])
-    if isinstance(found, AepError):
+    response = yield from _tried(_answer(Request("GET", path)))
+    if isinstance(response, AepNotFoundError):
+        return Finding(check=SANDBOX, level="fail", seen=str(response), advice=_ADVICE[SANDBOX])
+    if isinstance(response, AepError):
         # Reading sandboxes is a permission of its own, which exports do not need.
-        seen = f"sandbox {sandbox!r} answers; its state is not ours to read"
+        seen = f"sandbox {sandbox!r} answers; the credential may not read its state"
         return Finding(check=SANDBOX, level="ok", seen=seen)
-    document = mapping(found.json)
-    told = f"sandbox {sandbox!r} is {document.get('state')} ({document.get('type')})"
+    document = mapping(response.json)
+    seen = f"sandbox {sandbox!r} is {document.get('state')} ({document.get('type')})"
     if document.get("state") == "active":
-        return Finding(check=SANDBOX, level="ok", seen=told)
-    return Finding(check=SANDBOX, level="warn", seen=told, advice="Exports run in active sandboxes.")
+        return Finding(check=SANDBOX, level="ok", seen=seen)
+    return Finding(check=SANDBOX, level="warn", seen=seen, advice="Exports run in active sandboxes.")
 
 
 def _look_at_permissions() -> Exchange[Finding]:
@@ -164,14 +164,14 @@ def _look_at_permissions() -> Exchange[Finding]:
         params: dict[str, str | int] = {"limit": 1}
         if path.endswith("/configs"):
             params = {"outputType": "activationDatasets", "outputField": "datasets", "start": 0, "limit": 1}
-        found = yield from _tried(_listed(Request("GET", path, params=params)))
-        if isinstance(found, AepError):
-            errors[what] = found
-            if _status(found) == 403:
+        listed = yield from _tried(_listed(Request("GET", path, params=params)))
+        if isinstance(listed, AepError):
+            errors[what] = listed
+            if _status(listed) == 403:
                 lacking.add(permission)
     if not errors:
-        listed = ", ".join(what for what, *_ in _LISTINGS)
-        seen = f"{listed} can be listed; whether they can be changed shows only when one is"
+        names = ", ".join(what for what, *_ in _LISTINGS)
+        seen = f"{names} can be listed; whether they can be changed shows only when one is"
         return Finding(check=PERMISSIONS, level="ok", seen=seen)
     seen = "; ".join(f"{what} cannot be listed: {error}" for what, error in errors.items())
     named = " and ".join(sorted(lacking)) or "what the message names"
@@ -184,14 +184,15 @@ def _look_at_permissions() -> Exchange[Finding]:
 
 def _look_at_specs() -> Exchange[list[Finding]]:
     destinations = list(DESTINATIONS.values())
-    ends = yield from together([get_connection_spec(one) for one in destinations], at_most=len(destinations))
+    reads = [get_connection_spec(destination) for destination in destinations]
+    ends = yield from together(reads, at_most=len(reads))
     findings = []
     for destination, end in zip(destinations, ends, strict=True):
         if isinstance(end, Done):
             findings += judge_connection_spec(destination, end.value)
         else:
             seen = f"the connection spec of {destination.title} cannot be read: {end}"
-            advice = "Exports to other destinations are not concerned."
+            advice = "Exports to other destinations are not affected."
             findings.append(Finding(check=SPECS, level="warn", seen=seen, advice=advice))
     if findings:
         return findings
@@ -207,7 +208,7 @@ def judge_connection_spec(destination: Destination, spec: Document) -> list[Find
     }
     missing = []
     for login in destination.logins:
-        if login.spec_name is None:  # its names are for the live spec to say
+        if login.spec_name is None:  # only the live spec gives its names
             continue
         if login.spec_name not in auths:
             missing.append(f"login {login.spec_name!r}")
@@ -229,24 +230,24 @@ def judge_connection_spec(destination: Destination, spec: Document) -> list[Find
 def judge_clock(header: str | None, *, now: datetime) -> Finding:
     """Whether this machine and the service agree on the time.
 
-    :param header: the ``date`` of an answer that arrived at ``now``.
+    :param header: the ``date`` of a response that arrived at ``now``.
     """
     try:
         theirs = parsedate_to_datetime(header or "")
     except ValueError:
-        return Finding(check=CLOCK, level="not checked", seen="the answer names no time to compare with")
-    # A date with the zone "-0000" comes without one, and is UTC all the same.
+        return Finding(check=CLOCK, level="not checked", seen="the response holds no date to compare with")
+    # A date with the zone "-0000" is parsed without a zone, but is UTC.
     ahead = now - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))
     if abs(ahead) <= CLOCK_TOLERANCE:
         return Finding(check=CLOCK, level="ok", seen=f"{span_words(abs(ahead))} away from Adobe's")
     side = "ahead of" if ahead > timedelta() else "behind"
     seen = f"this machine's clock is {span_words(abs(ahead))} {side} Adobe's"
-    advice = "Set it by NTP: starts of schedules and windows of runs are counted by it."
+    advice = "Set it by NTP: starts of schedules and windows of runs depend on it."
     return Finding(check=CLOCK, level="warn", seen=seen, advice=advice)
 
 
 def judge_state(state: State, *, now: datetime) -> list[Finding]:
-    """What asks for attention among the exports of a sandbox."""
+    """The findings about the exports of a sandbox."""
     total = len(state.entities["dataflow"])
     findings = []
     for check, judge, fine in (
@@ -255,13 +256,15 @@ def judge_state(state: State, *, now: datetime) -> list[Finding]:
         (TWINS, _twins, "no two exports have the same name or mark"),
         (LEFT, _left, "nothing that carries a mark is unused"),
     ):
-        told = list(judge(state, now))
+        troubles = list(judge(state, now))
         findings += [
-            Finding(check=check, level="warn", seen=seen, advice=advice) for seen, advice in told[:MOST_NAMED]
+            Finding(check=check, level="warn", seen=seen, advice=advice)
+            for seen, advice in troubles[:MOST_NAMED]
         ]
-        if len(told) > MOST_NAMED:
-            findings.append(Finding(check=check, level="warn", seen=f"and {len(told) - MOST_NAMED} more"))
-        if not told:
+        if len(troubles) > MOST_NAMED:
+            more = f"and {len(troubles) - MOST_NAMED} more"
+            findings.append(Finding(check=check, level="warn", seen=more))
+        if not troubles:
             findings.append(Finding(check=check, level="ok", seen=fine))
     return findings
 
@@ -303,15 +306,15 @@ def _twins(state: State, now: datetime) -> Iterator[tuple[str, str]]:
 
 def _left(state: State, now: datetime) -> Iterator[tuple[str, str]]:
     for kind in ("source connection", "target connection", "base connection"):
-        for one in state.entities[kind]:
-            mark = read_mark(one)
-            if mark is None or needed(state, kind, str(one["id"]), ()):
+        for connection in state.entities[kind]:
+            mark = read_mark(connection)
+            if mark is None or needed(state, kind, str(connection["id"]), ()):
                 continue
-            name = str(one.get("name"))
+            name = str(connection.get("name"))
             how = "Ensure its export, or delete it in Adobe"
             if export_key(mark.owner, name) == mark.export:
                 how = f"Remove it by: aep delete {shlex.quote(name)} --owner {mark.owner} --leftovers-only"
-            yield f"{kind} {one['id']} of {name!r} ({mark.owner}) is used by nothing", how
+            yield f"{kind} {connection['id']} of {name!r} ({mark.owner}) is used by nothing", how
 
 
 def _called(flow: Mapping[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """Export specs from files: YAML or JSON, one file or a folder of them.
 
 A file may come from anybody who can write to a repository, and may hold a secret by mistake. So aliases and
-tags are refused, sizes are bounded, and a message names file, line and rule, never what stands there.
+tags are refused, sizes are bounded, and messages name file, line and rule, never the content.
 
-The YAML read here is that of 1.2 in what matters: ``yes``, ``no``, ``on``, times and numbers such as ``0755``
-or ``12:30`` are texts. A time stays as it was typed, for the check of the spec to read.
+Scalars follow YAML 1.2 where it matters: ``yes``, ``no``, ``on``, times and numbers such as ``0755`` or
+``12:30`` are texts. A time stays as it was typed; the check of the spec reads it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST_SPECS = 1000  # in one file; the schema's number too
 _NULL = re.compile(r"~|null|Null|NULL|")
 _TRUTH = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,30})")
-# The dot is needed: an id such as 12345678e1234567 is no number.
+# The dot is required: an id such as 12345678e1234567 is no number.
 _FLOAT = re.compile(r"[-+]?[0-9]{1,30}\.[0-9]{0,30}([eE][-+]?[0-9]{1,3})?")
 
 
@@ -41,11 +41,11 @@ def load_specs(
 ) -> list[dict[str, Any]]:
     """The checked documents of one file, or of every YAML and JSON file below a folder.
 
-    A folder is read in the order of its files' names; hidden files, other files and folders that are
-    symbolic links are passed over.
+    A folder is read in the order of its files' names; hidden files, other files and symbolic links to folders
+    are skipped.
 
-    :param within: nothing outside of this folder is read, wherever ``..`` or a symbolic link leads.
-    :param beside: where a relative path starts; the working directory if left out.
+    :param within: nothing outside this folder is read, wherever ``..`` or a symbolic link leads.
+    :param beside: where a relative path starts; by default the working directory.
     :raises AepConfigError: the path is missing, unreadable, outside, or no such file.
     :raises AepValidationError: with all problems of all files at once.
     """
@@ -54,7 +54,7 @@ def load_specs(
 
 
 def read_specs(content: bytes, *, place: str) -> list[dict[str, Any]]:
-    """The checked documents of a text that is no file, such as standard input: YAML, or JSON.
+    """The checked documents of a text from elsewhere than a file, such as standard input: YAML or JSON.
 
     :param place: what messages call it.
     :raises AepValidationError: with all problems at once.
@@ -71,7 +71,7 @@ def _is_json(content: bytes) -> bool:
 
 
 def _checked(sources: Sequence[tuple[str, Callable[[], list[Any]]]]) -> list[dict[str, Any]]:
-    """The specs of several sources, each with its name, which must go together."""
+    """The specs of several sources, checked one by one and together; each source has a name."""
     problems: list[Problem] = []
     documents: list[tuple[str, dict[str, Any]]] = []
     for shown, read in sources:
@@ -80,7 +80,7 @@ def _checked(sources: Sequence[tuple[str, Callable[[], list[Any]]]]) -> list[dic
         except AepValidationError as error:
             problems += error.problems
     problems += [
-        Problem(f"{place}{where}", "holds a template: what stands in a file is not rendered")
+        Problem(f"{place}{where}", "holds a template, but specs in a file are not rendered")
         for place, document in documents
         for where in templates_in(document)
     ]
@@ -96,18 +96,18 @@ def _checked(sources: Sequence[tuple[str, Callable[[], list[Any]]]]) -> list[dic
 
 
 def _files(given: str | Path, within: Path | None, beside: Path | None) -> list[tuple[str, Path]]:
-    """Every file to read, each with the name that messages call it by."""
+    """Every file to read, with its name in messages."""
     if not str(given).strip():
         raise AepConfigError("the path of the export specs must name a file or a folder")
     try:
-        found = Path(beside or Path.cwd(), given).resolve()
+        target = Path(beside or Path.cwd(), given).resolve()
         root = within.resolve() if within else None
-        _check_inside(found, root, given)
-        mode = found.stat().st_mode
+        _check_inside(target, root, given)
+        mode = target.stat().st_mode
         if stat.S_ISDIR(mode):
-            files = [(file.relative_to(found).as_posix(), file.resolve()) for file in _below(found)]
+            files = [(file.relative_to(target).as_posix(), file.resolve()) for file in _below(target)]
         else:
-            files = [(found.name, found)]
+            files = [(target.name, target)]
         for _, file in files:
             _check_inside(file, root, given)
     # a path with NUL is a ValueError, a circle of links a RuntimeError before Python 3.13
@@ -116,7 +116,7 @@ def _files(given: str | Path, within: Path | None, beside: Path | None) -> list[
         raise AepConfigError(f"export specs {_shown(given)}: {reason}") from None
     if stat.S_ISDIR(mode) and not files:
         raise AepConfigError(f"export specs {_shown(given)}: the folder has no {', '.join(SUFFIXES)} file")
-    if not stat.S_ISDIR(mode) and found.suffix.lower() not in SUFFIXES:
+    if not stat.S_ISDIR(mode) and target.suffix.lower() not in SUFFIXES:
         raise AepConfigError(f"export specs {_shown(given)}: the name must end in {', '.join(SUFFIXES)}")
     return [(_shown(name), file) for name, file in files]
 
@@ -124,7 +124,7 @@ def _files(given: str | Path, within: Path | None, beside: Path | None) -> list[
 def _check_inside(file: Path, root: Path | None, given: str | Path) -> None:
     if root and not file.is_relative_to(root):
         raise AepConfigError(
-            f"export specs {_shown(given)}: leads outside of the folder that specs are read from, "
+            f"export specs {_shown(given)}: leads outside the folder that specs are read from, "
             "by '..', an absolute path or a symbolic link"
         )
 
@@ -142,7 +142,7 @@ def _below(folder: Path) -> list[Path]:
 
 def _documents_of(shown: str, file: Path, given: str | Path) -> list[Any]:
     try:
-        # asked first: to open a pipe would wait for its writer
+        # checked first: opening a pipe would wait for its writer
         if not stat.S_ISREG(file.stat().st_mode):
             raise AepConfigError(f"export specs {_shown(given)}: {shown} is no ordinary file")
         with file.open("rb") as stream:
@@ -172,7 +172,7 @@ def _specs_of(shown: str, documents: Iterable[Any]) -> list[tuple[str, dict[str,
             continue
         if others := len(document) - 1:
             raise _refused(
-                shown, f"has {others} more key{'s' * (others > 1)} beside exports, which stands alone"
+                shown, f"has {others} more key{'s' * (others > 1)} beside exports, which must be the only one"
             )
         if not isinstance(document["exports"], list):
             raise _refused(f"{shown}/exports", "must be a list of specs")
@@ -193,7 +193,7 @@ def _read_json(shown: str, text: str) -> list[Any]:
         return dict(items)
 
     def constant(_: str) -> Any:
-        raise _refused(shown, "has a number that is none: NaN or Infinity")
+        raise _refused(shown, "has NaN or Infinity, which are no numbers in JSON")
 
     try:
         document = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
@@ -207,22 +207,22 @@ def _read_json(shown: str, text: str) -> list[Any]:
 
 
 def _read_yaml(shown: str, text: str) -> list[Any]:
-    # libyaml's parser where it is there: the other one takes seconds for the largest file
+    # libyaml's parser if it is installed: the other one takes seconds for the largest file
     events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:
         return list(_Reader(shown).documents(events))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        # What the library quotes stands in quotes; the rest of its messages is fixed.
-        told = error.problem if error.problem and not re.search(r"['\"]", error.problem) else ""
-        raise _refused(shown, f"{where}is no YAML{f': {told}' if told else ''}") from None
+        # The library puts quoted content in quotes; its other messages are fixed.
+        reason = error.problem if error.problem and not re.search(r"['\"]", error.problem) else ""
+        raise _refused(shown, f"{where}is no YAML{f': {reason}' if reason else ''}") from None
     except yaml.YAMLError:
         raise _refused(shown, "is no YAML: it has characters that YAML does not allow") from None
 
 
 class _Reader:
-    """Plain values from the events of a YAML text; whatever is more than plain is refused."""
+    """Plain values from the events of a YAML text; refuses aliases, anchors and tags."""
 
     def __init__(self, shown: str) -> None:
         self.shown = shown
@@ -239,22 +239,22 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             raise self.refused(event, "aliases and anchors are not allowed: they can explode")
         if event.tag is not None:
-            raise self.refused(event, "tags are not allowed: a spec has plain values only")
+            raise self.refused(event, "tags are not allowed: a spec has only plain values")
         if isinstance(event, yaml.ScalarEvent):
             return _plain_scalar(event.value) if event.implicit[0] else event.value
         if depth >= DEEPEST:
             raise self.refused(event, f"is nested more than {DEEPEST} levels deep")
         if isinstance(event, yaml.SequenceStartEvent):
             return [self.value(item, events, depth + 1) for item in _until(yaml.SequenceEndEvent, events)]
-        found: dict[Any, Any] = {}
+        result: dict[Any, Any] = {}
         for key_event in _until(yaml.MappingEndEvent, events):
             key = self.value(key_event, events, depth + 1)
             if not isinstance(key, str):
                 raise self.refused(key_event, "a key must be a text")
-            if key in found:
-                raise self.refused(key_event, "a key stands twice in the same place")
-            found[key] = self.value(next(events), events, depth + 1)
-        return found
+            if key in result:
+                raise self.refused(key_event, "the same key occurs twice")
+            result[key] = self.value(next(events), events, depth + 1)
+        return result
 
     def refused(self, event: Any, rule: str) -> AepValidationError:
         return _refused(self.shown, f"line {event.start_mark.line + 1}: {rule}")
@@ -268,7 +268,7 @@ def _until(end: type, events: Iterator[Any]) -> Iterator[Any]:
 
 
 def _plain_scalar(text: str) -> Any:
-    """What a word without quotes means."""
+    """The value of a scalar without quotes."""
     if _NULL.fullmatch(text):
         return None
     if _TRUTH.fullmatch(text):

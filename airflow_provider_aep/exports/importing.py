@@ -1,7 +1,7 @@
-"""From an export that exists to the spec that would declare it, so that a hand-made export can be adopted.
+"""From an existing export to the spec that would declare it, so that a hand-made export can be adopted.
 
-What a spec has no word for is an error where the export would change by it, and left out where it stays as it
-is anyhow. Logins are never read: the base connection is named by its id.
+A setting that a spec cannot express is an error if ensuring would change it; otherwise it is omitted. Logins
+are never read: the spec names the base connection by its id.
 
 Source: "Export datasets by using the Flow Service API" and the Destinations API reference; read 2026-11.
 """
@@ -40,23 +40,23 @@ from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.flowservice.validation import check_name, nearest
 
-# The schema's own limit: a longer description stays as it is, since a spec without one leaves it alone.
+# The schema's limit: a longer description is omitted, and a spec without one leaves it alone.
 LONGEST_DESCRIPTION = 1000
 LIKE_A_TEMPLATE = (
     "holds '{{' or '{%', which a spec in a file must not: change it in Adobe's UI, as by a rename"
 )
 SCHEMA_COMMENT = "# yaml-language-server: $schema=./export_spec.schema.json"
 
-# No reader of YAML, of 1.1 or 1.2, takes these for anything but a text, but for words such as yes and null,
-# which the library knows; it does not know y and n.
+# Readers of YAML 1.1 and 1.2 take these for texts, except words such as yes and null, which the library
+# quotes; it does not quote y and n.
 _HARMLESS = re.compile(r"[A-Za-z][A-Za-z0-9 _./%@-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """One export as a spec, or why it cannot be told as one.
+    """One export as a spec, or why a spec cannot express it.
 
-    :param notes: what whoever reviews the spec should know.
+    :param notes: for the reviewer of the spec.
     """
 
     dataflow_id: str
@@ -69,11 +69,11 @@ class Imported:
 def import_exports(
     name_or_id: str | None, *, owner: str = DEFAULT_OWNER, sandbox: str | None = None
 ) -> Exchange[list[Imported]]:
-    """The specs of exports that exist; sends only GETs.
+    """The specs of existing exports; sends only GETs.
 
     :param name_or_id: one export; ``None`` for every export of the sandbox, oldest first.
-    :param owner: whose those shall be that nobody owns.
-    :param sandbox: written into each spec, where given.
+    :param owner: the owner of exports that have none.
+    :param sandbox: written into each spec, if given.
     :raises AepValidationError: there is no such export.
     :raises AepAmbiguousNameError: several exports have the name.
     """
@@ -94,24 +94,24 @@ def import_exports(
 
 
 def find_dataflow(name_or_id: str, flows: Sequence[Document]) -> Document:
-    """The one dataflow of that id, or of exactly that name.
+    """The one dataflow with that id, or with exactly that name.
 
     :raises AepValidationError: there is none.
     :raises AepAmbiguousNameError: several have the name.
     """
-    found = [flow for flow in flows if flow["id"] == name_or_id]
-    found = found or [flow for flow in flows if flow.get("name") == name_or_id]
-    if len(found) > 1:
-        ids = [str(flow["id"]) for flow in found]
+    matches = [flow for flow in flows if flow["id"] == name_or_id]
+    matches = matches or [flow for flow in flows if flow.get("name") == name_or_id]
+    if len(matches) > 1:
+        ids = [str(flow["id"]) for flow in matches]
         raise AepAmbiguousNameError(
             f"{len(ids)} export dataflows are named {name_or_id!r}: {', '.join(ids)}. Give the id instead.",
             ids,
         )
-    if not found:
+    if not matches:
         close = nearest(name_or_id, [str(flow.get("name")) for flow in flows])
         rule = f"is neither the id nor the exact name of an export dataflow in this sandbox{close}"
         raise AepValidationError("the arguments", [Problem("NAME_OR_ID", rule)])
-    return found[0]
+    return matches[0]
 
 
 def spec_of(
@@ -119,10 +119,10 @@ def spec_of(
 ) -> dict[str, Any]:
     """The spec of a dataflow, as a document that ``parse_spec`` reads.
 
-    A plan of it against the same state changes nothing, but for the owner of one that nobody owned.
+    A plan of it against the same state changes nothing, except the owner if it had none.
 
-    :param owner: whose it shall be, if nobody owns it.
-    :raises AepValidationError: something of it cannot be told in a spec.
+    :param owner: its owner if it has none.
+    :raises AepValidationError: a spec cannot express one of its settings.
     """
     problems: list[Problem] = []
     mark = read_mark(flow)
@@ -133,7 +133,7 @@ def spec_of(
         "name": _name(flow, mark, (source, target), problems),
         "owner": mark.owner if mark else owner,
     }
-    if (text := text_of(flow).strip()) and _can_be_told(text):
+    if (text := text_of(flow).strip()) and _fits_a_spec(text):
         document["description"] = text
     if sandbox:
         document["sandbox"] = sandbox
@@ -147,7 +147,7 @@ def spec_of(
     if not mark:
         document["adopt"] = str(flow["id"])
     problems += [Problem(where, LIKE_A_TEMPLATE) for where in templates_in(document)]
-    what = f"dataflow {flow['id']}, which cannot be told as a spec"
+    what = f"dataflow {flow['id']}, which a spec cannot express"
     if problems:
         raise AepValidationError(what, problems)
     try:
@@ -174,7 +174,7 @@ def to_yaml(documents: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> str
     Plain.add_representer(str, represent)
     parts = []
     for document, notes in documents:
-        # A note may hold anything that is in the sandbox, and must not end the comment it stands in.
+        # A note may hold any text of the sandbox, and must not end its comment.
         lines = [f"# {' '.join(note.split())}" for note in notes]
         text = yaml.dump(
             dict(document),
@@ -188,8 +188,8 @@ def to_yaml(documents: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> str
     return f"{SCHEMA_COMMENT}\n" + "---\n".join(parts)
 
 
-def _can_be_told(description: str) -> bool:
-    """Whether a spec in a file can hold it: what looks like a template is refused there."""
+def _fits_a_spec(description: str) -> bool:
+    """Whether a spec in a file can hold a description: templates are refused there."""
     return len(description) <= LONGEST_DESCRIPTION and not is_template(description)
 
 
@@ -200,11 +200,11 @@ def _connection(
     if len(ids) != 1:
         problems.append(Problem(f"/{key}", f"names {len(ids)} connections; an export has one"))
         return None
-    found = state.find(kind, first_id(flow, key))
-    if found is None:
-        # The listing is filtered by what exports are made of.
+    connection = state.find(kind, first_id(flow, key))
+    if connection is None:
+        # The listing holds only connections that exports can use.
         problems.append(Problem(f"/{key}/0", f"is no {kind} of a dataset export, or cannot be read"))
-    return found
+    return connection
 
 
 def _destination(flow: Document, target: Document | None, problems: list[Problem]) -> Destination | None:
@@ -222,27 +222,27 @@ def _destination(flow: Document, target: Document | None, problems: list[Problem
 def _name(
     flow: Document, mark: Mark | None, connections: Sequence[Document | None], problems: list[Problem]
 ) -> str:
-    """The name by which the export is known: of an owned one, that which its mark was made of."""
+    """The name of the export; for an owned one, the name in its mark."""
     name = str(flow.get("name") or "")
     if mark is None:
         return name
-    # Somebody may have renamed the dataflow since; its connections still have the name.
-    for known in (name, *(str(one.get("name") or "") for one in connections if one)):
+    # If the dataflow was renamed since, its connections still have the name.
+    for known in (name, *(str(connection.get("name") or "") for connection in connections if connection)):
         if export_key(mark.owner, known) == mark.export:
             return known
-    problems.append(Problem("/name", f"is not the one that {mark.owner} declared; rename it back first"))
+    problems.append(Problem("/name", f"is not the name that {mark.owner} declared; rename it back first"))
     return name
 
 
 def _datasets_of(source: Document, state: State, problems: list[Problem]) -> list[str | dict[str, str]]:
     names = {dataset.id: dataset.name for dataset in state.datasets}
-    found: list[str | dict[str, str]] = []
+    datasets: list[str | dict[str, str]] = []
     if spec_id_of(source) != DATA_LAKE_SPEC_ID:
         problems.append(Problem("/sourceConnectionIds/0", "is no source connection of the data lake"))
-    for dataset_id, told in datasets_named_in(source).items():
-        name = _printable(names.get(dataset_id)) or _printable(told)
-        found.append({"id": dataset_id, "name": name} if name and name != dataset_id else dataset_id)
-    return found
+    for dataset_id, stored_name in datasets_named_in(source).items():
+        name = _printable(names.get(dataset_id)) or _printable(stored_name)
+        datasets.append({"id": dataset_id, "name": name} if name and name != dataset_id else dataset_id)
+    return datasets
 
 
 def _printable(name: object) -> str | None:
@@ -255,7 +255,7 @@ def _printable(name: object) -> str | None:
 
 def _params(target: Document) -> Iterator[tuple[str, Any]]:
     for key, value in mapping(target.get("params")).items():
-        # Those of audiences are refused in a spec; what would be a login does not belong into a file.
+        # A spec refuses the parameters of audiences; those of logins do not belong in a file.
         if key in SEGMENT_PARAMS or key in LOGIN_PARAMS or value is None:
             continue
         if (key, value) != ("mode", MODE):
@@ -270,7 +270,7 @@ def _schedule(wire: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _has_a_word(wire: Mapping[str, Any]) -> bool:
-    """Whether the cadence of a dataflow, its export mode included, can be said in a spec."""
+    """Whether a spec has a word for the cadence of a dataflow, its export mode included."""
     every = str(schedule_words(wire)["every"])
     return is_cadence(every) and is_same(wire, every)
 
@@ -280,10 +280,10 @@ def _notes_on_schedule(wire: Mapping[str, Any]) -> Iterator[str]:
     if not _has_a_word(wire):
         yield (
             f"It exports every {interval} {unit} with export mode {wire.get('exportMode')}, and a spec has "
-            f"no word for that: every: {AS_IS} keeps it, and cannot make such an export anew."
+            f"no word for that: every: {AS_IS} keeps it, but cannot create such an export."
         )
     elif (unit, str(interval)) == ("hour", "24"):
-        yield "Adobe holds its cadence as 24 hours, the same as 1d; ensuring it leaves that as it is."
+        yield "Adobe holds its cadence as 24 hours, the same as 1d; ensuring it does not change that."
     if not wire.get("endTime") and _has_a_word(wire):
         yield "It has no end; ensuring it sets one."
 
@@ -293,12 +293,12 @@ def _notes(flow: Document, state: State) -> Iterator[str]:
     if mark:
         yield (
             "Declared already. The Airflow connection of its login is not known here: put "
-            "credentials_conn_id in the place of base_connection_id, if it had one."
+            "credentials_conn_id in place of base_connection_id, if it had one."
         )
     if state_of(flow) != "enabled":
         yield f"The dataflow is {flow.get('state')}: it exports nothing until it is enabled."
     yield from _notes_on_schedule(mapping(flow.get("scheduleParams")))
-    if not _can_be_told(text_of(flow).strip()):
+    if not _fits_a_spec(text_of(flow).strip()):
         yield "Its description is too long for a spec, or looks like a template, and is left alone."
     params = mapping(
         (state.find("target connection", first_id(flow, "targetConnectionIds")) or {}).get("params")
@@ -307,11 +307,11 @@ def _notes(flow: Document, state: State) -> Iterator[str]:
     if added:
         yield f"Its target connection has no {' and no '.join(added)}; ensuring it adds the usual value."
     if left_out := [key for key in params if key in SEGMENT_PARAMS or key in LOGIN_PARAMS]:
-        yield f"Not part of a spec, and left as they are: {', '.join(left_out)}."
+        yield f"Not part of a spec, and left alone: {', '.join(left_out)}."
 
 
 def _datasets() -> Exchange[Sequence[Any]]:
-    """The exportable datasets, for their names; none where they may not be listed."""
+    """The exportable datasets, for their names; none if the credential may not list them."""
     try:
         return (yield from list_datasets())
     except AepAuthError:

@@ -1,8 +1,8 @@
-"""Whose an entity is: a mark in its description, which people and this provider can read.
+"""Who owns an entity: a mark in its description, which people and this provider can read.
 
-The mark names the owner and holds three digests: of owner and name (so that a rename is seen as one), of
-what the spec last asked for, and of which Airflow connection the login came from. The second tells apart a
-spec that was changed from an entity that was changed behind our back. No digest is made of a secret.
+The mark names the owner and holds three digests: of owner and name (so that a rename is recognized), of what
+the spec last asked for, and of the Airflow connection that the login came from. The second distinguishes a
+changed spec from an entity that somebody else changed. No digest is made of a secret.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 from airflow_provider_aep.flowservice.creation import without_task_marker
 
-# Blanks and hyphens only: commas and comparisons have a meaning of their own in the service's filters.
-# In whatever letter case: a service may store texts in another one.
+# Only blanks and hyphens: commas and comparisons have a meaning in the service's filters. In any letter case,
+# because a service may change it.
 _MARK = re.compile(
     r"aep-export of ([a-z0-9_.@-]{1,64}) ([0-9a-f]{16})-([0-9a-f]{12})-([0-9a-f]{6})(?:-([0-9a-f]{6}))?",
     re.IGNORECASE,
@@ -29,9 +29,9 @@ class Mark:
     """The mark of one entity.
 
     :param export: which export it belongs to; the same for all of its entities.
-    :param content: what was last asked of it; on the dataflow, of the whole export.
-    :param login: where the login came from that was last sent.
-    :param told: how the service tells what it was sent, where that is in other words; see ``spelling``.
+    :param content: what the spec last wanted of it; on the dataflow, of the whole export.
+    :param login: where the last sent login came from.
+    :param told: the service's own spelling of what was sent, if it differs; see ``spelling``.
     """
 
     owner: str = field(compare=False)  # a part of ``export``, and its letter case may not survive
@@ -48,8 +48,8 @@ class Mark:
 def make_mark(*, owner: str, name: str, content: object, login: object) -> Mark:
     """The mark of an entity of the export that ``owner`` calls ``name``.
 
-    :param content: plain JSON that says what is asked of the entity.
-    :param login: plain JSON that says where the login comes from, and nothing of what it is.
+    :param content: plain JSON that says what is wanted of the entity.
+    :param login: plain JSON that says where the login comes from, without the login itself.
     """
     return Mark(
         owner=owner,
@@ -60,37 +60,37 @@ def make_mark(*, owner: str, name: str, content: object, login: object) -> Mark:
 
 
 def export_key(owner: str, name: str) -> str:
-    """What the marks of all entities of an export have in common."""
+    """The part that the marks of all entities of an export have in common."""
     return _digest([owner, name])[:16]
 
 
 def read_mark(entity: Mapping[str, Any]) -> Mark | None:
-    """The mark in an entity's description, or ``None``: then it is not ours."""
-    found = _MARK.findall(str(entity.get("description") or ""))
-    if not found:
+    """The mark in an entity's description, or ``None`` if it is not ours."""
+    marks = _MARK.findall(str(entity.get("description") or ""))
+    if not marks:
         return None
-    owner, *digests = found[-1]  # ours is the last: what stands before it is free text
+    owner, *digests = marks[-1]  # ours is the last: the text before it is free
     export, content, login, told = map(str.lower, digests)
     return Mark(owner=owner, export=export, content=content, login=login, told=told)
 
 
 def described(text: str | None, mark: Mark) -> str:
-    """A description that holds a mark, as ``create_entity`` writes it."""
+    """A description with a mark, in the form that ``create_entity`` writes."""
     return f"{text} ({mark})" if text else str(mark)
 
 
 def text_of(entity: Mapping[str, Any]) -> str:
-    """An entity's description without the marks of its export, and of a task that created it by a step."""
+    """An entity's description without the marks of its export and of a task that created it."""
     description = without_task_marker(str(entity.get("description") or ""))
     mark = read_mark(entity)
     if mark is None:
         return description.strip()
-    # All of them: where somebody has written behind one, the next would be put behind that text.
+    # All of them: if somebody wrote text after one, the next mark would follow that text.
     own = re.compile(
         rf"\(?aep-export of \S+ {mark.export}-[0-9a-f]{{12}}-[0-9a-f]{{6}}(?:-[0-9a-f]{{6}})?\)?",
         re.IGNORECASE,
     )
-    # The blanks before a mark go too; not by the pattern, which would try a run of blanks from each of them.
+    # The blanks before a mark go too, but not by the pattern, which would take quadratic time on them.
     *before, rest = own.split(description)
     return "".join([*map(str.rstrip, before), rest]).strip()
 

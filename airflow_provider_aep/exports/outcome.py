@@ -1,4 +1,4 @@
-"""What ensuring an export has led to: what serves it now, and everything that was made, changed or left."""
+"""The result of ensuring an export: the entities that serve it, and those created, changed or left behind."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Named = dict[str, str]
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """How ensuring one spec went, also when it failed half way.
+    """The result of ensuring one spec, complete or not.
 
-    :param ids: what serves the export now, by kind, such as ``dataflow``.
-    :param created: what this attempt made and that is still there.
-    :param left_behind: what carries the mark of the export, or served it, and serves it no longer.
-    :param error: why it did not reach its end.
+    :param ids: the entities that serve the export now, by kind, such as ``dataflow``.
+    :param created: the entities that this attempt created and that still exist.
+    :param left_behind: the entities that carry the mark of the export, or served it, and no longer serve it.
+    :param error: why it was not completed.
     """
 
     spec: ExportSpec
@@ -35,13 +35,13 @@ class Outcome:
     error: AepError | None = None
 
     def step(self, kind: str) -> Step:
-        """What its plan says of one kind of entity."""
-        assert self.plan is not None  # an outcome without one has an error, and goes no further
+        """The step of its plan for one kind of entity."""
+        assert self.plan is not None  # an outcome without a plan has an error, and is not carried out
         return self.plan.step(kind)
 
     @property
     def datasets(self) -> Mapping[str, str | None]:
-        """The ids of the datasets to export, each with its name where it is known."""
+        """The ids of the datasets to export, each with its name if it is known."""
         return self.plan.datasets if self.plan else {}
 
     @property
@@ -75,16 +75,16 @@ class Outcome:
         if not self.changed:
             return f"{self.spec.name}: no changes"
         done = [
-            f"{verb} {_named(some)}"
-            for verb, some in (
+            f"{verb} {_named(entities)}"
+            for verb, entities in (
                 ("created", self.created),
                 ("updated", self.updated),
                 ("deleted", self.deleted),
             )
-            if some
+            if entities
         ]
         return f"{self.spec.name}: {'; '.join(done)}"
 
 
 def _named(entities: list[Named]) -> str:
-    return ", ".join(f"{one['kind']} {one['id']}" for one in entities)
+    return ", ".join(f"{entity['kind']} {entity['id']}" for entity in entities)

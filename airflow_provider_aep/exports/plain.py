@@ -1,7 +1,7 @@
-"""A document as plain JSON values, with everything in it that cannot be one told by its place.
+"""A document as plain JSON values, with a problem for everything in it that is not plain JSON.
 
-Whatever somebody hands over (other types, keys that are no texts, cycles, megabytes) ends here as texts,
-numbers, lists and dicts of bounded size. Lengths are in characters.
+Any input (other types, keys that are no texts, cycles, megabytes) becomes texts, numbers, lists and dicts of
+bounded size. Lengths are in characters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import Problem
 
-# Ours, far beyond any export: a document is refused early rather than read for seconds.
+# Our limits, far beyond any export: a document is refused early rather than read for seconds.
 MOST_VALUES, DEEPEST, LONGEST_TEXT, LONGEST_KEY, MOST_UNKNOWN = 5000, 20, 10_000, 128, 10
 
 PARAMS = ("destination", "params")
@@ -28,8 +28,8 @@ Where = tuple[str | int, ...]
 
 
 @dataclass(slots=True)
-class Found:
-    """What is wrong so far. ``settled`` are the places of which nothing more needs to be said."""
+class Report:
+    """The problems so far. ``settled`` holds the places that need no further problem."""
 
     problems: list[tuple[Where, str]] = field(default_factory=list)
     settled: set[Where] = field(default_factory=set)
@@ -41,7 +41,7 @@ class Found:
         if settle:
             self.settled.add(path)
 
-    def told(self, place: str) -> list[Problem]:
+    def problems_at(self, place: str) -> list[Problem]:
         return [
             Problem(_pointer(place, path), message) for path, message in sorted(self.problems, key=_order)
         ]
@@ -51,15 +51,15 @@ class TooMuchError(Exception):
     """The document has more values than any spec."""
 
 
-def plain_value(given: object, path: Where, found: Found) -> Any:
-    """``given`` as plain JSON; in the place of what cannot be told in JSON stands ``None``."""
-    found.values += 1
-    if found.values > MOST_VALUES:
+def plain_value(given: object, path: Where, report: Report) -> Any:
+    """``given`` as plain JSON, with ``None`` for every value that JSON cannot express."""
+    report.values += 1
+    if report.values > MOST_VALUES:
         raise TooMuchError
     if given is None or isinstance(given, bool):
         return given
     if isinstance(given, str):
-        return _plain_text(given, path, found)
+        return _plain_text(given, path, report)
     if isinstance(given, int) and given.bit_length() <= 64:
         # as check_name does: a rendered "2024" may arrive as a number
         return str(int(given)) if path == ("name",) else int(given)
@@ -69,22 +69,22 @@ def plain_value(given: object, path: Where, found: Found) -> Any:
         return given.isoformat()
     if isinstance(given, Mapping | list | tuple):
         if len(path) >= DEEPEST:
-            found.add(path, f"is nested more than {DEEPEST} levels deep", settle=True)
+            report.add(path, f"is nested more than {DEEPEST} levels deep", settle=True)
             return None
         if isinstance(given, Mapping):
-            return dict(_plain_items(given, path, found))
-        return [plain_value(item, (*path, index), found) for index, item in enumerate(given)]
+            return dict(_plain_items(given, path, report))
+        return [plain_value(item, (*path, index), report) for index, item in enumerate(given)]
     if isinstance(given, date):
         rule = "must be a text: put it in quotes"
     elif isinstance(given, int | float):
         rule = "must be a number of at most 64 bits, not NaN or infinite"
     else:
         rule = "must be a text, a number, true or false, a list or a dict"
-    found.add(path, rule, settle=True)
+    report.add(path, rule, settle=True)
     return None
 
 
-def _plain_text(given: str, path: Where, found: Found) -> str | None:
+def _plain_text(given: str, path: Where, report: Report) -> str | None:
     rule = ""
     if len(given) > LONGEST_TEXT:
         rule = f"must be at most {LONGEST_TEXT} characters long"
@@ -94,19 +94,19 @@ def _plain_text(given: str, path: Where, found: Found) -> str | None:
         rule = "must not contain line breaks or control characters"
     if not rule:
         return str(given)
-    found.add(path, rule, settle=True)
+    report.add(path, rule, settle=True)
     return None
 
 
-def _plain_items(given: Mapping[Any, Any], path: Where, found: Found) -> Iterator[tuple[str, Any]]:
+def _plain_items(given: Mapping[Any, Any], path: Where, report: Report) -> Iterator[tuple[str, Any]]:
     for key, value in given.items():
         if not isinstance(key, str):
-            found.add(path, "has a key that is not a text: put it in quotes")
+            report.add(path, "has a key that is not a text: put it in quotes")
         elif len(key) > LONGEST_KEY or _UNPRINTABLE.search(key):
-            found.add(path, f"has a key with control characters, or of more than {LONGEST_KEY} characters")
-        # None says "not given", so that code may pass on what it has; Adobe's parameters are left alone.
+            report.add(path, f"has a key with control characters, or of more than {LONGEST_KEY} characters")
+        # None means "not given", so that callers may pass optional values on; Adobe's parameters keep it.
         elif value is not None or path[:2] == PARAMS:
-            yield str(key), plain_value(value, (*path, key), found)
+            yield str(key), plain_value(value, (*path, key), report)
 
 
 def _pointer(place: str, path: Where) -> str:
@@ -120,7 +120,7 @@ def _order(problem: tuple[Where, str]) -> tuple[Any, ...]:
 
 
 def value_at(document: object, path: Where) -> object:
-    """What stands at a place of a document, or ``None``."""
+    """The value at a place of a document, or ``None``."""
     for part in path:
         if isinstance(document, Mapping):
             document = document.get(part)
@@ -134,7 +134,7 @@ def value_at(document: object, path: Where) -> object:
 def templates_in(plain: object, where: str = "") -> Iterator[str]:
     """The pointers of templated texts in a document."""
     if isinstance(plain, dict | list):
-        for key, each in plain.items() if isinstance(plain, dict) else enumerate(plain):
-            yield from templates_in(each, f"{where}/{key}")
+        for key, value in plain.items() if isinstance(plain, dict) else enumerate(plain):
+            yield from templates_in(value, f"{where}/{key}")
     elif is_template(plain):
         yield where

@@ -1,8 +1,8 @@
-"""A plan: what has to happen so that a sandbox holds what a spec declares. To print, compare and carry out.
+"""A plan: the steps that bring a sandbox to what a spec declares, to print, compare and carry out.
 
-It names four entities: the base connection (the login), the source connection (the datasets), the target
-connection (the place) and the dataflow (the schedule). For each it says ``keep``, ``create``, ``update`` (a
-PATCH) or ``replace``: some things cannot be changed in place, so another entity takes over.
+It has a step for each of four entities: the base connection (the login), the source connection (the
+datasets), the target connection (the place) and the dataflow (the schedule). A step is ``keep``, ``create``,
+``update`` (a PATCH) or ``replace``, by a new entity, for what cannot be changed in place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Action = Literal["keep", "create", "update", "replace"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One field that differs: what it is, and what the spec wants it to be."""
+    """One field that differs: its present value, and the one that the spec wants."""
 
     field: str
     old: Any
@@ -29,8 +29,8 @@ class Change:
     def __str__(self) -> str:
         if isinstance(self.new, list | tuple):
             old = self.old if isinstance(self.old, list | tuple) else ()
-            added = [f"+ {one}" for one in self.new if one not in old]
-            removed = [f"- {one}" for one in old if one not in self.new]
+            added = [f"+ {item}" for item in self.new if item not in old]
+            removed = [f"- {item}" for item in old if item not in self.new]
             return f"{self.field}: {'  '.join([*added, *removed])}"
         return f"{self.field}: {self.new}" if self.old is None else f"{self.field}: {self.old} -> {self.new}"
 
@@ -39,11 +39,11 @@ class Change:
 class Step:
     """What happens to one of the four entities.
 
-    :param id: the entity that serves from then on; ``None`` when it has yet to be created.
-    :param replaces: the entity that served until then.
+    :param id: the entity that serves after the step; ``None`` if it does not exist yet.
+    :param replaces: the entity that served before.
     :param mark: the mark that it will carry; ``None`` for one that is not ours.
     :param ours: it carries the mark of this export already.
-    :param spelled: the service was seen to tell it in other words than it was sent.
+    :param spelled: the service was seen to spell it differently from what was sent.
     """
 
     action: Action
@@ -56,9 +56,9 @@ class Step:
     spelled: bool = field(default=False, repr=False)
 
     def sets(self, field: str) -> bool:
-        """Whether that field gets another value than it had; of a new entity, every field does."""
+        """Whether a field gets another value than it had; in a new entity, every field does."""
         made_anew = self.id is None and self.action in ("create", "replace")
-        return made_anew or any(one.field == field for one in self.changes)
+        return made_anew or any(change.field == field for change in self.changes)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -66,18 +66,20 @@ class Step:
             "kind": self.kind,
             "id": self.id,
             "replaces": self.replaces,
-            "changes": [{"field": one.field, "old": one.old, "new": one.new} for one in self.changes],
+            "changes": [
+                {"field": change.field, "old": change.old, "new": change.new} for change in self.changes
+            ],
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What happens for one spec, in the order in which it happens.
+    """The steps for one spec, in their order.
 
-    :param datasets: the ids of the datasets to export, each with its name where it is known.
-    :param disabled: the dataflow is switched off, and so will be one that takes its place; ``None`` where the
-        service does not tell.
-    :param left_behind: entities with this export's mark that serve it no longer.
+    :param datasets: the ids of the datasets to export, each with its name if it is known.
+    :param disabled: the dataflow is switched off, and so will be its replacement; ``None`` if the service
+        does not say.
+    :param left_behind: entities with this export's mark that no longer serve it.
     """
 
     spec: ExportSpec = field(repr=False)
@@ -100,10 +102,12 @@ class Plan:
         """:raises AepUnsafePlanError: it replaces something."""
         replaced = [step for step in self.steps if step.action == "replace"]
         if replaced:
-            named = "; ".join(f"{step.kind} {step.replaces} ({told(step.changes)})" for step in replaced)
+            named = "; ".join(
+                f"{step.kind} {step.replaces} ({change_words(step.changes)})" for step in replaced
+            )
             raise AepUnsafePlanError(
                 f"the plan for export {self.spec.name!r} replaces {len(replaced)} of {len(self.steps)} "
-                f"entities: {named}. Set allow_replace to let it.",
+                f"entities: {named}. Set allow_replace to allow it.",
                 self.to_json(),
             )
 
@@ -115,17 +119,18 @@ class Plan:
             "changes": self.changes,
             "steps": [step.to_json() for step in self.steps],
             "warnings": list(self.warnings),
-            "left_behind": [dict(one) for one in self.left_behind],
+            "left_behind": [dict(entity) for entity in self.left_behind],
         }
 
     def __str__(self) -> str:
         lines = [f"{self.spec.name} in sandbox {self.sandbox}"]
         names = [
-            f"{one.replaces} by {one.id or 'a new one'}" if one.replaces else one.id for one in self.steps
+            f"{step.replaces} by {step.id or 'a new one'}" if step.replaces else step.id
+            for step in self.steps
         ]
         width = max(len(name or "") for name in names)
         for step, name in zip(self.steps, names, strict=True):
-            line = f"  {step.action:<8} {step.kind:<17}  {name or '':<{width}}  {told(step.changes)}"
+            line = f"  {step.action:<8} {step.kind:<17}  {name or '':<{width}}  {change_words(step.changes)}"
             lines.append(line.rstrip())
         lines += [f"  warn     {warning}" for warning in self.warnings]
         if not self.changes:
@@ -133,7 +138,7 @@ class Plan:
         return "\n".join(lines)
 
 
-def told(changes: Sequence[Change]) -> str:
-    """Changes for people; a new mark goes without saying where something else changes too."""
-    said = [one for one in changes if one.field != "mark"]
-    return ", ".join(map(str, said or changes))
+def change_words(changes: Sequence[Change]) -> str:
+    """Changes for people; a new mark is named only if nothing else changes."""
+    shown = [change for change in changes if change.field != "mark"]
+    return ", ".join(map(str, shown or changes))

@@ -1,4 +1,4 @@
-"""What a plan warns of: ends, switched-off dataflows, changes by others, and what is left behind."""
+"""The warnings of a plan: ends, switched-off dataflows, changes by others, and leftovers."""
 
 from __future__ import annotations
 
@@ -23,21 +23,20 @@ def plan_warnings(
     *,
     now: datetime,
 ) -> Iterator[str]:
-    """What a plan says beside its steps: what is odd, or will be soon, and no step of it mends.
+    """What a plan says beside its steps: present and coming troubles that no step corrects.
 
-    :param flow: the dataflow as it is; ``None`` where there is none yet.
-    :param left: what carries the mark of the export and serves it no longer.
+    :param flow: the existing dataflow; ``None`` if there is none yet.
+    :param left: the entities that carry the mark of the export and no longer serve it.
     """
     yield from spec.warnings()
     base, *_, dataflow = steps
     if flow is None and base.action == "keep" and base.mark and spec.credentials_conn_id:
         yield (
-            f"base connection {base.id} is there without a dataflow (an attempt was broken off, or the "
-            "dataflow was deleted) and is used; its login stays as it was sent, unless rotate_credentials "
-            "is set"
+            f"base connection {base.id} exists without a dataflow (an attempt was interrupted, or the "
+            "dataflow was deleted) and is used; its login is not sent again unless rotate_credentials is set"
         )
     if left:
-        named = ", ".join(f"{one['kind']} {one['id']}" for one in left)
+        named = ", ".join(f"{change['kind']} {change['id']}" for change in left)
         yield f"left behind by earlier changes: {named}. AepDeleteExportOperator can remove them"
     if flow is None:
         return
@@ -48,7 +47,7 @@ def plan_warnings(
             f"{spec.credentials_conn_id}: set rotate_credentials once to send it again"
         )
     if state_of(flow) == "unknown":
-        yield f"whether dataflow {flow['id']} is switched on is not told"
+        yield f"the service does not say whether dataflow {flow['id']} is switched on"
     elif state_of(flow) != "enabled":
         yield f"dataflow {flow['id']} is {state_of(flow)}: it exports nothing until it is enabled"
     yield from _move_warnings(spec, steps)
@@ -56,39 +55,41 @@ def plan_warnings(
         return
     yield from _start_warnings(dataflow, now)
     yield from _end_warnings(spec, flow, now)
-    for one in spelled_otherwise(flow, spec, dataflow.mark, now):
-        yield f"dataflow: the service keeps {one.field} as {one.old!r}, where {one.new!r} was sent"
+    for change in spelled_otherwise(flow, spec, dataflow.mark, now):
+        yield f"dataflow: the service keeps {change.field} as {change.old!r}; {change.new!r} was sent"
     if mark and dataflow.mark and mark.content == dataflow.mark.content:
         for step in steps[1:]:
-            fields = [one.field for one in step.changes if one.field not in ("mark", "source connection")]
+            fields = [
+                change.field for change in step.changes if change.field not in ("mark", "source connection")
+            ]
             if fields:
                 yield (
                     f"{step.kind}: changed by someone else since the last ensure: {', '.join(fields)} (or, "
-                    "if this comes each time, the service tells it in other words than it was sent)"
+                    "if this warning comes each time, the service spells it differently from what was sent)"
                 )
 
 
 def _move_warnings(spec: ExportSpec, steps: Sequence[Step]) -> Iterator[str]:
-    """What stays in the old place where the files go to another one, and how that gets all of the data."""
+    """If the files go to another place: what stays in the old one, and how the new one gets all data."""
     _, _, target, dataflow = steps
     places = {*places_of(spec.destination), "base connection"} - {"datasetFileType", "compression"}
-    moved = [one for one in target.changes if one.field in places]
+    moved = [change for change in target.changes if change.field in places]
     if target.action == "keep" or not moved:
         return
-    old = ", ".join(f"{one.field} {one.old}" for one in moved if one.old is not None)
-    stays = f"the export moves: what was delivered up to now stays in {old or 'the old place'}, and"
+    old = ", ".join(f"{change.field} {change.old}" for change in moved if change.old is not None)
+    stays = f"the export moves: what was delivered so far stays in {old or 'the old place'}, and"
     if dataflow.action == "replace":
         yield f"{stays} the new dataflow begins with a full export"
     else:
         yield (
-            f"{stays} the new place gets only what is new from now on. For a full export there, delete the "
+            f"{stays} the new place gets only new data from now on. For a full export there, delete the "
             "export (AepDeleteExportOperator, aep delete) and ensure it again: a new dataflow begins with one"
         )
 
 
 def _start_warnings(dataflow: Step, now: datetime) -> Iterator[str]:
-    """A start that has passed, and is all that changes, was rendered from the time of a DAG run."""
-    changes = {one.field: one for one in dataflow.changes if one.field != "mark"}
+    """A past start that is the only change was rendered from the time of a DAG run."""
+    changes = {change.field: change for change in dataflow.changes if change.field != "mark"}
     if set(changes) != {"schedule.start"}:
         return
     old, new = changes["schedule.start"].old, changes["schedule.start"].new

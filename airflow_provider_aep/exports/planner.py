@@ -1,6 +1,6 @@
-"""How a plan is made: a pure function of a spec and of what exists.
+"""Making a plan: a pure function of a spec and of the existing entities.
 
-Logins are neither read nor compared. What an entity has beyond the spec stays and is no difference.
+Logins are neither read nor compared. Members of an entity that the spec does not name are kept.
 
 Source: "Update destination dataflows" and "Edit destination connections" for what can be changed, and "Export
 datasets by using the Flow Service API" for what cannot; read 2026-11.
@@ -33,13 +33,13 @@ from airflow_provider_aep.flowservice.schedule import PAST, check_new
 def plan_export(
     spec: ExportSpec, state: State, *, sandbox: str, now: datetime, rotate_credentials: bool = False
 ) -> Plan:
-    """What has to happen for a spec.
+    """The plan for a spec.
 
-    :param rotate_credentials: send the login again, changed or not: a login cannot be compared.
+    :param rotate_credentials: send the login again, changed or not, because logins cannot be compared.
     :raises AepAmbiguousNameError: several dataflows carry the mark of this export.
-    :raises AepConflictError: the name belongs to somebody else's dataflow, or to nobody's.
-    :raises AepValidationError: a dataset or base connection does not exist, or a new export would be over
-        before it began.
+    :raises AepConflictError: a dataflow of another owner, or of none, has the name.
+    :raises AepValidationError: a dataset or base connection does not exist, or a new export would end
+        before it starts.
     """
     datasets = state.dataset_ids(spec.datasets)
     flow, successor = _own_flow(spec, state)
@@ -68,14 +68,14 @@ def _is_disabled(flow: Document | None) -> bool | None:
 
 
 def check_room(new: int, state: State) -> None:
-    """Whether the sandbox can hold so many new dataflows.
+    """Check that the sandbox has room for a number of new dataflows.
 
     :raises AepValidationError: it would hold more than Adobe allows.
     """
     there = state.destination_flows
     if there + new > MOST_IN_A_SANDBOX:
         rule = (
-            f"{new} new dataflows beside the {there} there are would make {there + new}; "
+            f"{new} new dataflows beside the {there} existing ones would make {there + new}; "
             f"Adobe allows {MOST_IN_A_SANDBOX} in a sandbox"
         )
         raise AepValidationError("the exports", [Problem("specs", rule)])
@@ -87,7 +87,7 @@ def _mark(spec: ExportSpec, content: object) -> Mark:
 
 
 def _own_flow(spec: ExportSpec, state: State) -> tuple[Document | None, Document | None]:
-    """The dataflow of an export, and one that was about to take its place when an attempt was broken off."""
+    """The dataflow of an export, and its replacement if an attempt was interrupted between the two."""
     mine = state.marked("dataflow", export_key(spec.owner, spec.name))
     replaced = len(mine) == 2 and state_of(mine[0]) == "disabled"
     if len(mine) > 1 and not replaced:
@@ -126,11 +126,11 @@ def _several(spec: ExportSpec, mine: Sequence[Document]) -> AepAmbiguousNameErro
 
 
 def _finished(spec: ExportSpec, step: Step, successor: Document, target: Step) -> Step:
-    """The step that ends a replacement that was broken off between the new dataflow and the old one.
+    """The step that completes an interrupted replacement, whose old dataflow still exists.
 
-    A dataflow that is switched off is replaced in that order, so that what is switched off is not forgotten.
+    A switched-off dataflow is deleted only after its replacement exists, so that its state is not lost.
 
-    :raises AepAmbiguousNameError: the newer one is no successor but another twin.
+    :raises AepAmbiguousNameError: the newer one is no replacement but another twin.
     """
     fits = target.id is not None and first_id(successor, "targetConnectionIds") == target.id
     if step.action != "replace" or not fits:
@@ -153,29 +153,29 @@ def _plan_base(spec: ExportSpec, state: State, flow: Document | None, rotate: bo
         if rotate:
             rule = (
                 "is not ours, so its login is not sent again: change it in Adobe's UI, or give "
-                "credentials_conn_id in its place, which makes new connections and a new dataflow"
+                "credentials_conn_id instead, which creates new connections and a new dataflow"
             )
             raise _problem(spec, "/destination/base_connection_id", rule)
         return Step(action="keep", kind=kind, id=spec.base_connection_id)
-    # By the name of its connection alone: a key that changes is not seen, like a login.
+    # Only the name of its connection: like a changed login, a changed key is not noticed.
     encryption = [spec.encryption_conn_id] if spec.encryption_conn_id else []
     mark = _mark(spec, [spec.destination.slug, *encryption])
     served = _served_by(state, flow)
     ours = [
-        one
-        for one in state.marked(kind, mark.export)
-        # One that was made with other credentials and serves nothing yet may hold a wrong login.
-        if spec_id_of(one) == wanted
-        and _content(one) == mark.content
-        and (one["id"] == served or _login(one) == mark.login)
+        connection
+        for connection in state.marked(kind, mark.export)
+        # One that was created with other credentials and serves nothing yet may hold a wrong login.
+        if spec_id_of(connection) == wanted
+        and _content(connection) == mark.content
+        and (connection["id"] == served or _login(connection) == mark.login)
     ]
-    ours.sort(key=lambda one: one["id"] != served)
+    ours.sort(key=lambda connection: connection["id"] != served)
     if ours:
-        found = str(ours[0]["id"])
+        base_id = str(ours[0]["id"])
         if not (rotate and spec.credentials_conn_id):
-            return Step(action="keep", kind=kind, id=found, mark=mark)
+            return Step(action="keep", kind=kind, id=base_id, mark=mark)
         login = Change(field="login", old=None, new=f"sent again, from {spec.credentials_conn_id}")
-        return Step(action="update", kind=kind, id=found, changes=(login,), mark=mark)
+        return Step(action="update", kind=kind, id=base_id, changes=(login,), mark=mark)
     new = f"from {spec.credentials_conn_id}" if spec.credentials_conn_id else "none, the storage is Adobe's"
     changes: tuple[Change, ...] = (Change(field="login", old=None, new=new),)
     if spec.encryption_conn_id:
@@ -194,13 +194,15 @@ def _plan_source(
     current = state.find(kind, served)
     if current is not None and _datasets_of(current) == wanted:
         return Step(action="keep", kind=kind, id=served, mark=mark)
-    fitting = [one for one in state.marked(kind, mark.export) if _datasets_of(one) == wanted]
-    found = str(fitting[0]["id"]) if fitting else None
+    fitting = [
+        connection for connection in state.marked(kind, mark.export) if _datasets_of(connection) == wanted
+    ]
+    source_id = str(fitting[0]["id"]) if fitting else None
     changes = (Change(field="datasets", old=_datasets_of(current) if current else None, new=wanted),)
     if flow is not None:
-        return Step(action="replace", kind=kind, id=found, replaces=served, changes=changes, mark=mark)
-    if found:
-        return Step(action="keep", kind=kind, id=found, mark=mark)
+        return Step(action="replace", kind=kind, id=source_id, replaces=served, changes=changes, mark=mark)
+    if source_id:
+        return Step(action="keep", kind=kind, id=source_id, mark=mark)
     return Step(action="create", kind=kind, changes=changes, mark=mark)
 
 
@@ -210,13 +212,13 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
     served = first_id(flow, "targetConnectionIds")
     current = state.find(kind, served)
 
-    def fits(one: Document) -> bool:
-        return base.id is not None and one.get("baseConnectionId") == base.id
+    def fits(target: Document) -> bool:
+        return base.id is not None and target.get("baseConnectionId") == base.id
 
     if current is not None and fits(current):
         changes = tuple(param_changes(current, wanted))
         alone = len(state.users(str(current["id"]))) == 1
-        # One that also serves a dataflow of somebody else's is not ours to change.
+        # A target that also serves somebody else's dataflow must not be changed.
         if not changes or alone or _export(current) == mark.export:
             action: Action = "update" if changes else "keep"
             own = _export(current) == mark.export
@@ -229,23 +231,23 @@ def _plan_target(spec: ExportSpec, state: State, flow: Document | None, base: St
                 ours=own,
                 spelled=is_spelled(current),
             )
-    ours = [one for one in state.marked(kind, mark.export) if fits(one)]
-    same = [one for one in ours if not any(param_changes(one, wanted))]
-    found = str(same[0]["id"]) if same else None
+    ours = [target for target in state.marked(kind, mark.export) if fits(target)]
+    same = [target for target in ours if not any(param_changes(target, wanted))]
+    target_id = str(same[0]["id"]) if same else None
     changes = tuple(param_changes(current or {}, wanted))
     if flow is not None:
         moved = Change(
             field="base connection", old=(current or {}).get("baseConnectionId"), new=base.id or "new"
         )
         changes = changes or (moved,)
-        return Step(action="replace", kind=kind, id=found, replaces=served, changes=changes, mark=mark)
-    if found:
-        return Step(action="keep", kind=kind, id=found, mark=mark)
+        return Step(action="replace", kind=kind, id=target_id, replaces=served, changes=changes, mark=mark)
+    if target_id:
+        return Step(action="keep", kind=kind, id=target_id, mark=mark)
     if ours:
         changes = tuple(param_changes(ours[0], wanted))
-        one, spelled = str(ours[0]["id"]), is_spelled(ours[0])
+        target_id, spelled = str(ours[0]["id"]), is_spelled(ours[0])
         return Step(
-            action="update", kind=kind, id=one, changes=changes, mark=mark, ours=True, spelled=spelled
+            action="update", kind=kind, id=target_id, changes=changes, mark=mark, ours=True, spelled=spelled
         )
     return Step(action="create", kind=kind, changes=changes, mark=mark)
 
@@ -265,10 +267,10 @@ def _plan_flow(
     encryption = [spec.encryption_conn_id] if spec.encryption_conn_id else []
     place = [spec.destination.slug, params, spec.base_connection_id, *encryption]
     mark = _mark(spec, [sorted(datasets), place, words, spec.description])
-    found = read_mark(flow) if flow else None
-    if base.action == "keep" and found is not None:
-        # The login stays as it was sent, so the mark goes on saying where that came from.
-        mark = replace(mark, login=found.login)
+    current = read_mark(flow) if flow else None
+    if base.action == "keep" and current is not None:
+        # The login is not sent again, so the mark keeps saying where it came from.
+        mark = replace(mark, login=current.login)
     if flow is None or target.id != first_id(flow, "targetConnectionIds"):
         check_new(spec.schedule.every)
         if spec.schedule.end is not None and spec.schedule.end <= now:
@@ -279,9 +281,13 @@ def _plan_flow(
         moved = Change(field="target connection", old=target.replaces, new=target.id or "new")
         return Step(action="replace", kind=kind, replaces=str(flow["id"]), changes=(moved,), mark=mark)
     changes = tuple(flow_changes(flow, spec, mark=mark, source_id=source.id, now=now))
-    if found and found.login == mark.login and all(one.action == "keep" for one in (base, source, target)):
-        # A spec in other words for what is there, such as an imported one, is no reason to write.
-        changes = () if {one.field for one in changes} == {"mark"} else changes
+    if (
+        current
+        and current.login == mark.login
+        and all(step.action == "keep" for step in (base, source, target))
+    ):
+        # A spec that spells the same settings differently, such as an imported one, causes no write.
+        changes = () if {change.field for change in changes} == {"mark"} else changes
     action: Action = "update" if changes else "keep"
     spelled = is_spelled(flow)
     return Step(action=action, kind=kind, id=str(flow["id"]), changes=changes, mark=mark, spelled=spelled)
@@ -291,9 +297,9 @@ def _left_behind(spec: ExportSpec, state: State, steps: Sequence[Step]) -> Itera
     key = export_key(spec.owner, spec.name)
     used = {step.id for step in steps} | {step.replaces for step in steps}
     for kind in COLLECTIONS:
-        for one in state.marked(kind, key):
-            if one["id"] not in used:
-                yield {"kind": kind, "id": str(one["id"])}
+        for entity in state.marked(kind, key):
+            if entity["id"] not in used:
+                yield {"kind": kind, "id": str(entity["id"])}
 
 
 def _served_by(state: State, flow: Document | None) -> str | None:

@@ -1,11 +1,11 @@
-"""Two writers at once: how each finds the other's entity, and which of them gives way.
+"""Two writers at once: how each finds the other's entity, and which of them yields.
 
-The service cannot exclude that two writers create the same entity at the same moment. So after each kind of
-entity was created it is listed once more: who finds an older one of the same mark keeps that one, and removes
-its own. Of any two writers at least the later one sees both.
+The service cannot prevent two writers from creating the same entity at the same time. So each writer lists a
+kind of entity again after creating one: if it sees an older one with the same mark, it keeps that one and
+removes its own. Of any two writers, at least the later one sees both.
 
-That holds as soon as a listing shows what was created before it was asked for, so each waits until it shows
-its own.
+This requires that a listing shows everything created before its request, so each writer waits until the
+listing shows its own entity.
 """
 
 from __future__ import annotations
@@ -23,47 +23,47 @@ from airflow_provider_aep.flowservice.connections import full_params
 from airflow_provider_aep.flowservice.documents import Document
 from airflow_provider_aep.flowservice.exchange import Exchange, Pause
 
-# How long a younger twin has to go away, look by look, in seconds.
+# Pauses between the lookups that wait for a younger twin to be removed, in seconds.
 PATIENCE = (5.0, 10.0, 20.0)
 
 
 def settle(outcomes: Sequence[Outcome], kind: str) -> Exchange[tuple[list[Outcome], Sequence[Document]]]:
-    """Look whether somebody else made the same, and give way to who was earlier.
+    """Check whether another writer created the same entities, and yield to an earlier writer.
 
-    :return: those that another writer has overtaken, and what was listed.
+    :return: the outcomes that another writer has overtaken, and the listing.
     """
-    replaced = {each["id"] for one in outcomes for each in one.deleted if each["kind"] == kind}
-    seen = yield from see(kind, created=[one.ids[kind] for one in outcomes], deleted=replaced)
+    replaced = {gone["id"] for outcome in outcomes for gone in outcome.deleted if gone["kind"] == kind}
+    seen = yield from see(kind, created=[outcome.ids[kind] for outcome in outcomes], deleted=replaced)
     there = seen.there
     overtaken, older = [], []
-    for one in outcomes:
-        if one.ids[kind] in seen.unseen | seen.unmarked:
-            one.error = _unseen(one, kind, listed=one.ids[kind] in seen.unmarked)
+    for outcome in outcomes:
+        if outcome.ids[kind] in seen.unseen | seen.unmarked:
+            outcome.error = _unseen(outcome, kind, listed=outcome.ids[kind] in seen.unmarked)
             continue
-        one.warnings += [
-            f"{kind} {each['id']} was deleted and is still listed: do not ensure again before it is gone"
-            for each in one.deleted
-            if each["id"] in seen.ghosts
+        outcome.warnings += [
+            f"{kind} {gone['id']} was deleted and is still listed: do not ensure again before it is gone"
+            for gone in outcome.deleted
+            if gone["id"] in seen.ghosts
         ]
-        twins = _twins(one, kind, there)
-        if twins and twins[0]["id"] == one.ids[kind]:
-            older += [one] if len(twins) > 1 else []
-        elif twins and (yield from _give_way(one, kind, twins[0])):
-            overtaken.append(one)
+        twins = _twins(outcome, kind, there)
+        if twins and twins[0]["id"] == outcome.ids[kind]:
+            older += [outcome] if len(twins) > 1 else []
+        elif twins and (yield from _give_way(outcome, kind, twins[0])):
+            overtaken.append(outcome)
     if older:
-        # The service's clocks need not agree. Who saw ours gives way now; who looked before it came, or
-        # died before looking, does not, and then we do. Not soon: it may only be slow.
+        # The service's clocks need not agree. A writer that saw ours yields now. One that looked too early,
+        # or died, will not, so we yield, after waiting in case it is only slow.
         for patience in PATIENCE:
             yield Pause(patience)
             there = yield from read_present(kind)
-            older = [one for one in older if len(_twins(one, kind, there)) > 1]
+            older = [outcome for outcome in older if len(_twins(outcome, kind, there)) > 1]
             if not older:
                 break
-    for one in older:
-        others = [each for each in _twins(one, kind, there) if each["id"] != one.ids[kind]]
-        yield from _give_way(one, kind, others[0])
-        if not one.error:
-            overtaken.append(one)  # to be planned anew in any case, should that one have gone as well
+    for outcome in older:
+        others = [twin for twin in _twins(outcome, kind, there) if twin["id"] != outcome.ids[kind]]
+        yield from _give_way(outcome, kind, others[0])
+        if not outcome.error:
+            overtaken.append(outcome)  # planned again in any case, because that writer may have yielded too
     return overtaken, there
 
 
@@ -82,7 +82,7 @@ def _unseen(outcome: Outcome, kind: str, *, listed: bool) -> AepUnseenError:
 
 
 def _give_way(outcome: Outcome, kind: str, other: Document) -> Exchange[bool]:
-    """Remove our own entity in favour of another writer's; whether to plan anew because of it."""
+    """Remove our own entity in favour of another writer's; returns whether to plan again."""
     own = {"kind": kind, "id": outcome.ids[kind]}
     kept = str(other["id"])
     try:
@@ -99,9 +99,9 @@ def _give_way(outcome: Outcome, kind: str, other: Document) -> Exchange[bool]:
 
 
 def _twins(outcome: Outcome, kind: str, there: Sequence[Document]) -> list[Document]:
-    """What serves the purpose of the entity that was just created, itself among them; oldest first."""
-    found = [one for one in there if _is_twin(outcome, kind, one) and not _deleted(outcome, one)]
-    return sorted(found, key=age)
+    """The entities equivalent to the one just created, itself included; oldest first."""
+    twins = [entity for entity in there if _is_twin(outcome, kind, entity) and not _deleted(outcome, entity)]
+    return sorted(twins, key=age)
 
 
 def _is_twin(outcome: Outcome, kind: str, entity: Document) -> bool:
@@ -109,7 +109,7 @@ def _is_twin(outcome: Outcome, kind: str, entity: Document) -> bool:
     if mark is None or own is None or mark.export != own.export:
         return False
     if kind == "target connection":
-        # One mark for one content: the service may tell the parameters in other words than it was sent.
+        # The same mark means the same content, even if the service spells the parameters differently.
         same = mark.content == own.content or not any(
             param_changes(entity, full_params(outcome.spec.target_params))
         )
@@ -120,6 +120,6 @@ def _is_twin(outcome: Outcome, kind: str, entity: Document) -> bool:
 
 
 def _deleted(outcome: Outcome, entity: Document) -> bool:
-    """A dataflow that was replaced may be listed until the service has really removed it."""
+    """Whether an entity was replaced or deleted; it may be listed until the service has removed it."""
     replaced = outcome.step("dataflow").replaces
-    return entity["id"] == replaced or any(one["id"] == entity["id"] for one in outcome.deleted)
+    return entity["id"] == replaced or any(gone["id"] == entity["id"] for gone in outcome.deleted)

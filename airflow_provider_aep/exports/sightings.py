@@ -1,7 +1,8 @@
-"""Whether the service shows what was done: what was created is listed, and what was deleted is not any more.
+"""Whether the listings show the writes: created entities are listed, and deleted ones no longer are.
 
-Who created something knows its id. A listing that does not show it is late, or its filter does not find it;
-it is never taken for an absence. Therefore an ensure ends only when every later look will see what it did.
+The writer knows the ids. If a listing does not show a created entity, the listing is late or its filter does
+not find it; the entity is never taken for absent. So an ensure ends only when every later listing will show
+its writes.
 
 Assumed: no document says how soon a listing shows a write, or that a description comes back as it was sent.
 """
@@ -19,12 +20,12 @@ from airflow_provider_aep.flowservice.exchange import Exchange, Pause, recall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """What the listings of one kind showed in the end.
+    """The last state of the listings of one kind.
 
-    :param there: what there is of that kind, without what this process has deleted.
-    :param unseen: what was created and is not shown.
-    :param unmarked: what was created and is shown without the mark that it was sent with.
-    :param ghosts: what was deleted and is still shown.
+    :param there: the entities of that kind, without those that this process has deleted.
+    :param unseen: created entities that are not listed.
+    :param unmarked: created entities that are listed without the mark that they were sent with.
+    :param ghosts: deleted entities that are still listed.
     """
 
     there: Sequence[Document]
@@ -34,7 +35,7 @@ class Sighting:
 
 
 def see(kind: str, *, created: Collection[str] = (), deleted: Collection[str] = ()) -> Exchange[Sighting]:
-    """Look until the listings show what was created and deleted, or for as long as they may lag behind."""
+    """Poll until the listings show all creations and deletions, or for as long as they may lag behind."""
     habits = yield from recall()
     waited = 0.0
     for pause in (0.0, *habits.pauses()):
@@ -43,29 +44,31 @@ def see(kind: str, *, created: Collection[str] = (), deleted: Collection[str] = 
             waited += pause
         for whole in (False, True):
             there = yield from read_kind(kind, whole=whole)
-            listed = {str(one["id"]) for one in there}
-            present = [one for one in there if one["id"] not in habits.deleted]
+            listed = {str(entity["id"]) for entity in there}
+            present = [entity for entity in there if entity["id"] not in habits.deleted]
             unseen, ghosts = frozenset(created) - listed, frozenset(deleted) & listed
             if not unseen and not ghosts:
                 if waited:
                     habits.note_lag(waited)
                 if whole and not waited:
-                    habits.note(f"a filter does not find every {kind} that there is, so all are read")
+                    habits.note(f"a filter does not find every {kind}, so all are read")
                 return (yield from _with_marks(kind, present, created))
     return Sighting(there=present, unseen=unseen, ghosts=ghosts)
 
 
 def read_present(kind: str) -> Exchange[list[Document]]:
-    """The entities of one kind, without those that this process has deleted and that are listed still."""
+    """The entities of one kind, without those that are still listed although this process deleted them."""
     habits = yield from recall()
     there = yield from read_kind(kind)
-    return [one for one in there if one["id"] not in habits.deleted]
+    return [entity for entity in there if entity["id"] not in habits.deleted]
 
 
 def _with_marks(kind: str, there: Sequence[Document], created: Collection[str]) -> Exchange[Sighting]:
-    if any(read_mark(one) is None for one in there if str(one["id"]) in created):
+    if any(read_mark(entity) is None for entity in there if str(entity["id"]) in created):
         habits = yield from recall()
         habits.note(f"listings leave out the description of a {kind}, so it is read by id")
         there = yield from described(kind, there, names=None)
-    unmarked = {str(one["id"]) for one in there if str(one["id"]) in created and read_mark(one) is None}
+    unmarked = {
+        str(entity["id"]) for entity in there if str(entity["id"]) in created and read_mark(entity) is None
+    }
     return Sighting(there=there, unmarked=frozenset(unmarked))

@@ -1,8 +1,8 @@
 """The export spec: a dataset export as a document, checked and read.
 
-A spec may come from a file that somebody typed, or from a rendered template. Every broken rule is told at
-once, by place and rule and never by its value, and any value in any place ends in a record or in an
-``AepValidationError``. Times are in UTC.
+A spec may come from a file that somebody typed, or from a rendered template. All broken rules are reported at
+once, with place and rule and never the value. Any input leads to a record or to an ``AepValidationError``.
+Times are in UTC.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ MOST_IN_A_SANDBOX = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetRef:
-    """A dataset by its id, or by its exact name. With an id, a name is for people."""
+    """A dataset by its id, or by its exact name. Beside an id, a name is only for people."""
 
     id: str | None = None
     name: str | None = None
@@ -109,22 +109,22 @@ class ExportSpec:
     def wanted_schedule(self, there: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
         """Whole ``scheduleParams`` as the spec wants them.
 
-        :param there: those that the dataflow has; what the spec does not speak of stays.
+        :param there: those of the dataflow; members that the spec does not set are kept.
         """
         there = dict(there)
         if self.schedule.every == AS_IS:
-            # Of a cadence that we cannot read, an end that we would choose may make no sense.
+            # For a cadence that we cannot read, an end of our choice may make no sense.
             return merge_schedule(there, self.schedule)
         start, end = self.schedule.start, schedule_words(there)["end"]
         if self.schedule.end is None and (not end or (start and datetime.fromisoformat(end) <= start)):
             there.pop("endTime", None)  # unreadable, or computed from an earlier start
         wire = merge_schedule(there, self.schedule)
-        if not wire.get("endTime"):  # Adobe would end it six months after its creation, without a word
+        if not wire.get("endTime"):  # Adobe would silently end it six months after its creation
             wire["endTime"] = int((max(start or now, now) + DEFAULT_LIFE).timestamp())
         return wire
 
     def warnings(self) -> list[str]:
-        """What is allowed but probably not meant."""
+        """Warnings about values that are allowed but probably not meant."""
         known = (*places_of(self.destination), "datasetFileType", "compression", *UNLISTED_PARAMS)
         # Adobe may add parameters, so an unknown one is no error here; the live spec judges it.
         unknown = [key for key in self.target_params if key not in known][:MOST_UNKNOWN]
@@ -143,27 +143,29 @@ def parse_spec(document: object, *, place: str = "", templated: Literal[False] =
 @overload
 def parse_spec(document: object, *, place: str = "", templated: bool) -> ExportSpec | None: ...
 def parse_spec(document: object, *, place: str = "", templated: bool = False) -> ExportSpec | None:
-    """A spec from a document: plain JSON values, and times as ``datetime`` or ``date`` too.
+    """A spec from a document of plain JSON values; times may also be ``datetime`` or ``date``.
 
-    :param place: where the document stands, such as ``exports.yaml[2]``; each pointer begins with it.
-    :param templated: texts with ``{{`` or ``{%`` are still to be rendered: they are not judged, and while
-        there are any the answer is ``None``.
+    :param place: the place of the document, such as ``exports.yaml[2]``; each pointer begins with it.
+    :param templated: texts with ``{{`` or ``{%`` are rendered later: they are not checked, and while there
+        are any, the result is ``None``.
     :raises AepValidationError: with all problems at once.
     """
-    plain, found = judge_document(document)
-    early = [each for each in found.problems if templated and is_template(value_at(document, each[0]))]
-    found.problems = [each for each in found.problems if each not in early]
-    if found.problems:
-        raise AepValidationError(_what(plain), found.told(place))
+    plain, report = judge_document(document)
+    early = [
+        problem for problem in report.problems if templated and is_template(value_at(document, problem[0]))
+    ]
+    report.problems = [problem for problem in report.problems if problem not in early]
+    if report.problems:
+        raise AepValidationError(_what(plain), report.problems_at(place))
     if templated and (early or any(templates_in(plain))):
         return None
     return _spec_from(plain)
 
 
 def parse_specs(documents: Sequence[object], *, places: Sequence[str] = ()) -> list[ExportSpec]:
-    """Several specs, and what must hold between them.
+    """Several specs, checked one by one and for conflicts with each other.
 
-    :param places: where each document stands; ``[0]``, ``[1]`` and so on if left out.
+    :param places: the place of each document; by default ``[0]``, ``[1]`` and so on.
     :raises AepValidationError: with all problems of all of them at once.
     """
     if not isinstance(documents, list | tuple):
@@ -185,7 +187,7 @@ def parse_specs(documents: Sequence[object], *, places: Sequence[str] = ()) -> l
 
 
 def _conflicts(specs: Sequence[tuple[str, ExportSpec]]) -> Iterator[Problem]:
-    """Where specs that are good alone do not go together."""
+    """Conflicts between specs that are valid on their own."""
     first: dict[tuple[Any, ...], str] = {}
     in_sandbox: dict[str | None, list[str]] = {}
     for place, spec in specs:

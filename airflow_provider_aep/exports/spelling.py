@@ -1,11 +1,11 @@
-"""What the service made of what it was sent, where it tells it back in other words than ``same_value`` knows.
+"""The service's own spelling of values, where it differs by more than ``same_value`` allows for.
 
-Such a difference would be sent again at every ensure, and never go away. So after a write the listing is
-compared once more; what differs right then is the service's own spelling, and a digest of it goes into the
-mark. The next ensure takes exactly that for the same. Anything else, a change by hand above all, is put right
-as ever.
+Such a difference would be sent again at every ensure, and never go away. So after a write the entity is
+compared once more: a difference right then is the service's own spelling, and a digest of it is stored in the
+mark. The next ensure takes exactly that spelling for the same. Any other difference, above all a change by
+hand, is corrected as usual.
 
-Assumed: no document says in which words values come back.
+Assumed: no document says in which form values come back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from airflow_provider_aep.errors import AepError, AepUnseenError
-from airflow_provider_aep.exports.differences import as_told, flow_changes, param_changes
+from airflow_provider_aep.exports.differences import flow_changes, param_changes, spelling_digest
 from airflow_provider_aep.exports.marks import described, read_mark, text_of
 from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Change
@@ -32,32 +32,32 @@ KINDS = ("target connection", "dataflow")
 def accept_spelling(
     outcomes: Sequence[Outcome], kind: str, there: Sequence[Document] | None, *, now: datetime
 ) -> Exchange[None]:
-    """After entities were written: find what the service tells otherwise, and write down that it does.
+    """After entities were written: find values that the service spells differently, and record that.
 
-    :param there: the entities as they were listed after they were created; ``None`` to list them.
+    :param there: the entities as listed after their creation; ``None`` to list them.
     """
     if kind not in KINDS or not outcomes:
         return
     if there is None:
         there = yield from _listing(kind, {outcome.ids[kind] for outcome in outcomes})
-    listed = {str(one["id"]): one for one in there}
+    listed = {str(entity["id"]): entity for entity in there}
     for outcome in outcomes:
         entity = listed.get(outcome.ids.get(kind, ""))
         if entity is None or not _differing(outcome, kind, entity, now):
             continue
         try:
-            yield from _write_down(outcome, kind, entity, now)
+            yield from _record(outcome, kind, entity, now)
         except AepError as error:
             outcome.warnings.append(
-                f"{kind} {entity['id']}: the service tells in other words than it was sent, and that could "
-                f"not be written down, so the next ensure sends it again: {error}"
+                f"{kind} {entity['id']}: the service spells values differently from what was sent, and that "
+                f"could not be recorded, so the next ensure sends them again: {error}"
             )
 
 
 def _listing(kind: str, ids: Set[str]) -> Exchange[Sequence[Document]]:
     """A listing that shows these entities, if any does."""
     there = yield from read_kind(kind)
-    if not ids <= {str(one["id"]) for one in there}:
+    if not ids <= {str(entity["id"]) for entity in there}:
         there = yield from read_kind(kind, whole=True)
     return there
 
@@ -70,22 +70,23 @@ def _differing(outcome: Outcome, kind: str, entity: Document, now: datetime) -> 
         return list(param_changes(entity, full_params(outcome.spec.target_params)))
     source_id = outcome.ids["source connection"]
     changes = flow_changes(entity, outcome.spec, mark=mark, source_id=source_id, now=now)
-    return [one for one in changes if one.field not in ("owner", "mark", "source connection")]
+    return [change for change in changes if change.field not in ("owner", "mark", "source connection")]
 
 
 def _unmoved(outcome: Outcome, kind: str, whole: Document, now: datetime) -> list[Change]:
-    """What was to be changed, where the service has accepted that and tells everything as it did before.
+    """The changes of an update that the service accepted although it still shows all the old values.
 
-    That is no spelling of what was sent, unless the service was seen to spell before, or an attempt that was
-    broken off has not looked: then a connection has no dataflow yet, and the words of a dataflow are alike.
+    Old values are no spelling of the new ones, unless the service was seen to spell differently before, or an
+    interrupted attempt has not checked: then a connection has no dataflow yet, and the values of a dataflow
+    are alike.
     """
     step = outcome.step(kind)
-    before = {one.field: one.old for one in step.changes}
+    before = {change.field: change.old for change in step.changes}
     changes = _differing(outcome, kind, whole, now)
     asked = set(before) - {"owner", "mark"}
-    if step.action != "update" or step.spelled or {one.field for one in changes} != asked:
+    if step.action != "update" or step.spelled or {change.field for change in changes} != asked:
         return []
-    old = [one for one in changes if one.old is not None and one.old == before[one.field]]
+    old = [change for change in changes if change.old is not None and change.old == before[change.field]]
     if kind == "dataflow":
         spelled = any(map(_is_alike, changes))
     else:
@@ -94,29 +95,29 @@ def _unmoved(outcome: Outcome, kind: str, whole: Document, now: datetime) -> lis
 
 
 def _is_alike(change: Change) -> bool:
-    one, other = ("".join(filter(str.isalnum, str(each).casefold())) for each in (change.old, change.new))
-    return one in other or other in one
+    old, new = ("".join(filter(str.isalnum, str(value).casefold())) for value in (change.old, change.new))
+    return old in new or new in old
 
 
 def _not_taken(outcome: Outcome, kind: str, entity_id: str, changes: Sequence[Change]) -> AepUnseenError:
-    fields = ", ".join(one.field for one in changes)
+    fields = ", ".join(change.field for change in changes)
     return AepUnseenError(
-        f"export {outcome.spec.name!r}: {kind} {entity_id} was to get another {fields}, and the service has "
-        "accepted that and goes on telling the old. Look at it in Adobe. If it is right there, delete the "
-        "export and ensure it again.",
+        f"export {outcome.spec.name!r}: the service accepted another {fields} for {kind} {entity_id}, but "
+        "still shows the old. Look at it in Adobe. If it is right there, delete the export and ensure it "
+        "again.",
         [entity_id],
     )
 
 
 def _is_as_new(kind: str, listed: Document, whole: Document) -> bool:
-    """Whether a listing is no older than what was read by id after it; some listings have no etags."""
-    alike = as_told(kind, listed, None) == as_told(kind, whole, None)
+    """Whether a listed entity is no older than one read by id after it; some listings have no etags."""
+    alike = spelling_digest(kind, listed, None) == spelling_digest(kind, whole, None)
     return alike or listed.get("etag") == whole.get("etag")
 
 
-def _write_down(outcome: Outcome, kind: str, entity: Document, now: datetime) -> Exchange[None]:
+def _record(outcome: Outcome, kind: str, entity: Document, now: datetime) -> Exchange[None]:
     entity_id, mark = str(entity["id"]), outcome.step(kind).mark
-    assert mark is not None  # or nothing would have been found to differ
+    assert mark is not None  # entities without a mark are not compared
     habits = yield from recall()
     for pause in (*habits.pauses(), 0.0):
         whole = yield from get_entity(COLLECTIONS[kind], entity_id, field=f"{kind} id")
@@ -125,7 +126,7 @@ def _write_down(outcome: Outcome, kind: str, entity: Document, now: datetime) ->
             break
         yield Pause(pause)
         again = yield from _listing(kind, {entity_id})
-        entity = next((one for one in again if one["id"] == entity_id), entity)
+        entity = next((item for item in again if item["id"] == entity_id), entity)
     if unmoved:
         outcome.error = _not_taken(outcome, kind, entity_id, unmoved)
         return
@@ -133,14 +134,16 @@ def _write_down(outcome: Outcome, kind: str, entity: Document, now: datetime) ->
     if not changes:
         return
     wanted = full_params(outcome.spec.target_params) if kind == "target connection" else mark.content
-    told = replace(mark, told=as_told(kind, entity, wanted))
+    new_mark = replace(mark, told=spelling_digest(kind, entity, wanted))
 
-    def revise(found: Document) -> Operations:
-        return [{"op": "replace", "path": "/description", "value": described(text_of(found), told)}]
+    def revise(current: Document) -> Operations:
+        return [{"op": "replace", "path": "/description", "value": described(text_of(current), new_mark)}]
 
     yield from patch_entity(COLLECTIONS[kind], entity_id, revise, field=f"{kind} id")
-    fields = "; ".join(f"{one.field}, sent as {one.new!r} and told as {one.old!r}" for one in changes)
+    fields = "; ".join(
+        f"{change.field}, sent as {change.new!r} and shown as {change.old!r}" for change in changes
+    )
     outcome.warnings.append(
-        f"{kind} {entity_id}: the service tells in other words than it was sent: {fields}. It is taken for "
-        "the same from now on"
+        f"{kind} {entity_id}: the service spells values differently from what was sent: {fields}. They are "
+        "taken for the same from now on"
     )

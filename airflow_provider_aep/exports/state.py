@@ -1,6 +1,6 @@
-"""What exists in a sandbox: its export dataflows and the connections they may be made of, read by listing.
+"""The entities of a sandbox: its export dataflows and the connections that they may use, read by listing.
 
-Four listings tell the same about one export and about a hundred. Logins are taken out as they arrive.
+Four listings serve one export or a hundred. Logins are removed as they arrive.
 
 Source: "Sort and filter responses in the Flow Service API"; Destinations API reference; read 2026-11.
 """
@@ -25,14 +25,14 @@ from airflow_provider_aep.flowservice.listing import list_entities, only
 from airflow_provider_aep.flowservice.spelling import same_text
 from airflow_provider_aep.flowservice.validation import nearest
 
-# What people call an entity -> the collection it is in, in the order in which they are created.
+# Kind of entity, for people -> its collection, in the order of creation.
 COLLECTIONS: Mapping[str, str] = {
     "base connection": "connections",
     "source connection": "sourceConnections",
     "target connection": "targetConnections",
     "dataflow": "flows",
 }
-_DESTINATION_SPECS = tuple(one.connection_spec_id for one in DESTINATIONS.values())
+_DESTINATION_SPECS = tuple(destination.connection_spec_id for destination in DESTINATIONS.values())
 _SPECS = {
     "base connection": _DESTINATION_SPECS,
     "source connection": (DATA_LAKE_SPEC_ID,),
@@ -43,11 +43,12 @@ AT_MOST = 8
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """The entities of a sandbox by what they are, each kind oldest first.
+    """The entities of a sandbox by kind, each kind oldest first.
 
-    :param datasets: those that can be exported; empty where nobody asked for names.
-    :param destination_flows: how many dataflows to destinations there are, those of audiences included.
-    :param ghosts: kind and id of what is listed although this process has deleted it; it is no entity here.
+    :param datasets: those that can be exported; empty if no names are needed.
+    :param destination_flows: the number of dataflows to destinations, audience dataflows included.
+    :param ghosts: kind and id of entities that are listed although this process deleted them; they are not
+        in ``entities``.
     """
 
     entities: Mapping[str, Sequence[Document]] = field(repr=False)
@@ -59,7 +60,7 @@ class State:
         return self._by_id.get((kind, entity_id))
 
     def shows(self, kind: str, entity_id: str) -> bool:
-        """Whether it is listed, deleted or not."""
+        """Whether an entity is listed, deleted or not."""
         return self.find(kind, entity_id) is not None or (kind, entity_id) in self.ghosts
 
     def marked(self, kind: str, export: str) -> list[Document]:
@@ -68,16 +69,16 @@ class State:
 
     @cached_property
     def _by_id(self) -> Mapping[tuple[str, object], Document]:
-        return {(kind, each["id"]): each for kind, some in self.entities.items() for each in some}
+        return {(kind, entity["id"]): entity for kind, listed in self.entities.items() for entity in listed}
 
     @cached_property
     def _by_export(self) -> Mapping[tuple[str, str], list[Document]]:
-        found: dict[tuple[str, str], list[Document]] = {}
-        for kind, some in self.entities.items():
-            for each in some:
-                if mark := read_mark(each):
-                    found.setdefault((kind, mark.export), []).append(each)
-        return found
+        marked: dict[tuple[str, str], list[Document]] = {}
+        for kind, listed in self.entities.items():
+            for entity in listed:
+                if mark := read_mark(entity):
+                    marked.setdefault((kind, mark.export), []).append(entity)
+        return marked
 
     def users(self, connection_id: str) -> list[Document]:
         """The dataflows that a source or target connection serves."""
@@ -89,96 +90,102 @@ class State:
         ]
 
     def dataset_ids(self, wanted: Iterable[DatasetRef]) -> dict[str, str | None]:
-        """The ids of datasets, each with its name where the spec or the listing told it.
+        """The ids of datasets, each with its name if the spec gives it.
 
-        :raises AepValidationError: a name that no exportable dataset carries, or one dataset named twice.
-        :raises AepAmbiguousNameError: several datasets carry the name.
+        :raises AepValidationError: no exportable dataset has a name, or a dataset is named twice.
+        :raises AepAmbiguousNameError: several datasets have the name.
         """
-        found: dict[str, str | None] = {}
+        names: dict[str, str | None] = {}
         problems = []
         for index, ref in enumerate(wanted):
             place = f"/datasets/{index}"
             dataset_id = ref.id
             if dataset_id is None:
-                ids = [one.id for one in self.datasets if one.name == ref.name]
+                ids = [dataset.id for dataset in self.datasets if dataset.name == ref.name]
                 if len(ids) > 1:
                     raise AepAmbiguousNameError(
                         f"{len(ids)} datasets are named {ref.name!r}: {', '.join(ids)}. Give the id instead.",
                         ids,
                     )
                 if not ids:
-                    close = nearest(ref.name, [one.name for one in self.datasets])
+                    close = nearest(ref.name, [dataset.name for dataset in self.datasets])
                     rule = f"names no dataset that can be exported{close}: {UNLISTED}"
                     problems.append(Problem(place, rule))
                     continue
                 dataset_id = ids[0]
-            if dataset_id in found:
+            if dataset_id in names:
                 problems.append(Problem(place, "is a dataset that the list holds already"))
-            found[dataset_id] = ref.name
+            names[dataset_id] = ref.name
         if problems:
             raise AepValidationError("the datasets", problems)
-        return found
+        return names
 
 
 def read_state(*, datasets: bool, names: Collection[str] = (), whole: bool = False) -> Exchange[State]:
     """Everything that plans are made from.
 
-    :param datasets: read the exportable datasets too; needed where a spec names one by its name.
-    :param names: the exports that it is read for: what has their name is recognized by its mark even where
-        listings leave descriptions out.
+    :param datasets: read the exportable datasets too; needed if a spec gives a dataset by its name.
+    :param names: of the exports: entities with these names are recognized by their mark even if listings
+        leave out descriptions.
     :param whole: list without filters; see ``read_kind``.
     """
     flows = yield from flows_to_destinations(whole=whole)
     entities: dict[str, Sequence[Document]] = {"dataflow": _exports_among(flows)}
-    # Dataflows first: what one refers to was created before it, so the later listings hold it.
+    # Dataflows first: their connections were created before them, so the later listings hold those.
     for kind in ("target connection", "source connection", "base connection"):
-        found = yield from read_kind(kind, whole=whole)
-        if not whole and _referred(kind, entities) - {str(one["id"]) for one in found}:
-            found = yield from read_kind(kind, whole=True)
-        entities[kind] = found
+        listed = yield from read_kind(kind, whole=whole)
+        if not whole and _referred(kind, entities) - {str(entity["id"]) for entity in listed}:
+            listed = yield from read_kind(kind, whole=True)
+        entities[kind] = listed
     habits = yield from recall()
     ghosts = {
-        (kind, str(one["id"])) for kind in entities for one in entities[kind] if one["id"] in habits.deleted
+        (kind, str(entity["id"]))
+        for kind, of_kind in entities.items()
+        for entity in of_kind
+        if entity["id"] in habits.deleted
     }
-    for kind, some in entities.items():
-        left = [one for one in some if one["id"] not in habits.deleted]
-        entities[kind] = yield from described(kind, left, names=names)
-    listed = (yield from list_datasets()) if datasets else ()
-    return State(entities=entities, datasets=listed, destination_flows=len(flows), ghosts=ghosts)
+    for kind, of_kind in entities.items():
+        present = [entity for entity in of_kind if entity["id"] not in habits.deleted]
+        entities[kind] = yield from described(kind, present, names=names)
+    exportable = (yield from list_datasets()) if datasets else ()
+    return State(entities=entities, datasets=exportable, destination_flows=len(flows), ghosts=ghosts)
 
 
 def read_kind(kind: str, *, whole: bool = False) -> Exchange[list[Document]]:
-    """The entities of one kind that exports are made of, each once, oldest first.
+    """The entities of one kind that exports can use, each once, oldest first.
 
-    :param whole: list without a filter, and pick. A filter with several values is documented nowhere for
-        these members, so what it finds is there, and what it does not find may be there all the same.
+    :param whole: list without a filter, and select. No document shows a filter with several values for these
+        members, so an entity that it does not find may exist all the same.
     """
     if kind == "dataflow":
         return _exports_among((yield from flows_to_destinations(whole=whole)))
     specs = only("connectionSpec.id", *_SPECS[kind])
-    found = yield from list_entities(f"/{COLLECTIONS[kind]}", None if whole else specs)
-    return _in_order(one for one in found if spec_id_of(one) in specs.values)
+    listed = yield from list_entities(f"/{COLLECTIONS[kind]}", None if whole else specs)
+    return _in_order(entity for entity in listed if spec_id_of(entity) in specs.values)
 
 
 def described(
     kind: str, entities: Sequence[Document], *, names: Collection[str] | None
 ) -> Exchange[list[Document]]:
-    """The same entities; where a listing has left out a description, it is read by id.
+    """The same entities; a description that the listing left out is read by id.
 
-    :param names: only of those that have one of these names; ``None`` for all.
+    :param names: only for entities with one of these names; ``None`` for all.
     """
     wanted = [
-        one
-        for one in entities
-        if not one.get("description")
-        and (names is None or any(same_text(one.get("name"), name) for name in names))
+        entity
+        for entity in entities
+        if not entity.get("description")
+        and (names is None or any(same_text(entity.get("name"), name) for name in names))
     ]
     if not wanted:
         return list(entities)
-    reads = [get_entity(COLLECTIONS[kind], str(one["id"]), field=f"{kind} id") for one in wanted]
+    reads = [get_entity(COLLECTIONS[kind], str(entity["id"]), field=f"{kind} id") for entity in wanted]
     ends = yield from together(reads, at_most=AT_MOST)
-    told = {end.value["id"]: end.value.get("description") for end in ends if isinstance(end, Done)}
-    return [{**one, "description": told[one["id"]]} if told.get(one["id"]) else one for one in entities]
+    texts = {end.value["id"]: end.value.get("description") for end in ends if isinstance(end, Done)}
+    return [
+        {**entity, "description": texts[entity["id"]]} if texts.get(entity["id"]) else entity
+        for entity in entities
+    ]
 
 
 def _exports_among(flows: Iterable[Document]) -> list[Document]:
@@ -186,32 +193,32 @@ def _exports_among(flows: Iterable[Document]) -> list[Document]:
 
 
 def _in_order(entities: Iterable[Document]) -> list[Document]:
-    # A login has no business in a plan, and a listing may show it. Pages may overlap: the later word counts.
-    once = {one["id"]: {**one, "auth": None} for one in entities}
+    # A listing may show a login, which does not belong in a plan. Pages may overlap: the later one counts.
+    once = {entity["id"]: {**entity, "auth": None} for entity in entities}
     return sorted(once.values(), key=age)
 
 
 def _referred(kind: str, entities: Mapping[str, Sequence[Document]]) -> set[str]:
-    """What the entities that were read refer to, so that it must be there too."""
+    """The ids to which the entities read so far refer, so that the listing must hold them."""
     if kind == "base connection":
         return {
-            str(one["baseConnectionId"])
-            for one in entities["target connection"]
-            if one.get("baseConnectionId")
+            str(target["baseConnectionId"])
+            for target in entities["target connection"]
+            if target.get("baseConnectionId")
         }
     key = {"source connection": "sourceConnectionIds", "target connection": "targetConnectionIds"}[kind]
     ours = [flow for flow in entities["dataflow"] if Dataflow.from_api(flow).destination]
-    return {str(each) for flow in ours for each in sequence(flow.get(key))}
+    return {str(connection_id) for flow in ours for connection_id in sequence(flow.get(key))}
 
 
 def age(entity: Document) -> tuple[float, str]:
-    """What puts entities in the order of their creation, the same for everybody who looks."""
+    """The sort key for the order of creation, the same for every writer."""
     created = entity.get("createdAt")
     return (created if isinstance(created, int | float) else 0.0, str(entity["id"]))
 
 
 def first_id(flow: Document | None, key: str) -> str | None:
-    """The one id in a dataflow's list of connections; ``None`` where there is no dataflow."""
+    """The one id in a dataflow's list of connections; ``None`` if there is no dataflow."""
     ids = sequence(flow.get(key)) if flow else ()
     return str(ids[0]) if ids else None
 

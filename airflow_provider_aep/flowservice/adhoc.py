@@ -1,8 +1,8 @@
 """Ad hoc runs: export datasets of a dataflow now, outside its schedule.
 
-No reference covers them for datasets. What is known: a dataflow can be asked about ten minutes after it was
-created, and a refusal covers all datasets of a request. A dataset that is being exported is refused with the
-id of that run.
+No reference covers them for datasets. What is known: a dataflow accepts the request about ten minutes after
+it was created; a refusal covers all datasets of a request; for a dataset that is being exported, the refusal
+names the id of that run.
 
 Sources: Data Distiller guide "Export data"; Adobe's Python client (the texts of the refusals); read 2026-11.
 """
@@ -34,7 +34,7 @@ from airflow_provider_aep.times import span_words
 
 PATH = "/data/core/activation/disflowprovider/adhocrun"
 ACCEPT = "application/vnd.adobe.adhoc.dataset.activation+json; version=1"
-# Adobe's own client asks as often as that.
+# Adobe's own client polls at this interval.
 READY_PAUSE = 60.0
 LOOK_PAGE = 25
 
@@ -47,9 +47,8 @@ _UNDERWAY = re.compile(r"run already .*\brun id\W{0,3}([0-9A-Za-z-]{8,128})", re
 class AdhocRun:
     """A run that exports a dataset now.
 
-    :param dataset_id: ``None`` where the answer was lost that said which of several datasets the run exports.
-    :param adopted: it was found, not started by an answer to us: it was under way already, or the answer
-        was lost.
+    :param dataset_id: ``None`` if the response was lost that said which of several datasets the run exports.
+    :param adopted: the run was under way already, or the response to our request was lost.
     """
 
     dataset_id: str | None
@@ -61,13 +60,13 @@ class AdhocRun:
 
 
 class _Patience:
-    """How long an exchange may still wait until a dataflow is ready."""
+    """How much longer an exchange may wait for a dataflow to become ready."""
 
     def __init__(self, seconds: float) -> None:
         self.waited, self._left = 0.0, seconds
 
     def pause(self) -> float | None:
-        """The next pause; ``None`` when all is used up."""
+        """The next pause in seconds; ``None`` when no time is left."""
         seconds = min(READY_PAUSE, self._left)
         if seconds <= 0:
             return None
@@ -85,20 +84,20 @@ def run_export(
     """Export datasets of a dataflow now, each in a run of its own.
 
     :param datasets: ids, or dicts with ``id``; by default all that the dataflow exports.
-    :param ready_within: how many seconds to wait until the service is ready for a new dataflow.
-    :raises AepValidationError: the dataflow does not export one of them; nothing was started.
-    :raises AepApiError: it was not ready in time, or its destination has no ad hoc runs.
+    :param ready_within: how many seconds to wait for a new dataflow to become ready.
+    :raises AepValidationError: the dataflow does not export one of the datasets; nothing was started.
+    :raises AepApiError: the dataflow was not ready in time, or its destination has no ad hoc runs.
     """
     check_id("dataflow_id", dataflow_id)
     named = None if datasets is None else _ids_of(datasets)
-    held = yield from _datasets_of(dataflow_id)
-    wanted = held if named is None else named
-    if strange := [each for each in wanted if each not in held]:
+    exported = yield from _datasets_of(dataflow_id)
+    wanted = exported if named is None else named
+    if not_exported := [item for item in wanted if item not in exported]:
         raise AepValidationError(
             "the datasets",
             [
-                Problem(f"datasets/{wanted.index(each)}", "is not exported by the dataflow")
-                for each in strange
+                Problem(f"datasets/{wanted.index(item)}", "is not exported by the dataflow")
+                for item in not_exported
             ],
         )
     patience = _Patience(ready_within)
@@ -107,7 +106,7 @@ def run_export(
     except _Underway as refusal:
         if len(wanted) == 1:
             return [AdhocRun(dataset_id=wanted[0], run_id=refusal.run_id, adopted=True)]
-        # It is not told which of them that run exports: asked for one by one, each tells its own.
+        # The refusal does not say which of them that run exports; a request for each dataset does.
         started = []
         for dataset_id in wanted:
             started += yield from _start_one(dataflow_id, dataset_id, patience, started)
@@ -125,18 +124,18 @@ def _start_one(
         except _Underway as refusal:
             if refusal.run_id not in ours:
                 return [AdhocRun(dataset_id=dataset_id, run_id=refusal.run_id, adopted=True)]
-            # We started that one for another dataset: then a dataflow has one run at a time, and we wait.
+            # We started that run for another dataset, so this dataflow has one run at a time: wait.
             if (seconds := patience.pause()) is None:
                 raise refusal.error.with_hint(_waited(patience)) from refusal.error
             yield Pause(seconds)
 
 
 def _start(dataflow_id: str, wanted: Sequence[str], patience: _Patience) -> Exchange[list[AdhocRun]]:
-    """Ask for one run for each dataset, and never again while it is open whether they were started.
+    """Request one run for each dataset; repeat the request only after looking for runs that it started.
 
     :raises _Underway: one of the datasets is being exported.
     """
-    destination = {"flowId": dataflow_id, "datasets": [{"id": each} for each in wanted]}
+    destination = {"flowId": dataflow_id, "datasets": [{"id": dataset_id} for dataset_id in wanted]}
     request = Request(
         "POST",
         PATH,
@@ -161,15 +160,15 @@ def _start(dataflow_id: str, wanted: Sequence[str], patience: _Patience) -> Exch
                 continue
             _judge(error)
             unanswered += 1
-            if found := (yield from _appeared(dataflow_id, known, len(wanted))):
+            if run_ids := (yield from _appeared(dataflow_id, known, len(wanted))):
                 only = wanted[0] if len(wanted) == 1 else None
-                return [AdhocRun(dataset_id=only, run_id=run_id, adopted=True) for run_id in found]
+                return [AdhocRun(dataset_id=only, run_id=run_id, adopted=True) for run_id in run_ids]
             if unanswered == CREATE_TRIES:
                 raise
 
 
 def _judge(error: AepApiError | AepTransportError) -> None:
-    """Raise what asking again cannot mend; return where it is open what the service did."""
+    """Raise an error that a retry cannot fix; return if the outcome is unknown."""
     if isinstance(error, AepTransportError):
         if not error.sent:
             raise error
@@ -186,40 +185,41 @@ def _judge(error: AepApiError | AepTransportError) -> None:
 
 
 def _started(request: Request, body: Any, wanted: Sequence[str]) -> list[AdhocRun]:
-    """The runs of an answer, in the order of the datasets.
+    """The runs that a response names, in the order of the datasets.
 
-    :raises AepTransportError: it does not name one for each, so the question is as open as without an answer.
+    :raises AepTransportError: it does not name one for each, so the outcome is as unknown as without it.
     """
     runs: dict[str, str] = {}
     for destination in sequence(mapping(body).get("destinations")):
         for item in map(mapping, sequence(mapping(destination).get("datasets"))):
             # Adobe's own client has met a blank in this URL.
             runs[str(item.get("id"))] = str(item.get("statusURL") or "").strip().rsplit("/", 1)[-1].strip()
-    if not all(runs.get(each) for each in wanted):
-        raise AepTransportError(f"{request}: the answer does not name a run for each dataset", sent=True)
+    if not all(runs.get(dataset_id) for dataset_id in wanted):
+        raise AepTransportError(f"{request}: the response does not name a run for each dataset", sent=True)
     return [
-        AdhocRun(dataset_id=each, run_id=check_id("run_id", runs[each]), adopted=False) for each in wanted
+        AdhocRun(dataset_id=dataset_id, run_id=check_id("run_id", runs[dataset_id]), adopted=False)
+        for dataset_id in wanted
     ]
 
 
 def _appeared(dataflow_id: str, known: Collection[str], expected: int) -> Exchange[list[str]]:
-    """Runs that were not there before, oldest first; looked for a little longer while some are missing."""
+    """Runs that were not listed before, oldest first; polls a little longer while some are missing."""
     habits = yield from recall()
-    found: list[str] = []
+    previous: list[str] = []
     for pause in habits.pauses():
         yield Pause(pause)
         now = yield from _newest_runs(dataflow_id)
         seen = [run_id for run_id in reversed(now) if run_id not in known]
-        if len(seen) >= expected or (seen and seen == found):
+        if len(seen) >= expected or (seen and seen == previous):
             return seen
-        found = seen
-    return found
+        previous = seen
+    return previous
 
 
 def _check_alone(dataflow_id: str, known: Collection[str], started: Sequence[AdhocRun]) -> Exchange[None]:
-    """After a request that was sent again, as no run of the first one was listed: whether that one had none.
+    """Check that a request that was sent twice started runs only once.
 
-    :raises AepUnseenError: it had, or that cannot be told.
+    :raises AepUnseenError: both requests started runs, or no listing shows whether they did.
     """
     ours = [run.run_id for run in started]
     habits = yield from recall()
@@ -227,7 +227,7 @@ def _check_alone(dataflow_id: str, known: Collection[str], started: Sequence[Adh
         now = yield from _newest_runs(dataflow_id)
         if others := [run_id for run_id in now if run_id not in known and run_id not in ours]:
             raise AepUnseenError(
-                f"dataflow {dataflow_id} was started twice, as the run of a first request was listed late: "
+                f"dataflow {dataflow_id} was started twice, because the first request's run was listed late: "
                 f"{', '.join([*others, *ours])}. Its data is exported twice.",
                 [*others, *ours],
             )
@@ -235,9 +235,9 @@ def _check_alone(dataflow_id: str, known: Collection[str], started: Sequence[Adh
             return
         yield Pause(pause)
     raise AepUnseenError(
-        f"dataflow {dataflow_id} was started a second time, as the answer to a first request was lost: "
-        f"{', '.join(ours)}. No listing shows that yet, so whether the first one has started a run as well "
-        "cannot be told: look in Adobe.",
+        f"dataflow {dataflow_id} was started a second time, because the first request's response was lost: "
+        f"{', '.join(ours)}. No listing shows these runs yet, so it is unknown whether the first request "
+        "started a run as well: look in Adobe.",
         ours,
     )
 
@@ -269,8 +269,8 @@ def _ids_of(datasets: object) -> list[str]:
         problem = Problem("datasets", "must be a list with at least one dataset id, or dict with id")
         raise AepValidationError("the datasets", [problem])
     ids = [
-        check_id(f"datasets/{index}", given.get("id") if isinstance(given, Mapping) else given)
-        for index, given in enumerate(datasets)
+        check_id(f"datasets/{index}", dataset.get("id") if isinstance(dataset, Mapping) else dataset)
+        for index, dataset in enumerate(datasets)
     ]
     return list(dict.fromkeys(ids))
 

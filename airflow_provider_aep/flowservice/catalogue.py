@@ -1,8 +1,8 @@
 """What the organization's live specs offer: which destinations export datasets, and what each of them takes.
 
-The table in ``destinations`` is what is known offline. A flow spec says that it exports datasets by
-``attributes._workflow``, which contains ``DATASETS``; its connection spec says which logins and parameters
-there are. A destination that is not in the table goes by the name that its connection spec gives.
+The table in ``destinations`` holds what is known offline. The ``attributes._workflow`` of a flow spec that
+exports datasets contains ``DATASETS``; its connection spec lists the logins and parameters. A destination
+that is not in the table has the name that its connection spec gives.
 
 Source: "Export datasets by using the Flow Service API" (``datasetFileType`` has the condition
 ``flowSpec.attributes._workflow CONTAINS DATASETS``); Destinations API reference; read 2026-11.
@@ -26,7 +26,7 @@ from airflow_provider_aep.flowservice.listing import list_entities
 from airflow_provider_aep.flowservice.validation import nearest
 
 WORKFLOW = "DATASETS"
-# So many specs are read at a time, at most.
+# The most specs that are read at a time.
 AT_MOST = 8
 
 
@@ -34,9 +34,9 @@ AT_MOST = 8
 class FlowSpec:
     """A flow spec, as far as dataset exports need it.
 
-    :param name: of the destination: our slug where it is in the table, else the name that its spec gives.
+    :param name: of the destination: our slug if it is in the table, else the name that its spec gives.
     :param connection_spec_ids: of the storages that it delivers to.
-    :param schedule_spec: the JSON schema of ``scheduleParams``; empty where the flow spec has none.
+    :param schedule_spec: the JSON schema of ``scheduleParams``; empty if the flow spec has none.
     """
 
     id: str
@@ -48,7 +48,7 @@ class FlowSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferedLogin:
-    """One way to log in, as ``authSpec`` gives it; its name is what ``auth.specName`` has to say."""
+    """One way to log in, as ``authSpec`` gives it; ``auth.specName`` must be its name."""
 
     name: str
     params: tuple[str, ...]
@@ -59,10 +59,10 @@ class OfferedLogin:
 class Offer:
     """A destination that exports datasets, and what it takes.
 
-    :param name: our slug, or for one that is not in the table the name that its spec gives.
-    :param logins: none where no login is sent, as Adobe owns the storage.
+    :param name: our slug; for a destination that is not in the table, the name that its spec gives.
+    :param logins: none if no login is sent, because Adobe owns the storage.
     :param encryptions: the names of its ``encryptionSpecs``.
-    :param problem: why the connection spec tells nothing, where it could not be read.
+    :param problem: why the connection spec could not be read.
     """
 
     name: str
@@ -78,12 +78,12 @@ class Offer:
 
     @property
     def known(self) -> Destination | None:
-        """The destination of the table, if it is one."""
+        """Its entry in the table, if it has one."""
         return DESTINATIONS.get(self.name)
 
     @property
     def cadences(self) -> list[str]:
-        """Those that the flow spec names, as words; none where it does not tell."""
+        """The cadences that the flow spec allows, as words; none if it does not say."""
         return allowed_cadences({"scheduleSpec": {"spec": self.schedule_spec}})
 
     def to_json(self) -> dict[str, Any]:
@@ -93,8 +93,8 @@ class Offer:
             "connection_spec_id": self.connection_spec_id,
             "flow_spec_id": self.flow_spec_id,
             "logins": [
-                {"name": one.name, "params": list(one.params), "required": list(one.required)}
-                for one in self.logins
+                {"name": login.name, "params": list(login.params), "required": list(login.required)}
+                for login in self.logins
             ],
             "target_params": list(self.target_params),
             "required_target_params": list(self.required_target_params),
@@ -107,21 +107,24 @@ class Offer:
 def read_catalogue() -> Exchange[list[Offer]]:
     """Every destination that exports datasets, those of the table first.
 
-    It reads the listing of flow specs, and one connection spec for each destination. Those are kept, so the
-    next call in this process sends the listing alone.
+    It reads the listing of flow specs, and one connection spec for each destination. The connection specs are
+    kept, so the next call in this process sends only the listing.
 
-    :raises AepError: the flow specs cannot be read. A connection spec that cannot is told in its offer.
+    :raises AepError: the flow specs cannot be read. The offer names a connection spec that cannot be read.
     """
     documents = yield from list_entities("/flowSpecs")
     specs = {spec.id: spec for spec in map(_flow_spec, documents) if spec.exports_datasets}
-    # A listing that leaves one out is no proof that it is not offered.
-    missing = [one.flow_spec_id for one in DESTINATIONS.values() if one.flow_spec_id not in specs]
-    ends = yield from together([_read_flow_spec(one) for one in missing], at_most=AT_MOST)
-    found = (end.value for end in ends if isinstance(end, Done))
-    specs |= {spec.id: spec for spec in found if spec.exports_datasets}
-    pairs = [(spec, each) for spec in _in_order(specs) for each in spec.connection_spec_ids or ("",)]
+    # A flow spec that the listing leaves out may be offered all the same.
+    known = [destination.flow_spec_id for destination in DESTINATIONS.values()]
+    missing = [spec_id for spec_id in known if spec_id not in specs]
+    ends = yield from together([_read_flow_spec(spec_id) for spec_id in missing], at_most=AT_MOST)
+    unlisted = (end.value for end in ends if isinstance(end, Done))
+    specs |= {spec.id: spec for spec in unlisted if spec.exports_datasets}
+    pairs = [(spec, spec_id) for spec in _in_order(specs) for spec_id in spec.connection_spec_ids or ("",)]
     wanted = list(dict.fromkeys(spec_id for _, spec_id in pairs))
-    ends_of_specs = yield from together([_read_connection_spec(each) for each in wanted], at_most=AT_MOST)
+    ends_of_specs = yield from together(
+        [_read_connection_spec(spec_id) for spec_id in wanted], at_most=AT_MOST
+    )
     read = {
         spec_id: end.value if isinstance(end, Done) else end
         for spec_id, end in zip(wanted, ends_of_specs, strict=True)
@@ -130,10 +133,10 @@ def read_catalogue() -> Exchange[list[Offer]]:
 
 
 def destination_of_flow_spec(flow_spec_id: str) -> Exchange[FlowSpec]:
-    """Whether a flow spec exports datasets, and what its destination is called.
+    """Whether a flow spec exports datasets, and the name of its destination.
 
-    Nothing is sent for one of the table. For another, the flow spec is read and, if it exports datasets, the
-    connection spec that names the destination; both are kept.
+    Nothing is sent for a flow spec in the table. Another is read and, if it exports datasets, the connection
+    spec that names the destination as well; both are kept.
 
     :raises AepError: the flow spec cannot be read.
     """
@@ -150,7 +153,7 @@ def destination_of_flow_spec(flow_spec_id: str) -> Exchange[FlowSpec]:
         return spec
     try:
         document = yield from _read_connection_spec(spec.connection_spec_ids[0])
-    except AepError:  # the name is for people; the flow spec has one too
+    except AepError:  # the name is only for people, and the flow spec has one too
         return spec
     return FlowSpec(
         id=spec.id,
@@ -162,31 +165,33 @@ def destination_of_flow_spec(flow_spec_id: str) -> Exchange[FlowSpec]:
 
 
 def find_destination(name: object) -> Exchange[Destination]:
-    """A destination by our name for it. One that is not in the table goes by the name that its spec gives, or
-    by the id of its connection or flow spec.
+    """A destination by its slug; one that is not in the table, by the name that its spec gives or by the id
+    of its connection or flow spec.
 
-    :raises AepValidationError: there is none, several have that name, or the specs cannot tell.
+    :raises AepValidationError: no destination has that name, several have it, or its spec cannot be read.
     """
     for slug, known in DESTINATIONS.items():
-        if slug == name:  # compared, as a template can render to what has no hash
+        if slug == name:  # compared, because a template can render to an unhashable value
             return known
     if not isinstance(name, str) or not name:
         raise _unknown(tuple(DESTINATIONS), "")
     offers = yield from read_catalogue()
     wanted = name.casefold()
-    found = [
-        one
-        for one in offers
-        if wanted in (one.title.casefold(), one.connection_spec_id, one.flow_spec_id, one.name.casefold())
+    matches = [
+        offer
+        for offer in offers
+        if wanted
+        in (offer.title.casefold(), offer.connection_spec_id, offer.flow_spec_id, offer.name.casefold())
     ]
-    if not found:
-        raise _unknown([one.name for one in offers], nearest(name, [one.name for one in offers]))
-    if len(found) > 1:
-        rule = f"fits {len(found)} destinations; give the id of a flow spec: " + ", ".join(
-            one.flow_spec_id for one in found
+    if not matches:
+        names = [offer.name for offer in offers]
+        raise _unknown(names, nearest(name, names))
+    if len(matches) > 1:
+        rule = f"fits {len(matches)} destinations; give the id of a flow spec: " + ", ".join(
+            offer.flow_spec_id for offer in matches
         )
         raise AepValidationError("the destination", [Problem("destination", rule)])
-    (offer,) = found
+    (offer,) = matches
     if offer.known:
         return offer.known
     if offer.problem:
@@ -213,9 +218,9 @@ def exports_datasets(flow_spec: Document) -> bool:
 
 
 def offered_logins(connection_spec: Document) -> list[Document]:
-    """The members of an ``authSpec``, each with a name; empty where no login is taken.
+    """The members of an ``authSpec``, each with a name; empty if the destination takes no login.
 
-    :raises AepValidationError: it is not there, is no list, or a member has no name.
+    :raises AepValidationError: it is missing, is no list, or a member has no name.
     """
     title = _text(connection_spec.get("name")) or "connection"
     listed = connection_spec.get("authSpec")
@@ -224,12 +229,12 @@ def offered_logins(connection_spec: Document) -> list[Document]:
         raise AepValidationError(f"Adobe's live {title} spec", [Problem("authSpec", rule)], _SPEC_ADVICE)
     problems = [
         Problem(f"authSpec/{index}", "has no name")
-        for index, each in enumerate(listed)
-        if not _text(mapping(each).get("name"))
+        for index, member in enumerate(listed)
+        if not _text(mapping(member).get("name"))
     ]
     if problems:
         raise AepValidationError(f"Adobe's live {title} spec", problems, _SPEC_ADVICE)
-    return [mapping(each) for each in listed]
+    return [mapping(member) for member in listed]
 
 
 def params_of(described: Document) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -260,14 +265,16 @@ def _read_connection_spec(spec_id: str) -> Exchange[Document]:
 
 def _flow_spec(document: Document) -> FlowSpec:
     spec_id = str(document["id"])
-    slug = next((slug for slug, one in DESTINATIONS.items() if one.flow_spec_id == spec_id), None)
-    listed = [each for each in sequence(document.get("targetConnectionSpecIds")) if _text(each)]
+    slug = next(
+        (slug for slug, destination in DESTINATIONS.items() if destination.flow_spec_id == spec_id), None
+    )
+    listed = [spec_id for spec_id in sequence(document.get("targetConnectionSpecIds")) if _text(spec_id)]
     if slug:
         listed = listed or [DESTINATIONS[slug].connection_spec_id]
     return FlowSpec(
         id=spec_id,
         name=slug or _text(document.get("name")) or spec_id,
-        # Those of the table are documented as specs of dataset exports, whatever they say themselves.
+        # Adobe documents those in the table as specs of dataset exports, whatever they say themselves.
         exports_datasets=slug is not None or exports_datasets(document),
         connection_spec_ids=tuple(dict.fromkeys(listed)),
         schedule_spec=mapping(mapping(document.get("scheduleSpec")).get("spec")),
@@ -275,14 +282,18 @@ def _flow_spec(document: Document) -> FlowSpec:
 
 
 def _in_order(specs: Mapping[str, FlowSpec]) -> Iterator[FlowSpec]:
-    known = [one.flow_spec_id for one in DESTINATIONS.values() if one.flow_spec_id in specs]
-    yield from (specs[each] for each in known)
-    others = [spec for each, spec in specs.items() if each not in known]
-    yield from sorted(others, key=lambda one: (one.name, one.id))
+    in_table = (destination.flow_spec_id for destination in DESTINATIONS.values())
+    known = [spec_id for spec_id in in_table if spec_id in specs]
+    yield from (specs[spec_id] for spec_id in known)
+    others = [spec for spec_id, spec in specs.items() if spec_id not in known]
+    yield from sorted(others, key=lambda spec: (spec.name, spec.id))
 
 
 def _offer(flow_spec: FlowSpec, spec_id: str, document: Document | AepError) -> Offer:
-    slug = next((slug for slug, one in DESTINATIONS.items() if one.connection_spec_id == spec_id), None)
+    slug = next(
+        (slug for slug, destination in DESTINATIONS.items() if destination.connection_spec_id == spec_id),
+        None,
+    )
     if isinstance(document, AepError):
         why = "is offered no more" if isinstance(document, AepNotFoundError) else "cannot be read"
         title = DESTINATIONS[slug].title if slug else flow_spec.name
@@ -306,13 +317,13 @@ def _offer(flow_spec: FlowSpec, spec_id: str, document: Document | AepError) -> 
         title=title,
         connection_spec_id=spec_id,
         flow_spec_id=flow_spec.id,
-        logins=tuple(_login(each) for each in logins),
+        logins=tuple(map(_login, logins)),
         target_params=target_params,
         required_target_params=required,
         encryptions=tuple(
             name
-            for each in sequence(document.get("encryptionSpecs"))
-            if (name := _text(mapping(each).get("name")))
+            for item in sequence(document.get("encryptionSpecs"))
+            if (name := _text(mapping(item).get("name")))
         ),
         schedule_spec=flow_spec.schedule_spec,
         problem=problem,

@@ -1,5 +1,5 @@
-"""Adobe's codes: what each means, what to do about it, and what it is about. Errors, alerts, the doctor and
-whoever waits or asks again read them here.
+"""Adobe's codes: what each means, what to do about it, and what it is about. Errors, alerts, the doctor,
+waits and retries read them here.
 
 Run codes are from the Destinations API reference's samples, "Monitor dataflows" and "Flow run notifications";
 the Flow Service's from "Flow Service errors" and "Access labels"; the gateway's from "Experience Platform FAQ
@@ -25,7 +25,7 @@ class Code(NamedTuple):
     about: str = ""
 
 
-# What an advice calls the connection, until the session puts its id there.
+# Stands for the connection in an advice; the session replaces it by the connection's id.
 CONNECTION = "the Airflow connection"
 PERMISSIONS = (
     "The credential needs View Destinations, View Datasets and Manage and Activate Dataset Destinations "
@@ -42,7 +42,7 @@ _ORGANIZATION = f"Check org_id in the extra of {CONNECTION}."
 _SANDBOX = f"Check the sandbox of the task, or in the extra of {CONNECTION}."
 _REPORT = "Please report it: this is a bug in the provider."
 
-# Those of the Flow Service by number: on the wire FLOW-<number>-<status>.
+# Flow Service codes by number; on the wire they are FLOW-<number>-<status>.
 _CODES = (
     (
         "ACTIVATION_BATCH-0000-FAILED",
@@ -104,11 +104,11 @@ _CODES = (
     ),
     ("429050", "Too many requests.", "Share the credential with fewer applications."),
 )
-CODES: Mapping[str, Code] = {code: Code(*said) for codes, *said in _CODES for code in codes.split()}
+CODES: Mapping[str, Code] = {code: Code(*fields) for codes, *fields in _CODES for code in codes.split()}
 
 
 def explain(code: str | None) -> Code:
-    """What a code of Adobe's means; one that Adobe does not publish gets an answer, too."""
+    """What a code of Adobe's means; ``UNKNOWN`` for a code that Adobe does not publish."""
     return CODES.get(number_of(code), UNKNOWN)
 
 

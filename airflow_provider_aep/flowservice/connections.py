@@ -30,7 +30,7 @@ from airflow_provider_aep.flowservice.logins import resolve_login
 from airflow_provider_aep.flowservice.patterns import misplaced
 from airflow_provider_aep.flowservice.validation import check_id, check_name, schema_problems, unknown
 
-# In every documented request, in no spec.
+# Every documented request has it; no spec lists it.
 MODE = "Server-to-server"
 # Keys that Adobe's own requests carry although the printed specs do not list them.
 UNLISTED_PARAMS = ("mode", "includeFileManifest")
@@ -78,21 +78,22 @@ def create_source_connection(
         document,
         marker=marker,
         look_first=look_first,
-        # Somebody may rename a dataset between two tries.
+        # Somebody may rename a dataset between two attempts.
         volatile=[f"/params/{place}/name" for place in nameless],
     )
     return created
 
 
 def read_source_datasets(source_connection_ids: Sequence[str]) -> Exchange[dict[str, tuple[str, ...]]]:
-    """The dataset ids of up to 100 source connections, by the id of each; those that are not there are left
-    out.
+    """The dataset ids of up to 100 source connections, by the id of each; omits those that do not exist.
 
     They never change: to export other datasets, a dataflow gets another source connection.
     """
-    wanted = only("id", *(check_id("source_connection_id", each) for each in source_connection_ids))
-    found = yield from list_entities("/sourceConnections", wanted)
-    return {str(document["id"]): dataset_ids_of(document) for document in found}
+    wanted = only(
+        "id", *(check_id("source_connection_id", connection_id) for connection_id in source_connection_ids)
+    )
+    documents = yield from list_entities("/sourceConnections", wanted)
+    return {str(document["id"]): dataset_ids_of(document) for document in documents}
 
 
 def dataset_ids_of(source_connection: Document) -> tuple[str, ...]:
@@ -101,9 +102,9 @@ def dataset_ids_of(source_connection: Document) -> tuple[str, ...]:
 
 
 def datasets_named_in(source_connection: Document) -> dict[str, object]:
-    """What a source connection calls its datasets, by their ids: names may be missing or outdated."""
+    """The dataset names in a source connection, by id; names may be missing or outdated."""
     listed = map(mapping, sequence(mapping(source_connection.get("params")).get("datasets")))
-    return {str(each["dataSetId"]): each.get("name") for each in listed if each.get("dataSetId")}
+    return {str(dataset["dataSetId"]): dataset.get("name") for dataset in listed if dataset.get("dataSetId")}
 
 
 def create_base_connection(
@@ -122,7 +123,7 @@ def create_base_connection(
     :param login: what ``hold_login`` made of an Airflow connection, or ``{"specName": ..., "params": ...}``;
         ``None`` for Data Landing Zone.
     :param encryption: the public key that files are to be encrypted with.
-    :param advice: where to mend a wrong login, for the error message.
+    :param advice: where to correct a wrong login, for the error message.
     :raises AepValidationError: the live spec takes no such login; nothing was created.
     """
     document = {
@@ -170,7 +171,7 @@ def create_target_connection(
     params = full_params(target_params)
     listed = mapping(mapping(mapping(spec.get("targetSpec")).get("spec")).get("properties"))
     if destination.slug not in DESTINATIONS and "compression" not in {**listed, **target_params}:
-        del params["compression"]  # our default, for a destination that knows no such thing
+        del params["compression"]  # our default, which this destination does not know
     if problems := target_problems(spec, params):
         raise AepValidationError(f"the {destination.title} target_params", problems)
     document = {
@@ -184,14 +185,14 @@ def create_target_connection(
 
 
 def full_params(target_params: Mapping[str, Any]) -> dict[str, Any]:
-    """Target parameters with what we add to those that are given."""
+    """Target parameters with our defaults."""
     return {"mode": MODE, "compression": "GZIP", **target_params}
 
 
 def target_warnings(target_params: Mapping[str, Any]) -> list[str]:
-    """What is allowed but probably not meant.
+    """Warnings about values that are allowed but probably not meant.
 
-    :raises AepValidationError: they are no dict at all.
+    :raises AepValidationError: the target parameters are no dict.
     """
     _check_params(target_params)
     if (target_params.get("datasetFileType"), target_params.get("compression")) == ("JSON", "NONE"):
@@ -218,13 +219,13 @@ def target_problems(spec: Document, params: Mapping[str, Any]) -> list[Problem]:
         if key not in known and key not in SEGMENT_PARAMS and listed
     ]
     places = [Problem(f"/{key}", rule) for key, value in params.items() if (rule := misplaced(key, value))]
-    told = {problem.pointer for problem in places}
+    reported = {problem.pointer for problem in places}
     for_datasets = {
         **schema,
         "required": [key for key in schema.get("required", ()) if key not in SEGMENT_PARAMS],
     }
     broken = schema_problems(for_datasets, params)
-    return problems + places + [problem for problem in broken if problem.pointer not in told]
+    return problems + places + [problem for problem in broken if problem.pointer not in reported]
 
 
 def _check_params(target_params: object) -> None:

@@ -1,9 +1,9 @@
-"""Creating an entity once, also when an answer is lost on the way.
+"""Create an entity once, even if a response is lost.
 
 Names are not unique in the Flow Service and a create call has no idempotency key, so a repeated POST makes a
-twin. ``create_entity`` therefore writes a *marker* into the description, and before it repeats a POST whose
-outcome it does not know it looks for the entity, and adopts it. That it is *not* there is believed only after
-it was looked for with a filter and without one, for as long as a listing may lag behind.
+twin. ``create_entity`` therefore writes a *marker* into the description. Before it repeats a POST whose
+outcome it does not know, it looks for the entity and adopts it. It takes the entity for missing only after
+lookups with a filter and without one, for as long as a listing may lag behind.
 
 Source: Destinations API reference; "Sort and filter responses in the Flow Service API"; read 2026-11.
 """
@@ -36,7 +36,7 @@ from airflow_provider_aep.times import span_words
 CREATE_TRIES = 3
 # As ``task_marker`` writes it, alone or behind a description.
 _TASK_MARKER = re.compile(r"^airflow [0-9a-f]{20}$|\(airflow [0-9a-f]{20}\)", re.IGNORECASE)
-# Never compared on adoption: the description is how it was found, and secrets are not read back.
+# Never compared on adoption: the entity was found by its description, and secrets are not read back.
 _NOT_COMPARED = frozenset({"/description", "/auth"})
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Created:
     """An entity that exists now.
 
     :param etag: with its double quotes, as ``If-Match`` wants it.
-    :param adopted: it was there already, from an earlier try of the same task.
+    :param adopted: an earlier attempt of the same task had created it.
     """
 
     id: str
@@ -68,46 +68,50 @@ def create_entity(
     :param marker: a text of the caller's own that goes into the description. Without one, a POST with an
         unknown outcome is not repeated, and its error is raised.
     :param look_first: an earlier attempt may have created it already.
-    :param volatile: pointers to what differs from try to try, such as "now"; adoption does not compare it.
+    :param volatile: pointers to values that differ between attempts, such as "now"; adoption ignores them.
     :raises AepConflictError: the entity with this marker was created with other content.
     :raises AepAmbiguousNameError: several entities carry this marker.
-    :raises AepUnseenError: it had to be created again, and no listing shows what came of it.
+    :raises AepUnseenError: the POST had to be repeated, and no listing shows the entity.
     """
     marked = {**document, "description": _marked(document.get("description"), marker)} if marker else document
-    if marker and look_first and (found := (yield from _find_marked(collection, marked, marker, volatile))):
-        return found
+    if (
+        marker
+        and look_first
+        and (existing := (yield from _find_marked(collection, marked, marker, volatile)))
+    ):
+        return existing
     for attempt in range(1, CREATE_TRIES + 1):
         try:
             reply = yield Request("POST", f"/{collection}", json=marked)
-            if not (told := _told(reply.json)).get("id"):
-                raise AepTransportError(f"POST /{collection}: the answer names no id", sent=True)
+            if not (entity := _entity_of(reply.json)).get("id"):
+                raise AepTransportError(f"POST /{collection}: the response names no id", sent=True)
         except (AepServerError, AepTransportError) as unknown:
             refused = isinstance(unknown, AepTransportError) and not unknown.sent
             if marker is None or refused:
                 raise
-            if found := (yield from _find_marked(collection, marked, marker, volatile, at_once=False)):
-                return found
+            if existing := (yield from _find_marked(collection, marked, marker, volatile, at_once=False)):
+                return existing
             if attempt == CREATE_TRIES:
                 raise
         else:
-            created = Created(id=str(told["id"]), etag=told.get("etag"))
+            created = Created(id=str(entity["id"]), etag=entity.get("etag"))
             if marker and attempt > 1:
                 created = yield from _without_twin(collection, marked, marker, created)
             return created
     raise AssertionError("unreachable: the last try returns or raises")
 
 
-def _told(answer: Any) -> Mapping[str, Any]:
-    """What an answer says of a new entity; one reference wraps such answers in ``items``."""
-    items = answer.get("items")
-    told = items[0] if isinstance(items, list) and len(items) == 1 else answer
-    return told if isinstance(told, Mapping) else {}
+def _entity_of(body: Any) -> Mapping[str, Any]:
+    """The new entity in a response; one reference wraps it in ``items``."""
+    items = body.get("items")
+    entity = items[0] if isinstance(items, list) and len(items) == 1 else body
+    return entity if isinstance(entity, Mapping) else {}
 
 
 def _find_marked(
     collection: str, wanted: Document, marker: str, volatile: Collection[str], *, at_once: bool = True
 ) -> Exchange[Created | None]:
-    """The entity that an earlier try has created; ``None`` when it is certain that there is none.
+    """The entity that an earlier attempt created; ``None`` if there certainly is none.
 
     :param at_once: look before the first pause.
     """
@@ -116,7 +120,7 @@ def _find_marked(
     waited = 0.0
     if not ours:
         most = sum(habits.pauses())
-        log.info("AEP: looking for up to %s for what an earlier try may have created", span_words(most))
+        log.info("AEP: looking for up to %s for an entity of an earlier attempt", span_words(most))
         look = partial(_look_for, collection, wanted, marker)
         late, waited = yield from look_until(look, at_once=False)
         ours = late or []
@@ -124,7 +128,7 @@ def _find_marked(
         return None
     if waited > habits.pauses()[0]:
         habits.note_lag(waited)
-    # One task makes one entity; should it have been renamed since, that is a conflict, told below.
+    # One task makes one entity; if it was renamed since, the conflict is raised below.
     name = str(wanted["name"])
     ours = [item for item in ours if same_text(item.get("name"), name)] or ours
     ids = [str(item["id"]) for item in ours]
@@ -136,34 +140,34 @@ def _find_marked(
         )
     if changed := sorted(set(differences(wanted, ours[0])) - set(volatile)):
         raise AepConflictError(
-            f"an earlier try of this task created {ours[0].get('name')!r} in {collection} as {ids[0]}, and "
-            f"now asks for other {', '.join(changed)}. Delete {ids[0]}, or choose another name, or start a "
-            "new DAG run.",
+            f"an earlier attempt of this task created {ours[0].get('name')!r} in {collection} as {ids[0]}, "
+            f"and this one asks for other {', '.join(changed)}. Delete {ids[0]}, or choose another name, or "
+            "start a new DAG run.",
             ids,
         )
     return Created(id=ids[0], etag=ours[0].get("etag"), adopted=True)
 
 
 def _look_for(collection: str, wanted: Document, marker: str) -> Exchange[list[Document]]:
-    """Those that carry the mark: by the narrowest filter, and where that finds none, among all there are."""
+    """The entities with the marker: by the narrowest filter or, if that finds none, in the whole listing."""
     description = str(wanted["description"])
-    # By the mark it is found whatever it was named at the first try.
+    # The marker finds it whatever name the first attempt gave it.
     narrow = only("description", marker) if description == marker else only("name", str(wanted["name"]))
     for narrowed in (narrow, None):
-        found = yield from list_entities(f"/{collection}", narrowed)
-        if ours := (yield from _of_mark(collection, found, wanted, marker)):
+        documents = yield from list_entities(f"/{collection}", narrowed)
+        if ours := (yield from _with_marker(collection, documents, wanted, marker)):
             return ours
     return []
 
 
-def _of_mark(
-    collection: str, found: Sequence[Document], wanted: Document, marker: str
+def _with_marker(
+    collection: str, documents: Sequence[Document], wanted: Document, marker: str
 ) -> Exchange[list[Document]]:
-    ours = [item for item in found if carries(item, marker)]
+    ours = [item for item in documents if carries(item, marker)]
     if ours:
         return ours
     # A listing may leave descriptions out; a read by id has them.
-    for item in found:
+    for item in documents:
         if not item.get("description") and same_text(item.get("name"), wanted["name"]):
             try:
                 whole = yield from get_entity(collection, str(item["id"]), field=f"{collection} id")
@@ -174,22 +178,22 @@ def _of_mark(
 
 
 def _without_twin(collection: str, wanted: Document, marker: str, created: Created) -> Exchange[Created]:
-    """After a POST that was sent again: what it made, or what an earlier one had made after all.
+    """After a repeated POST: the entity that it made, or the one that an earlier POST had made after all.
 
-    It was sent again as nothing was found, for longer than a listing was ever seen to lag. Should it lag even
-    longer, the older one shows up at the latest along with the newer.
+    The POST was repeated because no lookup found an entity, for longer than a listing was ever seen to lag.
+    If it lags even longer, the older entity shows up at the latest along with the newer one.
     """
     habits = yield from recall()
-    before = sum(habits.pauses())  # that the first one was looked for
-    # As soon as the newer one is listed, an older one would be as well.
-    ours, waited = yield from look_until(partial(_look_for, collection, wanted, marker))
-    if not ours:
+    before = sum(habits.pauses())  # spent on looking for the first entity
+    # Once the newer entity is listed, an older one would be as well.
+    listed, waited = yield from look_until(partial(_look_for, collection, wanted, marker))
+    if not listed:
         raise AepUnseenError(
             f"{collection} {created.id} was created, and no listing shows it. Look for it in Adobe before "
             "you create it again.",
             [created.id],
         )
-    others = [item for item in ours if str(item["id"]) != created.id]
+    others = [item for item in listed if str(item["id"]) != created.id]
     if not others:
         return created
     habits.note_lag(before + waited)
@@ -209,21 +213,21 @@ def without_task_marker(description: str) -> str:
 
 
 def carries(entity: Document, marker: str) -> bool:
-    """Whether the description holds a mark, in whatever letter case."""
+    """Whether the description holds a marker, in any letter case."""
     return marker.casefold() in str(entity.get("description") or "").casefold()
 
 
-def differences(wanted: Any, found: Any, pointer: str = "") -> Iterator[str]:
-    """Pointers to what is wanted and is not so; what the service added of its own does not count."""
-    if pointer in _NOT_COMPARED or (wanted in ([], None) and found in ([], None)):
+def differences(wanted: Any, actual: Any, pointer: str = "") -> Iterator[str]:
+    """Pointers to values that differ from the wanted ones; additions of the service do not count."""
+    if pointer in _NOT_COMPARED or (wanted in ([], None) and actual in ([], None)):
         return
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+    if isinstance(wanted, Mapping) and isinstance(actual, Mapping):
         for key, value in wanted.items():
-            yield from differences(value, found.get(key), f"{pointer}/{key}")
-    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
-            yield from differences(one, other, f"{pointer}/{index}")
-    elif not same_value(wanted, found, key=pointer.rpartition("/")[2]):
+            yield from differences(value, actual.get(key), f"{pointer}/{key}")
+    elif isinstance(wanted, list) and isinstance(actual, list) and len(wanted) == len(actual):
+        for index, (item, other) in enumerate(zip(wanted, actual, strict=True)):
+            yield from differences(item, other, f"{pointer}/{index}")
+    elif not same_value(wanted, actual, key=pointer.rpartition("/")[2]):
         yield pointer
 
 

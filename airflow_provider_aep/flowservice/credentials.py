@@ -1,6 +1,6 @@
-"""As whom we ask, and where: what a connection holds, apart from all that asking takes.
+"""Who sends requests, and where to: what a connection holds, apart from the code that sends them.
 
-A task that only defers reads its connection and asks nothing, so this loads little.
+A task that only defers reads its connection and sends nothing, so this module imports little.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SCOPES = "openid,AdobeID,read_organizations,additional_info.projectedProductCont
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AepCredentials:
-    """Who is asking. Equal credentials share one token.
+    """Who sends requests. Equal credentials share one token.
 
     :param scopes: comma-separated.
     """
@@ -31,9 +31,9 @@ class AepCredentials:
 
 
 def check_url(field: str, url: str) -> str:
-    """``url`` without a trailing slash if tokens may travel to it: ``https``, or ``http`` on loopback.
+    """``url`` without a trailing slash, if tokens may be sent to it: ``https``, or ``http`` on loopback.
 
-    :raises AepConfigError: it is something else.
+    :raises AepConfigError: it is any other URL.
     """
     try:
         parts = urlsplit(url)
@@ -43,7 +43,7 @@ def check_url(field: str, url: str) -> str:
     if not host or parts.username or parts.password or parts.query or parts.fragment:
         raise AepConfigError(f"{field} must be a URL such as {PLATFORM_URL}, without login or query")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise AepConfigError(f"{field} must use https; http is accepted for the loopback address alone")
+        raise AepConfigError(f"{field} must use https; http is accepted for the loopback address only")
     return url.rstrip("/")
 
 

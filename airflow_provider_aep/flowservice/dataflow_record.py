@@ -1,4 +1,4 @@
-"""What a dataflow tells of itself: its record, its state, and whether it exports datasets.
+"""A dataflow's record and state, and whether it exports datasets.
 
 Source: "Export datasets by using the Flow Service API"; "Update destination dataflows"; read 2026-11.
 """
@@ -15,16 +15,16 @@ from airflow_provider_aep.flowservice.destinations import AUDIENCE_FLOW_SPECS, D
 from airflow_provider_aep.flowservice.documents import Document, epoch_moment, mapping, sequence
 from airflow_provider_aep.flowservice.schedule import ticks
 
-_FLOW_SPECS = {one.flow_spec_id: slug for slug, one in DESTINATIONS.items()}
+_FLOW_SPECS = {destination.flow_spec_id: slug for slug, destination in DESTINATIONS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataflow:
     """A dataflow that exports datasets.
 
-    :param destination: our name of its destination; that of its spec, as far as ``list_dataflows`` could read
-        it, where it is not in our table.
-    :param schedule: Adobe's ``scheduleParams`` as they are; times in epoch seconds.
+    :param destination: our slug; for a destination that is not in our table, the name in its spec, if
+        ``list_dataflows`` could read it.
+    :param schedule: Adobe's ``scheduleParams``, unchanged; times in epoch seconds.
     """
 
     id: str
@@ -51,7 +51,7 @@ class Dataflow:
 
     @property
     def step(self) -> timedelta:
-        """From tick to tick; zero for one that exports once, or whose schedule cannot be read."""
+        """From tick to tick; zero if it exports once or its schedule cannot be read."""
         return timedelta(seconds=max(step_of(self.schedule) or 0, 0))
 
     @property
@@ -62,15 +62,15 @@ class Dataflow:
     def changed_at(self) -> datetime | None:
         """When somebody last changed it: its schedule, its state, or anything else.
 
-        ``updatedAt`` would do, and yet moves with what Adobe's own services write down, for instance after a
-        run. What ``lastOperation`` tells is therefore asked first.
+        Adobe's own services also move ``updatedAt``, for instance after a run, so ``lastOperation`` comes
+        first.
         """
         operation = mapping(self.raw.get("lastOperation"))
-        told = (operation.get("updated"), operation.get("started"), self.raw.get("updatedAt"))
-        return next((moment for each in told if (moment := epoch_moment(each))), self.created_at)
+        times = (operation.get("updated"), operation.get("started"), self.raw.get("updatedAt"))
+        return next((moment for time in times if (moment := epoch_moment(time))), self.created_at)
 
     def ticks(self, after: datetime, before: datetime) -> list[datetime]:
-        """When its schedule lets it export, from ``after`` on and earlier than ``before``."""
+        """The ticks of its schedule from ``after`` on and earlier than ``before``."""
         return ticks(self.schedule, after, before)
 
     def to_json(self) -> dict[str, Any]:
@@ -84,35 +84,35 @@ class Dataflow:
 
 
 def state_of(flow: Document) -> str:
-    """Its state in lower case: ``enabled``, ``disabled``, or one that it passes through."""
+    """Its state in lower case: ``enabled``, ``disabled``, or a transitional one."""
     return str(flow.get("state") or "unknown").lower()
 
 
 def _ids(listed: object) -> tuple[str, ...]:
-    return tuple(each for each in sequence(listed) if isinstance(each, str) and each)
+    return tuple(item for item in sequence(listed) if isinstance(item, str) and item)
 
 
 def must_be_asked(flow: Document) -> bool:
-    """Whether only its flow spec tells what its destination is called, or that it exports datasets at all."""
+    """Whether only its flow spec can say that it exports datasets, or name its destination."""
     if spec_id_of(flow) in _FLOW_SPECS or spec_id_of(flow) in AUDIENCE_FLOW_SPECS:
         return False
-    told = sequence(mapping(flow.get("inheritedAttributes")).get("sourceConnections"))
-    return exports_datasets(flow) or not told
+    sources = sequence(mapping(flow.get("inheritedAttributes")).get("sourceConnections"))
+    return exports_datasets(flow) or not sources
 
 
 def exports_datasets(flow: Document) -> bool:
-    """Whether a dataflow exports datasets: by its flow spec, or as it takes the data lake to a storage."""
+    """Whether a dataflow exports datasets: by its flow spec, or because its source is the data lake."""
     if spec_id_of(flow) in AUDIENCE_FLOW_SPECS:
         return False
     if spec_id_of(flow) in _FLOW_SPECS:
         return True
     inherited = mapping(flow.get("inheritedAttributes"))
     targets = sequence(inherited.get("targetConnections"))
-    if any(mapping(mapping(each).get("data")).get("outputType") == "DATASET_EXPORT" for each in targets):
+    if any(mapping(mapping(target).get("data")).get("outputType") == "DATASET_EXPORT" for target in targets):
         return True
     return has_destination(flow) and any(
-        mapping(mapping(each).get("connectionSpec")).get("id") == DATA_LAKE_SPEC_ID
-        for each in sequence(inherited.get("sourceConnections"))
+        mapping(mapping(source).get("connectionSpec")).get("id") == DATA_LAKE_SPEC_ID
+        for source in sequence(inherited.get("sourceConnections"))
     )
 
 
@@ -122,5 +122,5 @@ def spec_id_of(flow: Document) -> object:
 
 def has_destination(flow: Document) -> bool:
     inherited = mapping(flow.get("inheritedAttributes"))
-    told = mapping(inherited.get("properties")).get("isDestinationFlow")
-    return str(told).lower() == "true" or spec_id_of(flow) in _FLOW_SPECS
+    flag = mapping(inherited.get("properties")).get("isDestinationFlow")
+    return str(flag).lower() == "true" or spec_id_of(flow) in _FLOW_SPECS

@@ -69,7 +69,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class Rescheduled:
     """How a schedule changed: its ``scheduleParams`` before and after.
 
-    :param warnings: what to know of a cadence that no document names.
+    :param warnings: about a cadence that no document names.
     """
 
     before: Mapping[str, Any]
@@ -105,7 +105,7 @@ def create_dataflow(
     }
     if description:
         document["description"] = description
-    # What the author left to us was computed from another now at the first try.
+    # Times that the author left out: the first attempt computed them from another now.
     given = {"/scheduleParams/startTime": schedule.start, "/scheduleParams/endTime": schedule.end}
     created = yield from create_entity(
         "flows",
@@ -118,19 +118,19 @@ def create_dataflow(
 
 
 def get_flow_spec(flow_spec_id: str) -> Exchange[Document]:
-    """Adobe's spec of dataflows to one destination; its ``scheduleSpec`` may say which cadences there are.
+    """Adobe's spec of dataflows to one destination; its ``scheduleSpec`` may list the cadences.
 
-    :raises AepNotFoundError: the organization has none of that id.
+    :raises AepNotFoundError: the organization has no flow spec with that id.
     """
     spec = yield from get_entity("flowSpecs", flow_spec_id, field="flow_spec_id", keep=True)
     return spec
 
 
 def cadence_warnings(flow_spec_id: str | None, every: str | None) -> Exchange[list[str]]:
-    """What to say about a cadence that no document names, after a look at the live flow spec.
+    """Warnings about a cadence that no document names, from the live flow spec.
 
-    For the documented ones nothing is sent. A cadence is never refused here: flow specs are not documented,
-    so one that does not name a cadence is no proof that the service does not run it.
+    Nothing is sent for a documented cadence. No cadence is refused here: flow specs are not documented, so a
+    cadence that one does not name may still run.
 
     :param every: as in ``Schedule`` and ``ScheduleChange``.
     """
@@ -139,17 +139,17 @@ def cadence_warnings(flow_spec_id: str | None, every: str | None) -> Exchange[li
     documented = ", ".join(CADENCES)
     sent = f"it is sent as asked: watch its first runs. Adobe's documents on the API name {documented}"
     if flow_spec_id is None:
-        return [f"schedule: which flow spec would have to allow every: {every} cannot be told; {sent}"]
+        return [f"schedule: no flow spec is known that could allow every: {every}; {sent}"]
     try:
         spec = yield from get_flow_spec(flow_spec_id)
     except AepError as error:
         why = f"status {error.status}" if isinstance(error, AepApiError) else type(error).__name__
         unread = f"the flow spec that would say whether every: {every} is allowed cannot be read ({why})"
         return [f"schedule: {unread}; {sent}"]
-    told = allowed(spec, every)
-    if told == "yes":
+    answer = allowed(spec, every)
+    if answer == "yes":
         return []
-    if told == "no":
+    if answer == "no":
         return [
             f"schedule: the flow spec does not allow every: {every}, so the service may refuse it; {sent}"
         ]
@@ -159,28 +159,28 @@ def cadence_warnings(flow_spec_id: str | None, every: str | None) -> Exchange[li
 def get_dataflow(dataflow_id: str) -> Exchange[Dataflow]:
     """One dataflow.
 
-    :raises AepNotFoundError: the sandbox has none of that id.
+    :raises AepNotFoundError: the sandbox has no dataflow with that id.
     """
-    found = yield from get_entity("flows", dataflow_id, field="dataflow_id")
-    return Dataflow.from_api(found)
+    document = yield from get_entity("flows", dataflow_id, field="dataflow_id")
+    return Dataflow.from_api(document)
 
 
 def list_dataflows(*, whole: bool = False) -> Exchange[list[Dataflow]]:
-    """The dataset export dataflows of the sandbox, to whatever destination, newest first.
+    """The dataset export dataflows of the sandbox, to any destination, newest first.
 
-    :param whole: read all dataflows of the sandbox, and pick.
+    :param whole: read all dataflows of the sandbox, and select.
     """
     from airflow_provider_aep.flowservice.catalogue import destination_of_flow_spec
 
-    found = yield from flows_to_destinations(whole=whole)
-    unknown = {str(spec_id_of(item)) for item in found if must_be_asked(item)}
+    documents = yield from flows_to_destinations(whole=whole)
+    unknown = {str(spec_id_of(item)) for item in documents if must_be_asked(item)}
     specs: dict[str, FlowSpec] = {}
     for flow_spec_id in sorted(unknown):
-        # One that cannot be read leaves its dataflows without a name of their destination.
+        # If a spec cannot be read, its dataflows have no destination name.
         with suppress(AepError):
             specs[flow_spec_id] = yield from destination_of_flow_spec(flow_spec_id)
     exports = []
-    for item in found:
+    for item in documents:
         spec = specs.get(str(spec_id_of(item)))
         if exports_datasets(item) or (spec and spec.exports_datasets):
             flow = Dataflow.from_api(item)
@@ -189,35 +189,36 @@ def list_dataflows(*, whole: bool = False) -> Exchange[list[Dataflow]]:
 
 
 def flows_to_destinations(*, whole: bool = False) -> Exchange[list[Document]]:
-    """The dataflows to destinations as they are listed, each once, those of audiences among them.
+    """The dataflows to destinations in the order of the listing, each once, audience dataflows included.
 
     Adobe allows a hundred of them in a sandbox.
 
-    :param whole: read all dataflows of the sandbox, and pick; also done where the filter finds no export.
+    :param whole: read all dataflows of the sandbox, and select; also done if the filter finds no export.
     """
-    found: list[Document] = []
+    documents: list[Document] = []
     if not whole:
-        found = yield from list_entities(
+        documents = yield from list_entities(
             "/flows", only("inheritedAttributes.properties.isDestinationFlow", "true")
         )
-    if not any(map(exports_datasets, found)):
-        found = yield from list_entities("/flows")
-    return [each for each in {each["id"]: each for each in found}.values() if has_destination(each)]
+    if not any(map(exports_datasets, documents)):
+        documents = yield from list_entities("/flows")
+    once = {document["id"]: document for document in documents}
+    return [document for document in once.values() if has_destination(document)]
 
 
 def read_dataflows(dataflow_ids: Sequence[str]) -> Exchange[list[Dataflow]]:
-    """Those of up to 100 dataflows that the sandbox has, in one request."""
-    wanted = only("id", *(check_id("dataflow_id", each) for each in dataflow_ids))
-    found = yield from list_entities("/flows", wanted, or_all=False)
-    return [Dataflow.from_api(item) for item in found]
+    """Up to 100 dataflows by id, in one request; omits those that the sandbox does not have."""
+    wanted = only("id", *(check_id("dataflow_id", dataflow_id) for dataflow_id in dataflow_ids))
+    documents = yield from list_entities("/flows", wanted, or_all=False)
+    return [Dataflow.from_api(item) for item in documents]
 
 
 def set_dataflow_state(dataflow_id: str, wanted: State) -> Exchange[bool]:
-    """Enable or disable a dataflow; ``False`` when it was so already.
+    """Enable or disable a dataflow; ``False`` if it was in that state already.
 
-    Safe to repeat: the state is read first, and again after an answer, be it a good one.
+    Safe to repeat: the state is read first, and again after each response, also a successful one.
 
-    :raises AepUnseenError: the service has accepted it, and shows another state all the same.
+    :raises AepUnseenError: the service accepted the change and still shows the other state.
     """
     op = "enable" if wanted == "enabled" else "disable"
     check_id("dataflow_id", dataflow_id)
@@ -243,21 +244,21 @@ def set_dataflow_state(dataflow_id: str, wanted: State) -> Exchange[bool]:
 
 
 def _see_state(dataflow_id: str, wanted: State) -> Exchange[None]:
-    """Wait until a dataflow is in the state that an action has put it in.
+    """Wait until a dataflow shows the state that an action has set.
 
-    A read that tells another one may be late; an action that was accepted may also have done nothing.
+    A read with the old state may be late, or the accepted action may have done nothing.
     """
     other = "disabled" if wanted == "enabled" else "enabled"
 
     def has_moved() -> Exchange[bool | None]:
         flow = yield from get_dataflow(dataflow_id)
-        return flow.state != other  # on its way there, or not told
+        return flow.state != other  # it may also be transitional or unknown
 
     moved, _ = yield from look_until(has_moved)
     if not moved:
         raise AepUnseenError(
-            f"dataflow {dataflow_id} was to be {wanted}, and is still {other} although the service has "
-            "accepted that. Look at it in Adobe.",
+            f"dataflow {dataflow_id} is still {other}, although the service accepted the change. "
+            "Look at it in Adobe.",
             [dataflow_id],
         )
 
@@ -265,26 +266,26 @@ def _see_state(dataflow_id: str, wanted: State) -> Exchange[None]:
 def update_schedule(
     dataflow_id: str, given: str | Mapping[str, Any], *, now: datetime
 ) -> Exchange[Rescheduled | None]:
-    """Change parts of a dataflow's schedule; ``None`` when it was so already, and then nothing is sent.
+    """Change parts of a dataflow's schedule; ``None``, and nothing is sent, if nothing differs.
 
-    :param given: as for ``parse_schedule``; what it leaves out stays, ``every`` too.
-    :raises AepValidationError: it breaks a rule, or does not fit what stays; nothing was changed.
+    :param given: as for ``parse_schedule``; keys that it omits keep their value, ``every`` too.
+    :raises AepValidationError: it breaks a rule, or does not fit what is kept; nothing was changed.
     :raises AepPreconditionError: somebody else keeps changing the dataflow.
     """
     change = parse_schedule_change(given, now=now)
     before: list[Document] = []
     after: dict[str, Any] = {}
 
-    def revise(found: Document) -> Operations:
-        there = mapping(found.get("scheduleParams"))
-        wanted = merge_schedule(there, change)
-        before.append(found)
+    def revise(document: Document) -> Operations:
+        current = mapping(document.get("scheduleParams"))
+        wanted = merge_schedule(current, change)
+        before.append(document)
         after.clear()
         after.update(wanted)
-        if wanted == there:
+        if wanted == current:
             return []
-        # Whole, as it is not told whether the service merges. A dataflow without one has nothing to replace.
-        op = "replace" if "scheduleParams" in found else "add"
+        # Sent whole, because no document says whether the service merges.
+        op = "replace" if "scheduleParams" in document else "add"
         return [{"op": op, "path": "/scheduleParams", "value": wanted}]
 
     changed = yield from patch_entity("flows", dataflow_id, revise, field="dataflow_id")
@@ -299,9 +300,9 @@ def update_schedule(
 
 
 def delete_dataflow(dataflow_id: str) -> Exchange[bool]:
-    """Delete a dataflow, not its connections; ``False`` when it was gone already.
+    """Delete a dataflow, not its connections; ``False`` if it was gone already.
 
-    :raises AepUnseenError: the service goes on listing it, so an ensure would take it for one that is there.
+    :raises AepUnseenError: the service still lists it, so an ensure would take it for an existing one.
     """
     deleted = yield from delete_entity("flows", dataflow_id, field="dataflow_id")
     if not deleted:
@@ -309,13 +310,13 @@ def delete_dataflow(dataflow_id: str) -> Exchange[bool]:
 
     def is_gone() -> Exchange[bool | None]:
         listed = yield from list_entities("/flows", only("id", dataflow_id))
-        return all(each["id"] != dataflow_id for each in listed)
+        return all(item["id"] != dataflow_id for item in listed)
 
     gone, _ = yield from look_until(is_gone)
     if gone:
         return True
     raise AepUnseenError(
-        f"dataflow {dataflow_id} was deleted, and the service still lists it. Do not ensure its export again "
+        f"dataflow {dataflow_id} was deleted, but the service still lists it. Do not ensure its export again "
         "before it is gone.",
         [dataflow_id],
     )

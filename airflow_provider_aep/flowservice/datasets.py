@@ -50,10 +50,10 @@ def list_datasets(*, name_contains: str | None = None) -> Exchange[list[Dataset]
     """The exportable datasets of the sandbox, in the service's order.
 
     :param name_contains: only those whose name holds this text, in any letter case.
-    :raises AepError: the service repeats a page for ever, or has no last one.
+    :raises AepError: the service repeats a page, or the listing has no last page.
     """
     part = part_of_name(name_contains)
-    found: dict[str, Dataset] = {}
+    by_id: dict[str, Dataset] = {}
     start = 0
     for _ in range(MOST_PAGES):
         request = Request(
@@ -68,39 +68,39 @@ def list_datasets(*, name_contains: str | None = None) -> Exchange[list[Dataset]
         )
         page = yield request
         datasets = [Dataset.from_api(item) for item in entities_of(request, page)]
-        known = len(found)
-        found |= {dataset.id: dataset for dataset in datasets}
-        # The reference's own sample has no pageInfo: then there is no more.
+        known = len(by_id)
+        by_id |= {dataset.id: dataset for dataset in datasets}
+        # The reference's own sample has no pageInfo; then this is the last page.
         if not datasets or not mapping(page.json.get("pageInfo")).get("hasNext"):
-            return [dataset for dataset in found.values() if part in dataset.name.casefold()]
-        if len(found) == known:
+            return [dataset for dataset in by_id.values() if part in dataset.name.casefold()]
+        if len(by_id) == known:
             raise AepError(f"{request}: the service gives the same datasets again")
         start += len(datasets)
     raise AepError(f"{request}: the listing has no end after {MOST_PAGES} pages")
 
 
 def list_for_names() -> Exchange[list[Dataset]]:
-    """The exportable datasets, where they are needed to send a name with each id.
+    """The exportable datasets, for callers that must send a name with each id.
 
-    A refusal is an error and not a reason to leave the names out: Adobe's reference requires them, and
-    whoever may not list datasets can hardly export them. So it ends here, before anything is created.
+    A refusal is an error and not a reason to leave the names out: Adobe's reference requires them, and a
+    credential that may not list datasets can hardly export them. So it fails before anything is created.
 
-    :raises AepAuthError: they may not be listed; says what to do.
+    :raises AepAuthError: the credential may not list them; says what to do.
     """
     try:
         return (yield from list_datasets())
     except AepAuthError as error:
         if error.status != 403 or "/configs" not in error.doing:
-            raise  # it is the token that was refused
+            raise  # the token was refused, not the listing
         raise error.with_hint(f"{error.hint} {_UNLISTED}" if error.hint else _UNLISTED) from error
 
 
 def names_of(wanted: Mapping[str, str], datasets: Sequence[Dataset]) -> dict[str, str]:
     """The names of datasets, by id.
 
-    :param wanted: where an id was given, for the error -> the id.
-    :param datasets: those that can be exported.
-    :raises AepValidationError: some are not among them.
+    :param wanted: the place of each id in the input, for the error -> the id.
+    :param datasets: the exportable ones.
+    :raises AepValidationError: some of the ids are not among them.
     """
     names = {dataset.id: dataset.name for dataset in datasets}
     problems = [
@@ -113,7 +113,7 @@ def names_of(wanted: Mapping[str, str], datasets: Sequence[Dataset]) -> dict[str
     return {dataset_id: names[dataset_id] for dataset_id in wanted.values()}
 
 
-# Why a dataset that a spec speaks of may not be listed, by its id or by its name.
+# Why a dataset that a spec names may not be listed, by its id or by its name.
 UNLISTED = (
     "it is misspelt, or Adobe does not export that dataset, or an access label hides it from the credential"
 )

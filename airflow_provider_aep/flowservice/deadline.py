@@ -1,7 +1,7 @@
-"""Connections whose responses must come whole within a time, headers and all.
+"""HTTP connections with a deadline for the whole response, headers included.
 
-The timeout of a socket is one for each read: a server that sends a byte now and then would hold its reader,
-and with it the poll of a whole triggerer, for ever.
+A socket's timeout applies to each read: a server that sends a byte now and then would hold its reader, and
+with it the poll of a whole triggerer, for ever.
 
 Units: seconds.
 """
@@ -17,36 +17,36 @@ from typing import Any
 
 
 class TooLateError(TimeoutError):
-    """The time for the whole response is over."""
+    """The deadline of the response has passed."""
 
 
 @cache
 def with_deadline(connection: type[Any], seconds: float) -> type[Any]:
-    """The same class of HTTP connections, each of whose responses must be read within so long.
+    """The same class of HTTP connections, with a deadline for each response.
 
-    Counted from the end of the request. Reading on raises ``TooLateError``.
+    It counts from the end of the request. A later read raises ``TooLateError``.
     """
 
-    class InTime(HTTPResponse):
+    class ResponseUntil(HTTPResponse):
         def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
             super().__init__(sock, *args, **kwargs)
             raw = _RawUntil(self.fp.detach(), sock, time.monotonic() + seconds)
             self.fp = io.BufferedReader(raw)
 
-    return type(connection.__name__, (connection,), {"response_class": InTime})
+    return type(connection.__name__, (connection,), {"response_class": ResponseUntil})
 
 
 class _RawUntil(io.RawIOBase):
-    """What is read from a socket, until a moment of ``time.monotonic``."""
+    """Reads from a socket until a deadline on the clock of ``time.monotonic``."""
 
-    def __init__(self, raw: Any, sock: Any, ends: float) -> None:
-        self._raw, self._sock, self._ends = raw, sock, ends
+    def __init__(self, raw: Any, sock: Any, deadline: float) -> None:
+        self._raw, self._sock, self._deadline = raw, sock, deadline
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left, usual = self._ends - time.monotonic(), self._sock.gettimeout()
+        left, usual = self._deadline - time.monotonic(), self._sock.gettimeout()
         if left <= 0:
             raise TooLateError
         if usual is not None and usual <= left:
@@ -59,7 +59,7 @@ class _RawUntil(io.RawIOBase):
             raise TooLateError from None
         finally:
             with suppress(OSError):  # closed meanwhile
-                self._sock.settimeout(usual)  # the next request on this connection has its own time
+                self._sock.settimeout(usual)  # the next request on this connection has its own deadline
 
     def close(self) -> None:
         if not self.closed:

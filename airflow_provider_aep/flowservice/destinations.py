@@ -1,10 +1,10 @@
 """The six cloud storage destinations that can receive dataset exports, as data.
 
-Spec ids are the same in every organization and sandbox. A destination's ``logins`` say how its ``auth``
-parameters are found in an ordinary Airflow connection: each parameter names one or more places, the first
-that holds something wins. A place is a field (``login``), an extra (``extra.tenant_id``) or a text made of
-fields (``https://{host}.dfs.core.windows.net``). The names here are a hint: the live ``authSpec``
-decides what is sent, and under which names (see ``logins``).
+Spec ids are the same in every organization and sandbox. A destination's ``logins`` map its ``auth``
+parameters to an ordinary Airflow connection: each parameter names one or more places, and the first that
+holds a value wins. A place is a field (``login``), an extra (``extra.tenant_id``) or a text made of fields
+(``https://{host}.dfs.core.windows.net``). The names here are a hint: the live ``authSpec`` decides what is
+sent, and under which names (see ``logins``).
 
 Source: "Export datasets by using the Flow Service API" and the destination catalogue; "Activate audiences to
 file-based destinations" (S3's assumed role); release notes of September 2026 (Blob's service principal, whose
@@ -32,15 +32,15 @@ TEMPORARY_KEYS = (
 class Login(NamedTuple):
     """One way to log in to a destination.
 
-    :param kind: what it is, for messages.
-    :param spec_name: Adobe's name of the authentication spec, to the letter; ``None`` where no text gives it.
+    :param kind: what messages call it.
+    :param spec_name: Adobe's exact name of the authentication spec; ``None`` if no document gives it.
     :param params: Adobe's parameter -> the places where an Airflow connection holds it.
     :param base64: parameters that Adobe wants base64-encoded.
-    :param spare: parameters that a live spec may ask for or not; without them the login is complete.
-    :param unless: places that make the same fields another login.
-    :param barred: places that make this login useless to Adobe, and why.
-    :param not_taken: what people mistake for this login, told where a part of it is missing.
-    :param rules: parameter -> the pattern that it has to match from its start, and what to say otherwise.
+    :param spare: optional parameters, which a live spec may ask for; the login is complete without them.
+    :param unless: if one of these places holds a value, the same fields are another login.
+    :param barred: places whose values make this login useless to Adobe -> why.
+    :param not_taken: what people mistake for this login, for messages about its missing parts.
+    :param rules: parameter -> the pattern that it must match from its start, and the message otherwise.
     """
 
     kind: str
@@ -59,9 +59,9 @@ class Destination(NamedTuple):
 
     :param slug: the name that DAG authors use.
     :param title: the name in Adobe's catalogue.
-    :param flow_spec_id: the *dataset* flow spec; the segment flow spec of the same storage is another one.
-    :param logins: those that we can make of an Airflow connection; the live spec says which are offered.
-    :param takes_login: false where Adobe provisions the storage and no login is sent.
+    :param flow_spec_id: the *dataset* flow spec; the same storage has another flow spec for segments.
+    :param logins: those that an Airflow connection can hold; the live spec says which are offered.
+    :param takes_login: false if Adobe provisions the storage and no login is sent.
     """
 
     slug: str
@@ -116,7 +116,7 @@ AZURE_BLOB = Destination(
     logins=(
         Login(
             kind="a service principal",
-            # Assumed: that it asks for such things; no text gives its name or parameters.
+            # Assumed: its parameters; no document gives them, or its name.
             spec_name=None,
             params={
                 "url": ("extra.account_url", "extra.url", "https://{host}.blob.core.windows.net"),
@@ -141,7 +141,7 @@ AZURE_BLOB = Destination(
                     "EndpointSuffix=core.windows.net",
                 )
             },
-            # With a tenant, login and password are those of a service principal.
+            # With a tenant, login and password belong to a service principal.
             unless=TENANT,
             rules={
                 "connectionString": (
@@ -180,7 +180,7 @@ DATA_LANDING_ZONE = Destination(
     connection_spec_id="10440537-2a7b-4583-ac39-ed38d4b848e8",
     flow_spec_id="cd2fc47e-e838-4f38-a581-8fff2f99b63a",
     logins=(),
-    takes_login=False,  # the storage is Adobe's own: no auth key at all is sent
+    takes_login=False,  # the storage is Adobe's own, so the request has no auth key
 )
 
 GCS = Destination(
@@ -230,7 +230,7 @@ SFTP = Destination(
 DESTINATIONS: Mapping[str, Destination] = {
     destination.slug: destination for destination in (S3, AZURE_BLOB, ADLS_GEN2, DATA_LANDING_ZONE, GCS, SFTP)
 }
-# The flow specs by which the same storages get audiences: never a dataset export, whatever else is told.
+# The flow specs that deliver audiences to the same storages: never a dataset export, whatever they say.
 AUDIENCE_FLOW_SPECS = frozenset(
     {
         "1a0514a6-33d4-4c7f-aff8-594799c47549",
@@ -242,19 +242,19 @@ AUDIENCE_FLOW_SPECS = frozenset(
         "71471eba-b620-49e4-90fd-23f1fa0174d8",  # before 2023
     }
 )
-# What belongs to a login, and so into no file and no target connection.
+# The parameters of logins, which belong in no file and no target connection.
 LOGIN_PARAMS = frozenset(
     param for destination in DESTINATIONS.values() for login in destination.logins for param in login.params
 )
 
 
 def get_destination(slug: str) -> Destination:
-    """The destination of that name.
+    """The destination with that slug.
 
-    :raises AepValidationError: there is none; the message lists those there are.
+    :raises AepValidationError: there is none; the message lists all destinations.
     """
     for destination in DESTINATIONS.values():
-        if destination.slug == slug:  # compared, as a template can render to what has no hash
+        if destination.slug == slug:  # compared, because a template can render to an unhashable value
             return destination
     raise AepValidationError(
         "the destination", [Problem("destination", f"must be one of {', '.join(DESTINATIONS)}")]

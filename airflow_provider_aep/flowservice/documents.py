@@ -1,4 +1,4 @@
-"""What a document of the service holds: objects, lists, moments, counts; or something else in their place."""
+"""Reading documents of the service: objects, lists, moments and counts, with a default for anything else."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ if TYPE_CHECKING:
 
 Document = Mapping[str, Any]
 
-# No moment of the service lies elsewhere, and spans may be added to one between these.
+# Every moment of the service lies between these, and adding a span to one cannot overflow.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-# Epoch numbers below this are seconds: as milliseconds they would lie in 1973.
+# Epoch numbers below this are seconds: as milliseconds they would lie before 1974.
 LEAST_MILLISECONDS = 1e11
 
 
 def values_at(document: object, path: str) -> Iterator[Any]:
-    """What stands at a place of a document: several things where it leads through arrays, or none.
+    """The values at a path of a document: several if the path leads through arrays, or none.
 
     :param path: as in ``Only``.
     """
     head, _, rest = path.partition(".")
     name, array, _ = head.partition("[]")
-    found = mapping(document).get(name)
-    for each in sequence(found) if array else (found,):
+    value = mapping(document).get(name)
+    for item in sequence(value) if array else (value,):
         if rest:
-            yield from values_at(each, rest)
-        elif each is not None:
-            yield each
+            yield from values_at(item, rest)
+        elif item is not None:
+            yield item
 
 
 def entities_of(request: Request, reply: Response, *, bare: bool = False) -> list[Document]:
-    """The entities of an answer, each with an id.
+    """The entities of a response, each with an id.
 
-    :param bare: the answer is the entity itself.
-    :raises AepAnswerError: it holds something else, so the question is as open as without an answer.
+    :param bare: the response is the entity itself.
+    :raises AepAnswerError: it holds something else, so the outcome is as unknown as without it.
     """
     items = [reply.json] if bare else reply.json.get("items")
     if not isinstance(items, list) or not all(mapping(item).get("id") for item in items):
-        raise AepAnswerError(f"{request}: the answer holds no list of entities", sent=True)
+        raise AepAnswerError(f"{request}: the response holds no list of entities", sent=True)
     return items
 
 
@@ -59,9 +59,9 @@ def sequence(value: object) -> Sequence[Any]:
 
 
 def epoch_moment(epoch: object) -> datetime | None:
-    """A moment in UTC from epoch milliseconds, or from the seconds that some samples carry in their place.
+    """A moment in UTC from epoch milliseconds, or from the seconds that some samples carry instead.
 
-    :return: ``None`` for what is no such number, and for what is not between ``EARLIEST`` and ``LATEST``.
+    :return: ``None`` for any other value, and for a moment outside ``EARLIEST`` to ``LATEST``.
     """
     if isinstance(epoch, str) and re.fullmatch(r"[0-9]{9,17}", epoch):
         epoch = int(epoch)
@@ -75,7 +75,7 @@ def epoch_moment(epoch: object) -> datetime | None:
 
 
 def count_of(value: object) -> int | None:
-    """A count, also as text, or ``None`` for what is missing, not a number, or the service's -1."""
+    """A count, also from text; ``None`` if it is missing, not a number, or the service's -1."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:

@@ -25,7 +25,7 @@ _PRIVATE = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 _PUBLIC = re.compile(rb"-----BEGIN (?P<pgp>PGP )?(?:RSA )?PUBLIC KEY(?: BLOCK)?-----")
 # Tags of OpenPGP packets (RFC 9580): secret key and secret subkey, public key.
 _SECRET_PACKETS, _PUBLIC_PACKET = (5, 7), 6
-# How PKCS#1 and PKCS#8 begin a private key: a sequence whose first member is a version of 0 or 1.
+# The start of a private key in PKCS#1 and PKCS#8: a sequence whose first member is a version, 0 or 1.
 _DER_PRIVATE = re.compile(rb"\x30(?:[\x00-\x7f]|[\x81-\x84].{1,4}?)\x02\x01[\x00\x01]", re.DOTALL)
 
 
@@ -35,7 +35,7 @@ class PublicKey:
 
     :param conn_id: the Airflow connection that holds it.
     :param encoded: the key in base64.
-    :param algorithm: Adobe's word for it; ``None`` where the live spec has to tell.
+    :param algorithm: Adobe's word for it; ``None`` if only the live spec gives it.
     """
 
     conn_id: str
@@ -47,7 +47,7 @@ def hold_public_key(fields: Mapping[str, Any], *, conn_id: str) -> PublicKey:
     """The public key of an Airflow connection: ``extra.public_key``, and ``extra.encryption_algo`` if given.
 
     :param fields: as ``hold_login`` takes them.
-    :raises AepValidationError: there is none, it is no public key, or it is a private one.
+    :raises AepValidationError: the key is missing, is no public key, or is a private one.
     """
     given, algorithm = fields.get("extra.public_key"), fields.get("extra.encryption_algo") or None
     problems = []
@@ -78,29 +78,29 @@ def resolve_encryption(key: PublicKey, spec: Document, *, title: str) -> Documen
     :param title: the destination, for the error message.
     :raises AepValidationError: the spec offers no encryption, or not with such a key.
     """
-    offered = [mapping(each) for each in sequence(spec.get("encryptionSpecs"))]
-    names = [str(each["name"]) for each in offered if isinstance(each.get("name"), str)]
+    offered = [mapping(item) for item in sequence(spec.get("encryptionSpecs"))]
+    names = [str(item["name"]) for item in offered if isinstance(item.get("name"), str)]
     what, advice = f"{_WHAT} of {title}", f"Check Airflow connection {key.conn_id!r}."
     if FILE_ENCRYPTION not in names and len(names) != 1:
-        told = f"offers {', '.join(names)}" if names else "offers none"
-        rule = f"{told}, and {FILE_ENCRYPTION!r} is needed: leave encryption_conn_id out"
+        offer = f"offers {', '.join(names)}" if names else "offers none"
+        rule = f"{offer}, and {FILE_ENCRYPTION!r} is needed: leave encryption_conn_id out"
         raise AepValidationError(what, [Problem("encryptionSpecs of Adobe's live spec", rule)])
     name = FILE_ENCRYPTION if FILE_ENCRYPTION in names else names[0]
-    schema = mapping(next(each for each in offered if each.get("name") == name).get("spec"))
+    schema = mapping(next(item for item in offered if item.get("name") == name).get("spec"))
     algorithms = [
-        each
-        for each in sequence(mapping(mapping(schema.get("properties")).get("encryptionAlgo")).get("enum"))
-        if isinstance(each, str)
+        item
+        for item in sequence(mapping(mapping(schema.get("properties")).get("encryptionAlgo")).get("enum"))
+        if isinstance(item, str)
     ]
-    rsa = [each for each in algorithms if "RSA" in each.upper()]
+    rsa = [item for item in algorithms if "RSA" in item.upper()]
     algorithm = key.algorithm or (rsa[0] if len(rsa) == 1 else None)
     if algorithm is None:
-        told = (
+        choices = (
             f": {', '.join(algorithms)}"
             if algorithms
             else " (the live spec lists none; a PGP key needs none)"
         )
-        rule = f"is missing: it must be Adobe's word for the algorithm of an RSA key{told}"
+        rule = f"is missing: it must be Adobe's word for the algorithm of an RSA key{choices}"
         raise AepValidationError(what, [Problem("extra.encryption_algo", rule)], advice)
     params = {"encryptionAlgo": algorithm, "publicKey": key.encoded}
     if problems := schema_problems(schema, params):
@@ -109,7 +109,7 @@ def resolve_encryption(key: PublicKey, spec: Document, *, title: str) -> Documen
 
 
 def _decoded(given: object) -> bytes:
-    """The key as bytes: what base64 stands for, and text as it is."""
+    """The key as bytes: base64 decoded, other text unchanged."""
     if not isinstance(given, str):
         return b""
     try:
@@ -134,7 +134,7 @@ def _is_pgp(plain: bytes) -> bool:
 
 
 def _packet(plain: bytes) -> int | None:
-    """The tag of the OpenPGP packet that it begins with, if it can be one."""
+    """The tag of the OpenPGP packet at the start, if there can be one."""
     first = plain[0] if plain else 0
     if not first & 0x80:
         return None

@@ -18,7 +18,7 @@ Operations = list[dict[str, Any]]
 
 CHANGE_TRIES = 4
 CHANGE_PAUSE = 5.0
-# Adobe's own services move etags too, so a stale one is usual; one that stays stale is a fight.
+# Adobe's own services move etags too, so a stale etag is usual; repeated ones mean competing writers.
 PATCH_TRIES = 3
 
 
@@ -26,21 +26,21 @@ def get_entity(collection: str, entity_id: str, *, field: str, keep: bool = Fals
     """One entity by its id.
 
     :param field: the argument that holds the id, for the error message.
-    :param keep: it hardly ever changes and holds no secret, so this host keeps it; see ``Request``.
+    :param keep: it hardly ever changes and holds no secret, so this host may keep it; see ``Request``.
     :raises AepNotFoundError: the sandbox has no such entity.
     """
     request = Request("GET", f"/{collection}/{check_id(field, entity_id)}", keep="host" if keep else None)
     reply = yield request
     # The reference wraps a single entity in "items"; the newest tutorial prints it bare.
-    found = entities_of(request, reply, bare="items" not in reply.json)
-    if not found:
+    entities = entities_of(request, reply, bare="items" not in reply.json)
+    if not entities:
         hint = NOT_A_NAME if collection == "flows" and looks_like_a_name(entity_id) else None
         raise AepNotFoundError(doing=str(request), status=reply.status, message="no such entity", hint=hint)
-    return found[0]
+    return entities[0]
 
 
 def delete_entity(collection: str, entity_id: str, *, field: str) -> Exchange[bool]:
-    """Delete, as soon as the service lets us; ``False`` when it was gone already."""
+    """Delete an entity as soon as the service allows it; ``False`` if it was gone already."""
     request = Request("DELETE", f"/{collection}/{check_id(field, entity_id)}")
     for attempt in range(1, CHANGE_TRIES + 1):
         try:
@@ -61,30 +61,30 @@ def delete_entity(collection: str, entity_id: str, *, field: str) -> Exchange[bo
 def patch_entity(
     collection: str, entity_id: str, revise: Callable[[Document], Operations], *, field: str
 ) -> Exchange[bool]:
-    """Change an entity; ``False`` when there was nothing to change, and then nothing is sent.
+    """Change an entity; ``False``, and nothing is sent, if there is nothing to change.
 
-    Each PATCH goes out under an etag that was read just before it. A 412 is read and revised again.
+    Each PATCH carries an etag that was read just before it. After a 412 the entity is read and revised again.
 
-    :param revise: what to send, given the entity as it is now; no operations where it is as wanted. It is
-        asked again at each try, and may raise.
+    :param revise: gets the current entity and returns the operations to send; none if nothing has to change.
+        It is called again at each attempt, and may raise.
     :param field: the argument that holds the id, for the error message.
     :raises AepPreconditionError: somebody else keeps changing it.
     """
     path = f"/{collection}/{check_id(field, entity_id)}"
     stale = busy = 0
     while True:
-        found = yield from get_entity(collection, entity_id, field=field)
-        operations = revise(found)
+        entity = yield from get_entity(collection, entity_id, field=field)
+        operations = revise(entity)
         if not operations:
-            # After a try that was refused it is our own change, whose answer was lost and which the
-            # session sent again, that makes it as wanted.
+            # After a refused attempt, the change is our own: its response was lost, and the session's retry
+            # was refused.
             return stale + busy > 0
-        etag = found.get("etag")
+        etag = entity.get("etag")
         if not isinstance(etag, str) or not etag:
             raise AepApiError(
                 doing=f"GET {path}",
                 status=200,
-                message="the answer holds no etag, and without one the service accepts no change",
+                message="the response holds no etag, and without one the service accepts no change",
             )
         try:
             # The quotes around an etag are a part of it.
@@ -104,7 +104,7 @@ def patch_entity(
 
 
 def is_transitional(error: Exception) -> bool:
-    """Whether the service says "not in this state": an entity that is being changed passes through others."""
+    """Whether the service refuses a request in the present state, as it does while an entity is changing."""
     from airflow_provider_aep.flowservice.codes import explain
 
     return isinstance(error, AepApiError) and explain(error.code).about == "state"

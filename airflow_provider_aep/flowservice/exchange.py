@@ -1,10 +1,9 @@
 """An exchange: a conversation with the service, written as a generator that does no I/O.
 
-It yields a ``Request`` and is sent the ``Response``, or yields a ``Pause`` and is resumed when that time
-has passed, or hands over several exchanges that may run ``Together``, or asks by ``Recall`` for what was seen
-of the service before. Login, retry and status codes are
-wrapped around any exchange by ``session``; ``drive`` and ``adrive`` run one, over the network or straight
-into the emulator.
+It yields a ``Request`` and is sent the ``Response``; a ``Pause``, to be resumed after that time; several
+exchanges to run ``Together``; or ``Recall``, to get the ``Habits`` seen of the service so far. ``session``
+adds login, retries and status codes to any exchange; ``drive`` and ``adrive`` run one, over the network or
+straight into the emulator.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ T = TypeVar("T")
 
 BASE_PATH = "/data/foundation/flowservice"
 _ODD = re.compile("[\\ud800-\\udfff\\x00]")
-# How these may be written; a few sound letters are written so as well.
+# The bytes of such characters; those of a few valid letters match too.
 _ODD_BYTES = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed")
 
 
@@ -41,11 +40,11 @@ class Request:
 
     :param path: relative to the Flow Service (``/flows``), or of another service on the same host
         (``/data/...``), or a whole URL (the token endpoint).
-    :param params: the query; a sequence of pairs where a name repeats, as ``property`` does.
+    :param params: the query; a sequence of pairs if a name repeats, as ``property`` does.
     :param json: the body, for requests that carry JSON.
     :param form: the body, for the token request.
-    :param keep: the answer hardly ever changes, so the session may return one that it has (``process``), or
-        one that another process of this host has stored (``host``; so it must hold no secret).
+    :param keep: the response hardly ever changes, so the session may return a copy that it has (``process``),
+        or one that another process of this host has stored (``host``; it must hold no secret).
     """
 
     method: str
@@ -62,13 +61,13 @@ class Request:
         return [(name, str(value)) for name, value in pairs]
 
     def __str__(self) -> str:
-        """Method and path, which is what logs and errors may show."""
+        """Method and path: the parts that logs and errors may show."""
         return f"{self.method} {urlsplit(self.path).path}"
 
 
 @dataclass(frozen=True)
 class Response:
-    """One HTTP answer; header names are lower case."""
+    """One HTTP response; header names are lower case."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -76,37 +75,37 @@ class Response:
 
     @cached_property
     def json(self) -> Any:
-        """The body as JSON; ``{}`` when it is empty, ``None`` for a proxy's page, and what is cut short.
+        """The body as JSON; ``{}`` if it is empty, ``None`` if it is no JSON or cut short.
 
-        Half characters and NULs, which no database and no encoder takes, are replaced.
+        Lone surrogates and NULs, which no database and no encoder accepts, are replaced.
         """
         try:
-            told = json.loads(self.body or b"{}")
-            return _whole(told) if _ODD_BYTES.search(self.body) else told
+            document = json.loads(self.body or b"{}")
+            return _without_odd(document) if _ODD_BYTES.search(self.body) else document
         except (ValueError, RecursionError):
             return None
 
 
-def _whole(told: Any) -> Any:
-    if isinstance(told, str):
-        return _ODD.sub("\N{REPLACEMENT CHARACTER}", told)
-    if isinstance(told, list):
-        return [_whole(each) for each in told]
-    if isinstance(told, dict):
-        return {_whole(name): _whole(each) for name, each in told.items()}
-    return told
+def _without_odd(value: Any) -> Any:
+    if isinstance(value, str):
+        return _ODD.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [_without_odd(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_odd(name): _without_odd(item) for name, item in value.items()}
+    return value
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Resume me after so many seconds."""
+    """Resume the exchange after so many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Carry out these exchanges side by side, so many at a time; ``together`` yields it."""
+    """Run these exchanges side by side, ``at_most`` at a time; ``together`` yields it."""
 
     exchanges: Sequence[Generator[Any, Any, Any]]
     at_most: int
@@ -114,7 +113,7 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Tell me what was seen of the service before; ``recall`` yields it."""
+    """Send the ``Habits`` of the service; ``recall`` yields it."""
 
 
 Step = Request | Pause | Together | Recall
@@ -122,16 +121,16 @@ Exchange = Generator[Step, Response, T]
 
 
 def together(exchanges: Sequence[Exchange[T]], *, at_most: int) -> Exchange[list[Done[T] | AepError]]:
-    """Several exchanges side by side; how each ended, in their order.
+    """Run several exchanges side by side; the result or error of each, in their order.
 
-    An error that is ours ends one of them and leaves the others alone.
+    An ``AepError`` ends one of them; the others go on.
     """
     ends = yield Together(exchanges, at_most)
     return cast("list[Done[T] | AepError]", ends)
 
 
 def recall() -> Exchange[Habits]:
-    """What was seen of the service before, to read and to add to; blank where no session conducts us."""
+    """The habits of the service, to read and to add to; none are kept if no session runs the exchange."""
     habits = yield Recall()
     return cast("Habits", habits)
 
@@ -139,10 +138,10 @@ def recall() -> Exchange[Habits]:
 def look_until(
     look: Callable[[], Exchange[T | None]], *, at_once: bool = True
 ) -> Exchange[tuple[T | None, float]]:
-    """Look, with growing pauses, until there is what was looked for, or for as long as a listing may lag.
+    """Call ``look`` with growing pauses until it returns a value, or for as long as a listing may lag.
 
     :param at_once: look before the first pause too.
-    :return: what was found, ``None`` if nothing was, and how many seconds were waited.
+    :return: the value, or ``None``, and the seconds waited.
     """
     habits = yield from recall()
     waited = 0.0
@@ -150,13 +149,13 @@ def look_until(
         if pause:
             yield Pause(pause)
             waited += pause
-        if found := (yield from look()):
-            return found, waited
+        if value := (yield from look()):
+            return value, waited
     return None, waited
 
 
 class Transport(Protocol):
-    """What carries a request. Raises ``AepTransportError`` when no answer came."""
+    """Sends a request. Raises ``AepTransportError`` if no response came."""
 
     def send(self, request: Request) -> Response: ...
 
@@ -169,9 +168,9 @@ class Done(Generic[T]):
 
 
 def advance(exchange: Exchange[T], transport: Transport, ends: Any = None) -> Pause | Together | Done[T]:
-    """Run an exchange up to its next pause or branching, or to its end. Blocks while a request is under way.
+    """Run an exchange up to its next ``Pause`` or ``Together``, or to its end. Blocks during a request.
 
-    :param ends: how the exchanges ended that it wanted to have carried out together.
+    :param ends: the results of the exchanges in its last ``Together``.
     """
     try:
         step = exchange.send(ends)
@@ -180,11 +179,11 @@ def advance(exchange: Exchange[T], transport: Transport, ends: Any = None) -> Pa
                 step = exchange.send(cast("Any", Habits()))
                 continue
             try:
-                answer = transport.send(step)
+                response = transport.send(step)
             except Exception as error:  # the exchange knows which requests can be repeated
                 step = exchange.throw(error)
             else:
-                step = exchange.send(answer)
+                step = exchange.send(response)
         return step
     except StopIteration as end:
         return Done(end.value)
@@ -193,12 +192,12 @@ def advance(exchange: Exchange[T], transport: Transport, ends: Any = None) -> Pa
 def conduct(
     exchange: Exchange[T], ask: Callable[[Request], Exchange[Response]], habits: Habits
 ) -> Exchange[T]:
-    """The same exchange, with each of its requests carried out by ``ask``, which may pause and repeat.
+    """The same exchange, with each of its requests sent by ``ask``, which may pause and retry.
 
     An error that ``ask`` raises surfaces in the exchange at the request that caused it.
 
-    :param habits: what was seen of the service before.
-    :raises AepApiError: the exchange cannot read an answer.
+    :param habits: those seen of the service so far.
+    :raises AepApiError: the exchange cannot read a response.
     """
     try:
         step = next(exchange)
@@ -211,50 +210,50 @@ def conduct(
                 step = exchange.send(cast("Any", habits))
                 continue
             if isinstance(step, Together):
-                exchanges = [conduct(each, ask, habits) for each in step.exchanges]
+                exchanges = [conduct(branch, ask, habits) for branch in step.exchanges]
                 step = exchange.send((yield Together(exchanges, step.at_most)))
                 continue
             try:
-                answer = yield from ask(step)
+                response = yield from ask(step)
             except AepError as error:
                 step = exchange.throw(error)
             else:
-                step = _hand_over(exchange, step, answer)
+                step = _hand_over(exchange, step, response)
     except StopIteration as end:
         result: T = end.value
         return result
 
 
 def going_on(exchange: Exchange[T], step: Step) -> Exchange[T]:
-    """An exchange that has begun, and waits for the answer to its first step.
+    """An exchange that has begun and waits for the response to its first step.
 
     :param step: that first step.
     """
     try:
         while True:
             try:
-                answer = yield step
+                response = yield step
             except Exception as error:
                 step = exchange.throw(error)
             else:
-                step = exchange.send(answer)
+                step = exchange.send(response)
     except StopIteration as end:
         result: T = end.value
         return result
 
 
-def _hand_over(exchange: Exchange[T], request: Request, answer: Response) -> Step:
+def _hand_over(exchange: Exchange[T], request: Request, response: Response) -> Step:
     try:
-        return exchange.send(answer)
+        return exchange.send(response)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        # What we sent was checked before it was sent, so it is the answer that differs from all we have seen.
+        # The request was checked before it was sent, so the response is what differs from all known ones.
         raise AepApiError(
-            doing=str(request), status=answer.status, message="the answer has an unexpected shape"
+            doing=str(request), status=response.status, message="the response has an unexpected shape"
         ) from error
 
 
 def drive(exchange: Exchange[T], transport: Transport, sleep: Callable[[float], object] = time.sleep) -> T:
-    """Run an exchange to its end in this thread, and what may run together in threads of its own."""
+    """Run an exchange to its end in this thread; those of a ``Together`` run in threads of their own."""
     ends = None
     while not isinstance(stop := advance(exchange, transport, ends), Done):
         ends = None
@@ -269,7 +268,7 @@ def _side_by_side(
     step: Together, transport: Transport, sleep: Callable[[float], object]
 ) -> list[Done[Any] | AepError]:
     stopped = threading.Event()
-    # Whoever stops us (a killed task, Ctrl-C) must not wait for the pauses of others.
+    # An interrupt (a killed task, Ctrl-C) must not wait for the pauses of other threads.
     pause = stopped.wait if sleep is time.sleep else sleep
 
     def run(exchange: Exchange[T]) -> Done[T] | AepError:
@@ -288,25 +287,25 @@ def _side_by_side(
     threads, whole = DaemonThreads(step.at_most, "aep-together"), False
     try:
         ends = [threads.submit(contextvars.copy_context().run, run, exchange) for exchange in step.exchanges]
-        # Not one after the other: an error in the last must not wait for the pauses of the first.
+        # Not in order: an error in the last must not wait for the pauses of the first.
         for end in wait(ends, return_when=FIRST_EXCEPTION).done:
             end.result()
         whole = True
         return [end.result() for end in ends]
     finally:
         stopped.set()
-        # After an interrupt, or an error that is not ours, a request may be under way for a minute yet. It is
-        # abandoned, as by a process that is killed: whatever it does is found by the next attempt.
+        # After an interrupt, or an error other than AepError, a request may still run for a minute. It is
+        # abandoned, as if the process were killed: the next attempt finds whatever it did.
         threads.shutdown(wait=whole)
 
 
 class _Stopped(BaseException):
-    """Ends a thread whose result nobody waits for any more."""
+    """Ends a thread whose result is no longer needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Stoppable:
-    """Carries requests until nobody waits for their answers any more."""
+    """Sends requests until their responses are no longer needed."""
 
     transport: Transport
     stopped: threading.Event
@@ -320,8 +319,8 @@ class _Stoppable:
 async def adrive(exchange: Exchange[T], transport: Transport) -> T:
     """Run an exchange to its end without holding up the event loop.
 
-    Everything but the pauses happens in a small pool of threads of our own: a stalled answer must not
-    use up the loop's default executor, which the rest of the triggerer shares.
+    Everything but the pauses runs in a small pool of our own threads: a stalled response must not use up the
+    loop's default executor, which the rest of the triggerer shares.
     """
     loop, ends = asyncio.get_running_loop(), None
     while not isinstance(
@@ -352,7 +351,7 @@ async def _gather(step: Together, transport: Transport) -> list[Done[Any] | AepE
     try:
         return await asyncio.gather(*tasks)
     finally:
-        for task in tasks:  # after an error that is not ours they would go on without us
+        for task in tasks:  # after an error other than AepError they would run on
             task.cancel()
 
 

@@ -1,6 +1,6 @@
-"""The end of an export, told while there is still time to do something about it.
+"""The end of an export, reported while there is still time to extend it.
 
-``scheduleParams`` counts epoch *seconds* in UTC; what is left is told in days, or in hours below two days.
+``scheduleParams`` counts epoch *seconds* in UTC; the time left is given in days, or in hours below two days.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ ENDS_SOON = timedelta(days=14)
 class Expiry(NamedTuple):
     """The end of an export that is over, or soon will be.
 
-    :param days: until the end; zero or less where it has passed.
-    :param words: what one says of the export, such as ``ended on 2026-12-01 00:00 UTC``.
+    :param days: until the end; zero or less if it has passed.
+    :param words: a predicate for a sentence, such as ``ended on 2026-12-01 00:00 UTC``.
     """
 
     days: float
@@ -29,10 +29,10 @@ class Expiry(NamedTuple):
 def expiry_of(
     schedule_params: Mapping[str, Any], *, now: datetime, within: timedelta = ENDS_SOON
 ) -> Expiry | None:
-    """How near the end of an export is; ``None`` where it is far, or there is none, or it exports once.
+    """How near the end of an export is; ``None`` if it is far, or there is none, or it exports once.
 
-    :param schedule_params: Adobe's; what cannot be read is no end.
-    :param within: an end that is further away is far.
+    :param schedule_params: Adobe's; an unreadable end counts as none.
+    :param within: an end further away than this is far.
     """
     words = schedule_words(schedule_params)
     if words["every"] == "once" or words["end"] is None:

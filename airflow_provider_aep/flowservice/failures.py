@@ -1,4 +1,4 @@
-"""From an HTTP answer to a typed error: Adobe speaks in four shapes, and its token endpoint in a fifth.
+"""From an HTTP response to a typed error: Adobe's errors have four shapes, its token endpoint's a fifth.
 
 Sources: "Experience Platform FAQ and troubleshooting" (the gateway), "Flow Service errors", "Access labels"
 (the current shape), the Destinations API reference (the legacy shape), "Server-to-server authentication"
@@ -29,7 +29,7 @@ from airflow_provider_aep.flowservice.exchange import Request, Response
 from airflow_provider_aep.flowservice.validation import NOT_A_NAME, looks_like_a_name
 
 LONGEST_MESSAGE = 300
-SHORTEST_SECRET = 4  # shorter ones would blot out ordinary words
+SHORTEST_SECRET = 4  # masking shorter ones would hide parts of ordinary words
 
 _ONE_DATAFLOW = re.compile(r"/flows/([^/?]+)")
 _KINDS: dict[int, type[AepApiError]] = {
@@ -37,7 +37,7 @@ _KINDS: dict[int, type[AepApiError]] = {
     403: AepAuthError,
     404: AepNotFoundError,
     410: AepNotFoundError,
-    # The request did not arrive in time, or too early for it: asked again, it may be answered.
+    # The request arrived too late or too early: a retry may succeed.
     408: AepServerError,
     425: AepServerError,
     412: AepPreconditionError,
@@ -48,18 +48,18 @@ _KINDS: dict[int, type[AepApiError]] = {
 def failure_of(
     request: Request, answer: Response, *, secrets: Collection[str], now: float
 ) -> AepApiError | None:
-    """The error that an answer is, or ``None`` for a good one.
+    """The error that a response stands for, or ``None`` for a good one.
 
-    :param secrets: what a refusal could quote back to us and no message may repeat.
+    :param secrets: texts that a refusal could quote and no message may repeat.
     :param now: epoch seconds, for a ``Retry-After`` that is a date.
     :raises AepTransportError: a good status with a body that is no JSON document.
     """
     if answer.status < 300:
         if answer.body and not isinstance(answer.json, dict):
-            # A login page, or a body cut short: what the service did is as unknown as without an answer.
-            raise AepTransportError(f"{request}: the answer is not a JSON document", sent=True)
+            # A login page, or a body cut short: the outcome is as unknown as without a response.
+            raise AepTransportError(f"{request}: the response is not a JSON document", sent=True)
         return None
-    # Where all goes well, nobody pays for the table of codes.
+    # Imported here, so that only a failure loads the table of codes.
     from airflow_provider_aep.flowservice.codes import number_of
 
     body: dict[str, Any] = answer.json if isinstance(answer.json, dict) else {}
@@ -69,7 +69,7 @@ def failure_of(
     if request.form is not None and answer.status == 400:
         kind = AepAuthError  # the token endpoint refuses a wrong secret with 400
     if kind is AepApiError and number_of(code) == "1439":
-        kind = AepNotFoundError  # the error table says 400 for it, the printed answers say 404
+        kind = AepNotFoundError  # the error table says 400 for it, the printed responses say 404
     return kind(
         doing=str(request),
         status=answer.status,
@@ -97,7 +97,7 @@ def token_was_refused(refusal: AepApiError) -> bool:
     """Whether a fresh token could help."""
     from airflow_provider_aep.flowservice.codes import explain
 
-    # The service itself says so in a 400, of a token that its gateway let pass.
+    # The service refuses with a 400 a token that its gateway accepted.
     return refusal.status == 401 or explain(refusal.code).about == "token"
 
 
@@ -110,17 +110,19 @@ def _code(body: dict[str, Any]) -> str | None:
     return kind.rsplit("/", 1)[-1] if "/errors/" in kind else None
 
 
-def _message(answer: Response, body: dict[str, Any], report: dict[str, Any], secrets: Collection[str]) -> str:
-    if 300 <= answer.status < 400:
-        return "the address redirects; a redirect is never followed, as it would carry the token away"
+def _message(
+    response: Response, body: dict[str, Any], report: dict[str, Any], secrets: Collection[str]
+) -> str:
+    if 300 <= response.status < 400:
+        return "the address redirects; redirects are never followed, because they would receive the token"
     candidates = (
         report.get("detailed-message"),
         *(body.get(key) for key in ("errorMessage", "detail", "message", "error_description", "title")),
         body.get("error"),
-        answer.body[:2000].decode(errors="replace"),
+        response.body[:2000].decode(errors="replace"),
     )
-    text = next((str(found) for found in candidates if found), "no message")
-    # Blotted out first: cut in two, or with other blanks, a secret would not be recognized.
+    text = next((str(candidate) for candidate in candidates if candidate), "no message")
+    # Masked first: cut in two, or with other blanks, a secret would not be recognized.
     text = " ".join(_without(text, secrets).split())
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
 
@@ -133,7 +135,7 @@ def _without(text: str, secrets: Collection[str]) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """How a service may quote a secret: as it is, inside JSON or a URL, decoded, or a part of it."""
+    """The forms in which a service may quote a secret: plain, inside JSON or a URL, decoded, or in part."""
     yield from (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote_plus(secret))
     for part in secret.split(";"):  # a connection string: AccountName=...;AccountKey=...
         yield part.partition("=")[2]
@@ -142,7 +144,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def seconds_to_wait(header: str | None, now: float) -> float | None:
-    """Seconds to wait, from either form of the header; ``None`` when it says nothing usable."""
+    """Seconds to wait, from either form of a ``Retry-After`` header; ``None`` if it is unusable."""
     if not header:
         return None
     try:

@@ -1,7 +1,7 @@
-"""What was seen of the service that its documents leave open, so that it is not found out anew each time.
+"""Habits of the service that its documents leave open, remembered to save requests.
 
-A habit is remembered for a while and then tried again, as a service changes. Nothing here is ever needed for
-a result to be right: whoever forgets it pays with a few more requests.
+A habit is remembered for a while and then tested again, because a service changes. No result depends on it:
+forgetting a habit costs a few more requests.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 
-# For so many seconds the service is taken to go on as it was seen.
+# How long a habit is remembered, in seconds.
 LASTS = 3600.0
-# How long to wait, look by look, in seconds, until a listing shows what a write has done.
+# Pauses between lookups, in seconds, until a listing shows a write.
 PATIENCE = (5.0, 10.0, 20.0, 30.0)
 _LONGEST_LOOK = 60.0
 _LONGEST_LAG = 900.0
@@ -24,19 +24,19 @@ _BEGAN = time.time() - time.monotonic()
 
 
 def steady_time() -> float:
-    """Epoch seconds as of the start of this process, and on from there by a clock that nobody can set back.
+    """Epoch seconds: the wall clock at the start of this process, then a clock that is never set back.
 
-    A wall clock that is set back an hour would make an hour of each pause that is counted by it.
+    A wall clock that is set back an hour would lengthen every pause counted by it by an hour.
     """
     return _BEGAN + time.monotonic()
 
 
 class Habits:
-    """What one process has seen of the service, and done, in one sandbox.
+    """The habits that one process has seen in one sandbox.
 
-    ``deleted`` holds the ids of what it has deleted, which may be listed for a while.
+    ``deleted`` holds the ids of entities that it deleted; they may still be listed for a while.
 
-    :param now: the clock, in seconds; one that never goes back.
+    :param now: the clock, in seconds; it must never go back.
     """
 
     def __init__(self, now: Callable[[], float] = steady_time) -> None:
@@ -50,8 +50,9 @@ class Habits:
     def note(self, habit: str, *, warn: bool = True) -> None:
         """Remember a habit for a while.
 
-        :param habit: a sentence about the service, for the log too.
-        :param warn: it is other than documented or assumed, so say it, once for as long as it is remembered.
+        :param habit: a sentence about the service, which is also logged.
+        :param warn: log it, once while it is remembered, because it differs from what is documented or
+            assumed.
         """
         with self._lock:
             new = self._now() >= self._until.get(habit, 0.0)
@@ -68,7 +69,7 @@ class Habits:
             self._until.pop(habit, None)
 
     def turn(self) -> int:
-        """A number that is one more each time, to take turns by."""
+        """A number that grows by one at each call, for taking turns."""
         with self._lock:
             self._turn += 1
             return self._turn
@@ -79,7 +80,7 @@ class Habits:
             self._lag = max(self._lag, min(seconds, _LONGEST_LAG))
 
     def pauses(self) -> tuple[float, ...]:
-        """How long to wait, look by look, for what was written: twice as long as it was ever seen to take."""
+        """The pauses between lookups of a write, in seconds; together at least twice the longest lag seen."""
         pauses = list(PATIENCE)
         while sum(pauses) < 2 * self._lag:
             pauses.append(_LONGEST_LOOK)

@@ -1,4 +1,4 @@
-"""The login to a cloud storage that an ordinary Airflow connection holds, recognised by its fields.
+"""The login to a cloud storage in an ordinary Airflow connection, recognised by its fields.
 
 No value of a login is ever part of a message or a ``repr``: messages name Adobe's parameter and the Airflow
 field.
@@ -24,7 +24,7 @@ from airflow_provider_aep.flowservice.private_keys import encoded_key, is_encryp
 class Form:
     """A login of the table, as far as an Airflow connection holds it.
 
-    :param values: Adobe's parameter, as the table names it, -> what is sent for it.
+    :param values: Adobe's parameter, as the table names it -> the value that is sent.
     """
 
     login: Login
@@ -32,7 +32,7 @@ class Form:
 
     @property
     def needed(self) -> set[str]:
-        """What the parameters mean without which it is not this login."""
+        """The meanings of the parameters that this login requires."""
         return {meaning_of(name) for name in self.login.params if name not in self.login.spare}
 
     @property
@@ -42,13 +42,13 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What an Airflow connection holds for a destination, checked; the live spec is still to be asked.
+    """The login that an Airflow connection holds for a destination, not yet checked against the live spec.
 
     :param conn_id: the Airflow connection.
-    :param forms: the login that is complete, else all that could be meant.
-    :param named: what its fields are called -> what they hold, for a login that is in no table.
+    :param forms: the complete login, else all that could be meant.
+    :param named: field name -> value, for a login that is not in the table.
     :param wanted: ``extra.aep_login``: Adobe's name of the login that is meant.
-    :param free: ``extra.aep_auth``: a login that is passed on as it is.
+    :param free: ``extra.aep_auth``: a login that is passed on unchanged.
     """
 
     conn_id: str
@@ -64,11 +64,11 @@ class Held:
 
 
 def hold_login(destination: Destination, fields: Mapping[str, Any], *, conn_id: str) -> Held:
-    """What an ordinary Airflow connection holds for a destination.
+    """The login that an ordinary Airflow connection holds for a destination.
 
     :param fields: ``host``, ``login``, ``password`` and ``extra.<key>`` of the connection.
     :param conn_id: its name, for the error message.
-    :raises AepConfigError: the destination takes no login, or an extra is not what it has to be.
+    :raises AepConfigError: the destination takes no login, or an extra has the wrong type.
     :raises AepValidationError: the connection holds two logins, or one that can never work.
     """
     if not destination.takes_login:
@@ -77,7 +77,7 @@ def hold_login(destination: Destination, fields: Mapping[str, Any], *, conn_id: 
         )
     free = fields.get("extra.aep_auth")
     if free is not None:
-        # An empty one would leave it to other fields which login is sent.
+        # With an empty one, other fields would decide which login is sent.
         if not isinstance(free, Mapping) or not free:
             raise AepConfigError(
                 f"Airflow connection {conn_id!r}: extra.aep_auth must be a JSON object that is not empty"
@@ -100,14 +100,14 @@ def hold_login(destination: Destination, fields: Mapping[str, Any], *, conn_id: 
 
 
 def _forms(destination: Destination, fields: Mapping[str, Any], wanted: str | None) -> list[Form]:
-    """The complete logins of a connection; where there is none, all that it has a part of or could have."""
+    """The complete logins of a connection; if there is none, all that it could be meant to hold."""
     forms = [
-        Form(login=login, values=dict(_found(login, fields)))
+        Form(login=login, values=dict(_values(login, fields)))
         for login in destination.logins
         if not any(_text(fields.get(place)) for place in login.unless)
     ]
     complete = [form for form in forms if form.complete]
-    # Two ways to say the same login, as a connection string and what one is made of: the first one wins.
+    # The same login may be given twice, such as a connection string and its parts: the first one wins.
     unlike = {form.login.spec_name or form.login.kind: form for form in reversed(complete)}
     complete = [form for form in complete if form in unlike.values()]
     asked_for = [form for form in forms if wanted and (form.login.spec_name or "").lower() == wanted.lower()]
@@ -119,12 +119,12 @@ def _two_logins(forms: Sequence[Form], wanted: str | None) -> Iterator[Problem]:
     complete = [form for form in forms if form.complete]
     if len(complete) < 2 or wanted:
         return
-    told = [
+    held = [
         f"{form.login.kind} ({', '.join(_fields_of(form.login))}"
         + (f"; Adobe calls it {form.login.spec_name!r})" if form.login.spec_name else ")")
         for form in complete
     ]
-    rule = f"holds {len(told)} logins, {' and '.join(told)}: take one out, or name one in extra.aep_login"
+    rule = f"holds {len(held)} logins, {' and '.join(held)}: take one out, or name one in extra.aep_login"
     yield Problem("the connection", rule)
 
 
@@ -154,17 +154,17 @@ def refused(held: Held, problems: Sequence[Problem]) -> AepValidationError:
     return AepValidationError(f"the {held.destination.title} login", dict.fromkeys(problems), held.advice)
 
 
-def _found(login: Login, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _values(login: Login, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, places in login.params.items():
         for place in places:
             if value := _value(place, fields):
-                # What is no key stays, empty, to be told as such.
+                # A value that is no key is kept as an empty text, so that it is reported.
                 yield name, encoded_key(value) or "" if name in login.base64 else value
                 break
 
 
 def _value(place: str, fields: Mapping[str, Any]) -> str:
-    """What a place of the destinations table holds in this connection; empty where it holds nothing."""
+    """The value at a place of the destinations table in this connection; empty if there is none."""
     parts = _parts(place)
     if not parts:
         return _text(fields.get(place))
@@ -177,7 +177,7 @@ def _value(place: str, fields: Mapping[str, Any]) -> str:
 
 
 def _named(destination: Destination, fields: Mapping[str, Any]) -> dict[str, str]:
-    """The extras of a connection by what they mean, and for a destination of no table its fields too."""
+    """A connection's extras by their meaning; for a destination outside the table, its fields too."""
     given = {key.removeprefix("extra."): fields[key] for key in fields if key.startswith("extra.")}
     if not destination.logins:
         given = {key: fields.get(key) for key in ("host", "login", "password")} | given
@@ -196,7 +196,7 @@ def _fields_of(login: Login) -> list[str]:
 
 
 def _text(value: object) -> str:
-    """A field as text; empty for one that is blank, or holds something else."""
+    """A field as text; empty if it is blank or of another type."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and value.strip() else ""
@@ -207,5 +207,5 @@ def place_words(place: str) -> str:
 
 
 def _parts(place: str) -> list[str]:
-    """The fields that a text is made of; none for a place that is a field itself."""
+    """The fields in a place that is a text; none for a place that is a field itself."""
     return [field for _, field, _, _ in string.Formatter().parse(place) if field]

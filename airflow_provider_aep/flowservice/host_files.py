@@ -1,8 +1,8 @@
-"""What the processes of one user and credential on one host share: sealed files in a private directory.
+"""Sealed files in a private directory, shared by the processes of one user and credential on one host.
 
-The keys come from the client secret, so a file can be read, and made, by none but those who could fetch a
-token themselves. Nothing here is ever needed for a result to be right: a file that cannot be read counts as
-absent, one that cannot be written is not shared, and no error leaves this module.
+The keys come from the client secret, so only processes that could fetch a token themselves can read or write
+a file. No result depends on these files: one that cannot be read counts as absent, one that cannot be written
+is not shared, and no error leaves this module.
 
 Sources: RFC 5869 (HKDF), NIST SP 800-38D (AES-GCM).
 """
@@ -20,23 +20,23 @@ from typing import Any
 
 from airflow_provider_aep.flowservice.private_directory import PARENTS, Lock, PrivateDirectory
 
-# Part of all keys: another version of the format has other names, and so no trouble with these files.
+# Part of all keys: another version of the format uses other names, and so never meets these files.
 VERSION = "airflow-provider-aep 1"
 _MAGIC = b"aep-host-file-1\n"
 _NONCE = 12
-# By how much the clock may go back without making what was written a moment ago look forged.
+# How far, in seconds, the clock may go back before a file written a moment ago looks forged.
 SLACK = 60.0
 
-# What a file is about: it is named by that, and sealed with it, so no file passes for another.
+# What a file is about. It determines the file's name and seal, so no file passes for another.
 About = tuple[str, ...]
 TOKEN: About = ("token",)
 
 log = logging.getLogger(__name__)
-_told = False
+_reported = False
 
 
 def is_fresh(since: float, lasts: float, now: float) -> bool:
-    """Whether something of that moment still counts. What comes from the future never does.
+    """Whether a file written at that moment still counts. One from the future never does.
 
     :param lasts: seconds.
     """
@@ -45,9 +45,9 @@ def is_fresh(since: float, lasts: float, now: float) -> bool:
 
 @dataclass(slots=True)
 class Claim:
-    """The right to write a file, where it could be had.
+    """The right to write a file.
 
-    ``busy``: another process has it. Without it, and not busy: there are no locks here.
+    ``busy``: another process holds it. No ``lock`` and not ``busy``: locks do not work here.
     """
 
     busy: bool = False
@@ -62,8 +62,9 @@ class HostFiles:
     """Files of JSON that the holders of one client secret share.
 
     :param secret: the client secret, which is stored nowhere.
-    :param bound_to: what else those who share must agree in: token URL, client id, scopes, organization.
-    :param platform_url: the service that answers come from; tokens are the same for all.
+    :param bound_to: what else sharing processes must have in common: token URL, client id, scopes,
+        organization.
+    :param platform_url: the service that responses come from; tokens are the same for all.
     :param parents: where the directory may be; see ``private_directory``.
     """
 
@@ -76,11 +77,11 @@ class HostFiles:
         self._trouble: str | None = None
 
     def answer_of(self, sandbox: str, path: str) -> About:
-        """What a file is about that holds the answer of the service to a GET."""
+        """The subject of a file that holds the response to a GET."""
         return ("answer", self._platform_url, sandbox, path)
 
     def read(self, about: About) -> Any:
-        """What was written last; ``None`` where nothing can be read, or not all of it is ours."""
+        """The content written last; ``None`` if it cannot be read, or is not ours."""
         try:
             return json.loads(self._open(about, self._directory.read(self._name(about))))
         except Exception:
@@ -93,7 +94,7 @@ class HostFiles:
             self._note(error)
 
     def claim(self, about: About) -> Claim:
-        """The right to write, without waiting for it."""
+        """Try to get the right to write; does not wait for it."""
         try:
             return Claim(lock=self._directory.lock(f"{self._name(about)}.lock"))
         except BlockingIOError:
@@ -103,10 +104,10 @@ class HostFiles:
             return Claim()
 
     def report(self) -> None:
-        """Say once in a process that nothing is shared, and why. To be called while no lock is held."""
-        global _told
-        if self._trouble is not None and not _told:
-            _told = True
+        """Log once in a process that nothing is shared, and why. Call it while no lock is held."""
+        global _reported
+        if self._trouble is not None and not _reported:
+            _reported = True
             log.info(
                 "AEP: this process shares no token with others on this host (%s, in %s); it fetches its own",
                 self._trouble,
@@ -114,13 +115,13 @@ class HostFiles:
             )
 
     def _note(self, error: Exception) -> None:
-        # Not in the error's own words, which quote what it was about.
+        # Not the error's own text, which may quote paths or content.
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
         self._trouble = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
 
     @cached_property
     def _keys(self) -> tuple[bytes, bytes]:
-        """One to name files by, one to seal them."""
+        """One key for the names of files, one to seal them."""
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 

@@ -1,9 +1,9 @@
 """What was ingested into datasets: the batches and the datasets of Adobe's Catalog Service.
 
-The Catalog answers with an object keyed by id. Its clocks are epoch *milliseconds*; here they are
-``datetime`` in UTC. A number that is missing, negative or no number is unknown, never zero. Any simple filter
-takes several values; that is not shown for ``dataSet``, so an absence counts only where the dataset was asked
-for alone, or where an answer has shown that a list works.
+The Catalog responds with an object keyed by id. Its times are epoch *milliseconds*; here they are
+``datetime`` in UTC. A count that is missing, negative or no number is unknown, never zero. Simple filters
+accept several values, but no document shows that for ``dataSet``. An absence therefore counts only if the
+dataset was queried alone, or if a response has shown that a list works.
 
 Sources: Catalog Service API reference, "Retrieve a list of batches"; "Filter Catalog data using query
 parameters"; "Look up multiple objects"; "Batch ingestion overview" (statuses); read 2026-11.
@@ -23,7 +23,7 @@ from airflow_provider_aep.flowservice.exchange import Exchange, Request
 from airflow_provider_aep.flowservice.validation import check_id
 
 CATALOG_PATH = "/data/foundation/catalog"
-# Documented: at most 100 objects, and 20 where the limit is not heeded.
+# Documented: at most 100 objects, and 20 if the limit is ignored.
 LARGEST_PAGE = 100
 LEAST_PAGE = 20
 BATCH_PROPERTIES = (
@@ -45,7 +45,7 @@ _SNAPSHOT_SCHEMA = "__union"
 
 
 class BatchStatus(StrEnum):
-    """How a batch stands, whatever word the Catalog used for it."""
+    """The status of a batch, whatever word the Catalog used for it."""
 
     SUCCESS = "success"
     FAILED = "failed"
@@ -65,7 +65,7 @@ STATUS_WORDS: Mapping[str, BatchStatus] = {
         ("processing", "queued", "retrying", "stalled", "loading", "loaded", "staging", "staged"),
         BatchStatus.UNDER_WAY,
     ),
-    # It was ingested, and its data were taken back.
+    # It was ingested, and its data were removed later.
     **dict.fromkeys(("inactive", "deleted", "archived"), BatchStatus.GONE),
 }
 
@@ -74,14 +74,14 @@ STATUS_WORDS: Mapping[str, BatchStatus] = {
 class Batch:
     """One batch; ``None`` in a count means that the Catalog does not say.
 
-    :param dataset_ids: the datasets that it belongs to; none where it does not say.
+    :param dataset_ids: the datasets that it belongs to; none if it does not say.
     :param created_at: when it was opened.
-    :param ended_at: when it was completed; of one that failed, when it was last changed.
-    :param changed_at: when it was last changed; one that is over had ended by then.
+    :param ended_at: when it was completed; for a failed batch, when it was last changed.
+    :param changed_at: when it was last changed; a batch that is over had ended by then.
     :param records: how many records it brought into the dataset.
-    :param replaces: the ids of batches that it takes the place of, or whose data it deletes.
-    :param is_replay: it restates what was ingested before: a replacement, a deletion, a compaction.
-    :param data_until: the last moment that its data are about, where the batch tells.
+    :param replaces: the ids of batches that it replaces, or whose data it deletes.
+    :param is_replay: it restates earlier data: a replacement, a deletion, a compaction.
+    :param data_until: the latest time that its data cover, if the batch says so.
     """
 
     id: str
@@ -104,14 +104,14 @@ class Batch:
         if completed is None and status in (BatchStatus.FAILED, BatchStatus.GONE):
             completed = changed
         replay = wire.get("replay")
-        related = [mapping(each) for each in sequence(wire.get("relatedObjects"))]
+        related = [mapping(item) for item in sequence(wire.get("relatedObjects"))]
         return cls(
             id=batch_id,
             status=status,
             dataset_ids=tuple(
-                str(each["id"])
-                for each in related
-                if str(each.get("type")).casefold() == "dataset" and each.get("id")
+                str(item["id"])
+                for item in related
+                if str(item.get("type")).casefold() == "dataset" and item.get("id")
             ),
             created_at=epoch_moment(wire.get("created")),
             ended_at=completed,
@@ -120,8 +120,8 @@ class Batch:
             codes=tuple(
                 dict.fromkeys(
                     str(code)
-                    for each in sequence(wire.get("errors"))
-                    if (code := mapping(each).get("code")) is not None
+                    for error in sequence(wire.get("errors"))
+                    if (code := mapping(error).get("code")) is not None
                 )
             ),
             replaces=tuple(map(str, sequence(mapping(replay).get("predecessors")))),
@@ -132,10 +132,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogDataset:
-    """What the Catalog says of a dataset.
+    """A dataset as the Catalog describes it.
 
     :param is_snapshot: it holds Profile Snapshots, which replace each other and are not ingested.
-    :param kept_for: the ISO 8601 duration after which its rows expire, where one is set.
+    :param kept_for: the ISO 8601 duration after which its rows expire, if one is set.
     """
 
     id: str
@@ -161,7 +161,7 @@ class CatalogDataset:
 class Batches:
     """Batches that were listed.
 
-    :param is_complete: none was left unread.
+    :param is_complete: all of them were read.
     :param pages: how many requests it took.
     """
 
@@ -176,18 +176,18 @@ def list_batches(
     created_after: datetime,
     created_before: datetime,
     most_pages: int,
-    enough: Callable[[Sequence[Batch]], bool] = lambda found: False,
+    enough: Callable[[Sequence[Batch]], bool] = lambda batches: False,
 ) -> Exchange[Batches]:
     """The batches of datasets that were opened between two moments, both exclusive; newest first if the
-    Catalog keeps to the order, on which nothing here relies.
+    Catalog keeps the order, which nothing here relies on.
 
     :param dataset_ids: none for those of all datasets.
     :param most_pages: read no more pages than this, of at most 100 batches each.
-    :param enough: stop when this says so of what was read up to now.
-    :raises AepApiError: the credential may not see them, or the answer is no object of batches.
+    :param enough: gets the batches read so far; reading stops when it returns true.
+    :raises AepApiError: the credential may not see them, or the response is no object of batches.
     """
-    wanted = frozenset(check_id("dataset_id", each) for each in dataset_ids)
-    found: dict[str, Batch] = {}
+    wanted = frozenset(check_id("dataset_id", dataset_id) for dataset_id in dataset_ids)
+    read: dict[str, Batch] = {}
     start = 0
     for page in range(1, most_pages + 1):
         request = Request(
@@ -204,15 +204,15 @@ def list_batches(
             },
         )
         listed = _objects(request, (yield request))
-        new = listed.keys() - found.keys()
+        new = listed.keys() - read.keys()
         for batch_id in new:
-            found[batch_id] = Batch.from_api(batch_id, listed[batch_id])
+            read[batch_id] = Batch.from_api(batch_id, listed[batch_id])
         kept = tuple(
-            each
-            for each in found.values()
-            if not (wanted and each.dataset_ids) or wanted & set(each.dataset_ids)
+            batch
+            for batch in read.values()
+            if not (wanted and batch.dataset_ids) or wanted & set(batch.dataset_ids)
         )
-        # A page below the least that the Catalog gives is the last one, whatever it makes of the limit.
+        # A page shorter than the Catalog's smallest is the last one, whether or not the limit was heeded.
         if len(listed) < LEAST_PAGE:
             return Batches(found=kept, is_complete=True, pages=page)
         if not new or enough(kept):
@@ -222,32 +222,36 @@ def list_batches(
 
 
 def read_catalog_datasets(dataset_ids: Sequence[str]) -> Exchange[dict[str, CatalogDataset]]:
-    """What the Catalog says of datasets, by their ids; those that it does not show are left out.
+    """Datasets as the Catalog describes them, by their ids; omits those that it does not show.
 
-    :raises AepApiError: the credential may not see them, or one of several is not there.
+    :raises AepApiError: the credential may not see them, or one of several does not exist.
     """
-    ids = ",".join(check_id("dataset_id", each) for each in dataset_ids)
+    ids = ",".join(check_id("dataset_id", dataset_id) for dataset_id in dataset_ids)
     request = Request(
         "GET", f"{CATALOG_PATH}/dataSets/{ids}", params={"properties": ",".join(DATASET_PROPERTIES)}
     )
     listed = _objects(request, (yield request))
-    return {each: CatalogDataset.from_api(each, listed[each]) for each in dataset_ids if each in listed}
+    return {
+        dataset_id: CatalogDataset.from_api(dataset_id, listed[dataset_id])
+        for dataset_id in dataset_ids
+        if dataset_id in listed
+    }
 
 
 def _objects(request: Request, reply: Any) -> dict[str, Mapping[str, Any]]:
-    """The objects of an answer, by their ids."""
-    told = reply.json
-    if not isinstance(told, Mapping) or not all(isinstance(each, Mapping) for each in told.values()):
+    """The objects of a response, by their ids."""
+    objects = reply.json
+    if not isinstance(objects, Mapping) or not all(isinstance(item, Mapping) for item in objects.values()):
         raise AepApiError(
-            doing=str(request), status=reply.status, message="the answer is no object keyed by id"
+            doing=str(request), status=reply.status, message="the response is no object keyed by id"
         )
-    return dict(told)
+    return dict(objects)
 
 
 def _records(wire: Mapping[str, Any]) -> int | None:
     metrics = mapping(wire.get("metrics"))
-    told = (metrics.get("outputRecordCount"), wire.get("recordCount"), metrics.get("inputRecordCount"))
-    return next((count for each in told if (count := count_of(each)) is not None), None)
+    counts = (metrics.get("outputRecordCount"), wire.get("recordCount"), metrics.get("inputRecordCount"))
+    return next((count for value in counts if (count := count_of(value)) is not None), None)
 
 
 def _milliseconds(moment: datetime) -> int:

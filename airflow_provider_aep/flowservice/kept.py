@@ -1,4 +1,4 @@
-"""Answers that hardly ever change, so that they are not asked for again."""
+"""Responses that hardly ever change, kept to save requests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from airflow_provider_aep.flowservice.documents import mapping
 from airflow_provider_aep.flowservice.exchange import Request, Response
 from airflow_provider_aep.flowservice.host_files import HostFiles, is_fresh
 
-# How long other processes believe an answer: a new rule of Adobe's counts for them an hour later at most.
+# How long other processes use a shared response, in seconds: they see a change within this time.
 LASTS = 3600.0
 
 
 class Kept:
-    """The answers that a session has kept, in its process and, where a request allows it, on its host.
+    """The responses that a session has kept, in its process and, if a request allows it, on its host.
 
     :param files: where processes of this host share them; ``None`` to share nothing.
     :param now: the clock, in epoch seconds.
@@ -45,8 +45,8 @@ class Kept:
     def _shared(self, key: tuple[str, str]) -> Response | None:
         if self._files is None:
             return None
-        found = mapping(self._files.read(self._files.answer_of(*key)))
-        since, document = found.get("since"), mapping(found.get("json"))
+        stored = mapping(self._files.read(self._files.answer_of(*key)))
+        since, document = stored.get("since"), mapping(stored.get("json"))
         if not document or not isinstance(since, int | float) or not is_fresh(since, LASTS, self._now()):
             return None
         return Response(200, body=json.dumps(document).encode())

@@ -1,8 +1,8 @@
 """Listings of connections, dataflows and runs, page by page.
 
-A listing is not taken on trust. Its filter is applied again on our side, its order is looked at before
-reading stops early, and where the service refuses a filter, an order or a limit, it is asked without. A
-filter proves that something is there; that something is *not* there is proven by who lists without one.
+A listing is not trusted. Its filter is applied again on our side, and its order is checked before reading
+stops early. If the service refuses a filter, an order or a limit, the listing is read without it. A filtered
+listing proves that an entity exists; only an unfiltered one proves that it does *not*.
 
 Source: Destinations API reference; "Sort and filter responses in the Flow Service API"; read 2026-11.
 """
@@ -21,18 +21,18 @@ from airflow_provider_aep.flowservice.documents import Document, entities_of, ep
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, recall
 
 LARGEST_PAGE = 100
-# So many pages in a row may bring nothing new: a store that filters what it has read gives empty pages too.
+# How many pages in a row may bring nothing new: a store that filters after reading gives empty pages too.
 MOST_BARREN = 50
 # A listing of more pages than this has no end: at 100 a page, these are 200,000 entities.
 MOST_PAGES = 2_000
 _OUR_QUERY = ("property", "orderby", "limit", "count")
-# Who sorts by whole seconds, or on several machines, may put neighbours in the wrong order.
+# In seconds: sorting by whole seconds, or on several machines, may swap neighbours.
 ORDER_TOLERANCE = 60.0
 
-# Of a sandbox, a header, a right: no other query would be answered either.
+# Codes about a sandbox, a header or a permission: another query would be refused too.
 _ABOUT_ELSE = re.compile(r"FLOW-(2|1100-|1403-|1439-)|[^F]")
 _FILTER_WORDS = re.compile(r"\b(property|filter\w*|flowId)\b", re.IGNORECASE)
-# What means something in a filter is a comma, a comparison, a quote.
+# Values without the characters that have a meaning in a filter: commas, comparisons, quotes.
 _FILTERABLE = re.compile(r"[^,=<>~!\"'\\]+")
 
 
@@ -40,7 +40,7 @@ _FILTERABLE = re.compile(r"[^,=<>~!\"'\\]+")
 class Pages:
     """How many pages of a listing may be read.
 
-    :param read: how many were.
+    :param read: how many were read.
     :param cut_off: whether there are more.
     :param oldest: the first creation on the last page that was read, in a listing that is newest first.
     """
@@ -53,7 +53,7 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """What a listing is narrowed to: those that have one of some values at a place.
+    """A filter of a listing: the entities with one of several values at a path.
 
     :param path: names with dots between them; ``[]`` behind one that is an array.
     """
@@ -63,18 +63,18 @@ class Only:
 
     @property
     def text(self) -> str:
-        """The filter as the service is asked; a comma between values means "or"."""
+        """The filter as it is sent; a comma between values means "or"."""
         return f"{self.path}=={','.join(self.values)}"
 
     @property
     def askable(self) -> bool:
-        """Whether no value holds what means something in a filter, such as a comma."""
+        """Whether no value holds a character with a meaning in a filter, such as a comma."""
         return all(_FILTERABLE.fullmatch(value) for value in self.values)
 
     def fits(self, document: Document) -> bool:
-        """Whether it is one of those, as far as it tells; letter case is the service's affair."""
-        told = [str(value).casefold().strip() for value in values_at(document, self.path)]
-        return not told or any(value.casefold() in told for value in self.values)
+        """Whether a document has one of the values, in any letter case, or has none at the path."""
+        values = [str(value).casefold().strip() for value in values_at(document, self.path)]
+        return not values or any(value.casefold() in values for value in self.values)
 
 
 def only(path: str, *values: str) -> Only:
@@ -87,19 +87,19 @@ def list_entities(
     *,
     newest_first: bool = False,
     page_size: int = LARGEST_PAGE,
-    enough: Callable[[list[Document]], bool] = lambda found: False,
+    enough: Callable[[list[Document]], bool] = lambda entities: False,
     or_all: bool = True,
     pages: Pages | None = None,
 ) -> Exchange[list[Document]]:
     """The entities of a listing, page by page.
 
     :param newest_first: by the time of their creation.
-    :param enough: stop when this says so of what was read up to now, whatever it was narrowed to; by default,
-        and where the service does not keep to the order, read to the end.
-    :param or_all: where the service refuses the filter, read all and pick; else raise its refusal.
-    :param pages: how many may be read; it is told how many were. By default all.
-    :raises AepError: the service repeats a page for ever, or has no last one, or does not keep to the order
-        and has more than ``pages``: then nobody can tell which are left out.
+    :param enough: gets all entities read so far, and stops the reading when it returns true; by default, and
+        if the service does not keep the order, read to the end.
+    :param or_all: if the service refuses the filter, read all and filter here; else raise its refusal.
+    :param pages: how many may be read; ``read`` is set to how many were. By default all.
+    :raises AepError: the service repeats a page, or the listing has no last page, or it has more than
+        ``pages`` and is not in order, so it is unknown which entities are left out.
     """
     habits = yield from recall()
     askable = narrowed is not None and narrowed.askable
@@ -116,25 +116,25 @@ def list_entities(
         if shape["limit"]:
             params.append(("limit", page_size))
         try:
-            found, ordered = yield from _read_pages(path, params, enough, newest_first, pages)
+            entities, ordered = yield from _read_pages(path, params, enough, newest_first, pages)
             break
         except AepApiError as refusal:
             if not _is_about_the_query(refusal):
                 raise
-            if not again:  # once is no habit
+            if not again:  # a single refusal is no habit
                 again = True
                 continue
-            part = _part_to_drop(refusal, [each for each in shape if shape[each]])
+            part = _part_to_drop(refusal, [name for name, wanted in shape.items() if wanted])
             if part is None or (part == "property" and not or_all):
                 raise
             plain.append(part)
-    # Not those that are held already: a listing that is read each minute would never be asked as usual again.
+    # Not the known habits again: a listing that is polled each minute would never send the full query again.
     for part in plain[held:]:
         habits.note(_refused(path, part))
     if newest_first and not ordered:
         habits.note(f"the service does not list {path} newest first, so it is read to the end")
-        found.sort(key=_created, reverse=True)
-    return [each for each in found if narrowed is None or narrowed.fits(each)]
+        entities.sort(key=_created, reverse=True)
+    return [entity for entity in entities if narrowed is None or narrowed.fits(entity)]
 
 
 def _read_pages(
@@ -144,30 +144,31 @@ def _read_pages(
     newest_first: bool,
     pages: Pages | None,
 ) -> Exchange[tuple[list[Document], bool]]:
-    """What a listing holds, and whether it came in order."""
-    found: list[Document] = []
+    """The entities of a listing, and whether it came in order."""
+    entities: list[Document] = []
     known: set[object] = set()
     links: list[list[tuple[str, str]]] = []
     ordered, barren = True, 0
     while True:
-        # The same filters go with every page: the token alone is not documented to carry them.
+        # Every page request repeats the filters: no document says that the token carries them.
         request = Request("GET", path, params=[*params, *(links[-1] if links else ())])
         reply = yield request
         page = entities_of(request, reply)
-        ordered = ordered and (not newest_first or _is_descending([*found[-1:], *page]))
-        found += page
+        ordered = ordered and (not newest_first or _is_descending([*entities[-1:], *page]))
+        entities += page
         if pages is not None:
             pages.read += 1
         link = next_page(reply.json)
-        if not link or (ordered and enough(found)):
-            return found, ordered
+        if not link or (ordered and enough(entities)):
+            return entities, ordered
         if pages is not None and pages.read >= pages.most:
-            pages.cut_off, pages.oldest = True, epoch_moment(found[-1].get("createdAt")) if found else None
+            pages.cut_off = True
+            pages.oldest = epoch_moment(entities[-1].get("createdAt")) if entities else None
             if newest_first and not ordered:
                 raise AepError(f"GET {path}: more than {pages.most} pages, and not newest first")
-            return found, ordered
-        barren = 0 if any(each["id"] not in known for each in page) else barren + 1
-        known.update(each["id"] for each in page)
+            return entities, ordered
+        barren = 0 if any(entity["id"] not in known for entity in page) else barren + 1
+        known.update(entity["id"] for entity in page)
         if link in links:
             raise AepError(f"GET {path}: the service gives the same continuation token again")
         if len(links) + 1 == MOST_PAGES:
@@ -178,7 +179,7 @@ def _read_pages(
 
 
 def _is_descending(page: Sequence[Document]) -> bool:
-    times = [moment for each in page if (moment := _created(each))]
+    times = [moment for entity in page if (moment := _created(entity))]
     return all(later <= earlier + ORDER_TOLERANCE for earlier, later in pairwise(times))
 
 
@@ -211,7 +212,7 @@ def names_the_filter(refusal: AepApiError) -> bool:
 
 
 def part_of_name(name_contains: object) -> str:
-    """What names are searched for, in one letter case; empty where nothing is asked for.
+    """The text that names must contain, casefolded; empty for all names.
 
     :raises AepValidationError: it is no text.
     """
@@ -222,16 +223,17 @@ def part_of_name(name_contains: object) -> str:
 
 
 def next_page(body: Document) -> list[tuple[str, str]]:
-    """What the query for the next page has beyond our own; nothing where there is no such page.
+    """The parameters that the query for the next page adds to ours; none on the last page.
 
-    That is the continuation token, or whatever the link has in its place: a link that is not understood must
-    not pass for the end. Tokens may hold ``=`` and ``+`` and must survive both.
+    They are the continuation token, or whatever the link has instead: an unknown kind of link must not pass
+    for the end. Tokens may hold ``=`` and ``+``, which are kept.
     """
     following = mapping(body.get("_links")).get("next")
     address = mapping(following).get("href", following)
     query = urlsplit(address if isinstance(address, str) else "").query
     pairs = [
-        (unquote(name), unquote(value)) for name, _, value in (one.partition("=") for one in query.split("&"))
+        (unquote(name), unquote(value))
+        for name, _, value in (pair.partition("=") for pair in query.split("&"))
     ]
     link = [(name, value) for name, value in pairs if value and name not in _OUR_QUERY]
-    return [one for one in link if one[0] == "continuationToken"] or link
+    return [pair for pair in link if pair[0] == "continuationToken"] or link

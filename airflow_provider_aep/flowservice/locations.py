@@ -1,10 +1,10 @@
 """Where a dataflow delivers its files, as URLs of the object storages that Airflow can read.
 
-A URL names what the Flow Service tells: of Azure Data Lake Gen2 (its container) and SFTP (its host) that is
-part of the login, which is never read, so those URLs begin with ``abfs:///`` and ``sftp:///``.
+A URL holds what the Flow Service shows. The container of Azure Data Lake Gen2 and the host of SFTP are part
+of the login, which is never read, so those URLs begin with ``abfs:///`` and ``sftp:///``.
 
-Assumed: ``exportTime`` is the minute of the tick, in UTC; of a run without one, that in which it started.
-Adobe documents its form alone, and a manifest's ``scheduledTime``.
+Assumed: ``exportTime`` is the minute of the tick, in UTC; for a run without a tick, the minute of its start.
+Adobe documents only its form, and a manifest's ``scheduledTime``.
 
 Source: export datasets tutorial, "Verify successful dataset export" and the folder name macros; Data Landing
 Zone page (the name of its container); read 2026-11.
@@ -39,11 +39,11 @@ PLACES: Mapping[str, tuple[str, str | None, str]] = {
     "sftp": ("sftp", None, "remotePath"),
 }
 LANDING_ZONE_CONTAINER = "dlz-destination"
-# So near its tick a run is taken to be that tick's.
+# A run that starts this near a tick counts as that tick's.
 ON_TIME = timedelta(minutes=5)
 
 _MACRO = re.compile(r"%(?P<word>[A-Z_]+)(?:\((?P<pattern>[^)%]*)\))?%")
-# Of a DATETIME pattern. Seconds are missing on purpose: nobody tells them to the second.
+# Words of a DATETIME pattern. Seconds are missing on purpose: the time is known only to the minute.
 _DATE_WORDS = {
     "YYYY": "%Y",
     "yyyy": "%Y",
@@ -61,8 +61,8 @@ class Folder:
     """A folder of exported files.
 
     :param url: it ends with a slash.
-    :param exact: it holds the files of one run of one dataset; otherwise it is the part of the path that can
-        be known, and holds more.
+    :param exact: it holds the files of one run of one dataset; otherwise it is the known part of the path,
+        and holds more.
     """
 
     url: str
@@ -73,10 +73,10 @@ class Folder:
 class Location:
     """Where a dataflow delivers.
 
-    :param destination: our name of the destination, or ``None`` for one that is not ours.
-    :param storage: ``s3://bucket``; ends with ``//`` where bucket or host are not told.
-    :param path: the folder in it below which all files are, without slashes at its ends.
-    :param file_type: ``PARQUET`` or ``JSON``, as the service says it.
+    :param destination: our name of the destination, or ``None`` for one outside our table.
+    :param storage: ``s3://bucket``; ends with ``//`` if bucket or host are unknown.
+    :param path: the folder in it that holds all files, without slashes at its ends.
+    :param file_type: ``PARQUET`` or ``JSON``, as the service gives it.
     :param dataset_ids: the datasets of its source connection.
     :param schedule: Adobe's ``scheduleParams``.
     """
@@ -95,11 +95,11 @@ class Location:
     def folder_time(
         self, started_at: datetime | None, tick: datetime | None = None
     ) -> tuple[datetime | None, bool]:
-        """The time that the folder of a run bears, and whether that is sure.
+        """The time in the name of a run's folder, and whether it is certain.
 
-        A run that starts with a tick is taken to be that tick's; of any other nobody knows which it was for.
+        A run that starts at a tick counts as that tick's; for any other run the tick is unknown.
 
-        :param tick: the tick of the run, where that is known.
+        :param tick: the tick of the run, if it is known.
         """
         if tick is not None:
             return tick, True
@@ -110,30 +110,30 @@ class Location:
 
     @property
     def url(self) -> str:
-        """The folder of all files that this dataflow ever delivers; empty for a destination not ours."""
+        """The folder of all files of this dataflow; empty for a destination outside our table."""
         return _joined(self.storage, self.path) if self.storage else ""
 
     def folders(self, started_at: datetime | None, dataset_ids: Sequence[str] = ()) -> list[Folder]:
         """Where the files of a run are: a folder for each dataset.
 
         :param started_at: when the run started.
-        :param dataset_ids: those that the run exported, where it says so; by default all.
+        :param dataset_ids: those that the run exported, if it says so; by default all.
         """
         if not self.storage:
             return []
-        found = {}
+        folders = {}
         for dataset_id in dataset_ids or self.dataset_ids or ("",):
             names = {"DATASET_ID": dataset_id, "SANDBOX_NAME": self.sandbox}
             folder, exact = _filled(self.folder_template, started_at, names)
             url = _joined(self.storage, f"{self.path}/{folder}")
-            found[url] = Folder(url=url, exact=exact)
-        return list(found.values())
+            folders[url] = Folder(url=url, exact=exact)
+        return list(folders.values())
 
 
 def location_of(dataflow: Dataflow, target: Document, *, dataset_ids: Iterable[str] = ()) -> Location:
     """Where a dataflow delivers, given its target connection.
 
-    :param target: the target connection as the service tells it.
+    :param target: the target connection, as the service returns it.
     """
     params = mapping(target.get("params"))
     storage, path = place_of(dataflow.destination, params)
@@ -155,7 +155,7 @@ def location_of(dataflow: Dataflow, target: Document, *, dataset_ids: Iterable[s
 
 
 def place_of(destination: str | None, params: Mapping[str, Any]) -> tuple[str, str]:
-    """Storage and path of a target connection's parameters; both empty for a destination not ours."""
+    """Storage and path from a target connection's parameters; both empty outside our table."""
     if destination is None or destination not in PLACES:
         return "", ""
     scheme, bucket_param, path_param = PLACES[destination]
@@ -166,36 +166,36 @@ def place_of(destination: str | None, params: Mapping[str, Any]) -> tuple[str, s
 
 
 def read_location(dataflow: str | Dataflow) -> Exchange[Location]:
-    """Where a dataflow delivers, and which datasets: reads it, its target and its source connection.
+    """Where a dataflow delivers, and which datasets: reads it, its target and its source connections.
 
-    :param dataflow: its id, or itself where that was read already.
+    :param dataflow: its id, or its record if that was read already.
     :raises AepNotFoundError: the sandbox has no such dataflow.
     """
-    found = (yield from get_dataflow(dataflow)) if isinstance(dataflow, str) else dataflow
+    flow = (yield from get_dataflow(dataflow)) if isinstance(dataflow, str) else dataflow
     target: Document = {}
-    if found.target_connection_ids:
+    if flow.target_connection_ids:
         target = yield from get_entity(
-            "targetConnections", found.target_connection_ids[0], field="target_connection_id"
+            "targetConnections", flow.target_connection_ids[0], field="target_connection_id"
         )
     datasets: list[str] = []
-    for source_id in found.source_connection_ids:
+    for source_id in flow.source_connection_ids:
         source = yield from get_entity("sourceConnections", source_id, field="source_connection_id")
         datasets += dataset_ids_of(source)
-    return location_of(found, target, dataset_ids=datasets)
+    return location_of(flow, target, dataset_ids=datasets)
 
 
 def read_places(dataflows: Sequence[Dataflow]) -> Exchange[dict[str, str]]:
     """The URL of the folder of all files of each dataflow, by its id; one listing for up to 100 of them.
 
-    Those after the first 100, and those to destinations that are not ours, are left out.
+    Omits dataflows after the first 100, and those to destinations outside our table.
     """
     targets = {flow.id: flow.target_connection_ids[0] for flow in dataflows if flow.target_connection_ids}
     targets = {flow_id: target for flow_id, target in targets.items() if is_id(target)}
     wanted = tuple(dict.fromkeys(targets.values()))[:LARGEST_PAGE]
     if not wanted:
         return {}
-    found = yield from list_entities("/targetConnections", only("id", *wanted))
-    by_id = {str(document.get("id")): mapping(document.get("params")) for document in found}
+    documents = yield from list_entities("/targetConnections", only("id", *wanted))
+    by_id = {str(document.get("id")): mapping(document.get("params")) for document in documents}
     places: dict[str, str] = {}
     for flow in dataflows:
         params = by_id.get(targets.get(flow.id, ""))
@@ -206,21 +206,21 @@ def read_places(dataflows: Sequence[Dataflow]) -> Exchange[dict[str, str]]:
 
 
 def _filled(template: str, moment: datetime | None, names: Mapping[str, str]) -> tuple[str, bool]:
-    """A folder template with its macros filled in, up to the first folder that cannot be told."""
-    told: list[str] = []
+    """A folder template with its macros filled in, up to the first folder that is unknown."""
+    folders: list[str] = []
     timed = False
     for folder in template.split("/"):
         if not folder:
             continue
         filled = _MACRO.sub(lambda macro: _value(macro, moment, names) or macro[0], folder)
         if "%" in filled:
-            return "/".join(told), False
+            return "/".join(folders), False
         timed = timed or any(
             macro["word"] in ("EXPORT_TIME", "DATETIME") for macro in _MACRO.finditer(folder)
         )
-        told.append(filled)
-    # Without a time in it every run writes into the same folder, and without its id so does every dataset.
-    return "/".join(told), timed and "%DATASET_ID%" in template
+        folders.append(filled)
+    # Without a time every run writes into the same folder, and without an id every dataset does.
+    return "/".join(folders), timed and "%DATASET_ID%" in template
 
 
 def _value(macro: re.Match[str], moment: datetime | None, names: Mapping[str, str]) -> str | None:
@@ -233,7 +233,7 @@ def _value(macro: re.Match[str], moment: datetime | None, names: Mapping[str, st
     if word == "EXPORT_TIME":
         return f"exportTime={then:%Y%m%d%H%M}"
     known = re.sub(r"[^A-Za-z]", "", _DATE_WORD.sub("", pattern or "s"))
-    return None if known else then.strftime(_DATE_WORD.sub(lambda found: _DATE_WORDS[found[0]], str(pattern)))
+    return None if known else then.strftime(_DATE_WORD.sub(lambda word: _DATE_WORDS[word[0]], str(pattern)))
 
 
 def _tidy(path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# Names for the same thing, in lower case without '_' and '-'. The first of each is what we call it.
+# Names for the same thing, in lower case without '_' and '-'. The first of each group is ours.
 SYNONYMS = (
     ("s3accesskey", "accesskeyid", "awsaccesskeyid", "accesskey"),
     ("s3secretkey", "secretaccesskey", "awssecretaccesskey", "secretkey"),

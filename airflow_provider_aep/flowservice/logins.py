@@ -1,7 +1,8 @@
 """The login to a cloud storage as Adobe's live spec wants it.
 
-What an Airflow connection holds is matched with the live ``authSpec`` by the meaning of its parameters: the
-table in ``destinations`` is a hint, and the spec decides on names and on what is required. Nothing is sent.
+The fields of an Airflow connection are matched with the live ``authSpec`` by the meaning of its parameters:
+the table in ``destinations`` is a hint; the spec decides which names are sent and which are required. This
+module sends nothing.
 
 No value of a login is ever part of a message or a ``repr``: messages name Adobe's parameter and the Airflow
 field.
@@ -23,7 +24,7 @@ from airflow_provider_aep.flowservice.validation import schema_problems
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Match:
-    """A login of the live spec, served from what is held."""
+    """A login of the live spec, filled from an Airflow connection."""
 
     auth: Document
     form: Form | None
@@ -43,24 +44,24 @@ class _Match:
 def resolve_login(login: Held | Document, spec: Document, *, title: str, advice: str = "") -> Document:
     """The login as the live spec wants it: ``{"specName": ..., "params": {...}}``.
 
-    :param login: what ``hold_login`` made, or a login that is sent as it is.
+    :param login: the result of ``hold_login``, or a login that is sent unchanged.
     :param spec: the live connection spec.
     :param title: the destination, for the error message.
-    :param advice: where to mend a login that is sent as it is.
-    :raises AepValidationError: the spec offers nothing that it fits, or several; or it breaks the spec.
+    :param advice: where to correct a login that is sent unchanged.
+    :raises AepValidationError: the login fits none of the spec's logins, or several, or breaks the spec.
     """
     if not isinstance(login, Held):
-        found, problems = login, login_problems(spec, login)
+        resolved, problems = login, login_problems(spec, login)
     elif login.free is not None:
-        found, problems, advice = login.free, login_problems(spec, login.free), login.advice
+        resolved, problems, advice = login.free, login_problems(spec, login.free), login.advice
     else:
         advice = login.advice
-        match = _the_one(login, offered_logins(spec))
-        found = {"specName": match.name, "params": dict(match.params)}
+        match = _only_match(login, offered_logins(spec))
+        resolved = {"specName": match.name, "params": dict(match.params)}
         problems = schema_problems(mapping(match.auth.get("spec")), match.params)
     if problems:
         raise AepValidationError(f"the {title} login", problems, advice)
-    return found
+    return resolved
 
 
 def login_problems(spec: Document, login: Document) -> list[Problem]:
@@ -83,7 +84,7 @@ def login_problems(spec: Document, login: Document) -> list[Problem]:
     return schema_problems(mapping(named[0].get("spec")), params)
 
 
-def _the_one(held: Held, offered: Sequence[Document]) -> _Match:
+def _only_match(held: Held, offered: Sequence[Document]) -> _Match:
     """The login of the live spec that is meant.
 
     :raises AepValidationError: none fits, or several do.
@@ -95,7 +96,7 @@ def _the_one(held: Held, offered: Sequence[Document]) -> _Match:
             raise refused(held, [Problem("extra.aep_login", rule)])
         offered = named
     complete = [form for form in held.forms if form.complete]
-    # Without a login of the table, one that is in none may be held under the names that the spec gives.
+    # If no login of the table is complete, the connection may hold another under the names of the spec.
     forms: Sequence[Form | None] = complete or [*held.forms, None]
     matches = [_matched(auth, form, held.named) for auth in offered for form in forms]
     fitting = [match for match in matches if match.fits]
@@ -118,19 +119,19 @@ def _matched(auth: Document, form: Form | None, named: Mapping[str, str]) -> _Ma
         meaning = meaning_of(name)
         if value := values.get(meaning) or named.get(meaning):
             params[name] = value
-    told = {meaning_of(name) for name in params}
-    # What is not required is sent where the table knows it, and only once under several names.
+    sent = {meaning_of(name) for name in params}
+    # An optional parameter is sent if the table knows it, and once if it has several names.
     for name in listed:
         meaning = meaning_of(name)
-        if name not in required and meaning in values and meaning not in told:
+        if name not in required and meaning in values and meaning not in sent:
             params[name] = values[meaning]
-            told.add(meaning)
+            sent.add(meaning)
     return _Match(
         auth=auth,
         form=form,
         params=params,
         lacking=tuple(name for name in required if name not in params),
-        uses_all=form is None or form.needed <= told,
+        uses_all=form is None or form.needed <= sent,
     )
 
 
@@ -157,7 +158,7 @@ def _why_none(held: Held, matches: Sequence[_Match], offered: Sequence[Document]
 
 
 def _is_meant(match: _Match) -> bool:
-    """Whether a login of the spec and a form of the table speak of the same thing."""
+    """Whether a login of the spec and a form of the table mean the same login."""
     return match.form is None or match.form.needed <= {meaning_of(name) for name in params_of(match.auth)[0]}
 
 
@@ -177,5 +178,5 @@ def _whence(destination: Destination, name: str) -> str:
 
 
 def _offers(offered: Sequence[Document]) -> str:
-    told = (f"{auth['name']} ({', '.join(params_of(auth)[1]) or 'no parameters'})" for auth in offered)
-    return ", ".join(told) or "none: send no login"
+    words = (f"{auth['name']} ({', '.join(params_of(auth)[1]) or 'no parameters'})" for auth in offered)
+    return ", ".join(words) or "none: send no login"

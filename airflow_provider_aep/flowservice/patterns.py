@@ -1,4 +1,4 @@
-"""Adobe's patterns and macros for places and keys: asked without exponential time, and said in plain words.
+"""Adobe's patterns and macros for places and keys: matched without exponential time, and put in plain words.
 
 Source: the connection specs in "Export datasets by using the Flow Service API"; read 2026-11.
 """
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
-# Beyond this a text is refused without asking any pattern: the longest location that the six storages
-# allow is an object key of 1,024 bytes.
+# A longer text is refused without matching any pattern: the longest location that the six storages allow is
+# an object key of 1,024 bytes.
 LONGEST_LOCATION = 1024
 
 # Adobe's pattern of an S3 or GCS path, to the letter. `(%..%)?/?` repeated takes exponential time on a text
@@ -31,13 +31,13 @@ BLOB_CONTAINER_PATTERN = r"^[a-z0-9](?!.*--)[a-z0-9-]{1,61}[a-z0-9]$"
 BLOB_PATH_PATTERN = r"^[0-9a-zA-Z\/\!\-_\.\*\'\(\)]+$"
 S3_ACCESS_KEY_PATTERN = r"^[A-Z2-7]{20}$"
 S3_SECRET_KEY_PATTERN = r"^[A-Za-z0-9\/\+]{40}$"
-# Pattern of Adobe's -> the same language in a form that can be asked about hostile text.
+# Pattern of Adobe's -> the same language in a form that is safe to match with hostile text.
 SAFE_PATTERNS = {
-    # without ambiguity, hence in linear time: possessive repeats never try again
+    # unambiguous, hence linear: possessive repeats do not backtrack
     PATH_PATTERN: r"^[0-9a-zA-Z/!\-_.*'()]*+(?:%SEGMENT_(?:NAME|ID)%/*+)*+$",
-    # each label in one way instead of two; as printed, twenty labels take seconds, and each two more
-    # four times as long. Not possessive: Python 3.11.2 loses labels of one letter there, and a label ends
-    # at a dot, so there is nothing to try again
+    # each label matches in one way instead of two; as printed, twenty labels take seconds, and every two
+    # more take four times as long. Not possessive: Python 3.11.2 then loses labels of one letter, and a label
+    # ends at a dot, so nothing backtracks
     GCS_BUCKET_PATTERN: (
         r"(?!^goog.*$)(?!^.*g(o|0)(o|0)gle.*$)"
         r"(((?=^.{3,63}$)(^([a-z0-9]|[a-z0-9][a-z0-9\-_]*)[a-z0-9]$))"
@@ -81,13 +81,13 @@ MACROS = frozenset(
     }
 )
 _MACRO = re.compile(r"%([^%/]{1,64})%")
-# The parameters that hold nothing but a name.
+# The parameters that hold only a name.
 BUCKETS = ("bucketName", "container")
 FOLDERS = ("path", "remotePath")
 
 
 def pattern_words(pattern: str, value: object) -> str:
-    """What a pattern asks for, for people; a pattern that we have not met is told as it is."""
+    """What a pattern requires, in plain words; an unknown pattern is quoted."""
     text = value if isinstance(value, str) else ""
     if len(text) > LONGEST_LOCATION:
         return f"must be at most {LONGEST_LOCATION} characters long"
@@ -102,7 +102,7 @@ def pattern_words(pattern: str, value: object) -> str:
 
 
 def misplaced(param: str, value: object) -> str:
-    """What is wrong with a place that no storage can have, such as a URL; empty where nothing is.
+    """What is wrong with a place that no storage can have, such as a URL; empty if nothing is wrong.
 
     :param param: the target parameter, in Adobe's words.
     """
@@ -111,11 +111,9 @@ def misplaced(param: str, value: object) -> str:
     if "://" in value and param in FOLDERS:
         return "must be a folder, not a URL: leave out the scheme and the bucket, container or host"
     if "://" in value and param in BUCKETS:
-        return (
-            "must be the name alone, without s3://, gs:// or https:// before it; the folder belongs in path"
-        )
+        return "must be only the name, without s3://, gs:// or https:// before it; the folder belongs in path"
     if "/" in value and param in BUCKETS:
-        return "must be the name alone: the folder belongs in path"
+        return "must be only the name: the folder belongs in path"
     return ""
 
 
@@ -127,10 +125,10 @@ def unlisted_macros(template: str) -> list[str]:
 
 
 def pattern_of(pattern: str) -> re.Pattern[str] | None:
-    """A pattern of Adobe's, compiled so that it can be asked about hostile text; ``None`` if it cannot.
+    """A pattern of Adobe's, compiled so that it is safe to match with hostile text; ``None`` if it is not.
 
-    Of a pattern that we have not met, several repeats, or a choice inside one, could take exponential time.
-    Such a one is left to the service, which judges the value anyway.
+    In an unknown pattern, several repeats, or a choice inside one, could take exponential time. It is left to
+    the service, which judges the value anyway.
     """
     if pattern in SAFE_PATTERNS:
         return re.compile(SAFE_PATTERNS[pattern])
@@ -142,12 +140,12 @@ def pattern_of(pattern: str) -> re.Pattern[str] | None:
 
 def _is_tame(parsed: Any) -> bool:
     """Whether a pattern's time cannot explode: few repeats and choices, and neither inside a repeat."""
-    every = list(_operations(parsed))
-    repeats = [argument for operation, argument in every if operation in _REPEATS]
+    operations = list(_operations(parsed))
+    repeats = [argument for operation, argument in operations if operation in _REPEATS]
     optional = [inside for least, most, inside in repeats if most == 1 and least == 0]
     elastic = [inside for least, most, inside in repeats if least != most and most > 1]
     repeated = [inside for _, most, inside in repeats if most > 1]
-    choices = [operation for operation, _ in every if operation is _constants.BRANCH]
+    choices = [operation for operation, _ in operations if operation is _constants.BRANCH]
     anchored = bool(parsed) and parsed[0] == (_constants.AT, _constants.AT_BEGINNING)
     return (
         len(elastic) <= (2 if anchored else 1)

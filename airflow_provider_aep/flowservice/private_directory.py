@@ -1,7 +1,7 @@
-"""A directory that the processes of one user on one host share, and nobody else can enter.
+"""A directory that the processes of one user on one host share, and no other user can enter.
 
-It is named by the effective user, so ``HOME``, ``XDG_RUNTIME_DIR`` and ``TMPDIR`` do not matter: with
-``run_as_user`` a task keeps those of its worker. Nothing here waits: a lock that is held is an error at once.
+Its name comes from the effective user and not from ``HOME``, ``XDG_RUNTIME_DIR`` or ``TMPDIR``, because with
+``run_as_user`` a task keeps those of its worker. Nothing here waits: a lock held by another is an error.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-# In memory where there is such a place: nothing reaches a disk or a backup, and a reboot clears it. A systemd
-# unit with PrivateTmp still shares it with the other units. Others may have taken our name in the first one.
+# In memory if possible: nothing reaches a disk or a backup, and a reboot clears it. A systemd unit with
+# PrivateTmp still shares it with other units. The second one is for a first one where another user has taken
+# our name.
 PARENTS = ("/dev/shm", "/tmp")  # noqa: S108 - what is made there is checked at each use
 LARGEST = 4_000_000
-# Files that nobody has written for so many seconds are removed: each rotated secret leaves some behind.
+# Files not written for this many seconds are removed: each rotated secret leaves some behind.
 OLD = 2 * 86400.0
 
 
 class PrivateDirectory:
-    """Small files under plain names. Every method raises ``OSError`` for what it cannot do.
+    """Small files under plain names. Every method raises ``OSError`` if it fails.
 
     :param parents: absolute paths; the directory is made in the first one that allows it.
     """
@@ -38,7 +39,7 @@ class PrivateDirectory:
         :raises FileNotFoundError: there is none.
         :raises OSError: it is a link, no plain file, another user's, open to others or very large.
         """
-        # Opening a FIFO would wait for whoever writes to it.
+        # Without O_NONBLOCK, opening a FIFO would wait for a writer.
         with self._opened() as directory, _file(name, os.O_RDONLY | os.O_NONBLOCK, directory) as file:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode) or not _is_private(status) or status.st_size > LARGEST:
@@ -49,7 +50,7 @@ class PrivateDirectory:
             return content
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place, whole or not at all, whatever has had its name."""
+        """Put a file in place, whole or not at all, replacing whatever had its name."""
         draft = f"{name}.{secrets.token_hex(8)}"
         with self._opened() as directory:
             try:
@@ -73,8 +74,8 @@ class PrivateDirectory:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
             file = os.open(name, flags, 0o600, dir_fd=directory)
         try:
-            # Not ``lockf``: that one does not keep the threads of a process apart, and is lost as soon as any
-            # of them closes the file.
+            # Not ``lockf``: its locks do not separate the threads of a process, and end as soon as any of
+            # them closes the file.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.utime(file)
         except BaseException:
@@ -84,8 +85,8 @@ class PrivateDirectory:
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
-        """The directory, opened, once it is certain that it is ours alone."""
-        # Anew for each use: a process may change its user, and a tidy machine removes the directory.
+        """The opened directory, after checking that it is private to this user."""
+        # Opened for each use: a process may change its user, and a cleanup may remove the directory.
         directory = self._open()
         try:
             yield directory
@@ -110,14 +111,14 @@ class Lock:
         _held.add(self)
 
     def release(self) -> None:
-        # Expressly, as a child that was forked before ``_held`` knew of the file still has it open.
+        # Unlocked explicitly: a child forked before ``_held`` knew of the file still has it open.
         if self._file is not None:
             with suppress(OSError):
                 fcntl.flock(self._file, fcntl.LOCK_UN)
         self.close()
 
     def close(self) -> None:
-        """Drop it, without releasing it for a process that shares it."""
+        """Close the file without unlocking it for a process that shares it."""
         file, self._file = self._file, None
         _held.discard(self)
         if file is not None:
@@ -132,7 +133,7 @@ def _drop_what_the_parent_holds() -> None:
         lock.close()
 
 
-# A lock belongs to the open file, which a child shares: else it would outlive the parent's death.
+# A lock belongs to the open file, which a child shares; without this it would outlive the parent.
 os.register_at_fork(after_in_child=_drop_what_the_parent_holds)
 
 
@@ -143,7 +144,7 @@ def _open_within(parent: str) -> int:
         directory = os.open(path, flags)
     except FileNotFoundError:
         with suppress(FileExistsError):
-            os.mkdir(path, 0o700)  # noqa: PTH102 - to be opened by the same text, without following links
+            os.mkdir(path, 0o700)  # noqa: PTH102 - opened by the same text, without following links
         directory = os.open(path, flags)
     if not _is_private(os.fstat(directory)):
         os.close(directory)

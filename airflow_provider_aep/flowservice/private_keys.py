@@ -1,4 +1,4 @@
-"""What can be told of a private key without using it: its form, and whether a passphrase protects it.
+"""What a private key shows without being used: its form, and whether a passphrase protects it.
 
 Source: OpenSSH, PROTOCOL.key (``openssh-key-v1``: the name of a cipher follows the magic); RFC 1421
 (``Proc-Type: 4,ENCRYPTED``); RFC 7468 (``ENCRYPTED PRIVATE KEY``).
@@ -15,7 +15,7 @@ _MAGIC = b"openssh-key-v1\0"
 
 
 def encoded_key(value: str) -> str | None:
-    """A PEM private key in one line of base64; ``None`` for what is none, encoded already or not."""
+    """A PEM private key, plain or in base64, as one line of base64; ``None`` for anything else."""
     try:
         if value.lstrip().startswith("-----BEGIN"):
             plain = value.encode()
@@ -29,7 +29,7 @@ def encoded_key(value: str) -> str | None:
 
 
 def is_encrypted(encoded: str) -> bool:
-    """Whether a passphrase protects a private key, given as ``encoded_key`` made it."""
+    """Whether a passphrase protects a private key, given as ``encoded_key`` returns it."""
     plain = base64.b64decode(encoded)
     if b"ENCRYPTED PRIVATE KEY-----" in plain or re.search(rb"Proc-Type:\s*4,\s*ENCRYPTED", plain):
         return True

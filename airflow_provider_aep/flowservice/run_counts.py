@@ -12,7 +12,7 @@ from airflow_provider_aep.flowservice.documents import count_of, mapping, sequen
 
 
 class DatasetCount(NamedTuple):
-    """What a run says it exported of one dataset; ``None`` where it does not say."""
+    """How much of one dataset a run exported; ``None`` if it does not say."""
 
     dataset_id: str
     records: int | None = None
@@ -20,7 +20,7 @@ class DatasetCount(NamedTuple):
 
 
 def records_of(records: Mapping[str, Any]) -> int | None:
-    """How many records a run exported, as far as its record summary tells."""
+    """How many records a run exported; ``None`` if its record summary does not say."""
     for key in ("outputRecordCount", "createdRecordCount"):
         if (count := count_of(records.get(key))) is not None:
             return count
@@ -28,12 +28,12 @@ def records_of(records: Mapping[str, Any]) -> int | None:
     counts = [count_of(target.get("outputRecordCount")) for target in targets]
     if counts and None not in counts:
         return sum(filter(None, counts))
-    # A zero-record run names no output at all.
+    # A zero-record run has no output counts.
     return 0 if count_of(records.get("inputRecordCount")) == 0 else None
 
 
 def named_datasets(records: Mapping[str, Any]) -> Iterator[str]:
-    """The datasets that a record summary names; one may come several times."""
+    """The datasets that a record summary names; one may appear several times."""
     # Assumed: samples show "segment:<id>" for audiences; the tutorial on datasets cuts its sample off here.
     for side in ("targetSummaries", "sourceSummaries"):
         for summary in sequence(records.get(side)):
@@ -44,28 +44,28 @@ def named_datasets(records: Mapping[str, Any]) -> Iterator[str]:
 
 
 def dataset_counts_of(records: Mapping[str, Any], sizes: Mapping[str, Any]) -> tuple[DatasetCount, ...]:
-    """What the summaries tell of single datasets.
+    """The counts of single datasets in the summaries.
 
-    Assumed: no sample of a dataset export shows its ``targetSummaries``. A count of an entity is that of its
-    dataset; a count of a summary is so where the summary names one dataset alone.
+    Assumed: no sample of a dataset export shows its ``targetSummaries``. A count of an entity belongs to its
+    dataset; a count of a summary does so if the summary names only one dataset.
     """
-    told_records = _told_of_each(records, "outputRecordCount")
-    told_bytes = _told_of_each(sizes, "outputBytes")
+    records_by_id = _counts_by_dataset(records, "outputRecordCount")
+    bytes_by_id = _counts_by_dataset(sizes, "outputBytes")
     return tuple(
-        DatasetCount(dataset_id=each, records=told_records.get(each), bytes=told_bytes.get(each))
-        for each in dict.fromkeys([*told_records, *told_bytes])
+        DatasetCount(dataset_id, records_by_id.get(dataset_id), bytes_by_id.get(dataset_id))
+        for dataset_id in dict.fromkeys([*records_by_id, *bytes_by_id])
     )
 
 
-def _told_of_each(summary: Mapping[str, Any], key: str) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _counts_by_dataset(summary: Mapping[str, Any], key: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
     for target in map(mapping, sequence(summary.get("targetSummaries"))):
-        entities = [mapping(each) for each in sequence(target.get("entitySummaries"))]
+        entities = [mapping(entity) for entity in sequence(target.get("entitySummaries"))]
         for entity in entities:
             kind, _, dataset_id = str(entity.get("id")).partition(":")
-            told = count_of(entity.get(key))
-            if told is None and len(entities) == 1:
-                told = count_of(target.get(key))
-            if kind == "dataset" and dataset_id and told is not None:
-                found[dataset_id] = found.get(dataset_id, 0) + told
-    return found
+            count = count_of(entity.get(key))
+            if count is None and len(entities) == 1:
+                count = count_of(target.get(key))
+            if kind == "dataset" and dataset_id and count is not None:
+                counts[dataset_id] = counts.get(dataset_id, 0) + count
+    return counts

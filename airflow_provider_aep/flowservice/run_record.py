@@ -1,9 +1,9 @@
 """The record of a dataflow run: what the Flow Service did with a dataflow.
 
-Run clocks are epoch *milliseconds* (schedules carry seconds); here they are ``datetime`` in UTC. Samples of
-notifications carry seconds in their place, which are told apart by their size. Metrics may be missing, null
-or -1, and all three mean "unknown", never zero. Adobe says that the metrics of dataset exports are mixed
-with those of profile exports, so counts are indicative.
+Run times are epoch *milliseconds* (schedules carry seconds); here they are ``datetime`` in UTC. Samples of
+notifications carry seconds instead, recognized by their size. Metrics may be missing, null or -1, and all
+three mean "unknown", never zero. Adobe says that the metrics of dataset exports are mixed with those of
+profile exports, so counts are indicative.
 
 Sources: Destinations API reference, "Dataflow runs"; "Monitor dataflows using the Flow Service API"; dataset
 export tutorial; read 2026-11.
@@ -25,12 +25,12 @@ from airflow_provider_aep.flowservice.run_counts import (
     records_of,
 )
 
-# The service writes down an end soon after it happened; an end far behind its last word is a wrong number.
+# The service records an end soon after it happened; an end much later than its last update is a wrong number.
 _WRITTEN_WITHIN = timedelta(hours=1)
 
 
 class RunStatus(StrEnum):
-    """How a run stands, whatever word the service used for it."""
+    """The status of a run, whatever word the service used for it."""
 
     RUNNING = "running"
     SUCCESS = "success"
@@ -60,7 +60,7 @@ STATUS_WORDS: Mapping[str, RunStatus] = {
 
 
 class RunError(NamedTuple):
-    """What went wrong in a run, in Adobe's words. Codes follow no fixed pattern.
+    """An error of a run, in Adobe's words. Codes follow no fixed pattern.
 
     :param records: how many records it concerns; ``None`` for an error of the run as a whole.
     """
@@ -78,13 +78,12 @@ class DataflowRun:
     """One execution of a dataflow; ``None`` in a metric means that the service does not say.
 
     :param status_word: the service's own word, for messages.
-    :param started_at: when it started, or was created where it never started.
-    :param ended_at: when it ended, never before it started; ``None`` while it runs, or where no time is
-        told at all. A run that failed before it started may tell no end: then the service's last word on it
-        counts.
+    :param started_at: when it started, or was created if it never started.
+    :param ended_at: when it ended, never before it started; ``None`` while it runs, or if it has no time at
+        all. A run that failed before it started may have no end: then the service's last update counts.
     :param records_out: how many records were exported.
     :param dataset_ids: the datasets that it says it exported; often none.
-    :param dataset_counts: what it says of each of them; nothing where its summaries do not tell them apart.
+    :param dataset_counts: the counts of each of them; none if its summaries do not separate datasets.
     """
 
     id: str
@@ -112,7 +111,7 @@ class DataflowRun:
 
     @property
     def delivered(self) -> bool:
-        """Whether it ended well enough to have exported what there was."""
+        """Whether it ended in success, in full or in part."""
         return self.status in (RunStatus.SUCCESS, RunStatus.PARTIAL)
 
     @classmethod
@@ -120,7 +119,7 @@ class DataflowRun:
         metrics = mapping(wire.get("metrics"))
         duration = mapping(metrics.get("durationSummary"))
         records = mapping(metrics.get("recordSummary"))
-        # Every sample says completedAtUTC, the reference's schema stoppedAtUTC.
+        # Every sample has completedAtUTC, the reference's schema stoppedAtUTC.
         completed_at = epoch_moment(duration.get("completedAtUTC")) or epoch_moment(
             duration.get("stoppedAtUTC")
         )
@@ -172,29 +171,29 @@ class DataflowRun:
 def pick_runs(
     runs: Sequence[DataflowRun], *, started_after: datetime | None, started_before: datetime | None = None
 ) -> list[DataflowRun]:
-    """Those that started in a window: at or after its start, and earlier than its end."""
+    """The runs that started in a window: at or after its start, and earlier than its end."""
     if started_after is None and started_before is None:
         return list(runs)
     first = started_after or datetime.min.replace(tzinfo=UTC)
-    # The service counts whole milliseconds: a run of this very one must not seem to be from before it.
+    # The service counts whole milliseconds: a run in the same one must not seem to be earlier.
     first = first.replace(microsecond=first.microsecond // 1000 * 1000)
     last = started_before or datetime.max.replace(tzinfo=UTC)
     return [run for run in runs if run.started_at is not None and first <= run.started_at < last]
 
 
 def each_once(runs: Iterable[DataflowRun]) -> list[DataflowRun]:
-    """Each run once: pages overlap when something is created meanwhile.
+    """Each run once: pages overlap if a run is created between them.
 
-    Of two documents of one run the later word counts, and in doubt the worse.
+    Of two documents of one run the later counts, and if that is unclear, the worse.
     """
     once: dict[str, DataflowRun] = {}
     for run in runs:
-        if run.id not in once or _is_later_word(run, once[run.id]):
+        if run.id not in once or _is_later(run, once[run.id]):
             once[run.id] = run
     return list(once.values())
 
 
-def _is_later_word(run: DataflowRun, other: DataflowRun) -> bool:
+def _is_later(run: DataflowRun, other: DataflowRun) -> bool:
     if run.ended_at is None or other.ended_at is None:
         return run.finished and not other.finished
     return (run.ended_at, not run.delivered) > (other.ended_at, not other.delivered)
@@ -202,8 +201,8 @@ def _is_later_word(run: DataflowRun, other: DataflowRun) -> bool:
 
 def _status(word: object, completed_at: datetime | None) -> RunStatus:
     letters = "".join(character for character in str(word or "").lower() if character.isalpha())
-    # A word that we have not met keeps a sensor waiting, until a completion time says that nothing
-    # more will come; then it must not pass as good.
+    # An unknown word keeps a sensor waiting until the run has a completion time; then it must not pass as
+    # good.
     return STATUS_WORDS.get(letters, RunStatus.UNKNOWN if completed_at else RunStatus.RUNNING)
 
 
@@ -211,7 +210,7 @@ def _ended(
     completed_at: datetime | None, updated_at: datetime | None, started_at: datetime | None
 ) -> datetime | None:
     """When a finished run ended."""
-    # An end far behind the service's last word is a wrong number.
+    # An end much later than the service's last update is a wrong number.
     if updated_at and (completed_at is None or completed_at > updated_at + _WRITTEN_WITHIN):
         completed_at = updated_at
     if completed_at is None or started_at is None:
@@ -220,7 +219,7 @@ def _ended(
 
 
 def _errors(wire: Mapping[str, Any]) -> Iterator[RunError]:
-    """Errors of the run, then deeper causes of its activities."""
+    """Errors of the run, then the deeper causes in its activities."""
     metrics = mapping(wire.get("metrics"))
     records = mapping(metrics.get("recordSummary"))
     lists = [mapping(metrics.get("statusSummary")).get("errors"), records.get("failedInfo")]
@@ -229,9 +228,9 @@ def _errors(wire: Mapping[str, Any]) -> Iterator[RunError]:
         lists += [status.get("errors"), mapping(status.get("extensions")).get("errors")]
     for errors in lists:
         for error in sequence(errors):
-            told = mapping(error)
-            if told and str(told.get("type") or "Error").lower() == "error":
-                concerned = count_of(told.get("count")) or count_of(told.get("recordCount"))
+            document = mapping(error)
+            if document and str(document.get("type") or "Error").lower() == "error":
+                concerned = count_of(document.get("count")) or count_of(document.get("recordCount"))
                 yield RunError(
-                    str(told.get("code") or "(no code)"), str(told.get("message") or ""), concerned
+                    str(document.get("code") or "(no code)"), str(document.get("message") or ""), concerned
                 )

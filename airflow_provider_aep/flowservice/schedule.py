@@ -1,7 +1,7 @@
 """When a dataflow exports: from a DAG author's words to Adobe's ``scheduleParams``.
 
 ``scheduleParams`` counts epoch *seconds* in UTC (runs count milliseconds). One schedule belongs to one
-dataflow and serves all of its datasets. The words for how often it exports are in ``cadences``.
+dataflow and applies to all of its datasets. The words for how often it exports are in ``cadences``.
 
 Source: "Export datasets by using the Flow Service API", "Create dataflow"; read 2026-11.
 """
@@ -29,7 +29,7 @@ from airflow_provider_aep.flowservice.patterns import unlisted_macros
 from airflow_provider_aep.flowservice.validation import nearest, unknown
 from airflow_provider_aep.times import ClockError, from_local, in_utc, midnight, zone_names, zone_of
 
-# Adobe ends a dataflow six months after its creation when no end is given. We always send one.
+# Adobe ends a dataflow six months after its creation if no end is given. We always send one.
 DEFAULT_LIFE = timedelta(days=180)
 
 PAST = "is in the past: nothing would be exported; give a later end"
@@ -38,10 +38,10 @@ TOO_EARLY = (
     "AepDisableDataflowOperator"
 )
 
-# Numbers outside these are no epoch seconds of an export: 1973, and the year 5138.
+# Epoch seconds of an export lie between these: 1973 and the year 5138.
 EARLIEST, LATEST = 1e8, 1e11
 NO_WIDTH = (
-    'On Airflow 3 both ends of a data interval are one moment where the schedule is "@hourly" or another '
+    'On Airflow 3 both ends of a data interval are the same moment if the schedule is "@hourly" or another '
     "cron expression: schedule the DAG by a CronDataIntervalTimetable (docs/sensor.md)."
 )
 # Adobe's own names for the same things, as pasted from its tutorial
@@ -56,7 +56,7 @@ _KEYS = ("every", "start", "end", "folder_template", "timezone")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleChange:
-    """Checked parts of a schedule; ``None`` means "as it is", and so does ``every`` of ``as-is``."""
+    """Checked parts of a schedule; ``None`` means "unchanged", and so does ``every`` of ``as-is``."""
 
     every: str | None = None
     start: datetime | None = None
@@ -64,15 +64,15 @@ class ScheduleChange:
     folder_template: str | None = None
 
     def warnings(self) -> list[str]:
-        """What is allowed but probably not meant."""
-        told = []
+        """Warnings about values that are allowed but probably not meant."""
+        warnings = []
         if self.every == OUTDATED:
-            told.append(
+            warnings.append(
                 "schedule: write every: 1d; 24h is the wording of an older tutorial, and a day is sent"
             )
         if unlisted := ", ".join(unlisted_macros(self.folder_template or "")):
-            told.append(f"schedule: folder_template has macros that Adobe does not list: {unlisted}")
-        return told
+            warnings.append(f"schedule: folder_template has macros that Adobe does not list: {unlisted}")
+        return warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +84,11 @@ class Schedule(ScheduleChange):
     def to_api(self, now: datetime) -> dict[str, Any]:
         """Whole ``scheduleParams`` for a new dataflow.
 
-        :raises AepValidationError: it says ``as-is``, and a new dataflow has no cadence yet.
+        :raises AepValidationError: ``every`` is ``as-is``, and a new dataflow has no cadence yet.
         """
         check_new(self.every)
         start = self.start or now
-        # Counted from now where the start is past: an old one would make an export that is over already.
+        # Counted from now if the start is past: from an old start, the export might be over already.
         end = self.end or max(start, now) + DEFAULT_LIFE
         wire: dict[str, Any] = {
             **members_of(self.every),
@@ -100,23 +100,23 @@ class Schedule(ScheduleChange):
         return wire
 
     def warnings(self) -> list[str]:
-        # Named, as slots make a new class of this one, which a bare super() does not know.
-        told = ScheduleChange.warnings(self)
+        # No bare super(): slots make a new class, which it does not know.
+        warnings = ScheduleChange.warnings(self)
         if self.end is None and self.every not in ("once", AS_IS):
-            told.append(
+            warnings.append(
                 f"schedule: no end is given, so the export ends {DEFAULT_LIFE.days} days after its start; "
                 "Adobe stops an export at its end without an error"
             )
-        return told
+        return warnings
 
 
 def check_new(every: str) -> None:
-    """Whether a new dataflow can be given a cadence.
+    """Check that a new dataflow can have a cadence.
 
     :raises AepValidationError: it is ``as-is``.
     """
     if every == AS_IS:
-        rule = f"{AS_IS} keeps the cadence of a dataflow that exists; a new one needs a word such as 3h"
+        rule = f"{AS_IS} keeps the cadence of an existing dataflow; a new one needs a word such as 3h"
         raise AepValidationError("the schedule", [Problem("schedule/every", rule)])
 
 
@@ -125,8 +125,8 @@ def parse_schedule(given: str | Mapping[str, Any], *, now: datetime) -> Schedule
 
     :param given: ``{"every": "3h", "start": ..., "end": ..., "timezone": ..., "folder_template": ...}``;
         times as ISO 8601 or ``datetime`` (without an offset in ``timezone``, by default UTC), or epoch
-        seconds. Adobe's own ``scheduleParams`` is understood too.
-    :param now: what a missing start means, to judge the end by.
+        seconds. Adobe's own ``scheduleParams`` is accepted too.
+    :param now: the default start, to judge the end by.
     :raises AepValidationError: with all problems at once.
     """
     return Schedule(**_parsed(given, now=now, whole=True))
@@ -135,9 +135,9 @@ def parse_schedule(given: str | Mapping[str, Any], *, now: datetime) -> Schedule
 def parse_schedule_change(given: str | Mapping[str, Any], *, now: datetime) -> ScheduleChange:
     """What to change in a schedule: like ``parse_schedule``, but ``every`` may be left out too.
 
-    An end that is earlier than the start that stays is refused by ``merge_schedule``, which knows that one.
+    ``merge_schedule``, which knows the present start, refuses an end before it.
 
-    :raises AepValidationError: with all problems at once; also where nothing is named.
+    :raises AepValidationError: with all problems at once; also if nothing is named.
     """
     return ScheduleChange(**_parsed(given, now=now, whole=False))
 
@@ -146,7 +146,7 @@ def parse_window(due_from: Any, due_until: Any, zone: tzinfo = UTC) -> tuple[dat
     """The two ends of a window of ticks; ``due_until`` itself is not in it.
 
     :param zone: of ends without an offset.
-    :raises AepValidationError: one is no moment, or the window has no width.
+    :raises AepValidationError: an end is no moment, or the window has no width.
     """
     start, end = parse_moment("due_from", due_from, zone), parse_moment("due_until", due_until, zone)
     if end <= start:
@@ -157,9 +157,9 @@ def parse_window(due_from: Any, due_until: Any, zone: tzinfo = UTC) -> tuple[dat
 
 
 def merge_schedule(existing: Mapping[str, Any], change: ScheduleChange) -> dict[str, Any]:
-    """Whole ``scheduleParams``: those that are there, with what is named in their place.
+    """Whole ``scheduleParams``: the existing ones, with the changes applied.
 
-    Equal to ``existing`` where that says the same already, be it in other words, such as an interval as text.
+    Equal to ``existing`` if nothing differs in meaning, such as an interval as text.
 
     :param change: a ``Schedule`` too.
     :raises AepValidationError: the result would end before it starts.
@@ -186,13 +186,13 @@ def merge_schedule(existing: Mapping[str, Any], change: ScheduleChange) -> dict[
 
 def describe_schedule(wire: Mapping[str, Any]) -> str:
     """``scheduleParams`` for people, as in "every 3h from 2026-12-01T00:00:00Z to 2027-06-01T00:00:00Z"."""
-    every = _told(wire)
-    told = every if every == "once" else f"every {every}"
+    every = _cadence_words(wire)
+    words = every if every == "once" else f"every {every}"
     for word, key in (("from", "startTime"), ("to", "endTime")):
         if (seconds := _seconds(wire.get(key))) is not None:
-            told += f" {word} {datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%SZ}"
+            words += f" {word} {datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%SZ}"
     template = wire.get("foldernameTemplate") or wire.get("folderNameTemplate")
-    return f"{told} into {template}" if template else told
+    return f"{words} into {template}" if template else words
 
 
 def _parsed(given: str | Mapping[str, Any], *, now: datetime, whole: bool) -> dict[str, Any]:
@@ -240,9 +240,9 @@ def _parsed(given: str | Mapping[str, Any], *, now: datetime, whole: bool) -> di
 
 
 def ticks(wire: Mapping[str, Any], after: datetime, before: datetime) -> list[datetime]:
-    """When a schedule lets its dataflow export, from ``after`` on and earlier than ``before``.
+    """The ticks of a schedule from ``after`` on and earlier than ``before``.
 
-    :param wire: Adobe's ``scheduleParams``. One that cannot be read has no ticks.
+    :param wire: Adobe's ``scheduleParams``. An unreadable one has no ticks.
     """
     try:
         start, end = float(wire["startTime"]), float(wire.get("endTime") or "inf")
@@ -255,15 +255,15 @@ def ticks(wire: Mapping[str, Any], after: datetime, before: datetime) -> list[da
     if step <= 0:  # once
         return [datetime.fromtimestamp(start, tz=UTC)] if first <= start < last else []
     moment = start + -(-(first - start) // step) * step
-    found = []
+    moments = []
     while moment < last:
-        found.append(datetime.fromtimestamp(moment, tz=UTC))
+        moments.append(datetime.fromtimestamp(moment, tz=UTC))
         moment += step
-    return found
+    return moments
 
 
 def is_readable(wire: Mapping[str, Any]) -> bool:
-    """Whether it can be told from a schedule when its dataflow should run."""
+    """Whether a schedule says when its dataflow should run."""
     try:
         start, end = float(wire["startTime"]), float(wire.get("endTime") or "inf")
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -272,9 +272,9 @@ def is_readable(wire: Mapping[str, Any]) -> bool:
 
 
 def check_zone(field: str, name: object) -> tzinfo:
-    """The time zone of an IANA name.
+    """The time zone with an IANA name.
 
-    :raises AepValidationError: there is none.
+    :raises AepValidationError: there is none with that name.
     """
     zone = zone_of(name) if isinstance(name, str) else None
     if zone is None:
@@ -287,7 +287,7 @@ def check_zone(field: str, name: object) -> tzinfo:
 def parse_moment(field: str, given: object, zone: tzinfo = UTC) -> datetime:
     """A moment in UTC from ISO 8601, a ``datetime``, or epoch seconds.
 
-    :param zone: where a time without an offset is, and where a date alone begins.
+    :param zone: the zone of a time without an offset, and of the midnight at which a date begins.
     :raises AepValidationError: it is none of these.
     """
     problems: list[Problem] = []
@@ -325,7 +325,7 @@ def _moment(field: str, given: object, problems: list[Problem], zone: tzinfo = U
         problems.append(Problem(field, str(error)))
         return None
     except (ValueError, OverflowError, OSError):
-        pass  # told below, with all other kinds of unreadable values
+        pass  # reported below, with all other unreadable values
     rule = "must be a moment such as 2026-12-01T00:00:00Z (ISO 8601), a datetime, or epoch seconds"
     problems.append(Problem(field, rule))
     return None
@@ -347,13 +347,13 @@ def _seconds(value: object) -> int | None:
     return seconds if 0 <= seconds <= LATEST else None
 
 
-def _told(wire: Mapping[str, Any]) -> str:
-    """The cadence for people, be it one that we have no word for."""
+def _cadence_words(wire: Mapping[str, Any]) -> str:
+    """The cadence for people, also one that we have no word for."""
     return word_of(wire) or f"{wire.get('interval')} {wire.get('timeUnit')}"
 
 
 def _every_of(words: dict[str, Any], problems: list[Problem]) -> str | None:
-    """The word for Adobe's own members, which are taken out; ``None`` where a problem says why not."""
+    """The word for Adobe's own members, which are removed from ``words``; ``None`` if a problem was added."""
     wire = {key: words.pop(key, None) for key in ("timeUnit", "interval", "exportMode")}
     if wire["timeUnit"] not in ("hour", "day"):
         problems.append(Problem("schedule/timeUnit", "must be hour or day"))
@@ -368,12 +368,12 @@ def _every_of(words: dict[str, Any], problems: list[Problem]) -> str | None:
 
 
 def schedule_words(wire: Mapping[str, Any]) -> dict[str, str | None]:
-    """Adobe's ``scheduleParams`` in the words that ``parse_schedule`` reads; ``None`` for what is not there.
+    """Adobe's ``scheduleParams`` in the words that ``parse_schedule`` reads; ``None`` for what is missing.
 
-    A cadence that we have no word for is told as it is, such as ``15 minute``.
+    A cadence that we have no word for keeps Adobe's, such as ``15 minute``.
     """
     return {
-        "every": _told(wire),
+        "every": _cadence_words(wire),
         "start": _words_of_moment(wire.get("startTime")),
         "end": _words_of_moment(wire.get("endTime")),
         # The tutorials write a lower-case n, the reference an upper-case one.

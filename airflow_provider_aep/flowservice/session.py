@@ -1,8 +1,8 @@
-"""Everything around a request that every request needs: token, headers, repeats, and judging the status.
+"""What every request needs: token, headers, retries, and judging the status.
 
-One session serves a whole process for one credential, in as many threads and sandboxes as ask. It opens no
-socket and never waits: like any exchange it yields requests and pauses. What it shares with other processes
-is in small local files, read in the thread that drives it, which is never an event loop's.
+One session serves a whole process for one credential, in any number of threads and sandboxes. It opens no
+socket and never waits: like any exchange it yields requests and pauses. It shares small local files with
+other processes; they are read in the thread that drives it, which is never an event loop's.
 
 Units: seconds.
 
@@ -42,7 +42,7 @@ T = TypeVar("T")
 TRIES = 5
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 60.0
-# For so long we take the word of a 429 for all others, too; some gateways ask for hours.
+# For at most this many seconds a 429 holds back other requests too; some gateways ask for hours.
 LONGEST_CLOSED = 600.0
 
 
@@ -50,12 +50,12 @@ class AepSession:
     """A logged-in conversation for one credential.
 
     :param writes: in which sandboxes anything but a GET is sent; see ``write_guard``.
-    :param now: the clock, in epoch seconds; one that never goes back, as pauses are counted by it.
-    :param jitter: a number from 0 to 1 that stretches each pause, so that many callers spread.
-    :param files: what processes of this host share; by default nothing.
-    :param on_token: told each token that this process begins to use, to have it masked in logs.
-    :param on_event: told ``rate_limited`` at each 429 and ``token_fetches`` at each fetched token, for
-        those who count.
+    :param now: the clock, in epoch seconds; it must never go back, because it measures pauses.
+    :param jitter: a number from 0 to 1 that stretches each pause, so that many callers spread out.
+    :param files: shared by the processes of this host; by default none.
+    :param on_token: called with each token that this process begins to use, so that logs can mask it.
+    :param on_event: called with ``rate_limited`` at each 429 and ``token_fetches`` at each fetched token, for
+        metrics.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class AepSession:
     ) -> None:
         self.credentials, self._writes = credentials, writes
         self._now, self._jitter, self._on_event = now, jitter, on_event
-        # Re-entrant: an exchange that is collected may be so in the very thread that holds the lock.
+        # Re-entrant: an exchange may be garbage-collected in the thread that holds the lock.
         self._lock = threading.RLock()
         self._tokens = Tokens(
             _token_request(credentials),
@@ -87,13 +87,13 @@ class AepSession:
         self._closed_until = 0.0
 
     def conduct(self, exchange: Exchange[T], *, sandbox: str, conn_id: str | None = None) -> Exchange[T]:
-        """The exchange, each of its requests authenticated, repeated where that is safe, and judged.
+        """The exchange, with each request authenticated, its status judged, and repeated if that is safe.
 
-        :param conn_id: the Airflow connection, for errors to name.
+        :param conn_id: the Airflow connection that errors name.
 
         :raises AepWriteRefusedError: inside the exchange, for a request that ``writes`` does not allow.
-        :raises AepApiError: inside the exchange, for an answer that no repeat could mend.
-        :raises AepTransportError: inside the exchange, when no answer came.
+        :raises AepApiError: inside the exchange, for a refusal that no retry could fix.
+        :raises AepTransportError: inside the exchange, if no response came.
         """
         habits = self._habits.setdefault(sandbox, Habits(self._now))
         return conduct(exchange, lambda request: self._ask_named(request, sandbox, conn_id), habits)
@@ -115,15 +115,15 @@ class AepSession:
             return kept
         token = yield from self._tokens.valid()
         try:
-            answer = yield from self._persist(self._signed(request, sandbox, token))
+            response = yield from self._persist(self._signed(request, sandbox, token))
         except AepApiError as refusal:
             if not token_was_refused(refusal):
                 raise
             self._tokens.forget(token)
             token = yield from self._tokens.valid()
-            answer = yield from self._persist(self._signed(request, sandbox, token))
-        self._kept.add(request, sandbox, answer)
-        return answer
+            response = yield from self._persist(self._signed(request, sandbox, token))
+        self._kept.add(request, sandbox, response)
+        return response
 
     def _signed(self, request: Request, sandbox: str, token: str) -> Request:
         headers = {
@@ -131,8 +131,8 @@ class AepSession:
             "Authorization": f"Bearer {token}",
             "x-api-key": self.credentials.client_id,
             "x-gw-ims-org-id": self.credentials.org_id,
-            # Always sent, as some documents call it optional and others refuse without it. Its sibling
-            # x-sandbox-id is never sent: the service refuses it together with a user token.
+            # Always sent: some documents call it optional, others refuse requests without it. x-sandbox-id is
+            # never sent: the service refuses it together with a user token.
             "x-sandbox-name": sandbox,
         }
         if request.json is not None:
@@ -141,12 +141,12 @@ class AepSession:
         return replace(request, headers={**headers, **given})
 
     def _persist(self, request: Request) -> Exchange[Response]:
-        """Send until there is an answer worth returning, as often as it is safe and polite."""
+        """Send a request until it succeeds, as often as retries are safe and polite."""
         for attempt in range(1, TRIES + 1):
             yield from self._wait_for_all_clear(request)
             try:
-                answer = yield request
-                failure = failure_of(request, answer, secrets=self._secrets_of(request), now=self._now())
+                response = yield request
+                failure = failure_of(request, response, secrets=self._secrets_of(request), now=self._now())
             except AepTooLargeError:
                 raise
             except AepTransportError as error:
@@ -155,7 +155,7 @@ class AepSession:
                 yield Pause(self._backoff(attempt))
                 continue
             if failure is None:
-                return answer
+                return response
             if isinstance(failure, AepRateLimitError):
                 self._on_event("rate_limited")
             pause = self._pause_before_repeat(request, failure, attempt)
@@ -172,9 +172,9 @@ class AepSession:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _wait_for_all_clear(self, request: Request) -> Exchange[None]:
-        """Where one request was told to slow down, all others of this credential do: they share its quota.
+        """Wait while a 429 holds back all requests of this credential, because they share its quota.
 
-        :raises AepRateLimitError: one was told to come back later than anybody here waits.
+        :raises AepRateLimitError: the service asked for a longer wait than we allow.
         """
         if request.form is not None:  # the token comes from another service
             return
@@ -191,17 +191,17 @@ class AepSession:
             raise AepRateLimitError(
                 doing=str(request),
                 status=429,
-                message=f"not sent, as an earlier request was told to come back in {span_words(left)}",
+                message=f"not sent: after an earlier request the service asked to wait {span_words(left)}",
                 retry_after=left,
             )
 
     def _pause_before_repeat(self, request: Request, failure: AepApiError, attempt: int) -> float | None:
-        if isinstance(failure, AepRateLimitError):  # refused at the door: even a POST did nothing
+        if isinstance(failure, AepRateLimitError):  # the gateway refused it: even a POST did nothing
             asked = failure.retry_after
-            # Zero, or a date that is past by a clock ahead of Adobe's, is no leave to ask without a pause.
+            # Zero, or a date that is past on a clock ahead of Adobe's, must not skip the pause.
             if asked is None or asked < FIRST_PAUSE * 2 ** (attempt - 1):
                 return self._backoff(attempt)
-            # Longer than we may hold a worker: the error carries the number to whoever can wait.
+            # Too long to hold a worker: the error carries the number to a caller that can wait.
             return asked if asked <= LONGEST_PAUSE else None
         if isinstance(failure, AepServerError) and _repeatable(request):
             return max(self._backoff(attempt), min(failure.retry_after or 0.0, LONGEST_PAUSE))
@@ -212,7 +212,7 @@ class AepSession:
         return min(pause, LONGEST_PAUSE)
 
     def _secrets_of(self, request: Request) -> list[str]:
-        """What a refusal could quote back to us and no message may repeat."""
+        """Texts that a refusal could quote and no message may repeat."""
         secrets = [self.credentials.client_secret, request.headers.get("Authorization", "").split(" ")[-1]]
         if isinstance(request.json, dict):
             auth = {**(request.json.get("auth") or {}), "specName": None}
@@ -225,17 +225,17 @@ class AepSession:
 
 def _texts_in(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
-        for each in value.values():
-            yield from _texts_in(each)
+        for item in value.values():
+            yield from _texts_in(item)
     elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _texts_in(each)
+        for item in value:
+            yield from _texts_in(item)
     elif value is not None:
         yield str(value)
 
 
 def _repeatable(request: Request) -> bool:
-    """Whether sending it twice does no more than sending it once: all but a POST that creates."""
+    """Whether a request may be sent twice: all but a POST that creates."""
     return request.method != "POST" or request.form is not None
 
 

@@ -1,19 +1,19 @@
-"""Whether the service says the same in other words.
+"""Whether two values mean the same to the service.
 
-It may hand back a value otherwise than it was sent: a number as text, an enum in another letter case, a path
-with a slash at its end. Such a difference is none; taken for one, it would be changed again every day.
+It may return a value in another form than it was sent: a number as text, an enum in another letter case, a
+path with a slash at its end. Taken for a difference, such a form would cause an update every day.
 """
 
 from __future__ import annotations
 
-# What holds a word of Adobe's own, so that letter case does not count.
+# Members that hold a word of Adobe's own, so that letter case does not count.
 _WORDS = frozenset({"compression", "datasetFileType", "mode", "exportMode", "timeUnit"})
 
 
 def same_value(wanted: object, found: object, *, key: str = "") -> bool:
     """Whether two values mean the same to the service.
 
-    Letter case counts, and so does a slash at the beginning: two paths may differ by nothing else.
+    Letter case counts, and so does a slash at the beginning: two paths may differ only in these.
 
     :param key: the name of the member that holds them.
     """
@@ -33,7 +33,7 @@ def same_value(wanted: object, found: object, *, key: str = "") -> bool:
 
 
 def same_text(one: object, other: object) -> bool:
-    """Whether two names are one, whatever letter case and blanks the service stores them with."""
+    """Whether two names are equal apart from letter case and blanks."""
     return " ".join(str(one).casefold().split()) == " ".join(str(other).casefold().split())
 
 

@@ -1,7 +1,7 @@
-"""Threads that nobody waits for: whoever is interrupted goes at once, and so does the process.
+"""A pool of threads that are not joined, so that an interrupted task or process ends at once.
 
 The standard library's pool joins its threads when it is left, and again when the process ends. A request that
-is under way would hold up an interrupted task, or a Ctrl-C, until its response or timeout comes.
+is under way would then delay an interrupted task, or a Ctrl-C, until its response or timeout comes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ P = ParamSpec("P")
 
 
 class DaemonThreads(Executor):
-    """At most so many threads, which start when they are needed.
+    """A pool of daemon threads, which start when they are needed.
 
-    :param most: how many.
-    :param name: what their names begin with.
+    :param most: how many at most.
+    :param name: the start of their names.
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -42,10 +42,10 @@ class DaemonThreads(Executor):
         return end
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let the threads end when they have done what was submitted.
+        """Let the threads end when the submitted work is done.
 
-        :param wait: until they have.
-        :param cancel_futures: not supported; what was submitted is carried out.
+        :param wait: wait until they have ended.
+        :param cancel_futures: not supported; submitted work is carried out.
         """
         for _ in self._threads:
             self._tasks.put(None)
@@ -57,7 +57,7 @@ class DaemonThreads(Executor):
             self._idle.release()
 
     def _carry_out_next(self) -> bool:
-        # In a frame of its own: a thread that is idle must not keep alive what it has worked on.
+        # In a frame of its own: an idle thread must not keep alive what it has worked on.
         task = self._tasks.get()
         if task is not None:
             task()

@@ -20,11 +20,11 @@ from airflow_provider_aep.flowservice.exchange import Exchange, Pause, Request, 
 from airflow_provider_aep.flowservice.host_files import TOKEN, HostFiles, is_fresh
 
 RENEW_EARLY = 600.0
-# Adobe's tokens last a day. What claims to last longer counts in milliseconds, or is wrong.
+# Adobe's tokens last a day. A longer life is in milliseconds, or wrong.
 LONGEST_LIFE = 86400.0
-# A token that claims to have expired already is used all the same, not fetched anew for each request.
+# A token that claims to have expired already is used for this long, not fetched anew for each request.
 SHORTEST_USE = 30.0
-# How long one caller may hold the right to fetch the token before another one tries.
+# How long one caller may hold the right to fetch the token before another may take it.
 CLAIM = 400.0
 # How often waiters check for the token, at first and at last.
 FIRST_GLANCE, LONGEST_GLANCE = 0.05, 1.0
@@ -34,27 +34,27 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token, the moment at which it was asked for (epoch seconds), and its life (seconds)."""
+    """A token, the time of its request (epoch seconds), and its life (seconds)."""
 
     value: str = field(repr=False)
     since: float
     lasts: float
 
     def is_good(self, now: float) -> bool:
-        # A token that lives shorter than we renew early is used for half of its life.
+        # A token whose life is too short to renew it early is used for at least half of its life.
         return is_fresh(self.since, max(self.lasts - RENEW_EARLY, self.lasts / 2, SHORTEST_USE), now)
 
 
 def read_token(request: Request, answer: Response, asked_at: float) -> Token:
-    """The token in the answer to a request for one.
+    """The token in the response of the token endpoint.
 
     :raises AepAuthError: there is none, or its life is no number.
     """
-    found = mapping(answer.json)
-    value, lasts = found.get("access_token"), _seconds(found.get("expires_in"))
+    body = mapping(answer.json)
+    value, lasts = body.get("access_token"), _seconds(body.get("expires_in"))
     if not isinstance(value, str) or not value or lasts is None:
         raise AepAuthError(
-            doing=str(request), status=200, message="the answer holds no access_token and expires_in"
+            doing=str(request), status=200, message="the response holds no access_token and expires_in"
         )
     return Token(value, asked_at, lasts)
 
@@ -73,12 +73,12 @@ def _seconds(given: object) -> float | None:
 class Tokens:
     """The token of one credential, for all threads of this process.
 
-    :param request: asks for a token.
-    :param send: sends it, as often as it takes.
+    :param request: the request for a token.
+    :param send: sends it, with retries.
     :param files: where processes of this host share it; ``None`` to share nothing.
     :param now: the clock, in epoch seconds.
-    :param on_token: told each token that this process begins to use, to have it masked in logs.
-    :param on_event: told ``token_fetches`` at each fetched token.
+    :param on_token: called with each token that this process begins to use, so that logs can mask it.
+    :param on_event: called with ``token_fetches`` at each fetched token.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Tokens:
         self._request, self._send = request, send
         self._files, self._now = files, now
         self._on_token, self._on_event = on_token, on_event
-        # Re-entrant: a collected exchange gives up its claim in whatever thread, and line, that happens.
+        # Re-entrant: an exchange gives up its claim in whatever thread, and line, it is garbage-collected.
         self._lock = threading.RLock()
         self._token: Token | None = None
         self._claim: tuple[object, float] | None = None
@@ -102,10 +102,10 @@ class Tokens:
         self._refused: deque[str] = deque(maxlen=8)
 
     def valid(self) -> Exchange[str]:
-        """The current token; when there is none, one caller gets it and the others wait.
+        """The current token; if there is none, one caller fetches it and the others wait.
 
-        :raises AepError: why there is none; whoever waited gets the error of the one that tried, instead
-            of trying in vain one after the other.
+        :raises AepError: why there is none; the waiters get the error of the caller that tried, instead of
+            trying in vain one after the other.
         """
         mine = object()
         pause, waited = FIRST_GLANCE, False
@@ -123,7 +123,7 @@ class Tokens:
             pause, waited = min(pause * 2, LONGEST_GLANCE), True
         try:
             token, fetched = yield from self._get()
-            # Here, and not where it was found: whoever is told may suspend us, so no lock is held.
+            # Called here, without the lock or the file's claim, because a callback may suspend us.
             self._on_token(token.value)
             if fetched:
                 self._on_event("token_fetches")
@@ -152,7 +152,7 @@ class Tokens:
                 self._claim = None
 
     def _get(self) -> Exchange[tuple[Token, bool]]:
-        """The token of this host, and whether it was fetched now: by one process, while the others wait."""
+        """The token of this host, and whether it was fetched now. One process fetches it, the others wait."""
         if self._files is None:
             return (yield from self._fetch()), True
         pause, waited = FIRST_GLANCE, 0.0
@@ -165,7 +165,7 @@ class Tokens:
             yield Pause(pause)
             waited, pause = waited + pause, min(pause * 2, LONGEST_GLANCE)
         try:
-            if (shared := self._shared()) is not None:  # it came between looking and claiming
+            if (shared := self._shared()) is not None:  # stored between the lookup and the claim
                 return shared, False
             token = yield from self._fetch()
             self._files.write(TOKEN, {"value": token.value, "since": token.since, "lasts": token.lasts})
@@ -178,16 +178,16 @@ class Tokens:
         return read_token(self._request, (yield from self._send(self._request)), asked_at)
 
     def _shared(self) -> Token | None:
-        found = _token_of(self._files.read(TOKEN)) if self._files is not None else None
-        if found is None or not found.is_good(self._now()):
+        token = _token_of(self._files.read(TOKEN)) if self._files is not None else None
+        if token is None or not token.is_good(self._now()):
             return None
         with self._lock:
-            return None if found.value in self._refused else found
+            return None if token.value in self._refused else token
 
 
-def _token_of(found: Any) -> Token | None:
-    found = mapping(found)
-    value, since, lasts = found.get("value"), found.get("since"), _seconds(found.get("lasts"))
+def _token_of(content: Any) -> Token | None:
+    stored = mapping(content)
+    value, since, lasts = stored.get("value"), stored.get("since"), _seconds(stored.get("lasts"))
     if not isinstance(value, str) or not isinstance(since, int | float) or lasts is None:
         return None
     return Token(value, since, lasts)

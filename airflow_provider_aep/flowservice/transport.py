@@ -1,6 +1,6 @@
-"""The one place with a socket: a request over ``requests``.
+"""The only module that opens a socket: it sends a request with ``requests``.
 
-``requests`` itself is imported when the first request is sent: a parsed DAG file pays nothing for it.
+``requests`` itself is imported when the first request is sent, so parsing a DAG file does not load it.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from airflow_provider_aep.times import span_words
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
-# For a whole answer, however it comes.
+# For a whole response, however slowly its pieces come.
 ANSWER_SECONDS = 120.0
-# A page of 100 entities has some MB at most. Read as JSON, a body takes six times its size in memory.
+# A page of 100 entities has a few MB at most. Read as JSON, a body takes six times its size in memory.
 LARGEST_ANSWER = 32 * 1024 * 1024
-# Before 2.6, urllib3 unpacks a whole piece at once, to a thousand times its size at most.
+# Before 2.6, urllib3 unpacks a whole piece at once, to up to a thousand times its size.
 _PIECE = 16 * 1024
 _PORTS = {"https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 class RequestsTransport:
-    """Carries requests to one platform host; safe to share between threads.
+    """Sends requests to one platform host; safe to share between threads.
 
     :param platform_url: scheme and host, as in ``https://platform.adobe.io``.
     :param proxy: a proxy URL; by default the environment's (``HTTPS_PROXY``, ``NO_PROXY``).
     :param ca_bundle: path of a CA bundle; by default the environment's (``REQUESTS_CA_BUNDLE``).
-    :param timeout: (connect, read), in seconds; ``read`` is for each piece of an answer.
-    :param answer_seconds: for a whole answer, from the end of the request.
+    :param timeout: (connect, read), in seconds; ``read`` is for each piece of a response.
+    :param answer_seconds: for a whole response, from the end of the request.
     :param largest_answer: in bytes, unpacked.
     """
 
@@ -53,10 +53,10 @@ class RequestsTransport:
         self._answer_seconds, self._largest = answer_seconds, largest_answer
 
     def send(self, request: Request) -> Response:
-        """One request, one answer, whatever its status.
+        """Send one request; the response, whatever its status.
 
         :raises AepTooLargeError: its body is larger than ``largest_answer``; the rest was not read.
-        :raises AepTransportError: no answer; ``sent`` is false only where no connection was made.
+        :raises AepTransportError: no response; ``sent`` is false only if no connection was made.
         """
         import ssl
 
@@ -73,15 +73,15 @@ class RequestsTransport:
                 json=request.json,
                 data=request.form,
                 timeout=self._timeout,
-                # A redirect to another host would take x-api-key, or the client secret in a form, along.
+                # A redirect would send x-api-key, or the client secret in a form, to another host.
                 allow_redirects=False,
-                # Given with each request, because there the environment does not overrule them.
+                # Given with each request, because the environment overrules those of the session.
                 proxies=self._proxies,
                 verify=self._ca_bundle,
-                # Read by ourselves, to stop where there is too much.
+                # Read piece by piece, to stop if the body is too large.
                 stream=True,
-            ) as answer:
-                body = self._body(request, answer)
+            ) as response:
+                body = self._body(request, response)
         except (
             requests.exceptions.InvalidURL,
             requests.exceptions.InvalidHeader,
@@ -89,7 +89,7 @@ class RequestsTransport:
             UnicodeError,
             TypeError,  # a body that is no JSON, such as a datetime among target_params
         ) as error:
-            # Not in the library's words: they quote the URL of the proxy, the header, or the value.
+            # Not the library's message: it quotes the URL of the proxy, the header, or the value.
             raise AepConfigError(
                 f"{request} cannot be sent ({type(error).__name__}): check host, proxy, login, password and "
                 "org_id of the Airflow connection, and that all arguments are plain JSON"
@@ -98,7 +98,7 @@ class RequestsTransport:
             raise AepTransportError(
                 f"{request}: TLS failed: {_reason(error)}. If your company inspects TLS, set ca_bundle in "
                 "the connection's extra, or REQUESTS_CA_BUNDLE.",
-                # A certificate is refused before the request goes out; anything else may break after it.
+                # A certificate is refused before the request is sent; other failures may come after it.
                 sent=not isinstance(_innermost(error), ssl.SSLCertVerificationError),
             ) from None
         except requests.exceptions.ConnectTimeout:
@@ -106,29 +106,29 @@ class RequestsTransport:
                 f"{request}: no connection within {span_words(self._timeout[0])}", sent=False
             ) from None
         except requests.exceptions.RequestException as error:
-            if any(isinstance(each, TooLateError) for each in _causes(error)):
-                told = f"{request}: no whole answer within {span_words(self._answer_seconds)}"
-                raise AepTransportError(told, sent=True) from None
+            if any(isinstance(cause, TooLateError) for cause in _causes(error)):
+                message = f"{request}: no whole response within {span_words(self._answer_seconds)}"
+                raise AepTransportError(message, sent=True) from None
             if isinstance(error, requests.exceptions.Timeout):
-                told = f"{request}: no answer within {span_words(self._timeout[1])}"
-                raise AepTransportError(told, sent=True) from None
+                message = f"{request}: no response within {span_words(self._timeout[1])}"
+                raise AepTransportError(message, sent=True) from None
             unsent = _never_connected(error)
-            what = "no connection" if unsent else "the connection broke before the answer"
+            what = "no connection" if unsent else "the connection broke before the response"
             raise AepTransportError(f"{request}: {what}: {_reason(error)}", sent=not unsent) from None
-        except OSError as error:  # a CA bundle that is not there: this library checks it before it connects
+        except OSError as error:  # a missing CA bundle, which the library checks before it connects
             raise AepTransportError(f"{request}: {_reason(error)}", sent=False) from None
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(answer.status_code, headers, body)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Response(response.status_code, headers, body)
 
-    def _body(self, request: Request, answer: Any) -> bytes:
+    def _body(self, request: Request, response: Any) -> bytes:
         body = bytearray()
-        for piece in answer.iter_content(_PIECE):
+        for piece in response.iter_content(_PIECE):
             body += piece
             if len(body) > self._largest:
                 raise AepTooLargeError(
-                    f"{request}: the answer has more than {self._largest / 1024**2:g} MiB, and was not read "
-                    "to its end: check that the host of the Airflow connection is Adobe's, or a proxy that "
-                    "passes on what Adobe answers",
+                    f"{request}: the response has more than {self._largest / 1024**2:g} MiB, so the rest was "
+                    "not read: check that the host of the Airflow connection is Adobe's, or a proxy that "
+                    "passes on Adobe's responses",
                     sent=True,
                 )
         return bytes(body)
@@ -162,7 +162,7 @@ class RequestsTransport:
 
 
 def why_unreachable(url: str, *, proxy: str | None, timeout: float) -> str | None:
-    """Why no connection to a host can be opened, or to the proxy on the way there; ``None`` where one can.
+    """Why no connection to a host, or to the proxy on the way, can be opened; ``None`` if one can.
 
     :param proxy: as of ``RequestsTransport``.
     :param timeout: in seconds; looking up the name may take longer.
@@ -199,7 +199,7 @@ def _never_connected(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """The innermost cause by its class and own words; the outer ones repeat the whole URL."""
+    """Class and message of the innermost cause; the outer ones repeat the whole URL."""
     inner = _innermost(error)
     return f"{type(inner).__name__}: {inner}"[:200]
 
@@ -209,7 +209,7 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error, and what led to it, one behind the other."""
+    """The error and the chain of its causes."""
     causes = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)

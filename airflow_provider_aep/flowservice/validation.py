@@ -1,7 +1,7 @@
-"""Checks of what a DAG author hands us, before anything is sent or created.
+"""Checks of a DAG author's input, before anything is sent or created.
 
 Every function reports *all* broken rules, as field and rule, and never the offending value: it may be a
-secret. A check of any text up to 10,000 characters takes well under 0.1 s, although two of Adobe's own
+secret. Checking a text of up to 10,000 characters takes well under 0.1 s, although two of Adobe's own
 patterns are exponential in Python's ``re``: see ``patterns``.
 """
 
@@ -17,27 +17,27 @@ from airflow_provider_aep.arguments import is_nothing
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.flowservice.patterns import LONGEST_LOCATION, pattern_of, pattern_words
 
-# No schema that ends refers to a part of itself so often on the way to one value.
+# More nested references than this mean a schema that refers to itself for ever.
 DEEPEST_REFERENCE = 30
 
 _ID = re.compile(r"[0-9A-Za-z_.\-]{1,128}")
 # Every id of an entity that Adobe's documents show is a UUID.
 _UUID = re.compile(r"[0-9a-fA-F-]{30,40}")
-NOT_A_NAME = "This looks like a name: AepListDataflowsOperator tells the ids of dataflows."
-_NOT_A_DATASET_NAME = "This looks like a name: AepListDatasetsOperator tells the ids of datasets."
+NOT_A_NAME = "This looks like a name: AepListDataflowsOperator lists the ids of dataflows."
+_NOT_A_DATASET_NAME = "This looks like a name: AepListDatasetsOperator lists the ids of datasets."
 _SANDBOX = re.compile(r"[a-z0-9][a-z0-9-]{0,255}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def is_id(value: object) -> bool:
     """Whether ``value`` can be the id of an entity."""
-    # "None" and "null" are what a template makes of an XCom that is lost.
+    # A template renders a lost XCom as "None" or "null".
     named = isinstance(value, str) and bool(_ID.fullmatch(value)) and bool(value.strip("."))
     return named and not is_nothing(value)
 
 
 def looks_like_a_name(entity_id: str) -> bool:
-    """Whether an id is none of Adobe's, most likely."""
+    """Whether a text is probably a name and not one of Adobe's ids."""
     return not _UUID.fullmatch(entity_id)
 
 
@@ -72,7 +72,7 @@ def check_name(value: object) -> str:
 
 
 def check_sandbox(field: str, name: object) -> str:
-    """``name`` if it can be a sandbox's.
+    """``name`` if it can name a sandbox.
 
     :raises AepConfigError: it cannot.
     """
@@ -82,16 +82,16 @@ def check_sandbox(field: str, name: object) -> str:
 
 
 def nearest(word: object, known: Collection[str]) -> str:
-    """`` (did you mean 'x'?)`` for a misspelt word, whatever its letter case, or an empty text."""
+    """`` (did you mean 'x'?)`` for a misspelt word, in any letter case, or an empty text."""
     import difflib
 
-    folded = {each.casefold(): each for each in known}
+    folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(str(word)[:64].casefold(), folded, n=1)
     return f" (did you mean '{folded[close[0]]}'?)" if close else ""
 
 
 def unknown(word: object, known: Collection[str], what: str = "known") -> str:
-    """``is not known``, and what is meant instead, or what there is."""
+    """``is not known``, with the nearest known word, or all of them."""
     return f"is not {what}{nearest(word, known) or '; there are ' + ', '.join(known)}"
 
 
@@ -123,16 +123,16 @@ def schema_problems(schema: Mapping[str, Any], document: Mapping[str, Any]) -> l
 
 
 def rule_words(error: Any) -> str:
-    """What a broken rule asks for, for people, and never the value.
+    """What a broken rule requires, for people; never the value.
 
-    :param error: one of ``broken_rules``, save that something is missing.
+    :param error: one of ``broken_rules``, except ``required``.
     """
     rule, expected, value = error.validator, error.validator_value, error.instance
     if rule == "type":
         kinds = [expected] if isinstance(expected, str) else expected
         quotes = "string" in kinds and isinstance(value, int | float)
-        told = " or ".join(_KINDS.get(kind, str(kind)) for kind in kinds)
-        return f"must be {told}{': put it in quotes' if quotes else ''}"
+        names = " or ".join(_KINDS.get(kind, str(kind)) for kind in kinds)
+        return f"must be {names}{': put it in quotes' if quotes else ''}"
     if rule == "enum":
         return f"must be one of {', '.join(map(str, expected))}{nearest(value, list(map(str, expected)))}"
     if rule == "pattern":
@@ -164,19 +164,19 @@ _AMOUNTS = {
 
 
 def broken_rules(schema: Mapping[str, Any], document: object) -> Iterator[Any]:
-    """The library's own errors, patterns guarded. Their ``message`` quotes the value: never show it."""
+    """The library's own errors, with guarded patterns. Their ``message`` quotes the value: never show it."""
     from jsonschema.exceptions import UnknownType
 
     try:
         yield from _validator()(schema).iter_errors(document)
     except UnknownType:
-        # A spec that no longer is a schema: the service judges. The error itself would quote the document.
+        # The spec is not a valid schema: the service judges. The error itself would quote the document.
         return
 
 
 @cache
 def _validator() -> Any:
-    # Imported here: a DAG file that is parsed needs no schema, and pays for none.
+    # Imported here: parsing a DAG file needs no schemas.
     from jsonschema import Draft7Validator, ValidationError, validators
 
     def pattern(_: Any, expected: str, value: object, __: Any) -> Iterator[ValidationError]:
@@ -189,16 +189,16 @@ def _validator() -> Any:
     depth = threading.local()
 
     def left_to_us(*_: Any) -> Iterator[ValidationError]:
-        # They would run Adobe's patterns unguarded; misspelt keys are found by name.
+        # These rules would run Adobe's patterns unguarded; misspelt keys are found by name.
         return iter(())
 
     def reference(validator: Any, target: object, *rest: Any) -> Iterator[Any]:
-        # Any other the library would fetch, from wherever it points.
+        # The library would fetch any other reference, from wherever it points.
         if not isinstance(target, str) or not target.startswith("#"):
             return
         depth.reached = getattr(depth, "reached", 0) + 1
         try:
-            if depth.reached > DEEPEST_REFERENCE:  # before the library fails in ways that cannot be caught
+            if depth.reached > DEEPEST_REFERENCE:  # otherwise the library fails in ways that cannot be caught
                 raise RecursionError("the schema refers to itself")
             yield from Draft7Validator.VALIDATORS["$ref"](validator, target, *rest)
         finally:

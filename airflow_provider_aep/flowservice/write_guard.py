@@ -1,7 +1,7 @@
 """What a connection may change: everything, only development sandboxes, or nothing.
 
-The rule goes by the method: whatever is no GET counts as a write. The token request is no write and does not
-come by here. A sandbox of which the type cannot be read is closed.
+The rule goes by the method: every request but a GET counts as a write. The token request is no write and is
+not checked here. A sandbox whose type cannot be read is closed to writes.
 
 Source: Sandbox API reference, "Look up a sandbox" (``type`` is ``development`` or ``production``), read
 2026-11.
@@ -21,9 +21,9 @@ Writes = Literal["all", "development", "none"]
 
 
 def check_writes(field: str, given: object) -> Writes:
-    """The option ``writes``, in whatever letter case and between whatever blanks it was given.
+    """The option ``writes``, whatever its letter case and surrounding blanks.
 
-    :raises AepConfigError: it is none of the three words; an empty one is none either.
+    :raises AepConfigError: it is none of the three words, or empty.
     """
     word = given.strip().lower() if isinstance(given, str) else None
     if word not in get_args(Writes):
@@ -32,9 +32,9 @@ def check_writes(field: str, given: object) -> Writes:
 
 
 def check_may_send(request: Request, writes: str, sandbox: str) -> Exchange[None]:
-    """Nothing, where a request may be sent. The type of a sandbox is read once and then kept by the session.
+    """Check that a request may be sent. The session reads the type of a sandbox once and keeps it.
 
-    :raises AepWriteRefusedError: it may not, or that cannot be told.
+    :raises AepWriteRefusedError: it may not, or the sandbox's type is unknown.
     """
     if writes == "all" or request.method == "GET":
         return
@@ -57,7 +57,7 @@ def check_may_send(request: Request, writes: str, sandbox: str) -> Exchange[None
     )
     raise AepWriteRefusedError(
         f"{request} was not sent to sandbox {sandbox!r}: the Airflow connection allows writes in development "
-        f"sandboxes alone (extra.writes is development), and {seen.rstrip('.')}. {advice}",
+        f"sandboxes only (extra.writes is development), and {seen.rstrip('.')}. {advice}",
         sandbox,
         kind,
         writes,
@@ -70,12 +70,12 @@ def read_sandbox_type(sandbox: str) -> Exchange[tuple[str | None, str | None]]:
 
     path = f"/data/foundation/sandbox-management/sandboxes/{quote(sandbox, safe='')}"
     try:
-        found = (yield Request("GET", path, keep="process")).json
+        description = (yield Request("GET", path, keep="process")).json
     except AepError as error:
         return None, str(error)
-    if found.get("name") != sandbox:
+    if description.get("name") != sandbox:
         return None, "the Sandbox API described another sandbox"
-    kind = found.get("type")
+    kind = description.get("type")
     if not isinstance(kind, str) or not kind:
         return None, "the Sandbox API named no type"
     return kind, None

@@ -1,4 +1,4 @@
-"""The hook, and what it takes of Airflow: connections, sessions, metrics, and declared exports."""
+"""The hook, and what needs Airflow around it: connections, sessions, metrics, and declared exports."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 
 __all__ = ["AepConnection", "AepHook"]
 
-# Who asks nothing need not load it.
+# A process that sends nothing need not load it.
 __getattr__ = lazily(__name__, {"AepConnection": "connection"})

@@ -1,6 +1,6 @@
 """From an Airflow connection to a conversation with the Flow Service.
 
-``AepHook().run(exchange)`` carries out any function of ``flowservice``, with login, sandbox and repeats::
+``AepHook().run(exchange)`` carries out any function of ``flowservice``, with login, sandbox and retries::
 
     from airflow_provider_aep.flowservice.dataflows import list_dataflows
 
@@ -24,8 +24,8 @@ from airflow_provider_aep.provider_info import (
 )
 
 if TYPE_CHECKING:
-    # Imported where they are used: a worker that only defers asks nothing, and one that judges what its
-    # trigger told reads no connection.
+    # Imported where they are used: a worker that only defers sends nothing, and one that judges its trigger's
+    # event reads no connection.
     from airflow_provider_aep.flowservice.destinations import Destination
     from airflow_provider_aep.flowservice.encryption import PublicKey
     from airflow_provider_aep.flowservice.exchange import Exchange
@@ -50,12 +50,12 @@ class AepHook(BaseHook):
     def __init__(self, aep_conn_id: str = default_conn_name, *, sandbox: str | None = None) -> None:
         super().__init__()
         self.aep_conn_id = aep_conn_id
-        # An empty name is refused, as it must not stand for another sandbox.
+        # An empty name is refused later: it must not stand for the connection's sandbox.
         self._sandbox = sandbox
         self._connection: AepConnection | None = None
 
     def get_conn(self) -> AepConnection:
-        """The connection, read once.
+        """The connection, which is read once.
 
         :raises AepConfigError: it is incomplete or wrong.
         """
@@ -73,8 +73,8 @@ class AepHook(BaseHook):
             from airflow_provider_aep.hooks.connection import AepConnection
 
             if not hasattr(Connection, "aextra_dejson"):
-                # Before Airflow 3.3.2 its own asynchronous way masks the secrets with a call that blocks the
-                # loop. Its comms serve a thread of asgiref, and no other one.
+                # Before Airflow 3.3.2 its own asynchronous call masks the secrets in a way that blocks the
+                # loop. Its comms serve only threads of asgiref.
                 from asgiref.sync import sync_to_async
 
                 return await sync_to_async(self.get_conn)()
@@ -88,7 +88,7 @@ class AepHook(BaseHook):
         return check_sandbox("sandbox", self.get_conn().sandbox if self._sandbox is None else self._sandbox)
 
     def in_sandbox(self, sandbox: str) -> AepHook:
-        """A hook with the same connection, which is not read again, for another sandbox.
+        """A hook for another sandbox with the same connection, which is not read again.
 
         :raises AepConfigError: the connection is incomplete or wrong.
         """
@@ -99,12 +99,12 @@ class AepHook(BaseHook):
     def run(self, exchange: Exchange[T]) -> T:
         """Carry out an exchange.
 
-        :raises AepError: what the service, the network or the check of an argument said.
+        :raises AepError: from the service, the network or the check of an argument.
         """
         try:
             step = next(exchange)
         except StopIteration as end:
-            # It asks nothing, so nobody has to log in.
+            # It sends nothing, so no login is needed.
             result: T = end.value
             return result
         from airflow_provider_aep.flowservice.exchange import going_on
@@ -124,7 +124,7 @@ class AepHook(BaseHook):
 
     def dataflow_url(self, dataflow_id: str) -> str:
         """The page of a dataflow in the Platform UI."""
-        # Assumed: Adobe documents the address up to /platform/; the rest is what its UI showed.
+        # Assumed: Adobe documents the address up to /platform/; the rest is from its UI.
         tenant = self.get_conn().tenant
         organization = f"@{tenant.lstrip('@_')}/" if tenant else ""
         return (
@@ -133,14 +133,14 @@ class AepHook(BaseHook):
         )
 
     def destination_login(self, destination: Destination, credentials_conn_id: str | None) -> Held | None:
-        """What a second Airflow connection holds to log in to a destination; ``None`` where none is taken.
+        """The login to a destination from a second Airflow connection; ``None`` if it takes no login.
 
-        Adobe's live spec is asked where the login is sent.
+        Adobe's live spec is read later, when the login is sent.
 
         :raises AepConfigError: the destination needs a connection and got none, or the other way round.
         :raises AepValidationError: the connection holds two logins, or one that can never work.
         """
-        # Imported here: what waits for runs has no use for it.
+        # Imported here: a sensor does not need it.
         from airflow_provider_aep.flowservice.held_logins import hold_login
         from airflow_provider_aep.hooks.connection import login_fields
 
@@ -154,7 +154,7 @@ class AepHook(BaseHook):
         return hold_login(destination, login_fields(conn), conn_id=credentials_conn_id)
 
     def public_key(self, encryption_conn_id: str) -> PublicKey:
-        """The public key that an Airflow connection holds, for the encryption of files.
+        """The public key for the encryption of files, from an Airflow connection.
 
         :raises AepValidationError: it holds none, or a private one.
         """
@@ -165,11 +165,11 @@ class AepHook(BaseHook):
         return hold_public_key(extra, conn_id=encryption_conn_id)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Log in and read one page of dataflows, which needs org, sandbox and permissions to be right."""
+        """Log in and read one page of dataflows, which checks organization, sandbox and permissions too."""
         from airflow_provider_aep.flowservice.listing import list_entities
 
         try:
-            self.run(list_entities("/flows", page_size=1, enough=lambda found: True))
+            self.run(list_entities("/flows", page_size=1, enough=lambda entities: True))
         except AepError as error:
             return False, str(error)
         return True, f"Logged in; sandbox {self.sandbox!r} answers."
@@ -181,7 +181,7 @@ class AepHook(BaseHook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """The further fields of the connection form, for Airflow before 3.2."""
+        """The additional fields of the connection form, for Airflow before 3.2."""
         from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
         from wtforms import StringField
 

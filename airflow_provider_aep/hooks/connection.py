@@ -45,7 +45,7 @@ class AepConnection:
     def from_airflow(cls, conn: Any, extra: Mapping[str, Any]) -> AepConnection:
         """Read a connection.
 
-        :raises AepConfigError: naming every field that is missing or wrong, and none of the values.
+        :raises AepConfigError: names every missing or wrong field, and no values.
         """
         extra = mapping(extra)
         given = {"login": conn.login, "password": conn.password, "host": _platform_url(conn)}
@@ -59,7 +59,7 @@ class AepConnection:
             except AepConfigError as error:
                 problems.append(str(error))
         if problems and conn.conn_type != "aep":
-            problems.insert(0, "its type is not aep, so it may be another one, or not copied whole")
+            problems.insert(0, "its type is not aep, so it may be another connection, or an incomplete copy")
         if problems:
             raise AepConfigError(f"Airflow connection {conn.conn_id!r}: {'; '.join(problems)}.")
         return cls(
@@ -103,7 +103,7 @@ def _check_proxy(field: str, url: str) -> str:
 
 
 def _check_ca_bundle(field: str, path: str) -> str:
-    if not os.path.exists(path):  # noqa: PTH110 - its sibling in pathlib raises for a text that is too long
+    if not os.path.exists(path):  # noqa: PTH110 - pathlib raises for a text that is too long
         raise AepConfigError(f"{field} names a file that does not exist on this machine")
     return path
 
@@ -126,11 +126,11 @@ _RULES: Mapping[str, Callable[[str, str], str]] = {
 
 
 def _checked(place: str, given: object) -> str:
-    """A field of the connection as text, empty where nothing is given and nothing needed.
+    """A field of the connection as text; empty if it is not given and not required.
 
-    :raises AepConfigError: naming place and rule, and never the value.
+    :raises AepConfigError: names place and rule, never the value.
     """
-    if place == "extra.writes":  # before any default: whoever left it empty may have meant "none"
+    if place == "extra.writes":  # before any default: an author who left it empty may have meant "none"
         return check_writes(place, given)
     value = given or _DEFAULTS.get(place, "")
     if not value and place in _REQUIRED:
@@ -139,20 +139,20 @@ def _checked(place: str, given: object) -> str:
         raise AepConfigError(f"{place} must be a text")
     if not value.isprintable():
         raise AepConfigError(f"{place} must not contain line breaks or control characters")
-    if place in _REQUIRED and max(value) > "\xff":  # they travel in headers
+    if place in _REQUIRED and max(value) > "\xff":  # these fields are sent in headers
         raise AepConfigError(f"{place} must not contain characters outside Latin-1")
     return _RULES[place](place, value) if value and place in _RULES else value
 
 
 def _writes_given(extra: Mapping[str, Any]) -> object:
-    """What the extra says of ``writes``, also where the name of the option is spelt ``Writes``."""
+    """The option ``writes`` of the extra, also if its name is spelt ``Writes``."""
     given = [value for key, value in extra.items() if str(key).strip().lower() == "writes"]
     return given[0] if len(given) == 1 else given or "all"
 
 
 def _platform_url(conn: Any) -> str:
     host = str(conn.host or PLATFORM_URL)
-    # a connection given as a URI holds host, port and scheme apart
+    # a connection given as a URI holds host, port and scheme separately
     port = f":{conn.port}" if conn.port else ""
     return f"{host}{port}" if "://" in host else f"{conn.schema or 'https'}://{host}{port}"
 
@@ -161,7 +161,7 @@ def login_fields(conn: Any) -> dict[str, Any]:
     """The fields of a destination's connection, its extras as ``extra.<key>``."""
     fields = {"host": conn.host, "login": conn.login, "password": conn.password}
     for key, value in mapping(conn.extra_dejson).items():
-        # older connections say extra__wasb__tenant_id
+        # older connections have names such as extra__wasb__tenant_id
         name = f"extra.{key.split('__')[-1]}"
         fields[name] = value
         fields |= {f"{name}.{inner}": held for inner, held in mapping(value).items()}
@@ -179,7 +179,7 @@ def login_fields(conn: Any) -> dict[str, Any]:
     if key_file and not fields.get("extra.private_key"):
         try:
             fields["extra.private_key"] = Path(key_file).read_text()
-        except (OSError, TypeError, ValueError) as error:  # no text, or a text that can be no path
+        except (OSError, TypeError, ValueError) as error:  # no text, or a text that cannot be a path
             raise AepConfigError(
                 f"Airflow connection {conn.conn_id!r}: extra.key_file cannot be read "
                 f"({type(error).__name__}): the file must exist on each machine that uses the connection"

@@ -1,4 +1,4 @@
-"""Where days begin at midnight, and where a moment without an offset is."""
+"""The time zone of days and of moments without an offset."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from airflow_provider_aep._airflow import conf
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.flowservice.schedule import check_zone, parse_moment
 
-# Dates and times that Airflow writes in UTC and without an offset, by their names in a template.
+# The names in a template of dates and times that Airflow renders in UTC without an offset.
 _UTC_TEXT = re.compile(r"(?<![\w.'\"])((?:(?:yesterday|tomorrow|prev|next)_)?ds(?:_nodash)?|ts_nodash)\b")
 _OFFSET_AT_END = re.compile(r"(?:Z|[+-]\d\d:?\d\d)\s*$")
 
 
 def zone_of_days() -> tzinfo:
-    """The time zone of ``[aep] timezone``, by default of Airflow's ``[core] default_timezone``.
+    """The time zone in ``[aep] timezone``, by default in Airflow's ``[core] default_timezone``.
 
     :raises AepConfigError: the setting names no time zone.
     """
@@ -29,34 +29,34 @@ def zone_of_days() -> tzinfo:
 
 
 def moment_in_zone(field: str, given: object) -> datetime:
-    """A moment in UTC; without an offset it is in ``[aep] timezone``.
+    """A moment in UTC; one without an offset is taken to be in ``[aep] timezone``.
 
-    :raises AepValidationError: it is none, or the clocks there never show it, or twice.
+    :raises AepValidationError: it is no moment, or the clocks of that zone never show it, or twice.
     :raises AepConfigError: the setting names no time zone.
     """
     return parse_moment(field, given, zone_of_days())
 
 
 def refuse_utc_texts(templates: Mapping[str, Any]) -> None:
-    """Refuse ``{{ ds }}`` and the like as moments where they would be read in another zone than UTC.
+    """Refuse ``{{ ds }}`` and the like as moments if they would be read in another zone than UTC.
 
-    Read there, they would move a window by some hours, and an earlier run might pass for the right one.
+    They would shift a window by some hours, so that an earlier run might pass for the right one.
 
     :param templates: the arguments, before they are rendered.
-    :raises AepValidationError: naming every such argument.
+    :raises AepValidationError: names every such argument.
     """
-    found = {
+    utc_words = {
         name: written[1]
         for name, text in templates.items()
         if isinstance(text, str) and "{" in text and not _OFFSET_AT_END.search(text)
         if (written := _UTC_TEXT.search(text))
     }
-    if not found or (zone := str(zone_of_days())).endswith("UTC"):
+    if not utc_words or (zone := str(zone_of_days())).endswith("UTC"):
         return
     rule = (
         "takes {{{{ {} }}}}, which Airflow writes in UTC and without an offset, and [aep] timezone is {}: "
         "give {{{{ data_interval_start }}}}, or add an offset at the end"
     )
     raise AepValidationError(
-        "the times", [Problem(name, rule.format(word, zone)) for name, word in found.items()]
+        "the times", [Problem(name, rule.format(word, zone)) for name, word in utc_words.items()]
     )

@@ -1,6 +1,6 @@
-"""Declared exports, carried out with an Airflow connection: what operators and the command line share.
+"""Declared exports, carried out with an Airflow connection, for operators and the command line.
 
-A spec's own sandbox comes first, then the one that the caller names, then the connection's. Specs of several
+The sandbox is the spec's own, else the one that the caller names, else the connection's. Specs of several
 sandboxes are carried out one sandbox after the other.
 """
 
@@ -36,13 +36,13 @@ def plan_specs(
     hook: AepHook,
     rotate_credentials: bool = False,
 ) -> list[Outcome]:
-    """The plans of specs, in their order; sends only GETs. What could not be planned has an error."""
+    """The plans of specs, in their order; sends only GETs. A spec that could not be planned has an error."""
     now = datetime.now(tz=UTC)
     logins = _logins(hook, specs)
 
-    def plan(hook: AepHook, some: Sequence[ExportSpec]) -> Exchange[list[Outcome]]:
+    def plan(hook: AepHook, group: Sequence[ExportSpec]) -> Exchange[list[Outcome]]:
         return plan_exports(
-            some, sandbox=hook.sandbox, now=now, logins=logins, rotate_credentials=rotate_credentials
+            group, sandbox=hook.sandbox, now=now, logins=logins, rotate_credentials=rotate_credentials
         )
 
     return _by_sandbox(specs, hook, plan)
@@ -61,9 +61,9 @@ def ensure_specs(
     now = datetime.now(tz=UTC)
     logins = _logins(hook, specs)
 
-    def ensure(hook: AepHook, some: Sequence[ExportSpec]) -> Exchange[list[Outcome]]:
+    def ensure(hook: AepHook, group: Sequence[ExportSpec]) -> Exchange[list[Outcome]]:
         return ensure_exports(
-            some,
+            group,
             sandbox=hook.sandbox,
             now=now,
             logins=logins,
@@ -99,29 +99,29 @@ def delete_spec(
 
 
 def check_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """Raise what went wrong.
+    """Raise the errors of outcomes, if there are any.
 
-    :raises AepError: the one error, as it is, where there was one export only.
+    :raises AepError: the error itself, if there was only one export.
     :raises AepExportsError: some of several exports failed.
     """
-    failed = [one for one in outcomes if one.error]
+    failed = [outcome for outcome in outcomes if outcome.error]
     if not failed:
         return
     if len(outcomes) == 1 and failed[0].error:
         raise failed[0].error
-    told = "\n".join(f"  {one.spec.name}: {one.error}" for one in failed)
+    lines = "\n".join(f"  {outcome.spec.name}: {outcome.error}" for outcome in failed)
     raise AepExportsError(
-        f"{len(failed)} of {len(outcomes)} exports failed:\n{told}",
-        {_label(one, outcomes): str(one.error) for one in failed},
-        [one.to_json() for one in outcomes],
+        f"{len(failed)} of {len(outcomes)} exports failed:\n{lines}",
+        {_label(outcome, outcomes): str(outcome.error) for outcome in failed},
+        [outcome.to_json() for outcome in outcomes],
     )
 
 
 def _label(outcome: Outcome, among: Sequence[Outcome]) -> str:
-    """The name of an export, and its sandbox where the name alone does not tell it."""
+    """The name of an export, with its sandbox if several have that name."""
     name = outcome.spec.name
-    alone = sum(one.spec.name == name for one in among) == 1
-    return name if alone else f"{name} in sandbox {outcome.spec.sandbox}"
+    is_unique = sum(other.spec.name == name for other in among) == 1
+    return name if is_unique else f"{name} in sandbox {outcome.spec.sandbox}"
 
 
 def _by_sandbox(
@@ -134,27 +134,27 @@ def _by_sandbox(
         groups.setdefault(spec.sandbox or hook.sandbox, []).append(index)
     ended: dict[int, Outcome] = {}
     for sandbox, indices in groups.items():
-        some = [specs[index] for index in indices]
+        group = [specs[index] for index in indices]
         try:
             there = hook.in_sandbox(sandbox)
-            outcomes = there.run(work(there, some))
+            outcomes = there.run(work(there, group))
         except AepError as error:  # of the sandbox as a whole: the other sandboxes go on
-            outcomes = [Outcome(spec=spec, error=error) for spec in some]
+            outcomes = [Outcome(spec=spec, error=error) for spec in group]
         ended |= dict(zip(indices, outcomes, strict=True))
     return [ended[index] for index in range(len(specs))]
 
 
 def _logins(hook: AepHook, specs: Sequence[ExportSpec]) -> Logins:
-    """The login and key of every spec that names one, or why there is none; each connection is read once."""
-    found: dict[tuple[str, str | None], Held | PublicKey | AepError | None] = {}
+    """The login and key of every spec that names them, or the error; each connection is read once."""
+    held: dict[tuple[str, str | None], Held | PublicKey | AepError | None] = {}
     for spec in specs:
         login, key = spec.credentials_conn_id, spec.encryption_conn_id
-        if login and (spec.destination.slug, login) not in found:
+        if login and (spec.destination.slug, login) not in held:
             read = partial(hook.destination_login, spec.destination, login)
-            found[spec.destination.slug, login] = _read("credentials_conn_id", login, read)
-        if key and (ENCRYPTION, key) not in found:
-            found[ENCRYPTION, key] = _read("encryption_conn_id", key, partial(hook.public_key, key))
-    return found
+            held[spec.destination.slug, login] = _read("credentials_conn_id", login, read)
+        if key and (ENCRYPTION, key) not in held:
+            held[ENCRYPTION, key] = _read("encryption_conn_id", key, partial(hook.public_key, key))
+    return held
 
 
 def _read(field: str, conn_id: str, read: Callable[[], T]) -> T | AepError:

@@ -1,7 +1,7 @@
 """Hide a secret in logs, from any thread.
 
-A triggerer of Airflow 3.0 or 3.1 hears of a secret through a stream of its event loop. Airflow's own
-``mask_secret`` finds that loop from a thread of asgiref. From any other thread it reads the stream in a
+A triggerer of Airflow 3.0 or 3.1 receives secrets to mask through a stream of its event loop. Airflow's own
+``mask_secret`` finds that loop only from a thread of asgiref. From any other thread it reads the stream in a
 loop of its own, and the triggerer ends with "Response read out of order"; called on the loop itself, it
 fails.
 """
@@ -20,7 +20,7 @@ _thread = 0
 
 
 def remember_loop() -> None:
-    """To be called on an event loop before anything masks on its behalf."""
+    """Call this on an event loop before any of its work masks a secret."""
     global _loop, _thread
     if (3, 0) <= AIRFLOW_VERSION < (3, 2):
         _loop, _thread = asyncio.get_running_loop(), threading.get_ident()

@@ -1,9 +1,9 @@
-"""Numbers for those who run Airflow, through Airflow's own metrics.
+"""Metrics for operators of Airflow, through Airflow's own metrics.
 
-``docs/metrics.md`` lists them. What the backend of the metrics does not take is lost: it never fails a task.
+``docs/metrics.md`` lists them. A metric that the backend refuses is lost; it never fails a task.
 
-A name says what matters most, as plain StatsD drops all tags. Durations are ``timedelta``, from which every
-backend makes its own unit.
+The name carries what matters most, because plain StatsD drops all tags. Durations are ``timedelta``, which
+every backend converts to its own unit.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def counted(event: str) -> None:
 
 
 def polled(seconds: float, *, failed: bool = False) -> None:
-    """Somebody looked for the runs of one or many dataflows.
+    """The runs of one or many dataflows were polled.
 
-    :param seconds: how long it took.
-    :param failed: the look came to nothing.
+    :param seconds: how long the poll took.
+    :param failed: the poll failed.
     """
     _send("incr", "aep.polls")
     _send("timing", "aep.poll_duration", timedelta(seconds=max(0.0, seconds)))
@@ -39,22 +39,22 @@ def polled(seconds: float, *, failed: bool = False) -> None:
 
 
 def waiting(waiters: int, *, poll: object) -> None:
-    """How many wait for one poll; the gauge is the sum over the polls of this process.
+    """The number of waiters of one shared poll; the gauge is the sum over the polls of this process.
 
-    :param poll: which one, such as its connection and sandbox.
+    :param poll: its key, such as connection and sandbox.
     """
     if waiters:
         _waiters[poll] = waiters
     else:
         _waiters.pop(poll, None)
-    total = sum(list(_waiters.values()))  # a list: other threads have event loops and polls, too
+    total = sum(list(_waiters.values()))  # a list: other threads may change the dict
     _send("gauge", "aep.waiters", total, tags={"hostname": platform.node()})
 
 
 def observer(poll: object) -> Callable[[int, float, bool], None]:
-    """What a ``SharedPoll`` tells its looks to.
+    """The callback that a ``SharedPoll`` calls after each poll.
 
-    :param poll: which one, as for ``waiting``.
+    :param poll: its key, as for ``waiting``.
     """
 
     def observe(waiters: int, seconds: float, failed: bool) -> None:
@@ -67,7 +67,7 @@ def observer(poll: object) -> Callable[[int, float, bool], None]:
 def judged(verdict: Mapping[str, Any], *, now: datetime | None = None) -> None:
     """A verdict was reached.
 
-    :param verdict: as plain JSON; its ``sandbox`` becomes a tag where it has one.
+    :param verdict: as plain JSON; its ``sandbox``, if it has one, becomes a tag.
     :param now: when, by default this moment.
     """
     try:

@@ -23,8 +23,7 @@ from airflow_provider_aep.hooks.masking import mask
 
 T = TypeVar("T")
 
-# A session that nobody has asked for in so many seconds goes when a new one comes: its secret may have been
-# rotated.
+# A session unused for this many seconds is dropped when a new one is made: its secret may have been rotated.
 IDLE = 600.0
 
 
@@ -40,7 +39,7 @@ _sessions_lock = threading.Lock()
 
 
 def _start_afresh() -> None:
-    """A forked task must not share its parent's sockets, nor wait for what only the parent's threads do."""
+    """A forked task must not share its parent's sockets, nor wait for a lock that a parent's thread holds."""
     global _sessions_lock
     _sessions.clear()
     _sessions_lock = threading.Lock()
@@ -50,8 +49,9 @@ os.register_at_fork(after_in_child=_start_afresh)
 
 
 def shared_session(connection: AepConnection) -> tuple[AepSession, RequestsTransport]:
-    """One session, hence one token, and one pool of sockets for a process and credential."""
-    # Each field that shapes session or transport; without ``writes`` one connection would lend its leave.
+    """The session, and so the token, and the pool of sockets of a credential in this process."""
+    # Every field that shapes session or transport; without ``writes`` a connection could use the permission
+    # of another.
     key = (
         connection.credentials,
         connection.platform_url,
@@ -59,14 +59,14 @@ def shared_session(connection: AepConnection) -> tuple[AepSession, RequestsTrans
         connection.ca_bundle,
         connection.writes,
     )
-    # Without the lock: Airflow may suspend a trigger in its functions, and the next caller, in the same
-    # thread, would wait for the lock for good.
+    # Outside the lock: Airflow's functions may suspend a trigger, and the next caller, in the same thread,
+    # would then wait for the lock for ever.
     shared = _sessions.get(key) or _new_session(connection)
     now = time.monotonic()
     with _sessions_lock:
         if key not in _sessions:
-            for old in [each for each, held in _sessions.items() if now - held.used_at > IDLE]:
-                del _sessions[old]
+            for idle in [other for other, held in _sessions.items() if now - held.used_at > IDLE]:
+                del _sessions[idle]
         shared = _sessions.setdefault(key, shared)
         shared.used_at = now
     return shared.session, shared.transport
@@ -75,7 +75,7 @@ def shared_session(connection: AepConnection) -> tuple[AepSession, RequestsTrans
 def converse(exchange: Exchange[T], connection: AepConnection, *, sandbox: str, conn_id: str) -> T:
     """Carry out an exchange in this thread.
 
-    :param conn_id: that of the connection, for errors to name.
+    :param conn_id: the id of the connection, which errors name.
     """
     session, transport = shared_session(connection)
     return drive(session.conduct(exchange, sandbox=sandbox, conn_id=conn_id), transport)
@@ -88,7 +88,7 @@ async def aconverse(exchange: Exchange[T], connection: AepConnection, *, sandbox
 
 
 def _new_session(connection: AepConnection) -> _Shared:
-    # Airflow masks the password and what is called a secret; a proxy's login is neither.
+    # Airflow masks passwords and extras named like a secret, but not the login in a proxy's URL.
     if proxy_password := urlsplit(connection.proxy or "").password:
         mask(proxy_password)
     session = AepSession(
@@ -105,19 +105,21 @@ def _new_session(connection: AepConnection) -> _Shared:
 
 
 def _host_files(connection: AepConnection) -> HostFiles | None:
-    """What the processes of this host share of a credential; ``None`` where that is switched off.
+    """The files that the processes of this host share for a credential; ``None`` if sharing is switched off.
 
-    :raises AepConfigError: the directory that Airflow's configuration names cannot be one.
+    :raises AepConfigError: Airflow's configuration names a directory that is not absolute.
     """
     if not conf.getboolean("aep", "share_tokens", fallback=True):
         return None
     place = conf.get("aep", "share_directory", fallback="")
     if place and not Path(place).is_absolute():
-        raise AepConfigError("[aep] share_directory must be an absolute path, as processes start anywhere")
-    who = connection.credentials
+        raise AepConfigError(
+            "[aep] share_directory must be an absolute path, because processes start in different directories"
+        )
+    credentials = connection.credentials
     return HostFiles(
-        who.client_secret,
-        (who.token_url, who.client_id, who.scopes, who.org_id),
+        credentials.client_secret,
+        (credentials.token_url, credentials.client_id, credentials.scopes, credentials.org_id),
         platform_url=connection.platform_url,
         parents=(place,) if place else PARENTS,
     )

@@ -1,11 +1,11 @@
-"""What lies in the storage: a second opinion on what a run says it delivered.
+"""The files in the storage, to check what a run says it delivered.
 
-Adobe says that the metrics of dataset exports are mixed with those of profile exports. The files themselves
-are counted through Airflow's object storage path, so any storage that Airflow knows will do.
+Adobe says that the metrics of dataset exports are mixed with those of profile exports. So the files are
+counted, through Airflow's object storage path, which works for any storage that Airflow supports.
 
 By default a file lands in ``<path>/<dataset id>/exportTime=YYYYMMDDHHMM/``; a folder template may change
-that. A file counts as a run's when it was written while the run lasted, or lies in a folder of that time.
-Whether the folder's time is the tick or the start of the run is not documented; either is taken.
+that. A file counts as a run's if it was written while the run lasted, or lies in a folder of that time. No
+document says whether the folder's time is the tick or the start of the run; both are accepted.
 
 Source: export datasets tutorial, "Verify successful dataset export" and the folder templates; read 2026-11.
 """
@@ -23,20 +23,20 @@ from airflow_provider_aep.errors import AepValidationError, Problem
 
 # Clocks of two clouds differ by minutes.
 MARGIN = timedelta(minutes=10)
-# A run may start hours after its tick. Folders further off than this are not even looked into.
+# A run may start hours after its tick. Folders whose time is further away than this are not listed.
 FAR_OFF = timedelta(days=1)
 
 _EXPORT_TIME = re.compile(r"exportTime=(\d{12})")
 _DATASET_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
 _DELIVERED = re.compile(r"(?!manifest-|[._]).+\.(json(\.\w+)?|parquet)")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://.+")
-# How the file systems under Airflow's path call the moment at which a file was written.
+# What the file systems under Airflow's path call the time at which a file was written.
 _WRITTEN = ("mtime", "LastModified", "last_modified", "updated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageCount:
-    """The delivered files of a window: how many, and of how many bytes together."""
+    """The delivered files of a window: their number, and their bytes in total."""
 
     files: int
     bytes: int
@@ -46,8 +46,8 @@ class StorageCount:
 class StoredFile:
     """A delivered file.
 
-    :param written_at: as its folder says, or else the storage.
-    :param dataset_id: of the folder in which it lies, where one is named.
+    :param written_at: from the name of its folder, else from the storage.
+    :param dataset_id: from the name of its folder, if that holds one.
     """
 
     written_at: datetime
@@ -57,12 +57,12 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryFinding:
-    """What the storage says of a run.
+    """How the files in the storage compare with a run.
 
-    :param status: ``ok``; ``missing`` or ``fewer``, where the run says it delivered more than there is; or
-        ``unchecked``, where there is no telling, be it of the storage or of the run.
+    :param status: ``ok``; ``missing`` or ``fewer`` if the run says it delivered more than the storage holds;
+        or ``unchecked`` if the storage or the run does not say enough.
     :param told: the same in one sentence, with the numbers.
-    :param files: how many there are; ``None`` where the storage could not be read.
+    :param files: how many the storage holds; ``None`` if it could not be read.
     """
 
     status: Literal["ok", "missing", "fewer", "unchecked"]
@@ -71,7 +71,7 @@ class DeliveryFinding:
     bytes: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, as it crosses XCom."""
+        """Plain JSON, for XCom."""
         return asdict(self)
 
 
@@ -89,9 +89,9 @@ def check_storage_path(storage_path: object) -> str:
 def check_delivery(
     verdict: Mapping[str, Any], *, storage_path: str, storage_conn_id: str | None = None
 ) -> DeliveryFinding:
-    """Hold what a verdict says was delivered against the files in the storage.
+    """Compare what a verdict says was delivered with the files in the storage.
 
-    A storage that cannot be read is a finding, ``unchecked``, and no error.
+    A storage that cannot be read is no error but a finding, ``unchecked``.
 
     :param verdict: as plain JSON.
     :param storage_path: the folder that the target connection names, as a URL: ``s3://bucket/aep/crm``.
@@ -112,31 +112,31 @@ def check_delivery(
             dataset_ids=verdict.get("dataset_ids") or (),
         )
     except Exception as error:
-        # Each file system has errors of its own, and some quote more than they should.
+        # Each file system has errors of its own, and some quote secrets.
         return unchecked(f"the storage under {where} could not be checked: {why_unread(error)}")
     return judge_delivery(verdict, count, where=where)
 
 
 def judge_delivery(verdict: Mapping[str, Any], count: StorageCount, *, where: str) -> DeliveryFinding:
-    """What a count of files makes of a verdict. Pure.
+    """Compare a verdict with a count of files. Pure.
 
     :param where: the place, for the sentence.
     """
     records, files = verdict.get("records_out"), verdict.get("files")
     claim = f"the run says it exported {_claim(records, files)}"
-    held = f"storage holds {_some(count.files, 'file')}, {_some(count.bytes, 'byte')} under {where}"
+    held = f"storage holds {_counted(count.files, 'file')}, {_counted(count.bytes, 'byte')} under {where}"
     if not count.files:
         held = f"storage holds no file of it under {where}"
         if records or files:
-            return _found("missing", f"{claim}, and {held}", count)
+            return _finding("missing", f"{claim}, and {held}", count)
         if records is None and files is None:
-            return _found("unchecked", f"{held}, and the run does not say how much it exported", count)
-        return _found("ok", f"{held}, as the run says", count)
+            return _finding("unchecked", f"{held}, and the run does not say how much it exported", count)
+        return _finding("ok", f"{held}, as the run says", count)
     if files and count.files < files:
-        return _found("fewer", f"{claim}, and {held}", count)
+        return _finding("fewer", f"{claim}, and {held}", count)
     if records == 0:
-        return _found("ok", f"{held}, though {claim}", count)
-    return _found("ok", held, count)
+        return _finding("ok", f"{held}, though {claim}", count)
+    return _finding("ok", held, count)
 
 
 def count_files(
@@ -150,7 +150,7 @@ def count_files(
 ) -> StorageCount:
     """Count the delivered files of a window below a place: see ``stored_files``."""
     files = stored_files(url, conn_id, since=since, until=until, dataset_ids=dataset_ids, margin=margin)
-    return StorageCount(files=len(files), bytes=sum(each.bytes for each in files))
+    return StorageCount(files=len(files), bytes=sum(file.bytes for file in files))
 
 
 def stored_files(
@@ -166,43 +166,43 @@ def stored_files(
 
     :param since: the start of the window, as ``started_at`` of a run.
     :param until: its end, as ``completed_at``.
-    :param dataset_ids: leave out files in folders of other datasets; by default none are left out.
-    :param margin: how far outside of the window a file still counts.
+    :param dataset_ids: omit files in folders of other datasets; by default none are omitted.
+    :param margin: how far outside the window a file still counts.
     :raises FileNotFoundError: there is no such bucket.
-    :raises ValueError: a file is in no folder of a time, and the storage does not say when it was written.
+    :raises ValueError: neither a file's folder nor the storage says when it was written.
     """
     path = ObjectStoragePath(url, conn_id=conn_id)
     fs: Any = path.fs
-    fs.invalidate_cache()  # another look must see what has arrived since
+    fs.invalidate_cache()  # a later call must see new files
     try:
         fs.info(path.path)
     except FileNotFoundError:
-        # An object store has no folder before it has a file; a bucket that is not there is a mistake.
+        # An object store has no folder before it has a file; a missing bucket is a mistake.
         if path.bucket:
             fs.info(path.bucket)
         return []
-    found = []
+    files = []
     for folder, name, info in _files(fs, path.path, since - FAR_OFF, until + FAR_OFF, dataset_ids):
         if not _DELIVERED.fullmatch(name):
             continue
         moments = _moments(folder, info)
         if any(since - margin <= moment <= until + margin for moment in moments):
             dataset = _DATASET_ID.search(folder.removeprefix(path.path))
-            found.append(
+            files.append(
                 StoredFile(
                     written_at=moments[0],
                     bytes=int(info.get("size") or 0),
                     dataset_id=dataset[0] if dataset else None,
                 )
             )
-    return found
+    return files
 
 
 def _files(
     fs: Any, root: str, since: datetime, until: datetime, dataset_ids: Collection[str]
 ) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Folder, name and details of each file; folders of other times and datasets are not looked into."""
-    # Not the file system's own walk: below the first folder that passes over what it may not read.
+    """Folder, name and details of each file; does not list folders of other times and datasets."""
+    # Not the file system's own walk: below the first folder, that silently skips folders it may not read.
     folders = [root.rstrip("/") or "/"]
     while folders:
         folder = folders.pop()
@@ -219,9 +219,9 @@ def _files(
 
 
 def _moments(folder: str, info: Mapping[str, Any]) -> list[datetime]:
-    """When a file was written, as its folder and its storage say; at least one of them must."""
+    """When a file was written, from its folder and its storage; at least one of them must say so."""
     given = [info[key] for key in _WRITTEN if info.get(key)]
-    moments = [each for each in (_export_time(folder), *map(_moment, given)) if each]
+    moments = [moment for moment in (_export_time(folder), *map(_moment, given)) if moment]
     if not moments:
         raise ValueError("the storage does not say when a file was written")
     return moments
@@ -235,21 +235,21 @@ def _moment(given: Any) -> datetime:
 
 
 def _export_time(folder: str) -> datetime | None:
-    found = _EXPORT_TIME.search(folder)
+    match = _EXPORT_TIME.search(folder)
     try:
-        return datetime.strptime(found[1], "%Y%m%d%H%M").replace(tzinfo=UTC) if found else None
+        return datetime.strptime(match[1], "%Y%m%d%H%M").replace(tzinfo=UTC) if match else None
     except ValueError:  # digits that are no time
         return None
 
 
-def _found(
-    status: Literal["ok", "missing", "fewer", "unchecked"], told: str, count: StorageCount
+def _finding(
+    status: Literal["ok", "missing", "fewer", "unchecked"], sentence: str, count: StorageCount
 ) -> DeliveryFinding:
-    return DeliveryFinding(status=status, told=told, files=count.files, bytes=count.bytes)
+    return DeliveryFinding(status=status, told=sentence, files=count.files, bytes=count.bytes)
 
 
 def unchecked(told: str) -> DeliveryFinding:
-    """That there is no telling what the storage holds of a run.
+    """A finding that the files of a run could not be checked.
 
     :param told: why, in one sentence.
     """
@@ -257,18 +257,18 @@ def unchecked(told: str) -> DeliveryFinding:
 
 
 def why_unread(error: Exception) -> str:
-    """Why a storage could not be read, without what must not be told."""
+    """Why a storage could not be read, with secrets redacted."""
     return str(redact(f"{type(error).__name__}: {error}"))[:300]
 
 
 def _claim(records: int | None, files: int | None) -> str:
     if records is None:
-        return _some(files or 0, "file")
-    told = _some(records, "record") if records else "no records"
-    return f"{told} in {_some(files, 'file')}" if files else told
+        return _counted(files or 0, "file")
+    claim = _counted(records, "record") if records else "no records"
+    return f"{claim} in {_counted(files, 'file')}" if files else claim
 
 
-def _some(count: int, what: str) -> str:
+def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 

@@ -218,7 +218,7 @@ def test_a_plan_can_be_agreed_to_and_is_refused_when_things_have_changed(aep_cli
     assert entities(aep)["flows"] == 1
     code, out, _ = aep_cli("ensure", specs("one", "two"), "--plan", file)
     assert code == 1
-    assert "has changed since the plan was made" in out
+    assert "have changed since the plan was made" in out
     assert entities(aep)["flows"] == 1
 
 
@@ -326,7 +326,7 @@ def test_leftovers_go_alone(aep_cli, specs, aep):
 def test_the_export_of_another_owner_is_not_deleted(aep_cli, specs, aep):
     aep_cli("ensure", specs("one"))
     code, out, _ = aep_cli("delete", "one", "--yes")
-    assert (code, "somebody else owns" in out) == (1, True)
+    assert (code, "belong to somebody else" in out) == (1, True)
     assert entities(aep)["flows"] == 1
 
 

@@ -457,7 +457,9 @@ def test_a_cadence_that_only_the_live_flow_spec_could_name_passes_with_a_warning
 
 
 def test_as_is_is_for_dataflows_that_exist(aep, perform):
-    with pytest.raises(AepValidationError, match="schedule/every as-is keeps the cadence of a dataflow"):
+    with pytest.raises(
+        AepValidationError, match="schedule/every as-is keeps the cadence of an existing dataflow"
+    ):
         perform(create_dataflow("s", "t", schedule="as-is"))
     assert aep.log == []
 

@@ -515,7 +515,7 @@ def test_a_plan_that_still_holds_is_carried_out(aep, perform):
 def test_a_plan_from_before_somebody_else_changed_it_is_not_carried_out(aep, perform):
     planned = perform(plan(spec=spec()))
     perform(ensure(spec=spec(schedule="6h")))
-    with pytest.raises(AepUnsafePlanError, match="has changed since the plan was made"):
+    with pytest.raises(AepUnsafePlanError, match="have changed since the plan was made"):
         perform(ensure(spec=spec(), plan=planned))
 
 

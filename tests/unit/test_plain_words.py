@@ -66,7 +66,7 @@ def told(spec: Any) -> dict[str, str]:
         (
             {"destination__params__bucketName": "acme/crm"},
             "/destination/params/bucketName",
-            "must be the name alone: the folder belongs in path",
+            "must be only the name: the folder belongs in path",
         ),
         (
             {"destination__params__path": "s3://acme-exports/crm"},
@@ -239,12 +239,12 @@ S3_NAME = (
         ),
         ("s3", {"bucketName": "Acme"}, "/bucketName", S3_NAME),
         ("s3", {"bucketName": "ac me"}, "/bucketName", f"must not contain blanks; it {S3_NAME}"),
-        ("s3", {"bucketName": "s3://acme"}, "/bucketName", "must be the name alone, without s3://, gs:// or"),
+        ("s3", {"bucketName": "s3://acme"}, "/bucketName", "must be only the name, without s3://, gs:// or"),
         (
             "gcs",
             {"bucketName": "gs://acme"},
             "/bucketName",
-            "must be the name alone, without s3://, gs:// or",
+            "must be only the name, without s3://, gs:// or",
         ),
         (
             "gcs",
@@ -257,7 +257,7 @@ S3_NAME = (
             "azure_blob",
             {"container": "a/b"},
             "/container",
-            "must be the name alone: the folder belongs in path",
+            "must be only the name: the folder belongs in path",
         ),
         (
             "data_landing_zone",
@@ -326,5 +326,5 @@ def test_any_rule_of_a_live_spec_is_told_in_plain_words(rule: dict[str, Any], va
 
 
 def test_a_dataset_by_its_name_is_told_where_names_go(run: Any) -> None:
-    with pytest.raises(AepValidationError, match="AepListDatasetsOperator tells the ids of datasets"):
+    with pytest.raises(AepValidationError, match="AepListDatasetsOperator lists the ids of datasets"):
         run(create_source_connection(name="crm", datasets=["Loyalty Profiles"]))

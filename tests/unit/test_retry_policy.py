@@ -91,7 +91,7 @@ def test_no_error_was_forgotten():
 @needs_policies
 def test_the_reason_says_how_long_adobe_asked_to_wait():
     error = AepRateLimitError(status=429, retry_after=300.0, **ANSWER)
-    assert AEP_RETRY_POLICY.evaluate(error, 1, 3, None).reason == "Adobe asked to come back in 5 minutes"
+    assert AEP_RETRY_POLICY.evaluate(error, 1, 3, None).reason == "Adobe asked to wait 5 minutes"
 
 
 @pytest.mark.skipif(HAS_POLICIES, reason="it is for Airflow before 3.3")

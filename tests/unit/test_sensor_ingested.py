@@ -394,7 +394,7 @@ def test_an_answer_that_cannot_be_read_fails_it(aep, wait, orders, now, mode):
     aep.enter("batches-in-items")
     outcome = wait(mode, dataset_id=orders, ingested_after=now)
     assert type(outcome.error) is AepApiError
-    assert "the answer is no object keyed by id" in outcome.told
+    assert "the response is no object keyed by id" in outcome.told
 
 
 def test_a_login_that_is_refused_while_deferred_does_not_end_the_wait(aep, wait, orders, now):

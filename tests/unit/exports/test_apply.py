@@ -255,7 +255,7 @@ def test_a_stale_plan_is_refused(desk):
     (flow,) = desk.all("dataflow")
     desk.patch("dataflow", flow["id"], "/name", "renamed meanwhile")
     before = desk.snapshot()
-    with pytest.raises(AepUnsafePlanError, match="has changed since the plan was made"):
+    with pytest.raises(AepUnsafePlanError, match="have changed since the plan was made"):
         desk.ensure(spec, planned=planned)
     with pytest.raises(AepUnsafePlanError, match="Plan again"):
         desk.ensure(spec, planned=[])

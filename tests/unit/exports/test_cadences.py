@@ -80,7 +80,9 @@ def test_a_cadence_without_a_word_is_explained_in_a_comment(desk, made_by_hand):
 
 
 def test_as_is_makes_no_new_dataflow_and_nothing_is_sent(desk):
-    with pytest.raises(AepValidationError, match="schedule/every as-is keeps the cadence of a dataflow that"):
+    with pytest.raises(
+        AepValidationError, match="schedule/every as-is keeps the cadence of an existing dataflow"
+    ):
         desk.ensure(desk.spec(schedule="as-is"))
     assert desk.writes() == []
 

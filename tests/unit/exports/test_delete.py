@@ -24,7 +24,7 @@ def test_the_dataflow_goes_first_and_the_base_connection_stays(desk):
     assert removal.deleted == [{"kind": kind, "id": made.ids[kind]} for kind in KINDS[:0:-1]]
     (kept,) = removal.kept
     assert (kept["kind"], kept["id"]) == ("base connection", made.ids["base connection"])
-    assert "only when asked" in kept["why"]
+    assert "only on request" in kept["why"]
     assert desk.counts().total() == 1
 
 

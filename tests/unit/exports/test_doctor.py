@@ -115,7 +115,7 @@ def test_a_credential_that_may_read_nothing_still_gets_an_answer_to_every_check(
 def test_a_sandbox_that_may_not_be_read_is_no_illness(emulator, examined):
     emulator.fail_next(403, match="/sandbox-management/", body={"status": 403, "title": "denied"})
     told = only(examined(), "sandbox")
-    assert (told.level, "not ours to read" in told.seen) == ("ok", True)
+    assert (told.level, "may not read its state" in told.seen) == ("ok", True)
 
 
 def test_a_changed_connection_spec_is_noticed_by_login_and_by_parameter(run):

@@ -129,7 +129,7 @@ def test_problems_are_told_by_file_and_index(write, tmp_path):
         (f"a: !!str {SECRET}\n", "line 1: tags are not allowed"),
         (f"a: !!python/object/apply:os.system [{SECRET}]\n", "line 1: tags"),
         (f"a: ! {SECRET}\n", "line 1: tags"),
-        (f"a: 1\nb:\n  c: 1\n  c: {SECRET}\n", "line 4: a key stands twice in the same place"),
+        (f"a: 1\nb:\n  c: 1\n  c: {SECRET}\n", "line 4: the same key occurs twice"),
         (f"1: {SECRET}\n", "line 1: a key must be a text"),
         (f"? [{SECRET}]\n: 1\n", "line 1: a key must be a text"),
         ("a: " + "[" * 21 + "]" * 21, "line 1: is nested more than 20 levels deep"),
@@ -197,7 +197,7 @@ def test_a_path_outside_is_refused_however_it_gets_there(write, tmp_path):
     ]
     for path in paths:
         told = refusal(path, AepConfigError, within=folder, beside=folder)
-        assert told.startswith(f"export specs {path}: leads outside of the folder"), path
+        assert told.startswith(f"export specs {path}: leads outside the folder"), path
     assert load_specs("link.yaml", beside=folder)
 
 

@@ -75,7 +75,7 @@ def test_a_change_that_is_accepted_and_not_made_is_an_error_however_often_it_is_
     for _ in range(2):
         (outcome,) = desk.ensure_all(desk.spec(destination__params__path=path))
         assert isinstance(outcome.error, AepUnseenError)
-        assert "was to get another path" in str(outcome.error)
+        assert "accepted another path" in str(outcome.error)
         assert outcome.error.ids == (outcome.ids["target connection"],)
 
 
@@ -122,7 +122,7 @@ def test_a_spelling_that_cannot_be_written_down_stops_no_export(desk):
     outcomes = desk.ensure_all(*[desk.spec(name=f"crm-{n}") for n in range(5)], rollback_on_failure=True)
     assert not any(one.error for one in outcomes)
     assert desk.counts()["dataflow"] == 5
-    assert ["could not be written down" in " ".join(one.warnings) for one in outcomes].count(True) == 1
+    assert ["could not be recorded" in " ".join(one.warnings) for one in outcomes].count(True) == 1
 
 
 def test_one_dataflow_that_cannot_be_switched_on_leaves_the_others_alone(new_desk):

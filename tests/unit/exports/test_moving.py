@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-STAYS = "what was delivered up to now stays"
+STAYS = "what was delivered so far stays"
 
 
 def s3(**params):
@@ -28,7 +28,7 @@ def test_an_export_that_moves_in_place_warns_that_only_what_is_new_goes_there(de
     plan = desk.plan(desk.spec(destination=s3(**moved)))
     (told,) = [one for one in plan.warnings if STAYS in one]
     assert from_where in told
-    assert "only what is new from now on" in told
+    assert "only new data from now on" in told
     assert "delete the export (AepDeleteExportOperator, aep delete) and ensure it again" in told
 
 

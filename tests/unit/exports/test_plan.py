@@ -370,7 +370,7 @@ def test_a_given_base_connection_is_used_and_never_ours(desk):
     assert desk.get("base connection", base) == before
     with pytest.raises(
         AepValidationError,
-        match="is not sent again: change it in Adobe's UI, or give credentials_conn_id in its place",
+        match="is not sent again: change it in Adobe's UI, or give credentials_conn_id instead",
     ):
         desk.plan(spec, rotate_credentials=True)
 
@@ -546,7 +546,7 @@ def test_a_sandbox_that_is_full_is_told_before_anything_is_created(desk):
     mine, *new = desk.ensure_all(changed, *(desk.spec(name=f"new {number}") for number in range(3)))
     for one in new:
         assert isinstance(one.error, AepValidationError)
-        assert re.search(r"3 new dataflows .* 98 there are .* 101.* allows 100", str(one.error))
+        assert re.search(r"3 new dataflows .* 98 existing ones .* 101.* allows 100", str(one.error))
     assert mine.error is None  # what is there already is none of that
     assert desk.counts() == counts
     made = desk.ensure_all(desk.spec(), desk.spec(name="new 1"), desk.spec(name="new 2"))

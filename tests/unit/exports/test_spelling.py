@@ -56,7 +56,7 @@ def test_a_change_of_the_spec_is_sent_where_the_old_one_was_spelled_otherwise(de
 def test_an_end_that_the_service_does_not_keep_is_told_each_time(desk):
     desk.emulator.enter("end-after-six-months")
     first = desk.ensure(nightly(desk, schedule__end="2099-01-01T00:00:00Z"))
-    assert any("in other words than it was sent: schedule.end" in each for each in first.warnings)
+    assert any("differently from what was sent: schedule.end" in each for each in first.warnings)
     again = desk.ensure(nightly(desk, schedule__end="2099-01-01T00:00:00Z"))
     assert any("the service keeps schedule.end" in each for each in again.warnings)
 

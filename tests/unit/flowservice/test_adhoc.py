@@ -217,7 +217,7 @@ def test_a_request_that_started_nothing_is_sent_again(run, emulator, ready, runs
 
 @pytest.mark.parametrize(
     ("world", "words"),
-    [("created-listed-after-90s", "was started twice"), ("runs-listed-after-10m", "cannot be told")],
+    [("created-listed-after-90s", "was started twice"), ("runs-listed-after-10m", "it is unknown whether")],
 )
 def test_an_export_that_may_have_been_started_twice_is_told(run, emulator, ready, runs, world, words):
     emulator.enter(world)

@@ -449,7 +449,7 @@ class Deaf:
 def test_an_action_that_shows_no_effect_is_an_error(run, emulator, make_dataflow):
     dataflow_id = make_dataflow()
     run.emulator = Deaf(emulator)
-    with pytest.raises(AepUnseenError, match="still enabled although") as told:
+    with pytest.raises(AepUnseenError, match="still enabled, although") as told:
         run(set_dataflow_state(dataflow_id, "disabled"))
     assert told.value.ids == (dataflow_id,)
 

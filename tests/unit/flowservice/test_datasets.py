@@ -55,7 +55,7 @@ def test_an_error_in_the_middle_is_no_shorter_list(run, emulator):
 )
 def test_an_answer_that_is_no_list_of_datasets_counts_as_no_answer(run, emulator, body):
     emulator.fail_next(200, body=body)
-    with pytest.raises(AepTransportError, match=r"GET /connectionSpecs/.*: the answer holds no list"):
+    with pytest.raises(AepTransportError, match=r"GET /connectionSpecs/.*: the response holds no list"):
         run(list_datasets())
 
 

@@ -135,7 +135,9 @@ NO_ENTITIES = [None, "text", 7, {"id": "a"}, [{}], [None], ["text"], [{"name": "
 @pytest.mark.parametrize("body", [{}, {"count": 7}, *({"items": items} for items in NO_ENTITIES)])
 def test_an_answer_that_is_no_listing_counts_as_no_answer(emulator, run, body):
     emulator.fail_next(200, body=body)
-    with pytest.raises(AepTransportError, match="GET /flows: the answer holds no list of entities") as caught:
+    with pytest.raises(
+        AepTransportError, match="GET /flows: the response holds no list of entities"
+    ) as caught:
         run(list_entities("/flows"))
     assert caught.value.sent
 
@@ -167,7 +169,7 @@ def test_an_entity_is_read_whether_the_service_wraps_it_or_not(run, clock, bare)
 @pytest.mark.parametrize("body", [{}, {"name": "x"}, *({"items": items} for items in NO_ENTITIES)])
 def test_an_answer_that_is_no_entity_counts_as_no_answer(emulator, run, body):
     emulator.fail_next(200, body=body)
-    with pytest.raises(AepTransportError, match="GET /connections/c-1: the answer holds no") as caught:
+    with pytest.raises(AepTransportError, match="GET /connections/c-1: the response holds no") as caught:
         run(get_entity("connections", "c-1", field="base_connection_id"))
     assert caught.value.sent
 

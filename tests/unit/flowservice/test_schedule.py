@@ -162,7 +162,9 @@ def test_as_is_keeps_the_cadence_of_a_dataflow_and_makes_no_new_one():
     there = {"timeUnit": "minute", "interval": 15, "startTime": 1_800_000_000}
     assert merge_schedule(there, schedule) == there
     assert schedule.warnings() == []
-    with pytest.raises(AepValidationError, match="schedule/every as-is keeps the cadence of a dataflow that"):
+    with pytest.raises(
+        AepValidationError, match="schedule/every as-is keeps the cadence of an existing dataflow"
+    ):
         schedule.to_api(NOW)
 
 

@@ -379,7 +379,7 @@ def test_a_403_speaks_of_access_labels_too(answered):
     assert "access labels on the datasets or on the dataflow" in told
 
 
-NAME = "This looks like a name: AepListDataflowsOperator tells the ids of dataflows."
+NAME = "This looks like a name: AepListDataflowsOperator lists the ids of dataflows."
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_an_unknown_sandbox_is_told_with_a_hint(run):
 def test_a_redirect_is_not_followed_but_told(answered):
     error = answered(302, b"", {"location": "https://elsewhere.example.com/"})
     assert type(error) is AepApiError
-    assert "redirect is never followed" in str(error)
+    assert "redirects are never followed" in str(error)
 
 
 def test_a_long_message_is_shortened(answered):

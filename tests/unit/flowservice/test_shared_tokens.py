@@ -521,7 +521,7 @@ def readable(home):
 def test_without_a_private_directory_each_process_fetches_its_own_and_says_so_once(
     new_task, use, emulator, place, spoil, caplog, monkeypatch, tokens, credentials
 ):
-    monkeypatch.setattr(host_files_module, "_told", False)
+    monkeypatch.setattr(host_files_module, "_reported", False)
     caplog.set_level(logging.INFO)
     parent = place / "parent"
     parent.mkdir()

@@ -160,7 +160,7 @@ def test_a_dataflow_of_which_something_unreadable_is_told_blinds_nobody_else(
     ]
     ends = all_of(SharedPoll(converse), waits, within=3.0)
     assert [end and end["status"] for end in ends] == [None, "finished", "finished"]
-    assert told[0] == "the service gave no answer: GET /runs: the answer holds no list of entities"
+    assert told[0] == "the service gave no answer: GET /runs: the response holds no list of entities"
 
 
 def test_a_wait_that_cannot_be_judged_hides_no_other(poll, emulator, now, make_dataflow, clock):
