@@ -1,4 +1,4 @@
-"""What waits in Airflow's triggerer. Airflow keeps the class paths that stand here in its database."""
+"""The triggers, which run in Airflow's triggerer. Airflow stores these class paths in its database."""
 
 from __future__ import annotations
 
