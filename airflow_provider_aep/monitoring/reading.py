@@ -87,7 +87,10 @@ def read_timelines(
         # Its id cannot be asked for, and would spoil the request for the others.
         good = [flow for flow in flows if is_id(flow.id)]
         read, datasets = yield from read_timelines(good, since, now=now, policy=policy, known=known)
-        return [*read, *(Read(flow=flow, timeline=None, why="its id is none") for flow in nameless)], datasets
+        return [
+            *read,
+            *(Read(flow=flow, timeline=None, why="its id is malformed") for flow in nameless),
+        ], datasets
     datasets = yield from read_datasets(flows, known.datasets)
     first = {
         flow.id: since[flow.id] - _reach(flow, since[flow.id], policy, datasets_of(flow, datasets), known)

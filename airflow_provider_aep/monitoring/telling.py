@@ -109,4 +109,4 @@ def _read_lanes(ids: Sequence[str], since: datetime, now: datetime) -> Exchange[
     windows = {each: (since - OPENED_BEFORE, now) for each in ids if is_id(each)}
     budget = Budget(MOST_REQUESTS, told="too many requests would be needed", most_pages=MOST_PAGES)
     read = yield from read_ingested(windows, budget)
-    return {each: read.get(each) or Ingested(dataset_id=each, why="its id is none") for each in ids}
+    return {each: read.get(each) or Ingested(dataset_id=each, why="its id is malformed") for each in ids}
