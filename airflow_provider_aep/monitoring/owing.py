@@ -119,9 +119,8 @@ def sort_out(
             continue
         if at is None or standing is Standing.UNDATED:
             # Without a credible time it may have been completed at any time up to its last change.
-            later = any(
-                moment and first and moment > first for moment in (batch.changed_at, batch.created_at)
-            )
+            moments = (batch.changed_at, batch.created_at)
+            later = any(moment and first and moment > first for moment in moments)
             if first is None or batch.changed_at is None or later:
                 sorted_out.odd.append(batch)
                 last_is_known = False
