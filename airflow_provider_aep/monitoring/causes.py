@@ -110,9 +110,9 @@ def cause_of(
     if len(causes) == 1 or gravest.kind != "nothing_ingested":
         return gravest
     settles = all(cause.settles for cause in causes)
-    told = f"nothing was ingested into {len(alike)} datasets {_since(question, question.dataset_ids)}"
-    told += "" if settles else _UNSETTLED
-    return Cause(kind=gravest.kind, told=told, since=gravest.since, until=question.ends, settles=settles)
+    sentence = f"nothing was ingested into {len(alike)} datasets {_since(question, question.dataset_ids)}"
+    sentence += "" if settles else _UNSETTLED
+    return Cause(kind=gravest.kind, told=sentence, since=gravest.since, until=question.ends, settles=settles)
 
 
 def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: datetime) -> Cause:
@@ -127,39 +127,39 @@ def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: 
     if sorted_out.owed:
         return _not_exported(question, ingested, sorted_out.owed, before)
     if not ingested.is_complete:
-        told = f"{ingested.name} has more batches than were read ({len(ingested.batches):,})"
-        return _about(question, "unknown", told, (), before)
+        sentence = f"{ingested.name} has more batches than were read ({len(ingested.batches):,})"
+        return _about(question, "unknown", sentence, (), before)
     if sorted_out.failed:
         return _failed(question, ingested, sorted_out)
     if sorted_out.close:
         count = told_number(sorted_out.close)
-        told = f"{count} came into {ingested.name} too close to a run to tell which one exports it"
-        return _about(question, "too_close", told, sorted_out.close, before)
+        sentence = f"{count} came into {ingested.name} too close to a run to tell which one exports it"
+        return _about(question, "too_close", sentence, sorted_out.close, before)
     if sorted_out.odd:
-        told = f"{told_number(sorted_out.odd)} of {ingested.name} {_why_odd(sorted_out.odd)}"
-        return _about(question, "unknown", told, sorted_out.odd, before)
+        sentence = f"{told_number(sorted_out.odd)} of {ingested.name} {_why_odd(sorted_out.odd)}"
+        return _about(question, "unknown", sentence, sorted_out.odd, before)
     if sorted_out.old:
-        told = (
+        sentence = (
             f"{told_number(sorted_out.old)} of {ingested.name} hold events that are older than "
             f"{EXPORTED_FOR.days} days, which are not exported"
         )
-        return _about(question, "window", told, sorted_out.old, before)
+        return _about(question, "window", sentence, sorted_out.old, before)
     if ingested.dataset is None:
         if ingested.why_no_dataset:
-            told = f"whether {ingested.name} is still there is not known: {ingested.why_no_dataset}"
-            return _about(question, "unknown", told, (), before)
-        told = (
+            sentence = f"whether {ingested.name} is still there is not known: {ingested.why_no_dataset}"
+            return _about(question, "unknown", sentence, (), before)
+        sentence = (
             f"the Catalog does not show dataset {ingested.dataset_id}: it was deleted, has expired, is in "
             "another sandbox, or carries a label that the credential may not see"
         )
-        return _about(question, "window", told, (), before)
+        return _about(question, "window", sentence, (), before)
     if question.is_full:
-        told = f"nothing new came into {ingested.name}, and a full export also delivers old data"
-        return _about(question, "unknown", told, (), before)
+        sentence = f"nothing new came into {ingested.name}, and a full export also delivers old data"
+        return _about(question, "unknown", sentence, (), before)
     settles = question.delivered.get(ingested.dataset_id, False)
-    told = f"nothing was ingested into {ingested.name} {_since(question, [ingested.dataset_id])}"
-    told += "" if settles else _UNSETTLED
-    return replace(_about(question, "nothing_ingested", told, (), before), settles=settles)
+    sentence = f"nothing was ingested into {ingested.name} {_since(question, [ingested.dataset_id])}"
+    sentence += "" if settles else _UNSETTLED
+    return replace(_about(question, "nothing_ingested", sentence, (), before), settles=settles)
 
 
 def _not_exported(
@@ -168,44 +168,46 @@ def _not_exported(
     what = f"{told_number(owed)} with {sum(batch.records or 0 for batch in owed):,} records"
     when = _span(owed)
     if question.what == "low_records":
-        told = f"{what} came into {ingested.name} {when}; how many of them an export owes cannot be counted"
-        return _about(question, "unknown", told, owed, before)
+        sentence = (
+            f"{what} came into {ingested.name} {when}; how many of them an export owes cannot be counted"
+        )
+        return _about(question, "unknown", sentence, owed, before)
     if question.under_way:
-        told = f"{what} came into {ingested.name} {when}, and a run before may still export them"
-        return _about(question, "unknown", told, owed, before)
+        sentence = f"{what} came into {ingested.name} {when}, and a run before may still export them"
+        return _about(question, "unknown", sentence, owed, before)
     if ingested.dataset is None:
         why = ingested.why_no_dataset or "the Catalog does not show it"
-        told = f"{what} came into dataset {ingested.dataset_id} {when}, whose kind is not known: {why}"
-        return _about(question, "unknown", told, owed, before)
+        sentence = f"{what} came into dataset {ingested.dataset_id} {when}, whose kind is not known: {why}"
+        return _about(question, "unknown", sentence, owed, before)
     if question.is_full and ingested.dataset.kept_for:
-        told = (
+        sentence = (
             f"rows of {ingested.name} expire after {ingested.dataset.kept_for}, so a full export may be empty"
         )
-        return _about(question, "unknown", told, owed, before)
+        return _about(question, "unknown", sentence, owed, before)
     least = "" if ingested.is_complete else "at least "
     missing = "no run exported them" if question.what == "missing" else "none of them was exported"
-    told = f"{least}{what} came into {ingested.name} {when}, and {missing}"
-    return replace(_about(question, "not_exported", told, owed, before), owed=tuple(owed))
+    sentence = f"{least}{what} came into {ingested.name} {when}, and {missing}"
+    return replace(_about(question, "not_exported", sentence, owed, before), owed=tuple(owed))
 
 
 def _failed(question: Question, ingested: Ingested, sorted_out: SortedOut) -> Cause:
     failed = sorted_out.failed
     named = told_codes(code for batch in failed for code in batch.codes)
     last = "batch" if len(failed) == 1 else f"{len(failed):,} batches"
-    told = f"ingestion failed: the last {last} of {ingested.name} failed{named}"
+    sentence = f"ingestion failed: the last {last} of {ingested.name} failed{named}"
     if doubtful := [*sorted_out.close, *sorted_out.odd]:
         # Whoever repairs the source must not conclude that the export has lost nothing.
-        told += f"; whether an export owes {told_number(doubtful)} beside them cannot be told"
-    return Cause(kind="ingestion_failed", told=told, since=None, until=question.ends, batches=len(failed))
+        sentence += f"; whether an export owes {told_number(doubtful)} beside them cannot be told"
+    return Cause(kind="ingestion_failed", told=sentence, since=None, until=question.ends, batches=len(failed))
 
 
 def _about(
-    question: Question, kind: CauseKind, told: str, batches: Sequence[Batch], before: Snapshot | None
+    question: Question, kind: CauseKind, sentence: str, batches: Sequence[Batch], before: Snapshot | None
 ) -> Cause:
     counts = [batch.records for batch in batches]
     return Cause(
         kind=kind,
-        told=told,
+        told=sentence,
         since=before.earliest if before else None,
         until=question.ends,
         batches=len(batches),

@@ -110,8 +110,8 @@ def _of_runs(
             yield _about(run, timeline, "stuck", policy.runs.on_stuck, at, told_stuck(run, at))
         if not run.finished:
             if run.started_at is None:
-                told = f"run {run.id} is under way, and has no start time"
-                yield _about(run, timeline, "stuck", policy.runs.on_stuck, None, told)
+                sentence = f"run {run.id} is under way, and has no start time"
+                yield _about(run, timeline, "stuck", policy.runs.on_stuck, None, sentence)
             continue
         ended = run.ended_at
         if since is not None and ended is not None and ended < since:
@@ -120,8 +120,8 @@ def _of_runs(
         if judged.status == "success":
             continue
         known_at = None if ended is None or ended > timeline.now + AHEAD else ended
-        told = judged.told if known_at else f"{judged.told} (its times cannot be right)"
-        finding = _about(run, timeline, judged.status, judged.choice, known_at, told)
+        sentence = judged.told if known_at else f"{judged.told} (its times cannot be right)"
+        finding = _about(run, timeline, judged.status, judged.choice, known_at, sentence)
         yield replace(finding, cause=judged.cause) if judged.cause else finding
 
 
@@ -155,14 +155,14 @@ def beside_the_usual(verdict: Verdict, timeline: Timeline | None, policy: AuditP
 
 
 def _about(
-    run: DataflowRun, timeline: Timeline, kind: str, choice: Choice, at: datetime | None, told: str
+    run: DataflowRun, timeline: Timeline, kind: str, choice: Choice, at: datetime | None, sentence: str
 ) -> Finding:
     tick = timeline.tick_of.get(run.id)
     return Finding(
         key=f"{kind}:{run.id}",
         kind=kind,
         outcome=choice,
-        told=told,
+        told=sentence,
         known_at=at,
         tick=tick.at if tick else None,
         run_ids=(run.id,),
@@ -217,12 +217,12 @@ def of_dataflow(timeline: Timeline, policy: AuditPolicy) -> Iterator[Finding]:
     flow, changed = timeline.flow, timeline.flow.changed_at
     if flow.state != "enabled":
         off = flow.state in OFF
-        told = f"it is {flow.state} and exports nothing until it is enabled"
+        sentence = f"it is {flow.state} and exports nothing until it is enabled"
         yield Finding(
             key=f"disabled:{changed.isoformat() if changed else flow.state}",
             kind="disabled",
             outcome=policy.on_disabled,
-            told=told if off else f"its state is {flow.state!r}, and it has not become enabled",
+            told=sentence if off else f"its state is {flow.state!r}, and it has not become enabled",
             # A dataflow that is being created or changed passes through other states.
             known_at=changed if off or changed is None else changed + PASSING,
         )
@@ -254,8 +254,8 @@ def of_dataflow(timeline: Timeline, policy: AuditPolicy) -> Iterator[Finding]:
 
 def unread(why: str, policy: AuditPolicy) -> Finding:
     """The finding that the runs of an export could not be read."""
-    told = f"its runs could not be read: {why}"
-    return Finding(key="unread", kind="unread", outcome=policy.on_unread, told=told, known_at=None)
+    sentence = f"its runs could not be read: {why}"
+    return Finding(key="unread", kind="unread", outcome=policy.on_unread, told=sentence, known_at=None)
 
 
 def listed_late(finding: Finding) -> Finding:

@@ -57,8 +57,8 @@ def judge_run(
     if run.status is RunStatus.FAILED:
         return Judgement(policy.on_failed, "failed", f"run {run.id} ended as {run.status_word}{why}")
     if not run.delivered:
-        told = f"run {run.id} ended with status {run.status_word!r}, which is none that we know{why}"
-        return Judgement(policy.on_failed, "unknown", told)
+        sentence = f"run {run.id} ended with status {run.status_word!r}, which is not known{why}"
+        return Judgement(policy.on_failed, "unknown", sentence)
     before = alike(before, run)
     oddities = [
         oddity
@@ -82,8 +82,8 @@ def judge_run(
         if count
     )
     notes = [note for note in (lost, *(oddity.told for oddity in oddities)) if note]
-    told = ", ".join([f"run {run.id} exported {records_words(run.records_out)}", *notes])
-    return Judgement(choice, status, told + why, cause if status in EMPTY_OR_SMALL else None)
+    sentence = ", ".join([f"run {run.id} exported {records_words(run.records_out)}", *notes])
+    return Judgement(choice, status, sentence + why, cause if status in EMPTY_OR_SMALL else None)
 
 
 def _is_plainly_good(run: DataflowRun, policy: RunPolicy) -> bool:
@@ -112,8 +112,8 @@ def _empty(
         return Judgement(choice or policy.on_zero_records, "zero_records", "")
     earlier = before.delivered
     if not earlier and before.complete:
-        told = "though the first export is a full one"
-        return Judgement(choice or policy.on_zero_records, "zero_records", told)
+        note = "though the first export is a full one"
+        return Judgement(choice or policy.on_zero_records, "zero_records", note)
     if choice:
         return Judgement(choice, "zero_records", "")
     streak = 1
@@ -121,8 +121,8 @@ def _empty(
         if previous.records_out != 0:
             break
         streak += 1
-    told = f"empty run {streak} in a row, which matters from {policy.zero_streak} on"
-    return Judgement(policy.on_zero_records if streak >= policy.zero_streak else "ok", "zero_records", told)
+    note = f"empty run {streak} in a row, which matters from {policy.zero_streak} on"
+    return Judgement(policy.on_zero_records if streak >= policy.zero_streak else "ok", "zero_records", note)
 
 
 def _uncounted(run: DataflowRun, policy: RunPolicy) -> Judgement | None:
@@ -136,14 +136,14 @@ def _few(run: DataflowRun, policy: RunPolicy, before: History | None) -> Judgeme
     if not run.records_out:
         return None
     if policy.min_records is not None and run.records_out < policy.min_records:
-        told = f"fewer than min_records, {policy.min_records:,}"
-        return Judgement(policy.on_low_records, "low_records", told)
+        note = f"fewer than min_records, {policy.min_records:,}"
+        return Judgement(policy.on_low_records, "low_records", note)
     usual, count = usual_records(before, policy)
     if usual is None or policy.max_drop is None or run.records_out >= usual * (1 - policy.max_drop):
         return None
     drop = 1 - run.records_out / usual
-    told = f"{drop:.0%} below the usual {usual:,} (median of {count} runs; {policy.max_drop:.0%} is allowed)"
-    return Judgement(policy.on_low_records, "low_records", told)
+    note = f"{drop:.0%} below the usual {usual:,} (median of {count} runs; {policy.max_drop:.0%} is allowed)"
+    return Judgement(policy.on_low_records, "low_records", note)
 
 
 def _slow(run: DataflowRun, policy: RunPolicy) -> Judgement | None:

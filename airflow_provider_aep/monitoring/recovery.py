@@ -89,11 +89,11 @@ def recovery_of(
 
 
 def _good_run(
-    timeline: Timeline, minded: Sequence[Finding], told: Iterable[str], ended: Sequence[DataflowRun]
+    timeline: Timeline, minded: Sequence[Finding], reported: Iterable[str], ended: Sequence[DataflowRun]
 ) -> DataflowRun | None:
     """The last of the runs that ended, if it shows that the export is well."""
     bad = {run_id for finding in minded for run_id in finding.run_ids}
-    known_bad = bad | {key.partition(":")[2] for key in told}
+    known_bad = bad | {key.partition(":")[2] for key in reported}
     starts = [run.started_at for run in timeline.runs if run.id in known_bad and run.started_at]
     of_runs = [finding for finding in minded if kind_of(finding.kind) != OF_DATAFLOW]
     moments = [finding.known_at for finding in of_runs if finding.known_at]

@@ -103,8 +103,8 @@ def state_of(served: Served, timeline: Timeline, policy: RunPolicy) -> State | N
         if gap is not None and served.gap:
             return State(at=tick.at, kind="missing", told=told_of(gap), runs=())
         if served.known and not served.gap:
-            told = f"no run {span_words(now - tick.at)} after {tick}"
-            return State(at=tick.at, kind="waiting", told=told, runs=())
+            sentence = f"no run {span_words(now - tick.at)} after {tick}"
+            return State(at=tick.at, kind="waiting", told=sentence, runs=())
         return None
     state = _of_runs(runs, tick.at, timeline, policy)
     # An extra run may have failed beside a good one.
@@ -117,8 +117,8 @@ def state_of(served: Served, timeline: Timeline, policy: RunPolicy) -> State | N
         states.append(replace(state, kind="doubled", told=told_of(event)))
     started = runs[0].started_at
     if state.verdict and started and started > tick.deadline:
-        told = f"the run for {tick} started {late_words(tick, started)}"
-        states.append(replace(state, kind="late", told=told))
+        sentence = f"the run for {tick} started {late_words(tick, started)}"
+        states.append(replace(state, kind="late", told=sentence))
     return min(states, key=lambda state: SEVERITY.index(state.kind))
 
 

@@ -46,9 +46,9 @@ def _segments(exports: Sequence[Row]) -> Iterator[list[Row]]:
 
 def _went_out(segment: Sequence[Row]) -> dict[str, Any]:
     first, last = segment[0], segment[-1]
-    told, notes = last["told"], [*last["also"]]
+    sentence, notes = last["told"], [*last["also"]]
     if len(segment) > 1:
-        told = f"{len(segment)} runs exported {_records(export['records'] for export in segment)}"
+        sentence = f"{len(segment)} runs exported {_records(export['records'] for export in segment)}"
     if last["is_first"]:
         notes.append("the first export is a full one")
     notes += [
@@ -62,7 +62,7 @@ def _went_out(segment: Sequence[Row]) -> dict[str, Any]:
         "since": first["at"],
         "at": last["at"],
         "status": last["status"],
-        "told": told,
+        "told": sentence,
         "notes": notes,
     }
 

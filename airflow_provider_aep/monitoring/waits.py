@@ -153,8 +153,8 @@ def part_of(flow: Dataflow) -> dict[str, Any]:
     return {key: flow.raw[key] for key in TO_JUDGE if key in flow.raw}
 
 
-def _moment(told: Mapping[str, Any], name: str) -> datetime | None:
-    return parse_moment(name, told[name]) if told.get(name) else None
+def _moment(document: Mapping[str, Any], name: str) -> datetime | None:
+    return parse_moment(name, document[name]) if document.get(name) else None
 
 
 class Sighting(NamedTuple):
@@ -220,13 +220,13 @@ def sighting_of(wait: Wait, runs: Sequence[DataflowRun], now: datetime) -> Sight
 
     picked = wait.pick(runs)
     done = all_finished(picked, expected=len(wait.run_ids) or wait.expected)
-    told, end = _told(wait, picked), wait.started_before
+    sentence, end = _sentence(wait, picked), wait.started_before
     in_vain = (
         not done and end is not None and now > end + SHOWN_WITHIN and all(run.finished for run in picked)
     )
     if in_vain:
-        told = f"{told}, and its window ended at {end:%Y-%m-%d %H:%M} UTC"
-    return Sighting(runs=tuple(picked), finished=done, in_vain=in_vain, told=told)
+        sentence = f"{sentence}, and its window ended at {end:%Y-%m-%d %H:%M} UTC"
+    return Sighting(runs=tuple(picked), finished=done, in_vain=in_vain, told=sentence)
 
 
 def with_stuck(wait: Wait, seen: Sighting, now: datetime, stuck_at: Mapping[str, datetime]) -> Sighting:
@@ -241,8 +241,8 @@ def with_stuck(wait: Wait, seen: Sighting, now: datetime, stuck_at: Mapping[str,
         if at is not None and at <= now:
             from airflow_provider_aep.monitoring.findings import told_stuck
 
-            told = told_stuck(run, at)
-            return seen._replace(finished=wait.ends_stuck, told=told, incomplete="", stuck=told)
+            sentence = told_stuck(run, at)
+            return seen._replace(finished=wait.ends_stuck, told=sentence, incomplete="", stuck=sentence)
     return seen
 
 
@@ -260,13 +260,13 @@ def _of_tick(wait: Wait, tick: TickWait, runs: Sequence[DataflowRun], now: datet
     )
     own, owed = served.standing(), timeline.attribution.least
     if not own:
-        told = told_of(gap) if gap else NO_RUN
+        sentence = told_of(gap) if gap else NO_RUN
         in_vain = now > served.tick.given_up + SHOWN_WITHIN
-        return Sighting(told=told, in_vain=in_vain, missing=gap is not None)
+        return Sighting(told=sentence, in_vain=in_vain, missing=gap is not None)
     lacking = told_of(gap) if gap and len(own) < owed else ""
     done = all_finished(own, expected=1 if lacking else owed) and not _may_move(served, timeline)
-    told = lacking or _seen(own, owed)
-    return Sighting(runs=tuple(own), finished=done, told=told, incomplete=lacking)
+    sentence = lacking or _seen(own, owed)
+    return Sighting(runs=tuple(own), finished=done, told=sentence, incomplete=lacking)
 
 
 def _may_move(served: Served, timeline: Timeline) -> bool:
@@ -282,7 +282,7 @@ def _may_move(served: Served, timeline: Timeline) -> bool:
     )
 
 
-def _told(wait: Wait, runs: Sequence[DataflowRun]) -> str:
+def _sentence(wait: Wait, runs: Sequence[DataflowRun]) -> str:
     if not wait.run_ids:
         return _seen(runs, wait.expected)
     there = {run.id for run in runs}
