@@ -1,8 +1,8 @@
 """Which run was for which tick. A run does not say so; it follows from its start and the ticks around it.
 
-Runs that start before the next tick belong to a tick. If that tick already has its runs, a further run goes
-to the nearest earlier tick that still lacks one, and the runs in between move up in order: a late run may
-start after the next tick. A run is one too many only if no tick lacks one.
+A run belongs to the last tick before its start. If that tick already has its runs, the nearest earlier tick
+that still lacks one gets a run, and the runs in between move up in order: a late run may start after the next
+tick. A run is one too many only if none of these ticks lacks one.
 
 Events are processed in order of time, and each step uses only what was known by then: the runs that had
 started or ended. So the result for a moment is the same whenever it is computed.

@@ -105,7 +105,7 @@ class SharedPoll:
     ) -> dict[str, Any]:
         """Wait, and return how the wait ended, as plain JSON with a ``status``:
 
-        - ``finished`` has the ``runs``, and a sentence as ``incomplete`` or ``stuck`` if they are;
+        - ``finished`` has the ``runs``, and a sentence in ``incomplete`` or ``stuck`` if they are so;
         - ``timeout`` has ``last_seen``; with ``in_vain`` it is early, as no run can end the wait any more;
         - ``error`` has the ``error``;
         - ``again`` has nothing more; see ``fresh``.

@@ -1,7 +1,7 @@
 """The timeline of a dataflow: the result of each tick, and which tick each run was for.
 
-Sensor, trigger, check and page all use it. Each of its events has the moment at which it became known; looks
-at different times agree about all moments that are in the past of both.
+Sensor, trigger, check, page and notifier use it. Each of its events has the moment at which it became known;
+looks at different times agree about all moments that are in the past of both.
 """
 
 from __future__ import annotations
