@@ -1,16 +1,16 @@
-"""Datasets of Adobe Experience Platform as Airflow assets, and what an event about one of them tells.
+"""Datasets of Adobe Experience Platform as Airflow assets, and the contents of their asset events.
 
 The URI of a dataset, and of one of its exports, in the form that Airflow keeps::
 
     aep://<organization>/<sandbox>/dataset/<dataset>
     aep://<organization>/<sandbox>/dataset/<dataset>/<export>
 
-The organization goes without its ``@AdobeOrg``: what stands before an ``@`` in a URI is a login, which
-Airflow drops. Dataset is an id or a name, export the name of a dataflow; both may hold any character, and are
-percent-encoded. An asset is a name for data; nothing of it is checked against the sandbox.
+The organization is written without ``@AdobeOrg``: the part of a URI before an ``@`` is a login, which
+Airflow drops. Dataset is an id or a name, export the name of a dataflow; both may contain any character, and
+are percent-encoded. An asset only names data; it is not checked against the sandbox.
 """
 
-# Airflow imports this module wherever any asset is made, of whatever scheme: it must cost nothing.
+# Airflow imports this module wherever an asset of any scheme is created, so importing it must be cheap.
 from __future__ import annotations
 
 import re
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SCHEME = "aep"
 ORG_SUFFIX = "@AdobeOrg"
-# Airflow 3 keeps no longer one.
+# The longest that Airflow 3 stores.
 LONGEST_URI = 1500
 
 _ORG = re.compile(r"[0-9A-Za-z]+")
@@ -52,8 +52,8 @@ def export_asset(
     :param dataset: id or name of the dataset; write it the same everywhere, as the two make two assets.
     :param export: name of the dataflow, where a dataset has several exports.
     :param name: the asset's name, by default its URI; Airflow 2 knows no names.
-    :param kwargs: what else Airflow's ``Asset`` takes, such as ``watchers`` on Airflow 3.
-    :raises AepValidationError: a part is missing or cannot be one.
+    :param kwargs: other arguments of Airflow's ``Asset``, such as ``watchers`` on Airflow 3.
+    :raises AepValidationError: a part is missing or malformed.
     """
     from airflow_provider_aep._airflow import AIRFLOW_V_3_0_PLUS, Asset
 
@@ -73,14 +73,14 @@ def create_asset(
     export: str | None = None,
     extra: dict[str, Any] | None = None,
 ) -> Asset:
-    """What Airflow itself makes an asset with, when a hook tells of one by its parts."""
+    """Airflow calls this to create an asset when a hook reports one by its parts."""
     return export_asset(org=org, sandbox=sandbox, dataset=dataset, export=export, extra=extra)
 
 
 def asset_uri(*, org: str, sandbox: str, dataset: str, export: str | None = None) -> str:
     """The URI of a dataset, or of one of its exports.
 
-    :raises AepValidationError: a part is missing or cannot be one.
+    :raises AepValidationError: a part is missing or malformed.
     """
     uri = "/".join(_parts(org, sandbox, dataset, export))
     if len(uri) > LONGEST_URI:
@@ -91,9 +91,9 @@ def asset_uri(*, org: str, sandbox: str, dataset: str, export: str | None = None
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
-    """The one form of a URI of ours, for Airflow's registry of schemes.
+    """The normal form of an ``aep`` URI, for Airflow's registry of schemes.
 
-    :raises ValueError: it is none of ours.
+    :raises ValueError: it has another form.
     """
     parts = [unquote(part) for part in uri.path.split("/")[1:]]
     if uri.query or len(parts) not in (3, 4) or parts[1] != "dataset":
@@ -101,7 +101,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
             "an aep URI must be aep://<organization>/<sandbox>/dataset/<dataset> or "
             "aep://<organization>/<sandbox>/dataset/<dataset>/<export>"
         )
-    # Airflow 2 hands over only what stands behind an @: then the organization is lost.
+    # Airflow 2 passes only the part after an @: then the organization is lost.
     if uri.netloc == ORG_SUFFIX[1:]:
         raise ValueError("the organization of an aep URI goes without its @AdobeOrg")
     try:
@@ -112,14 +112,14 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
 
 def is_export_asset(outlet: object) -> bool:
-    """Whether an outlet is an asset of ours."""
+    """Whether an outlet is an asset of the scheme ``aep``."""
     from airflow_provider_aep._airflow import Asset
 
     return isinstance(outlet, Asset) and urlsplit(outlet.uri).scheme == SCHEME
 
 
 def asset_to_openlineage(asset: Asset, lineage_context: Any) -> Any:
-    """An asset of ours as a dataset of OpenLineage."""
+    """An ``aep`` asset as a dataset of OpenLineage."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
     namespace, name = openlineage_name(asset.uri)
@@ -129,7 +129,7 @@ def asset_to_openlineage(asset: Asset, lineage_context: Any) -> Any:
 def openlineage_name(uri: str) -> tuple[str, str]:
     """Namespace and name of a dataset in OpenLineage: ``aep://<organization>/<sandbox>``, and the dataset.
 
-    The export is left out: it is a way of the data, and no data of its own.
+    The export is left out: it moves the data of the dataset, and has none of its own.
     """
     parts = urlsplit(uri)
     _, sandbox, _, dataset = parts.path.split("/")[:4]
@@ -143,14 +143,14 @@ def asset_event_extra(
     *,
     tick: datetime | None = None,
 ) -> dict[str, Any]:
-    """What an asset event tells of an export: plain JSON.
+    """The extra of an asset event about an export: plain JSON.
 
     :param verdict: as the sensor pushes it.
-    :param location: where the dataflow delivers; ``None`` where that could not be read.
-    :param runs: those that were judged. Their files lie in folders of their own; by default there is one
-        folder for each dataset, as of one run.
-    :param tick: the tick that the runs are for, where that is known: folders bear its time. Without it that
-        of the run's start is taken, which is exact where the run started with its tick.
+    :param location: where the dataflow delivers; ``None`` if that could not be read.
+    :param runs: the judged runs. The files of each are in folders of their own; by default there is one
+        folder for each dataset, as for one run.
+    :param tick: the tick that the runs are for, if known: folders are named after its time. Otherwise the
+        time of the run's start is used, which is exact if the run started at its tick.
     """
     folders: dict[str, Folder] = {}
     exact = True
@@ -158,7 +158,7 @@ def asset_event_extra(
         if location and status not in ("failed", "unknown") and records != 0:
             at, sure = location.folder_time(started_at, tick)
             exact = exact and sure
-            folders |= {each.url: each for each in location.folders(at, dataset_ids)}
+            folders |= {folder.url: folder for folder in location.folders(at, dataset_ids)}
     return {
         "run_ids": list(verdict.get("run_ids") or ()),
         "dataflow_id": verdict.get("dataflow_id"),
@@ -169,15 +169,15 @@ def asset_event_extra(
         "files": verdict.get("files"),
         "file_type": location.file_type if location else None,
         "paths": list(folders),
-        "exact": bool(folders) and exact and all(each.exact for each in folders.values()),
+        "exact": bool(folders) and exact and all(folder.exact for folder in folders.values()),
         "window": {"started_at": verdict.get("started_at"), "completed_at": verdict.get("completed_at")},
     }
 
 
 def emit_asset_events(context: Any, outlets: Iterable[object], extra: Mapping[str, Any]) -> None:
-    """Give the events of those outlets that are assets of ours what they tell.
+    """Add the extra to the events of those outlets that are ``aep`` assets.
 
-    The events themselves are Airflow's: it sends one for each outlet of a task that succeeds.
+    Airflow itself sends the events, one for each outlet of a task that succeeds.
     """
     for outlet in outlets:
         if is_export_asset(outlet):
@@ -189,15 +189,15 @@ class _HashableDict(dict[str, Any]):
         return hash(frozenset(self.items()))
 
 
-def hashable(told: Any) -> Any:
+def hashable(value: Any) -> Any:
     """The same plain JSON, in forms that Airflow 2 can put into a set.
 
-    It does so with what the event of an alias tells, after the task has succeeded: a list there ends the
-    process of the task.
+    Airflow 2 does so with the extra of an alias's event after the task has succeeded: a list in it would
+    end the process of the task.
     """
-    if isinstance(told, Mapping):
-        return _HashableDict({name: hashable(each) for name, each in told.items()})
-    return tuple(map(hashable, told)) if isinstance(told, list | tuple) else told
+    if isinstance(value, Mapping):
+        return _HashableDict({name: hashable(item) for name, item in value.items()})
+    return tuple(map(hashable, value)) if isinstance(value, list | tuple) else value
 
 
 Export = tuple[str, int | None, datetime | None, Sequence[str]]

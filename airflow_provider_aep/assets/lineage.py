@@ -1,8 +1,8 @@
-"""What OpenLineage is told of an export: which datasets went in, and where their files came out.
+"""The OpenLineage of an export: which datasets it read, and where it wrote their files.
 
-Needs ``apache-airflow-providers-openlineage``, which calls for this; without it nothing here is ever run.
-Namespaces and names follow the storages' URLs. An output is the folder of a dataset, not the one of a run in
-it: lineage wants the same name every day. The statistics are the run's own, which Adobe calls indicative.
+Only ``apache-airflow-providers-openlineage`` calls this module. Namespaces and names follow the storages'
+URLs. An output is the folder of a dataset, not that of a run in it: lineage needs the same name every day.
+The statistics are those of the run, which Adobe calls indicative.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def is_collected() -> bool:
-    """Whether OpenLineage's provider is installed, and told where to send what it collects."""
+    """Whether OpenLineage's provider is installed, and configured to send what it collects."""
     try:
         from airflow.providers.openlineage.conf import is_disabled
     except ImportError:
@@ -35,10 +35,10 @@ def facets_of(
 ) -> Any:
     """The lineage of an export, as an ``OperatorLineage``.
 
-    :param verdict: as the sensor pushes it; ``None`` where the runs were not judged.
-    :param location: where the dataflow delivers; ``None`` where that could not be read.
+    :param verdict: as the sensor pushes it; ``None`` if the runs were not judged.
+    :param location: where the dataflow delivers; ``None`` if that could not be read.
     :param org: the organization, as the connection names it.
-    :param outlets: the task's; an asset of ours among them names the input as it does.
+    :param outlets: those of the task; if one is an ``aep`` asset, it names the input.
     """
     from airflow.providers.common.compat.openlineage.facet import (
         Dataset,
@@ -52,7 +52,7 @@ def facets_of(
     inputs = dict.fromkeys(_inputs(verdict or {}, location, org, outlets))
     folders = location.folders(None, (verdict or {}).get("dataset_ids") or ()) if location else []
     places = dict.fromkeys(_place(folder.url) for folder in folders)
-    # The counts are those of all runs and datasets together: of several folders they are none's own.
+    # The counts cover all runs and datasets together, so they cannot be assigned to one of several folders.
     facets = {}
     if verdict and len(places) == 1:
         facets["outputStatistics"] = OutputStatisticsOutputDatasetFacet(

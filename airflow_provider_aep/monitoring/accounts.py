@@ -1,4 +1,4 @@
-"""Reading the accounts of the ledger: the runs of a year, as far as they are listed and a bound allows."""
+"""Reads the accounts of the ledger: the runs of a year, as far as they are listed and a limit allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_aep.monitoring.ledger import Account, account_of, year_of
 from airflow_provider_aep.monitoring.listings import CREATED_EARLIER, read_many
 from airflow_provider_aep.monitoring.reading import LISTED_FOR, Datasets, datasets_of
 
-# Pages of 100 runs. What is older than they reach is missing from the ledger, and said to be.
+# Pages of 100 runs. Older runs are missing from the ledger, which says so.
 MOST_PAGES = 100
 
 
@@ -30,43 +30,45 @@ def read_accounts(
     datasets: Datasets | None = None,
     most_pages: int = MOST_PAGES,
 ) -> Exchange[tuple[list[Account], int, bool]]:
-    """The accounts of dataflows, how many pages of runs were read, and whether the bound cut some off.
+    """The accounts of dataflows, how many pages of runs were read, and whether the limit cut some off.
 
-    :param zone: where days begin at midnight.
-    :param most_pages: about so many pages are read at most; one for each listing at least.
+    :param zone: the time zone of the days.
+    :param most_pages: the approximate limit of pages; each listing reads at least one.
     """
     since = year_of(year, zone)[0]
     good = sorted((flow for flow in flows if is_id(flow.id)), key=lambda flow: (flow.step, flow.id))
     ids = [flow.id for flow in good]
     batches = [ids[start : start + LARGEST_PAGE] for start in range(0, len(ids), LARGEST_PAGE)]
-    # From when on a list shows every run: once the bound stops it, later than asked.
+    # From when on a list shows every run; later than requested if the limit stopped it.
     shown = dict.fromkeys(ids, since)
     read_from: dict[str, datetime] = {}
     spent: list[Pages] = []
 
-    def read(some: Sequence[str]) -> Exchange[list[DataflowRun]]:
-        # Each takes its share of the bound, however they are asked for.
-        pages = Pages(most=max(most_pages * len(some) // len(ids), 1))
+    def read(flow_ids: Sequence[str]) -> Exchange[list[DataflowRun]]:
+        # Each dataflow gets the same share of the limit, in a list or alone.
+        pages = Pages(most=max(most_pages * len(flow_ids) // len(ids), 1))
         spent.append(pages)
-        runs = yield from list_runs_of(some, started_after=since - CREATED_EARLIER, pages=pages)
+        runs = yield from list_runs_of(flow_ids, started_after=since - CREATED_EARLIER, pages=pages)
         reached = since
         if pages.cut_off:
             reached = min(max((pages.oldest or now) + CREATED_EARLIER, since), now)
-        read_from.update(dict.fromkeys(some, reached))
-        if len(some) > 1:
-            shown.update(dict.fromkeys(some, reached))
+        read_from.update(dict.fromkeys(flow_ids, reached))
+        if len(flow_ids) > 1:
+            shown.update(dict.fromkeys(flow_ids, reached))
         return runs
 
-    found: Mapping[str, list[DataflowRun] | AepError] = {}
+    answers: Mapping[str, list[DataflowRun] | AepError] = {}
     if ids:
-        found = yield from read_many(batches, read, since=shown)
-    runs = {each: each_once(one) for each, one in found.items() if not isinstance(one, AepError)}
+        answers = yield from read_many(batches, read, since=shown)
+    runs = {
+        flow_id: each_once(answer) for flow_id, answer in answers.items() if not isinstance(answer, AepError)
+    }
     oldest = oldest_listed(runs)
     accounts = []
     for flow in flows:
-        seen = found.get(flow.id)
-        why = "" if flow.id in runs else str(seen) if seen else "its id is none"
-        # So far back runs are taken to be listed, whatever else is known.
+        answer = answers.get(flow.id)
+        why = "" if flow.id in runs else str(answer) if answer else "its id is malformed"
+        # Runs are assumed to be listed for LISTED_FOR, whatever else is known.
         known_from = min(oldest.get(flow.id, now), now - LISTED_FOR)
         accounts.append(
             account_of(
@@ -80,25 +82,26 @@ def read_accounts(
                 why=why,
             )
         )
-    accounts.sort(key=lambda one: (one.flow.name.casefold(), one.flow.id))
-    return accounts, sum(each.read for each in spent), any(each > since for each in read_from.values())
+    accounts.sort(key=lambda account: (account.flow.name.casefold(), account.flow.id))
+    return accounts, sum(pages.read for pages in spent), any(at > since for at in read_from.values())
 
 
 def oldest_listed(runs: Mapping[str, Sequence[DataflowRun]]) -> dict[str, datetime]:
-    """From when on the runs of each dataflow are known to be listed, where anything tells.
+    """From when on the runs of each dataflow are known to be listed; dataflows without evidence are left out.
 
-    How long Adobe lists runs is not documented. Whether it drops them by their age or by their number: as far
-    back as it lists one dataflow, it lists another that has fewer runs.
+    How long Adobe lists runs is not documented. Whether it drops them by age or by number, it lists a
+    dataflow as far back as one with more runs.
     """
-    starts = {each: [run.started_at for run in some if run.started_at] for each, some in runs.items()}
+    starts = {flow_id: [run.started_at for run in own if run.started_at] for flow_id, own in runs.items()}
     oldest: dict[str, datetime] = {}
     reached: datetime | None = None  # by dataflows with more runs
-    fewest_last = sorted(starts, key=lambda each: -len(starts[each]))
-    for _, several in groupby(fewest_last, key=lambda each: len(starts[each])):
-        alike = {
-            each: min([*starts[each], *([reached] if reached else [])], default=None) for each in several
+    fewest_last = sorted(starts, key=lambda flow_id: -len(starts[flow_id]))
+    for _, equally_many in groupby(fewest_last, key=lambda flow_id: len(starts[flow_id])):
+        reach = {
+            flow_id: min([*starts[flow_id], *([reached] if reached else [])], default=None)
+            for flow_id in equally_many
         }
-        found = {each: moment for each, moment in alike.items() if moment}
-        oldest |= found
-        reached = min(found.values(), default=reached)
+        known = {flow_id: moment for flow_id, moment in reach.items() if moment}
+        oldest |= known
+        reached = min(known.values(), default=reached)
     return oldest

@@ -1,9 +1,10 @@
-"""How a message of alerts looks: in a log, in an e-mail, in Slack, in Microsoft Teams.
+"""The formats of a message of alerts: log, e-mail, Slack, Microsoft Teams.
 
-Slack takes 50 blocks and 100 attachments in a message, 3,000 characters in a section (Block Kit reference),
-and refuses blocks of some 13,200 characters together as ``msg_blocks_too_long``, which it documents nowhere
-(slackapi/bolt-js issue 2509). Severity is a colour, which only attachments have. Teams takes no message above
-28 KB (Microsoft's limits of incoming webhooks). Gmail hides what comes after 102 KB of HTML. Read 2026-11.
+Slack accepts 50 blocks and 100 attachments in a message, and 3,000 characters in a section (Block Kit
+reference). It refuses blocks of some 13,200 characters together as ``msg_blocks_too_long``, which is not
+documented (slackapi/bolt-js issue 2509). Severity is a colour, which only attachments have. Teams accepts at
+most 28 KB in a message (Microsoft's limits of incoming webhooks). Gmail hides what follows the first 102 KB
+of HTML. Read 2026-11.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ TEAMS_COLOURS: Mapping[str, str] = {
 
 
 def as_line(message: Message) -> str:
-    """One line of a log about a message of one alert; any number of lines about more."""
+    """A message for a log: one line for a single alert, otherwise as many as needed."""
     if len(message.alerts) > 1:
         return as_text(message)
     (alert,) = message.alerts
@@ -57,7 +58,7 @@ def as_line(message: Message) -> str:
 def as_text(message: Message) -> str:
     """Plain text."""
     lines = [] if len(message.alerts) == 1 else [cut(message.title, LONGEST), ""]
-    end = [f"* {each}" for each in _explained(message)]
+    end = [f"* {line}" for line in _explained(message)]
     if _is_web(message.airflow_url):
         end.append(f"DAG run: {message.airflow_url}")
     room = MOST_MAIL_BYTES - sum(map(_bytes, [*lines, *end]))
@@ -66,8 +67,8 @@ def as_text(message: Message) -> str:
 
 
 def as_html(message: Message) -> str:
-    """The body of an e-mail. It loads nothing, and leaves colours of text and ground to the mail program."""
-    end = [f"<li>{escape(each)}</li>" for each in _explained(message)]
+    """The body of an e-mail. It loads nothing, and leaves text and background colours to the mail program."""
+    end = [f"<li>{escape(line)}</li>" for line in _explained(message)]
     end = ["<ul>", *end, "</ul>"] if end else []
     if _is_web(message.airflow_url):
         end.append(f'<p><a href="{escape(str(message.airflow_url))}">DAG run in Airflow</a></p>')
@@ -82,7 +83,7 @@ def as_html(message: Message) -> str:
     room = MOST_MAIL_BYTES - sum(map(_bytes, [*parts, *end]))
     shown = fitting(sections, room, size=_bytes)
     parts += shown
-    parts += [f"<p>{each}</p>" for each in _more(message, len(shown))]
+    parts += [f"<p>{line}</p>" for line in _more(message, len(shown))]
     return "\n".join([*parts, *end])
 
 
@@ -95,7 +96,7 @@ def as_slack(message: Message) -> dict[str, Any]:
     room = MOST_SLACK_CHARACTERS - sum(map(len, end))
     sections = [_slack_section(alert, headed=several) for alert in message.alerts[:SHOWN]]
     if sum(map(len, sections)) + len(sections) > room:
-        # Which exports they are matters more than all that is known of the first.
+        # A list of all exports matters more than the facts about the first ones.
         sections = [_slack_section(alert, headed=True, with_facts=False) for alert in message.alerts[:SHOWN]]
     shown = fitting(sections, room, size=len)
     attachments = [
@@ -112,8 +113,8 @@ def as_teams(message: Message) -> dict[str, Any]:
     """The body of a POST to a workflow of Microsoft Teams: an Adaptive Card."""
     several = len(message.alerts) > 1
     head = _teams_text(message.title, weight="Bolder", color=TEAMS_COLOURS[message.severity])
-    # An alert says more than the codes do, so they leave room for it.
-    codes = (_teams_text(each, isSubtle=True) for each in _explained(message))
+    # Alerts matter more than explanations of codes, which leave them room.
+    codes = (_teams_text(line, isSubtle=True) for line in _explained(message))
     end = fitting(codes, MOST_TEAMS_BYTES // 4)
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -125,16 +126,16 @@ def as_teams(message: Message) -> dict[str, Any]:
     }
     room = MOST_TEAMS_BYTES - json_size([card, head, *end])
     shown = fitting((_teams_section(alert, headed=several) for alert in message.alerts[:SHOWN]), room)
-    more = [_teams_text(each) for each in _more(message, len(shown))]
+    more = [_teams_text(line) for line in _more(message, len(shown))]
     card["body"] = [head, *shown, *more, *end]
     kind = "application/vnd.microsoft.card.adaptive"
     return {"type": "message", "attachments": [{"contentType": kind, "content": card}]}
 
 
 def slack_text(text: str) -> str:
-    """Words as Slack shows them: what Slack would read as markup is shown as it is."""
-    # & < > as Slack asks for. It knows no escape for the marks of bold, italic, struck out and code, which
-    # count at the edges of words only: there a blank of no width keeps them from counting.
+    """Text escaped for Slack, so that nothing in it is read as markup."""
+    # & < > as Slack requires. It has no escape for the marks of bold, italic, strikethrough and code, which
+    # only count at the edges of words: a zero-width space next to them makes them plain characters.
     plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"(?<![^\W_])[*_~`]|[*_~`](?![^\W_])", "\u200b\\g<0>\u200b", plain)
 
@@ -159,7 +160,7 @@ def _slack_section(alert: Alert, *, headed: bool, with_facts: bool = True) -> st
     words = [f"*{slack_text(cut(alert.text, LONGEST))}*"] if headed else []
     facts = [f"{name}: {slack_text(value)}" for name, value in _facts(alert)] if with_facts else []
     links = "  ".join(f"<{_slack_url(url)}|{name}>" for name, url in _links(alert))
-    # A line is left out as a whole, so nothing is cut within a link.
+    # Whole lines are left out, so a link is never cut.
     return "\n".join(_lines_within([*words, *facts], links))
 
 
@@ -168,7 +169,7 @@ def _one_section(text: str) -> str:
 
 
 def _lines_within(lines: Iterable[str], last: str) -> list[str]:
-    """As many lines as a section of Slack holds, with a last one; what was left out is said."""
+    """As many lines as fit into a section of Slack, and the last one; a mark shows that some are left out."""
     kept: list[str] = []
     room = LONGEST_SECTION - len(last) - len(CUT) - 2
     for line in lines:
@@ -206,7 +207,7 @@ def _teams_text(text: str, **more: Any) -> dict[str, Any]:
 
 
 def _teams_words(text: str) -> str:
-    """Words as Teams shows them: of Markdown, a card reads emphasis at the edges of words, and links."""
+    """Text escaped for Teams: a card reads Markdown's links, and its emphasis at the edges of words."""
     plain = re.sub(r"(?<![^\W_])[*_\\]|[*_\\](?![^\W_])", r"\\\g<0>", text)
     return plain.replace("](", "]\u200b(")
 
@@ -237,17 +238,17 @@ def _is_web(url: str | None) -> bool:
 
 
 def _explained(message: Message) -> list[str]:
-    """Each of Adobe's codes once: with its first message, what it means, and what to do."""
-    said: dict[str, str] = {}
+    """A line for each of Adobe's codes: its first message, what it means, and what to do."""
+    messages: dict[str, str] = {}
     for alert in message.alerts:
         for error in alert.errors:
-            said.setdefault(error["code"], error["message"])
+            messages.setdefault(error["code"], error["message"])
     lines = []
     for code in message.codes[:EXPLAINED]:
         known = explain(code)
         lines.append(
-            f"{cut(code, 80)} ({cut(said[code], 120)}): {known.meaning} {known.advice}"
-            if said[code]
+            f"{cut(code, 80)} ({cut(messages[code], 120)}): {known.meaning} {known.advice}"
+            if messages[code]
             else f"{cut(code, 80)}: {known.meaning} {known.advice}"
         )
     if len(message.codes) > EXPLAINED:

@@ -1,4 +1,4 @@
-"""Messages: the alerts of one sandbox that are sent at once."""
+"""Messages: the alerts of one sandbox that are sent together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_aep.monitoring.sizes import fitting
 from airflow_provider_aep.monitoring.words import cut
 
 VERSION = 1  # of the JSON; alert.schema.json describes it
-# PagerDuty takes no event above 512 KB (Events API v2, read 2026-11).
+# PagerDuty accepts at most 512 KB in an event (Events API v2, read 2026-11).
 MOST_BYTES = 500_000
 SEVERITIES = ("critical", "error", "warning", "info")
 _GRAVITY = {status: place for place, status in enumerate(STATUSES)}
@@ -21,10 +21,10 @@ _GRAVITY = {status: place for place, status in enumerate(STATUSES)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is sent at once: the alerts of one sandbox, the gravest first.
+    """Alerts of one sandbox that are sent together, the gravest first.
 
     :param airflow_url: the page of the DAG run in Airflow.
-    :param told_at: when it was made.
+    :param told_at: when the message was created.
     """
 
     sandbox: str | None
@@ -51,7 +51,7 @@ class Message:
             return self.alerts[0].text
         where = f"in sandbox {one_line(self.sandbox)}" if self.sandbox else "in a sandbox that is not known"
         counts = ", ".join(f"{count} {STATUSES[status]}" for status, count in self.counts.items())
-        # An audit may tell several things about one export.
+        # A check may send several alerts about one export.
         exports = len({alert.dataflow_id or alert.text for alert in self.alerts})
         return f"{exports} AEP export{'' if exports == 1 else 's'} {where}: {counts}"
 
@@ -61,17 +61,17 @@ class Message:
         return tuple(dict.fromkeys(error["code"] for alert in self.alerts for error in alert.errors))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, for a program that reads it: an entry for each incident, the gravest first.
+        """Plain JSON for other programs: an entry for each incident, the gravest first.
 
-        ``alert.schema.json`` describes it. What would make it longer than ``MOST_BYTES`` is left out from the
-        end, and ``left_out`` says how many.
+        ``alert.schema.json`` describes it. Entries beyond ``MOST_BYTES`` are left out from the end, and
+        ``left_out`` counts them.
         """
         told_at = self.told_at.astimezone(UTC).isoformat(timespec="seconds")
-        of_each = [(alert.to_json(), alert.incidents(self.dag_id)) for alert in self.alerts]
         whole = [
-            {**told, **incident, "told_at": told_at, "started_at": incident["started_at"] or told_at}
-            for told, incidents in of_each
-            for incident in incidents
+            {**document, **incident, "told_at": told_at, "started_at": incident["started_at"] or told_at}
+            for alert in self.alerts
+            for document in [alert.to_json()]
+            for incident in alert.incidents(self.dag_id)
         ]
         entries = fitting(whole, MOST_BYTES) or whole[:1]
         return {

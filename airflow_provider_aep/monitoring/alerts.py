@@ -1,6 +1,6 @@
-"""Alerts: what there is to tell about an export, as records. How they look is in ``alert_formats``.
+"""Alerts: records of what to report about an export. ``alert_formats`` formats them.
 
-Words come from the Flow Service and from people who name dataflows: they are text here, never markup.
+Their words come from the Flow Service and from people who name dataflows, so they are text, never markup.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ STATUSES: Mapping[str, str] = {
     "recovered": "recovered",
     "success": "fine",
 }
-# status of an alert -> what to do next, whatever the code says.
+# status of an alert -> what to do next, whatever Adobe's error code is.
 NEXT: Mapping[str, str] = {
-    "failed": "Export again on demand once the reason is mended, or wait for the next scheduled run.",
+    "failed": "Export again on demand once the cause is fixed, or wait for the next scheduled run.",
     "unknown": "Look at the run in the Platform UI; give Adobe's support the run id.",
     "partial": "Look at the failed and skipped records of the run; correct the data or the limit.",
-    "zero_records": "Look whether anything was ingested into the datasets since the last good run.",
-    "low_records": "Look whether as much was ingested as usual; correct the limit if this is the new usual.",
+    "zero_records": "Check whether anything was ingested into the datasets since the last good run.",
+    "low_records": "Check whether as much was ingested as usual; correct the limit if this is the new usual.",
     "unknown_records": "Look at the run in the Platform UI; count the files in the storage.",
-    "missing_files": "List the folder in the storage; if files are lacking, export again on demand.",
+    "missing_files": "List the folder in the storage; if files are missing, export again on demand.",
     "unchecked_files": "Check the Airflow connection to the storage and its right to list the folder.",
-    "incomplete": "Look which dataset has no run; export it on demand.",
-    "stuck": "Look at the run in the Platform UI; if it stays, give Adobe's support the run id.",
+    "incomplete": "Find the dataset that has no run, and export it on demand.",
+    "stuck": "Look at the run in the Platform UI; if it does not end, give Adobe's support the run id.",
     "slow": "Nothing is lost; correct the limit if this is the new usual.",
     "late": "Look at the task's log: it may still wait for a run that is under way.",
-    "gaps": "Look whether the dataflow is enabled and its schedule goes on; else export on demand.",
-    "warning": "Enable the dataflow or mend its schedule; where it is unread, check the credential's rights.",
+    "gaps": "Check whether the dataflow is enabled and its schedule goes on; if not, export on demand.",
+    "warning": "Enable the dataflow or correct its schedule; if it is unread, check the credential's rights.",
     "allowance": "Look at the usage by export; pause what nobody reads, or ask Adobe about the licence.",
     "nothing": "Check the selection, the sandbox, and the rights of the credential.",
-    "error": "Read the log of the Airflow task; clear the task once the reason is mended.",
+    "error": "Read the log of the Airflow task; clear the task once the cause is fixed.",
 }
 
 
@@ -73,16 +73,16 @@ class Alert:
     :param status: one of ``STATUSES``.
     :param text: the sentence that people read first.
     :param reason: the verdict's own sentence, with the numbers.
-    :param outcome: what the run policy made of it: ``fail``, ``warn``, ``skip`` or ``ok``.
-    :param sandbox: its name; ``None`` where it is not known.
+    :param outcome: the outcome by the run policy: ``fail``, ``warn``, ``skip`` or ``ok``.
+    :param sandbox: its name; ``None`` if it is not known.
     :param run_started_at: when the first of the runs began.
     :param run_ended_at: when the last of them ended.
-    :param due_at: the tick that it is about.
-    :param since: when what is wrong became known.
+    :param due_at: the tick that the alert is about.
+    :param since: when the problem became known.
     :param usual_records: the median of ``usual_runs`` earlier runs.
     :param location: where the files should be: ``s3://bucket/path/``.
-    :param cause: why there is little or nothing, where the Catalog was asked: ``kind``, ``told``, ``advice``.
-    :param recovered: of a recovered export: the kinds of incident that are over, and since when.
+    :param cause: why the run is empty or small, if the Catalog was asked: ``kind``, ``told``, ``advice``.
+    :param recovered: for a recovered export: the kinds of incident that are over, and when each began.
     :param errors: Adobe's errors, each with ``code`` and ``message``.
     :param dataflow_url: the dataflow's page in the Platform UI.
     :param task_url: the page of the task in Airflow.
@@ -116,7 +116,7 @@ class Alert:
 
     @classmethod
     def from_verdict(cls, verdict: Mapping[str, Any], *, status: str, text: str, **more: Any) -> Alert:
-        """The alert about a verdict as it crosses XCom; what the verdict lacks stays unknown.
+        """The alert about a verdict as it is in XCom; fields that the verdict lacks stay unknown.
 
         :param more: ``dataflow_url``, ``task_url``, ``page_url`` and ``task``.
         """
@@ -145,8 +145,8 @@ class Alert:
                 if status == "recovered" and (moment := iso_moment(at))
             },
             errors=tuple(
-                {"code": one_line(each.get("code")), "message": one_line(each.get("message") or "")}
-                for each in verdict.get("errors") or ()
+                {"code": one_line(error.get("code")), "message": one_line(error.get("message") or "")}
+                for error in verdict.get("errors") or ()
             ),
             **more,
         )
@@ -158,31 +158,31 @@ class Alert:
 
     @property
     def next_step(self) -> str:
-        """What to do next, in one line; empty where all is well."""
-        # What is known of the cause says more than the status does.
+        """What to do next, in one line; empty if all is well."""
+        # The advice for the cause is more specific than that for the status.
         return one_line((self.cause or {}).get("advice") or NEXT.get(self.status, ""))
 
     @property
     def change_percent(self) -> float | None:
-        """How far the records are from the usual: ``-50.0`` for half of it."""
+        """The deviation of the records from the usual: ``-50.0`` for half of it."""
         if self.records_out is None or not self.usual_records:
             return None
         return round(100 * (self.records_out / self.usual_records - 1), 1)
 
     @property
     def numbers(self) -> str:
-        """The records beside the usual, in words; empty where the run does not say."""
+        """The records and the usual, in words; empty if the run has no count."""
         if self.records_out is None:
             return ""
-        told = f"{self.records_out:,} records"
+        exported = f"{self.records_out:,} records"
         if self.change_percent is None:
-            return told
-        beside = f"usual {self.usual_records:,}, the median of {self.usual_runs} runs"
-        return f"{told} ({beside}: {self.change_percent:+g}%)"
+            return exported
+        usual = f"usual {self.usual_records:,}, the median of {self.usual_runs} runs"
+        return f"{exported} ({usual}: {self.change_percent:+g}%)"
 
     @property
     def run_time(self) -> str:
-        """When the runs began and ended, in UTC, and how long that was; empty where it is not known."""
+        """When the runs began and ended, in UTC, and how long they took; empty if it is not known."""
         began, ended = read_moment(self.run_started_at), read_moment(self.run_ended_at)
         if began is None or ended is None:
             return (
@@ -199,7 +199,7 @@ class Alert:
 
     @property
     def facts(self) -> list[tuple[str, str]]:
-        """What is known beside the text, each with its name: the same in every format."""
+        """The facts besides the text, each with its name: the same in every format."""
         named = self.dataflow_name or self.dataflow_id or ""
         if self.dataflow_id and self.dataflow_id != named:
             named = f"{named} ({self.dataflow_id})"
@@ -224,12 +224,12 @@ class Alert:
     def incidents(self, dag_id: str | None = None) -> list[dict[str, Any]]:
         """The incidents that this alert opens or ends: ``key``, ``kind``, ``state`` and ``started_at``.
 
-        :param dag_id: tells apart what is about no dataflow.
+        :param dag_id: distinguishes alerts that are about no dataflow.
         """
         about: list[str | None] = [self.dataflow_id] if self.dataflow_id else [dag_id, self.task]
         if self.status == "allowance":
-            about.append(self.dataflow_name)  # a check may hold several
-        # What the policy skips ends nothing that is open.
+            about.append(self.dataflow_name)  # a check may have several
+        # An export that the policy skips does not end an open incident.
         state = "resolved" if self.severity == "info" and not self.since else "firing"
         kinds: dict[str, str | None] = {**self.recovered} or {
             self.status: self.since or self.run_ended_at or self.run_started_at
@@ -240,7 +240,7 @@ class Alert:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, as a webhook gets it, without what tells the incident."""
+        """Plain JSON, as a webhook gets it, without the fields of the incident."""
         kept = {name: getattr(self, name) for name in self.__dataclass_fields__}
         errors = [
             {
@@ -253,12 +253,11 @@ class Alert:
             for known in [explain(error["code"])]
         ]
         del kept["since"], kept["recovered"]
-        told = {
-            name: cut(value, LONGEST_TEXT) if isinstance(value, str) else value
-            for name, value in kept.items()
-        }
         return {
-            **told,
+            **{
+                name: cut(value, LONGEST_TEXT) if isinstance(value, str) else value
+                for name, value in kept.items()
+            },
             "severity": self.severity,
             "run_ids": list(self.run_ids),
             "change_percent": self.change_percent,
@@ -269,8 +268,8 @@ class Alert:
 
 
 def one_line(text: object) -> str:
-    """A line break in a name must not begin a new line of a log, nor a new header of an e-mail, and half a
-    character must not keep an alert from being encoded.
+    """The text as one line: a line break in a name must not begin a new line of a log or a new header of an
+    e-mail, and half a character must not keep an alert from being encoded.
     """
     return printable(" ".join(str(text).split()))
 
@@ -281,6 +280,6 @@ def _known(text: object) -> str | None:
 
 def _cut_all(cause: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: cut(one_line(each), LONGEST_TEXT) if isinstance(each, str) else each
-        for name, each in cause.items()
+        name: cut(one_line(value), LONGEST_TEXT) if isinstance(value, str) else value
+        for name, value in cause.items()
     }

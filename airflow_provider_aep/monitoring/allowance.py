@@ -1,12 +1,12 @@
-"""Allowances: how much may be exported in a month or a calendar year, and whether it will do. Pure.
+"""Allowances: how much may be exported in a month or a calendar year, and whether that will be enough. Pure.
 
-A forecast is linear: each export goes on as on the days that are known, until its schedule or the period
-ends. Its first runs are full exports, and no measure of what follows. What is not known of the period is
-taken to have been like the rest, and told apart from what was counted.
+A forecast is linear: each export goes on as on the known days, until its schedule or the period ends. Its
+first runs are full exports, and no measure of later ones. Unknown parts of the period are assumed to be like
+the rest, and are reported apart from what was counted.
 
 Adobe's license usage dashboard has the metrics "Data Exports" and "Data Export Size": the size of datasets
-that may be exported, and what dataset activations have sent, within a year. Whether that year is the calendar
-year, and whether a failed run counts, is not said. Source: license usage dashboard guide, read 2026-11.
+that may be exported, and the size that dataset activations have sent, within a year. It does not say whether
+that is the calendar year, or whether failed runs count. Source: license usage dashboard guide, read 2026-11.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ UNITS = {
     **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGTP", 1)},
 }
 _INSTANT = timedelta(microseconds=1)
-# Of fewer known days nothing is forecast.
+# With fewer known days than this, there is no forecast.
 LEAST_DAYS = 3
-# From so much of the allowance on a finding says that it is nearly used up.
+# From this share on, an allowance is nearly used up.
 NEAR = 0.9
 MOST = 10**18
 _FORM = re.compile(r"(\w+)=([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([A-Za-z]*)/(\w+)", re.ASCII)
@@ -57,7 +57,7 @@ class Allowance:
         return f"exported_{self.measure}/{self.period}"
 
     def window(self, now: datetime, zone: tzinfo = UTC) -> tuple[datetime, datetime]:
-        """The period in which a moment lies, in UTC; in the time zone it begins at midnight."""
+        """The period that contains a moment, in UTC; it begins at midnight of the time zone."""
         today = now.astimezone(zone).date()
         if self.period == "year":
             return year_of(today.year, zone)
@@ -66,20 +66,20 @@ class Allowance:
 
 
 def parse_allowances(given: object) -> tuple[Allowance, ...]:
-    """Allowances as they are written: ``exported_bytes=5TB/year``; one text, or several; ``None`` is none.
+    """Allowances from texts such as ``exported_bytes=5TB/year``: one text, several, or ``None``.
 
-    :raises AepValidationError: one cannot be read, is zero, or is given twice.
+    :raises AepValidationError: one is malformed, is zero, or is given twice.
     """
     if given is None:
         return ()
     several = given if isinstance(given, list | tuple) else [given]
-    found: dict[str, Allowance] = {}
-    for each in several:
-        one = _parse(each)
-        if one.key in found:
-            raise _refused(f"is given twice for {one.key}: give it once")
-        found[one.key] = one
-    return tuple(found.values())
+    allowances: dict[str, Allowance] = {}
+    for text in several:
+        allowance = _parse(text)
+        if allowance.key in allowances:
+            raise _refused(f"is given twice for {allowance.key}: give it once")
+        allowances[allowance.key] = allowance
+    return tuple(allowances.values())
 
 
 def _parse(given: object) -> Allowance:
@@ -111,11 +111,11 @@ def _refused(rule: str) -> AepValidationError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outlook:
-    """What there is to say of one export beyond what was counted.
+    """Estimates for one export, beyond what was counted.
 
-    :param past: an estimate of what is not told or not known of the period.
-    :param a_day: what it exports on a day; ``None`` where nothing can be concluded.
-    :param coming: what it will export until the period ends.
+    :param past: an estimate for the runs without a count and the unknown days of the period.
+    :param a_day: how much it exports in a day; ``None`` if too little is known.
+    :param coming: how much it will export until the period ends.
     """
 
     past: float = 0.0
@@ -127,15 +127,15 @@ class _Outlook:
 class Standing:
     """How an allowance stands at a moment.
 
-    :param used: what was counted in the period.
-    :param unknown: how many runs of the period do not say.
-    :param known_from: from when on all exports are known; later than ``since`` where something is missing.
-    :param estimated: what is not told or not known of the period, taken to be like the rest.
-    :param forecast: at the end of the period; ``None`` where no export tells enough.
-    :param without: how many exports the forecast leaves out, as too little is known of them.
+    :param used: the amount counted in the period.
+    :param unknown: how many runs of the period have no count.
+    :param known_from: from when on all exports are known; later than ``since`` if something is missing.
+    :param estimated: an estimate for the runs without a count and the unknown days of the period.
+    :param forecast: at the end of the period; ``None`` if too little is known of every export.
+    :param without: how many exports the forecast leaves out, because too little is known of them.
     :param unread: how many exports could not be read.
-    :param reached_at: when the allowance will be used up, if it will in this period.
-    :param zone: where the days are that it tells.
+    :param reached_at: when the allowance will be used up, if that is in this period.
+    :param zone: the time zone of the days in its texts.
     """
 
     allowance: Allowance
@@ -165,28 +165,28 @@ class Standing:
 
     @property
     def series(self) -> str:
-        """The same for one allowance and period, whatever its status."""
+        """Identifies an allowance and its period, whatever the status."""
         return f"allowance:{self.allowance.key}:{self.allowance.limit}:{self._day(self.since):%Y-%m}"
 
     @property
     def key(self) -> str:
-        """The same for one allowance, period and status, whenever it is found."""
+        """Identifies an allowance, its period and the status, whenever it is found."""
         return f"{self.series}:{self.status}"
 
     @property
     def told(self) -> str:
-        """The same in one sentence, with the numbers."""
+        """A sentence with the numbers."""
         limit, period = amount(self.allowance.limit, self.allowance.measure), self.allowance.period
         used = amount(self.used, self.allowance.measure)
         at_least = "at least " if self.unknown or self.unread or self.known_from > self.since else ""
-        told = f"{at_least}{used} of the {limit} for this {period} are exported ({self.share:.0%})"
+        sentence = f"{at_least}{used} of the {limit} for this {period} are exported ({self.share:.0%})"
         if self.known_from > self.since:
-            told += f", known from {self._day(self.known_from)} on"
+            sentence += f", known from {self._day(self.known_from)} on"
         if self.unknown:
-            told += f", {self.unknown} run{'' if self.unknown == 1 else 's'} without a count"
+            sentence += f", {self.unknown} run{'' if self.unknown == 1 else 's'} without a count"
         if self.unread:
-            told += f", {self.unread} export{'' if self.unread == 1 else 's'} not readable"
-        return f"{told}; {self._told_forecast()}"
+            sentence += f", {self.unread} export{'' if self.unread == 1 else 's'} not readable"
+        return f"{sentence}; {self._told_forecast()}"
 
     def _day(self, moment: datetime) -> date:
         return moment.astimezone(self.zone).date()
@@ -194,18 +194,18 @@ class Standing:
     def _told_forecast(self) -> str:
         if self.forecast is None:
             return f"no forecast: no export is known for {LEAST_DAYS} days"
-        told = f"a linear forecast to {self._day(self.until - _INSTANT)} says "
-        told += amount(self.forecast, self.allowance.measure)
+        sentence = f"a linear forecast to {self._day(self.until - _INSTANT)} says "
+        sentence += amount(self.forecast, self.allowance.measure)
         if self.estimated:
             estimated = amount(self.estimated, self.allowance.measure)
-            told += f", with {estimated} estimated for what is not known"
+            sentence += f", with {estimated} estimated for what is not known"
         if self.without:
-            told += f", without {self.without} export{'' if self.without == 1 else 's'} known too short"
+            sentence += f", without {self.without} export{'' if self.without == 1 else 's'} known too briefly"
         if self.status == "used_up":
-            return f"{told}; it is used up"
+            return f"{sentence}; it is used up"
         if self.used + self.estimated >= self.allowance.limit:
-            return f"{told}; it may be used up already"
-        return f"{told}; it is used up on {self._day(self.reached_at)}" if self.reached_at else told
+            return f"{sentence}; it may be used up already"
+        return f"{sentence}; it is used up on {self._day(self.reached_at)}" if self.reached_at else sentence
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -230,24 +230,26 @@ class Standing:
 def standing_of(
     allowance: Allowance, accounts: Sequence[Account], now: datetime, zone: tzinfo = UTC
 ) -> Standing:
-    """How an allowance stands.
+    """How an allowance stands at ``now``.
 
-    :param accounts: of the year in which ``now`` lies.
+    :param accounts: of the year that contains ``now``.
     :param zone: that of the accounts.
     """
     since, until = allowance.window(now, zone)
     counted = total(accounts, since, until)
     used, unknown = counted.of(allowance.measure)
-    outlooks = [_outlook(one, allowance.measure, since, until, now) for one in accounts if not one.why]
-    told = [one for one in outlooks if one.a_day is not None]
-    past = sum(one.past for one in outlooks)
-    a_day, coming = sum(one.a_day or 0.0 for one in told), sum(one.coming for one in told)
-    forecast = used + past + coming if told or not accounts else None
+    readable = [account for account in accounts if not account.why]
+    outlooks = [_outlook(account, allowance.measure, since, until, now) for account in readable]
+    known = [outlook for outlook in outlooks if outlook.a_day is not None]
+    past = sum(outlook.past for outlook in outlooks)
+    a_day = sum(outlook.a_day or 0.0 for outlook in known)
+    coming = sum(outlook.coming for outlook in known)
+    forecast = used + past + coming if known or not accounts else None
     reached_at = None
     if forecast is not None and used < allowance.limit < forecast:
         days = max(allowance.limit - used - past, 0.0) / a_day if a_day else 0.0
         reached_at = min(now + DAY * min(days, 366), until - timedelta(seconds=1))
-    known_from = max((one.known_from for one in accounts if one.missing), default=since)
+    known_from = max((account.known_from for account in accounts if account.missing), default=since)
     return Standing(
         allowance=allowance,
         since=since,
@@ -257,70 +259,70 @@ def standing_of(
         known_from=max(known_from, since),
         estimated=round(past),
         forecast=None if forecast is None else round(forecast),
-        without=len(outlooks) - len(told),
-        unread=sum(bool(one.why) for one in accounts),
+        without=len(outlooks) - len(known),
+        unread=len(accounts) - len(readable),
         reached_at=reached_at,
         zone=zone,
     )
 
 
-def _outlook(one: Account, measure: Measure, since: datetime, until: datetime, now: datetime) -> _Outlook:
-    first = _first_runs(one)
+def _outlook(account: Account, measure: Measure, since: datetime, until: datetime, now: datetime) -> _Outlook:
+    first = _first_runs(account)
     counted = [
         (run, run.records_out if measure == "records" else run.bytes_out)
-        for run in one.runs
+        for run in account.runs
         if run.id not in first
     ]
-    # A run that failed and tells no count has hardly exported as much as the others.
+    # A failed run without a count has hardly exported as much as the others.
     usual = [(run, count) for run, count in counted if run.delivered or count is not None]
-    told = [count for _, count in usual if count is not None]
-    # What is known whole may have begun long after it was created.
-    begun = one.known_from if one.missing or not one.runs else one.runs[0].started_at or one.known_from
-    days = (now - max(one.known_from, begun)) / DAY
-    ends = _goes_on_until(one, until, now)
+    counts = [count for _, count in usual if count is not None]
+    # An export whose runs are all known may have begun long after it was created.
+    begun = account.runs[0].started_at if account.runs and not account.missing else None
+    days = (now - max(account.known_from, begun or account.known_from)) / DAY
+    ends = _goes_on_until(account, until, now)
     if not usual and ends <= now:
         return _Outlook()
-    if days < LEAST_DAYS or not told:
+    if days < LEAST_DAYS or not counts:
         return _Outlook(a_day=None)
-    mean = sum(told) / len(told)
+    mean = sum(counts) / len(counts)
     a_day = mean * len(usual) / days
-    untold = sum(
+    uncounted = sum(
         count is None and run.started_at is not None and since <= run.started_at < until
         for run, count in usual
     )
-    missing = max((one.known_from - max(one.since, since)) / DAY, 0.0)
+    missing = max((account.known_from - max(account.since, since)) / DAY, 0.0)
     going = a_day if ends > now else 0.0
-    return _Outlook(past=mean * untold + a_day * missing, a_day=going, coming=a_day * (ends - now) / DAY)
+    return _Outlook(past=mean * uncounted + a_day * missing, a_day=going, coming=a_day * (ends - now) / DAY)
 
 
-def _first_runs(one: Account) -> set[str]:
-    """The first, full exports, where they are among what is known: one for each dataset that is named."""
-    created_at = one.flow.created_at
-    if one.missing or created_at is None:
+def _first_runs(account: Account) -> set[str]:
+    """The ids of the first, full exports among the known runs: one for each combination of datasets."""
+    created_at = account.flow.created_at
+    if account.missing or created_at is None:
         return set()
-    start = schedule_words(one.flow.schedule)["start"]
-    # It may have been made in December, to begin in January.
-    if one.since > max(created_at, parse_moment("start", start) if start else created_at):
+    start = schedule_words(account.flow.schedule)["start"]
+    # It may have been created in December, to begin in January.
+    if account.since > max(created_at, parse_moment("start", start) if start else created_at):
         return set()
     first: dict[tuple[str, ...], str] = {}
-    for run in one.runs:
+    for run in account.runs:
         if run.delivered:
             first.setdefault(run.dataset_ids, run.id)
     return set(first.values())
 
 
-def _goes_on_until(one: Account, until: datetime, now: datetime) -> datetime:
-    """Until when it will export in the period; ``now`` where it no longer does."""
-    flow = one.flow
-    # One that exports once may still be run on demand.
-    if flow.state != "enabled" or (not flow.step and len(one.runs) < 2):
+def _goes_on_until(account: Account, until: datetime, now: datetime) -> datetime:
+    """Until when it will export in the period; ``now`` if it no longer exports."""
+    flow = account.flow
+    # A dataflow that exports once may still be run on demand.
+    if flow.state != "enabled" or (not flow.step and len(account.runs) < 2):
         return now
     end = schedule_words(flow.schedule)["end"]
     return max(min(until, parse_moment("end", end)) if end else until, now)
 
 
 def amount(number: int, measure: str) -> str:
-    """A number as people read it: "1.2 TB", in thousands as Adobe counts; "12,400 records"."""
+    """A number in words: "1.2 TB", in powers of 1000 as Adobe counts; "12,400 records"."""
     if measure == "records":
         return f"{number:,} record{'' if number == 1 else 's'}"
     value, unit = float(number), "B"
@@ -332,6 +334,6 @@ def amount(number: int, measure: str) -> str:
 
 
 def worst_of(standings: Iterable[Standing]) -> Status:
-    """The worst status; ``ok`` of none."""
+    """The worst status; ``ok`` if there is no standing."""
     order: Sequence[Status] = ("ok", "near", "forecast", "used_up")
-    return max((one.status for one in standings), key=order.index, default="ok")
+    return max((standing.status for standing in standings), key=order.index, default="ok")

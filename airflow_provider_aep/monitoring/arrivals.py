@@ -1,6 +1,6 @@
 """One poll for data that were ingested into datasets since a moment.
 
-Batches are judged by when they were completed. They can only be asked for by when they were opened, so the
+A batch counts by its completion time. Batches can only be requested by the time they were opened, so the
 listing begins some days before the moment.
 """
 
@@ -46,9 +46,9 @@ from airflow_provider_aep.monitoring.owing import Ingested
 from airflow_provider_aep.monitoring.poll import no_answer
 from airflow_provider_aep.times import span_words
 
-# Of one dataset in one poll, each of at most 100 batches.
+# For one dataset in one poll; a page has at most 100 batches.
 MOST_PAGES = 10
-# Between the clocks of the service. See ``standing_of``.
+# Of the clocks within the service. See ``standing_of``.
 SKEW = timedelta(hours=1)
 MAY_NOT = (
     "The credential needs the permission View Datasets in this sandbox. If it has it, an access label on the "
@@ -61,13 +61,13 @@ NOT_SHOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestionWait:
-    """What somebody waits for: new data in all of some datasets, or in any of them.
+    """A wait for new data in all of some datasets, or in any of them.
 
     :param after: only batches that were completed later than this count.
-    :param dataset_names: in place of ``dataset_ids``.
-    :param min_records: so many records must have come into a dataset since then.
-    :param accept_uncounted: a batch that does not tell how many records it brought counts as well.
-    :param settled_for: a batch counts when it has been completed for so long.
+    :param dataset_names: instead of ``dataset_ids``.
+    :param min_records: how many records must have come into a dataset since then.
+    :param accept_uncounted: a batch without a count of records counts as well.
+    :param settled_for: a batch counts once it has been completed for so long.
     """
 
     after: datetime
@@ -79,7 +79,7 @@ class IngestionWait:
     settled_for: timedelta = timedelta()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, as it crosses from a worker to the triggerer."""
+        """Plain JSON, as a worker hands it to the triggerer."""
         return {
             "after": self.after.isoformat(),
             "dataset_ids": list(self.dataset_ids),
@@ -106,12 +106,12 @@ class IngestionWait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrivals:
-    """What came into one dataset since the moment of a wait.
+    """The batches that came into one dataset since the moment of a wait.
 
     :param counted: the batches that count.
-    :param others: those that do not, by what they are.
-    :param fresh: those that will count when they have settled.
-    :param is_complete: no batch was left unread.
+    :param others: those that do not, by what they mean.
+    :param fresh: those that will count once they have settled.
+    :param is_complete: whether all batches were read.
     """
 
     dataset: CatalogDataset
@@ -123,38 +123,38 @@ class Arrivals:
     @property
     def least(self) -> int:
         """How many records came at least."""
-        return sum(each.records or 0 for each in self.counted)
+        return sum(batch.records or 0 for batch in self.counted)
 
     @property
     def records(self) -> int | None:
-        """How many records came; ``None`` where not all batches tell."""
-        return None if any(each.records is None for each in self.counted) else self.least
+        """How many records came; ``None`` if a batch has no count."""
+        return None if any(batch.records is None for batch in self.counted) else self.least
 
     def suffice(self, wait: IngestionWait) -> bool:
         return bool(self.counted) and (self.least >= wait.min_records or wait.min_records == 1)
 
     def told(self, wait: IngestionWait) -> str:
-        """The same in one sentence."""
+        """A sentence about them."""
         since = f"{self.dataset.name} since {wait.after:%Y-%m-%d %H:%M:%S} UTC"
-        told = f"nothing was ingested into {since}"
+        sentence = f"nothing was ingested into {since}"
         if self.counted:
             at_least = "" if self.is_complete and self.records is not None else "at least "
-            told = f"{told_number(self.counted)} with {at_least}{self.least:,} records came into {since}"
+            sentence = f"{told_number(self.counted)} with {at_least}{self.least:,} records came into {since}"
             if not self.suffice(wait):
-                told += f", of {wait.min_records:,} that are waited for"
+                sentence += f", of {wait.min_records:,} that are waited for"
         also = [
-            f"{told_number(some)} {kind}{told_codes(code for batch in some for code in batch.codes)}"
-            for kind, some in self.others.items()
+            f"{told_number(batches)} {kind}{told_codes(code for batch in batches for code in batch.codes)}"
+            for kind, batches in self.others.items()
         ]
         if self.fresh:
             settled_for = span_words(wait.settled_for, exact=True)
             also.append(f"{told_number(self.fresh)} completed less than {settled_for} ago")
         if not self.is_complete:
             also.append("more batches than were read")
-        return f"{told}; seen: {', '.join(also)}" if also else told
+        return f"{sentence}; seen: {', '.join(also)}" if also else sentence
 
     def to_json(self) -> dict[str, Any]:
-        ends = sorted(each.ended_at for each in self.counted if each.ended_at)
+        ends = sorted(batch.ended_at for batch in self.counted if batch.ended_at)
         return {
             "name": self.dataset.name,
             "batches": len(self.counted),
@@ -170,9 +170,9 @@ class IngestionSighting:
     """What one poll saw.
 
     :param result: what came in, as plain JSON.
-    :param told: the same in one sentence, for logs and for the message of a timeout.
+    :param told: a sentence about it, for logs and for the message of a timeout.
     :param wait: the wait with the ids of its datasets.
-    :param wait_seconds: at least so long the service asked to be left alone.
+    :param wait_seconds: how long the service asked to wait before the next poll.
     """
 
     told: str
@@ -184,62 +184,65 @@ class IngestionSighting:
 
 
 def look_for_ingestion(wait: IngestionWait, *, now: datetime) -> Exchange[IngestionSighting]:
-    """Poll once for what somebody waits for. A service that does not answer is a poll that saw nothing.
+    """Poll once for the data of a wait. If the service does not answer, the poll has seen nothing.
 
     :raises AepNotFoundError: the Catalog shows no such dataset.
     :raises AepAuthError: the credential is refused, or may not see the dataset.
-    :raises AepValidationError: a name is that of no dataset, or a dataset holds Profile Snapshots.
-    :raises AepAmbiguousNameError: several datasets have a name.
-    :raises AepApiError: an answer of unexpected shape.
+    :raises AepValidationError: no dataset has a name, or a dataset holds Profile Snapshots.
+    :raises AepAmbiguousNameError: several datasets have the same name.
+    :raises AepApiError: the response has an unexpected shape.
     """
     try:
         wait = yield from _with_ids(wait)
         datasets = yield from _read_datasets(wait.dataset_ids)
         listed: dict[str, Batches] = {}
-        for each in wait.dataset_ids:
-            # Each alone: of several in one request an absence would prove nothing.
-            listed[each] = yield from list_batches(
-                [each],
+        for dataset_id in wait.dataset_ids:
+            # One request each: in a list of several, a missing dataset would prove nothing.
+            listed[dataset_id] = yield from list_batches(
+                [dataset_id],
                 created_after=wait.after - OPENED_BEFORE,
                 created_before=max(now, wait.after) + timedelta(seconds=1),
                 most_pages=MOST_PAGES,
             )
-        read = [Ingested(dataset_id=each, batches=one.found) for each, one in listed.items()]
+        read = [Ingested(dataset_id=dataset_id, batches=own.found) for dataset_id, own in listed.items()]
         believed = yield from believes_windows(read, until=now, may_ask=True)
     except OUTAGES as error:
-        unheard = no_answer(error)
+        outage = no_answer(error)
         return IngestionSighting(
-            told=unheard.told, wait=wait, wait_seconds=unheard.wait_seconds, answered=False
+            told=outage.told, wait=wait, wait_seconds=outage.wait_seconds, answered=False
         )
     except AepAuthError as error:
         raise error.with_hint(MAY_NOT) if _is_about_datasets(error) else error from None
-    arrivals = {each: arrivals_of(datasets[each], listed[each], wait, now) for each in wait.dataset_ids}
+    arrivals = {
+        dataset_id: arrivals_of(datasets[dataset_id], listed[dataset_id], wait, now)
+        for dataset_id in wait.dataset_ids
+    }
     seen = seen_of(arrivals, wait)
     return seen if believed else replace(seen, told=f"{seen.told}; {UNPROVEN}")
 
 
 def seen_of(arrivals: Mapping[str, Arrivals], wait: IngestionWait) -> IngestionSighting:
     """What came into the datasets of a wait, and whether that ends it."""
-    done = [each for each, one in arrivals.items() if one.suffice(wait)]
+    done = [dataset_id for dataset_id, arrived in arrivals.items() if arrived.suffice(wait)]
     return IngestionSighting(
-        told="; ".join(one.told(wait) for one in arrivals.values()),
+        told="; ".join(arrived.told(wait) for arrived in arrivals.values()),
         wait=wait,
         finished=len(done) == len(arrivals) if wait.require == "all" else bool(done),
         result={
             "ingested_after": wait.after.isoformat(),
             "dataset_ids": done,
-            "datasets": {each: one.to_json() for each, one in arrivals.items()},
+            "datasets": {dataset_id: arrived.to_json() for dataset_id, arrived in arrivals.items()},
         },
     )
 
 
 def arrivals_of(dataset: CatalogDataset, listed: Batches, wait: IngestionWait, now: datetime) -> Arrivals:
-    """Sort out the batches of a dataset."""
+    """Sort the batches of a dataset by whether they count."""
     replaced = replaced_by(listed.found)
     counted: list[Batch] = []
     fresh: list[Batch] = []
     others: dict[Standing, list[Batch]] = {}
-    newest_first = sorted(listed.found, key=lambda each: (each.ended_at or now, each.id), reverse=True)
+    newest_first = sorted(listed.found, key=lambda batch: (batch.ended_at or now, batch.id), reverse=True)
     for batch in newest_first:
         standing = standing_of(batch, replaced=replaced, margin=SKEW, now=now)
         at = batch.ended_at
@@ -269,25 +272,25 @@ def _with_ids(wait: IngestionWait) -> Exchange[IngestionWait]:
 
 
 def _read_datasets(ids: Sequence[str]) -> Exchange[dict[str, CatalogDataset]]:
-    """What the Catalog says of datasets, all of them.
+    """The records of datasets in the Catalog.
 
-    :raises AepNotFoundError: it does not show one.
+    :raises AepNotFoundError: it does not show one of them.
     :raises AepValidationError: one holds Profile Snapshots.
     """
     shown, status = yield from _shown(ids)
     if len(ids) > 1:
-        # One that is not there may hide the others.
-        for each in [each for each in ids if each not in shown]:
-            found, status = yield from _shown([each])
-            shown |= found
-    if gone := [each for each in ids if each not in shown]:
+        # A dataset that does not exist may hide the others.
+        for dataset_id in [dataset_id for dataset_id in ids if dataset_id not in shown]:
+            alone, status = yield from _shown([dataset_id])
+            shown |= alone
+    if gone := [dataset_id for dataset_id in ids if dataset_id not in shown]:
         raise AepNotFoundError(
             doing=f"GET {CATALOG_PATH}/dataSets/{gone[0]}",
             status=status,
             message=f"the Catalog shows no dataset {', '.join(gone)}",
             hint=NOT_SHOWN,
         )
-    if snapshots := [shown[each].name for each in ids if shown[each].is_snapshot]:
+    if snapshots := [shown[dataset_id].name for dataset_id in ids if shown[dataset_id].is_snapshot]:
         rule = "holds Profile Snapshots, which replace each other and are not ingested"
         raise AepValidationError(
             "the datasets", [Problem(name, rule) for name in snapshots], "Wait for something else."
@@ -296,7 +299,7 @@ def _read_datasets(ids: Sequence[str]) -> Exchange[dict[str, CatalogDataset]]:
 
 
 def _shown(ids: Sequence[str]) -> Exchange[tuple[dict[str, CatalogDataset], int]]:
-    """The datasets that the Catalog shows, and the status of its answer."""
+    """The datasets that the Catalog shows, and the status of its response."""
     try:
         return (yield from read_catalog_datasets(ids)), 200
     except AepNotFoundError as error:
@@ -308,5 +311,5 @@ def _shown(ids: Sequence[str]) -> Exchange[tuple[dict[str, CatalogDataset], int]
 
 
 def _is_about_datasets(error: AepAuthError) -> bool:
-    # A hint of another kind knows more: it is about the organization, or the login.
+    # Any other hint is more specific: it is about the organization, or the login.
     return error.status == 403 and CATALOG_PATH in error.doing and error.hint == PERMISSIONS

@@ -1,11 +1,11 @@
-"""Which run was for which tick. Nothing on a run says so; its start does, and what the ticks around it lack.
+"""Which run was for which tick. A run does not say so; it follows from its start and the ticks around it.
 
-Each tick has the time until the next one for its own runs. A run that finds its tick served goes back to the
-nearest earlier tick that still lacks one, and those in between move up in order: a late run may start after
-the next tick. Only what is too many for all of them is one too many.
+A run belongs to the last tick before its start. If that tick already has its runs, the nearest earlier tick
+that still lacks one gets a run, and the runs in between move up in order: a late run may start after the next
+tick. A run is one too many only if none of these ticks lacks one.
 
-Everything happens in order of time, and each step uses what was known by then: the runs that had started,
-and the ends that had come. So what is told about a moment is told alike whenever it is worked out.
+Events are processed in order of time, and each step uses only what was known by then: the runs that had
+started or ended. So the result for a moment is the same whenever it is computed.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from airflow_provider_aep.flowservice.run_record import DataflowRun, RunStatus, 
 from airflow_provider_aep.monitoring.ticks import Tick
 
 Gap = Literal["missing", "incomplete", "late", "doubled"]
-# Before anything is learnt, no number of runs is too many.
+# While the runs per tick are unknown, no number of runs is too many.
 _MANY = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something about a tick that became known at a moment.
+    """A gap in a tick, and when it became known.
 
     :param run: the run that is late.
     :param came: how many runs the tick had by then.
     :param owed: how many it should have.
-    :param lacking: the datasets that no run of it exported, where that is known.
+    :param lacking: the datasets that none of its runs exported, if that is known.
     """
 
     kind: Gap
@@ -49,11 +49,11 @@ class Event:
 class Served:
     """A tick and its runs.
 
-    :param known: all runs that may be its own are known; of others nothing is concluded from a lack of runs.
+    :param known: whether all its possible runs are known; if not, a lack of runs proves nothing.
     :param runs: in the order in which they started.
-    :param tried_again: ids of those that failed, and that a later one stood in for.
+    :param tried_again: ids of failed runs that a later one retried.
     :param extra: runs that are too many.
-    :param gap: ``missing`` or ``incomplete`` once that has become known.
+    :param gap: ``missing`` or ``incomplete`` once that is known.
     """
 
     tick: Tick
@@ -69,7 +69,7 @@ class Served:
         return len(self.runs) - len(self.tried_again)
 
     def standing(self) -> list[DataflowRun]:
-        """The runs that count: without those that were tried again."""
+        """The runs that count: without those that were retried."""
         return [run for run in self.runs if run.id not in self.tried_again]
 
 
@@ -105,19 +105,19 @@ def attribute(
     datasets: Sequence[str] | None = None,
     runs_per_tick: int | None = None,
 ) -> Attribution:
-    """Put the runs of a dataflow to its ticks.
+    """Assign the runs of a dataflow to its ticks.
 
-    :param ticks: in order, without a break, up to ``now``.
-    :param known_from: all runs that started later are there.
-    :param owed_until: ticks from here on are owed nothing.
-    :param datasets: what the dataflow exports; ``None`` where that is not known.
-    :param runs_per_tick: how many runs a tick makes; ``None`` where that is not known.
+    :param ticks: in order, without a gap, up to ``now``.
+    :param known_from: all runs that started later are in ``runs``.
+    :param owed_until: ticks from here on owe no run.
+    :param datasets: the datasets that the dataflow exports; ``None`` if they are not known.
+    :param runs_per_tick: how many runs a tick makes; ``None`` if that is not known.
     """
     names = None if datasets is None else tuple(dict.fromkeys(datasets))
     return _Attributing(ticks, now, known_from, owed_until, names, runs_per_tick).carry_out(in_order(runs))
 
 
-# Of what happens at the same moment: a run that starts just in time meets the deadline.
+# The order of events at the same moment: a run that starts just in time meets the deadline.
 _START, _END, _DEADLINE = range(3)
 
 
@@ -156,7 +156,7 @@ class _Attributing:
             else:
                 queue.append((run.started_at, _START, order, run))
         queue += [(tick.deadline, _DEADLINE, at, None) for at, tick in enumerate(self._ticks)]
-        self._queue = [each for each in queue if each[0] <= self._now]
+        self._queue = [event for event in queue if event[0] <= self._now]
         heapq.heapify(self._queue)
         while self._queue:
             moment, kind, order, started = heapq.heappop(self._queue)
@@ -179,45 +179,45 @@ class _Attributing:
         in_time = moment <= served.tick.deadline
         if not repeated and (served.count < least or (served.count < most and in_time)):
             self._give(run, at, moment)
-        elif (earlier := self._lacking_before(at, run, moment, told=False)) is not None:
+        elif (earlier := self._lacking_before(at, run, moment, reported=False)) is not None:
             self._move_up(earlier, at, run, moment)
         elif (again := self._failed_before(at, run, moment)) is not None:
             where, failed = again
             where.tried_again.add(failed.id)
             where.runs.append(run)
-        elif (earlier := self._lacking_before(at, run, moment, told=True)) is not None:
+        elif (earlier := self._lacking_before(at, run, moment, reported=True)) is not None:
             self._come_after_all(earlier, at, run, moment)
         elif not in_time:
             self._unowned.append(run)  # later than any run of this tick could be: ad hoc
         else:
             served.extra.append(run)
-            # The ends of the others matter from the first that is too many.
-            for one in (run,) if len(served.extra) > 1 else (*served.runs, run):
-                if one.delivered and one.ended_at is not None and one.ended_at <= self._now:
-                    heapq.heappush(self._queue, (max(one.ended_at, moment), _END, at, None))
+            # From the first extra run on, the ends of the other runs matter.
+            for ending in (run,) if len(served.extra) > 1 else (*served.runs, run):
+                if ending.delivered and ending.ended_at is not None and ending.ended_at <= self._now:
+                    heapq.heappush(self._queue, (max(ending.ended_at, moment), _END, at, None))
 
     def _give(self, run: DataflowRun, at: int, moment: datetime) -> None:
-        """Let a tick have a run that nothing but its start has put there."""
+        """Give a tick a run because of its start."""
         served = self._served[at]
         served.runs.append(run)
         if run.started_at and run.started_at > served.tick.deadline:
             self._events.append(Event(kind="late", at=moment, tick=served.tick, run=run))
 
-    def _lacking_before(self, at: int, run: DataflowRun, moment: datetime, *, told: bool) -> int | None:
+    def _lacking_before(self, at: int, run: DataflowRun, moment: datetime, *, reported: bool) -> int | None:
         """The nearest earlier tick that lacks a run such as this one.
 
-        :param told: whether that has become known.
+        :param reported: whether an event has said so.
         """
         name = self._name(run)
-        # A run that names no dataset may be any tick's.
-        nameless = any(self._name(one) is None for one in self._served[at].standing())
+        # A run that names no dataset may belong to any tick.
+        nameless = any(self._name(own) is None for own in self._served[at].standing())
         for earlier in range(at - 1, -1, -1):
             served = self._served[earlier]
             if served.tick.given_up < moment:
                 return None
             if (
                 served.known
-                and (served.gap is not None) is told
+                and (served.gap is not None) is reported
                 and served.count < self._most
                 and (name is None or nameless or name not in self._names(served))
             ):
@@ -225,7 +225,7 @@ class _Attributing:
         return None
 
     def _move_up(self, earlier: int, at: int, run: DataflowRun, moment: datetime) -> None:
-        """Let a run in, and every tick back to the earlier one hand its first run on."""
+        """Give a tick a run; each tick back to the earlier one passes its first run to the tick before it."""
         self._served[at].runs.append(run)
         name = self._name_for(run, earlier)
         for place in range(at, earlier, -1):
@@ -237,42 +237,42 @@ class _Attributing:
             self._served[place - 1].runs.append(moved)
 
     def _come_after_all(self, earlier: int, at: int, run: DataflowRun, moment: datetime) -> None:
-        """Give the first run of a tick to one of which has been told that it lacks it, and let another in."""
+        """Give a tick a run, and its first run to an earlier tick that was already reported to lack one."""
         self._served[at].runs.append(run)
         moved = self._first_like(self._served[at], self._name_for(run, earlier))
         self._served[at].runs.remove(moved)
         self._give(moved, earlier, moment)
 
     def _name_for(self, run: DataflowRun, earlier: int) -> str | None:
-        """The dataset that an earlier tick gets, where that is known: the run's own, or the one it lacks."""
+        """The dataset that an earlier tick gets, if that is known: the run's own, or the one it lacks."""
         name, names = self._name(run), self._names(self._served[earlier])
         if name is not None and name not in names:
             return name
-        lacking = [each for each in self._datasets or () if each not in names]
+        lacking = [dataset for dataset in self._datasets or () if dataset not in names]
         return lacking[0] if len(lacking) == 1 and self._least > 1 else None
 
     def _first_like(self, served: Served, name: str | None) -> DataflowRun:
         """The first run of a tick that exported a dataset, or may have."""
-        alike = [one for one in served.standing() if self._name(one) in (None, name)]
-        return min(alike or served.standing(), key=lambda one: (str(one.started_at), one.id))
+        alike = [run for run in served.standing() if self._name(run) in (None, name)]
+        return min(alike or served.standing(), key=lambda run: (str(run.started_at), run.id))
 
     def _failed_before(
         self, at: int, run: DataflowRun, moment: datetime
     ) -> tuple[Served, DataflowRun] | None:
-        """The nearest run that had failed by now, and that this one may be a second try of."""
+        """The nearest run that had failed by now, and that this one may retry."""
         for earlier in range(at, -1, -1):
             served = self._served[earlier]
             if served.tick.given_up < moment:
                 return None
-            for one in served.standing():
-                had_failed = one.status is RunStatus.FAILED and (one.ended_at or moment) <= moment
-                same = None in (self._name(one), self._name(run)) or self._name(one) == self._name(run)
+            for other in served.standing():
+                had_failed = other.status is RunStatus.FAILED and (other.ended_at or moment) <= moment
+                same = None in (self._name(other), self._name(run)) or self._name(other) == self._name(run)
                 if had_failed and same:
-                    return served, one
+                    return served, other
         return None
 
     def _compare(self, at: int, moment: datetime) -> None:
-        """Whether more runs have delivered by now than the tick owes."""
+        """Report a tick for which more runs have delivered by now than it owes."""
         served = self._served[at]
         if served.doubled:
             return
@@ -305,7 +305,7 @@ class _Attributing:
         served = self._served[at]
         if not served.known or served.gap or served.count >= self._least:
             return
-        # A run that came after the next tick may yet turn out to be this one's.
+        # A run that started after the next tick may still turn out to belong to this one.
         settled = served.tick.settled
         if moment < settled and self._came_later(at, moment):
             if settled <= self._now:
@@ -333,8 +333,8 @@ class _Attributing:
 
     def _name(self, run: DataflowRun) -> str | None:
         """The dataset of a run that exported one of several."""
-        one = len(run.dataset_ids) == 1 and (self._datasets is None or len(self._datasets) > 1)
-        return run.dataset_ids[0] if one else None
+        names_one = len(run.dataset_ids) == 1 and (self._datasets is None or len(self._datasets) > 1)
+        return run.dataset_ids[0] if names_one else None
 
     def _names(self, served: Served) -> set[str]:
         return {name for run in served.standing() if (name := self._name(run))}

@@ -1,8 +1,8 @@
 """An audit: every export dataflow of a sandbox over a window, and what became known in it.
 
 A finding belongs to the window in which it *became known*: a run ended, a deadline passed, a run became
-stuck. So consecutive windows tell everything once, whatever their length and however late they are looked
-at. Windows end a while before now, as the service shows an end some time after it happened.
+stuck. So consecutive windows report everything once, whatever their length and however late they are
+audited. Windows end a while before now, because the service shows the end of a run some time after it.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from airflow_provider_aep.monitoring.reading import Known, Read, read_timelines
 from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.usage import CheckedAllowance, check_allowances, told_by
 
-# A first check looks back so long for what has been going on, such as a run that hangs.
+# How far a first check looks back for standing problems, such as a run that hangs.
 STANDING_REACH = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """What was found in a window, export by export, the worst first.
+    """The findings of a window, export by export, the worst first.
 
-    :param allowances: how each allowance stands; of the exports that are selected.
+    :param allowances: how each allowance stands, by the selected exports.
     :param listed: how many export dataflows there are, selected or not.
-    :param handover: for the check that goes on where this one ends.
+    :param handover: for the next check, which continues where this one ends.
     """
 
     since: datetime
@@ -51,14 +51,15 @@ class Audit:
 
     @property
     def outcome(self) -> Choice:
-        """The worst of all; ``skip`` only where no export is any better."""
+        """The worst of all; ``skip`` only if no export is better."""
         if not self.exports:
             return self.policy.on_nothing
         outcomes = [export.outcome for export in self.exports]
-        return worst_choice([*outcomes, *(each.outcome for each in self.allowances if each.outcome != "ok")])
+        minded = [allowance.outcome for allowance in self.allowances if allowance.outcome != "ok"]
+        return worst_choice([*outcomes, *minded])
 
     def told_nothing(self) -> str:
-        """That no export was selected, and from how many."""
+        """A sentence that no export was selected, and from how many."""
         return self.selection.told_nothing(self.listed)
 
     def to_json(self) -> dict[str, Any]:
@@ -69,7 +70,7 @@ class Audit:
             "outcome": self.outcome,
             "totals": {choice: outcomes.count(choice) for choice in ("fail", "warn", "skip", "ok")},
             "exports": [export.to_json() for export in self.exports],
-            "allowances": [each.to_json() for each in self.allowances],
+            "allowances": [allowance.to_json() for allowance in self.allowances],
         }
 
 
@@ -85,14 +86,13 @@ def audit_exports(
     allowances: Sequence[Allowance] = (),
     zone: tzinfo = UTC,
 ) -> Exchange[Audit]:
-    """Audit the export dataflows of the sandbox: what became known from ``since`` on and earlier than
-    ``until``.
+    """Audit the export dataflows of the sandbox: what became known from ``since`` on and before ``until``.
 
-    :param before: what the check before this one handed over. Without it, and for a dataflow that it does not
-        know, what stands counts as if it were new.
-    :param standing_reach: how far before the window a first check looks for what stands.
-    :param zone: where the days of the allowances begin at midnight.
-    :param allowances: held against the runs of the year, which takes a bounded number of requests more.
+    :param before: the handover of the previous check. Without it, and for a dataflow that it does not know,
+        standing problems count as new.
+    :param standing_reach: how far before the window a first check looks for standing problems.
+    :param zone: the time zone of the allowances' days.
+    :param allowances: compared with the runs of the year, for a limited number of additional requests.
     :raises AepValidationError: the window ends before it begins.
     """
     if until <= since:
@@ -100,7 +100,7 @@ def audit_exports(
     policy, selection = policy or AuditPolicy(), selection or Selection()
     listed = yield from list_dataflows()
     if before and before.told.keys() - {flow.id for flow in listed}:
-        # One that was there is deleted, or is not found by the filter: all are read, to tell the two apart.
+        # A known dataflow was deleted, or the filter missed it: read all, to tell the two apart.
         listed = yield from list_dataflows(whole=True)
     selection.check(listed)
     # Pages overlap when something is created meanwhile.
@@ -120,10 +120,10 @@ def audit_exports(
         if before
         else Known(),
     )
-    audited = [audited_export(one, Window(begins[one.flow.id], until), policy, before) for one in read]
+    audited = [audited_export(item, Window(begins[item.flow.id], until), policy, before) for item in read]
     audited = yield from _explained(read, audited, begins, until, policy, before, now)
-    told = before.allowances if before else ()
-    checked = yield from check_allowances(allowances, flows, now=now, policy=policy, zone=zone, told=told)
+    reported = before.allowances if before else ()
+    checked = yield from check_allowances(allowances, flows, now=now, policy=policy, zone=zone, told=reported)
     audited.sort(key=lambda export: (_ORDER.index(export.outcome), export.dataflow.name, export.dataflow.id))
     return Audit(
         since=since,
@@ -134,7 +134,7 @@ def audit_exports(
         selection=selection,
         handover=replace(
             _handover(read, audited, begins, since, until, before, datasets),
-            allowances=told_by(checked, told),
+            allowances=told_by(checked, reported),
         ),
         allowances=checked,
     )
@@ -149,23 +149,23 @@ def _explained(
     before: Handover | None,
     now: datetime,
 ) -> Exchange[list[AuditedExport]]:
-    """The same, judged anew where what was ingested explains what looks wrong."""
+    """The same exports; those whose problems ingestion may explain are judged again."""
     cases = {
-        (one.flow.id, finding.key): case
-        for one, export in zip(read, audited, strict=True)
-        if one.timeline
+        (item.flow.id, finding.key): case
+        for item, export in zip(read, audited, strict=True)
+        if item.timeline
         for finding in export.findings
-        if (case := case_of(finding, one.timeline))
+        if (case := case_of(finding, item.timeline))
     }
     causes = yield from read_causes(cases, margin=policy.runs.margin, now=now)
     by_flow: dict[str, dict[str, Cause]] = {}
     for (flow_id, key), cause in causes.items():
         by_flow.setdefault(flow_id, {})[key] = cause
     return [
-        audited_export(one, Window(begins[one.flow.id], until), policy, before, by_flow[one.flow.id])
-        if one.flow.id in by_flow
+        audited_export(item, Window(begins[item.flow.id], until), policy, before, by_flow[item.flow.id])
+        if item.flow.id in by_flow
         else export
-        for one, export in zip(read, audited, strict=True)
+        for item, export in zip(read, audited, strict=True)
     ]
 
 
@@ -173,7 +173,7 @@ _ORDER: Sequence[Choice] = ("fail", "warn", "ok", "skip")
 
 
 def _begins(flow: Dataflow, since: datetime, before: Handover | None) -> datetime:
-    """From when on what became known of a dataflow is untold; earlier where it could not be read lately."""
+    """From when on nothing was reported about a dataflow; earlier if it could not be read lately."""
     return min(since, before.unread_since.get(flow.id, since)) if before else since
 
 
@@ -186,17 +186,17 @@ def _handover(
     before: Handover | None,
     datasets: Mapping[str, tuple[str, ...]],
 ) -> Handover:
-    timelines = {one.flow.id: one.timeline for one in read if one.timeline}
-    told: dict[str, dict[str, datetime]] = {}
+    timelines = {item.flow.id: item.timeline for item in read if item.timeline}
+    reported: dict[str, dict[str, datetime]] = {}
     for export in audited:
         flow_id = export.dataflow.id
         if flow_id not in timelines and not (before and before.knows(flow_id)):
             continue  # it has never been read
         kept = dict(before.told[flow_id]) if before and before.knows(flow_id) else {}
-        kept |= {each.key: each.known_at for each in export.findings if each.known_at}
-        kept |= {each.key: until for each in export.standing}  # for as long as it stands
-        told[flow_id] = kept
-    first = max(before.since if before else since, until - KEPT_FOR, since_kept(told))
+        kept |= {finding.key: finding.known_at for finding in export.findings if finding.known_at}
+        kept |= {finding.key: until for finding in export.standing}  # for as long as it stands
+        reported[flow_id] = kept
+    first = max(before.since if before else since, until - KEPT_FOR, since_kept(reported))
     under_way = {
         flow_id: [
             run.started_at
@@ -210,20 +210,21 @@ def _handover(
         for flow_id, at in (before.open_since if before else {}).items()
         if flow_id not in timelines
     }
-    named = {source_id for one in read for source_id in one.flow.source_connection_ids}
+    named = {source_id for item in read for source_id in item.flow.source_connection_ids}
     return Handover(
         since=first,
         until=until,
         told={
-            flow_id: {key: at for key, at in keys.items() if at >= first} for flow_id, keys in told.items()
+            flow_id: {key: at for key, at in keys.items() if at >= first}
+            for flow_id, keys in reported.items()
         },
         first_seen={
             flow_id: at
-            for flow_id in told
+            for flow_id in reported
             if (at := before.watched_from(flow_id) if before and before.knows(flow_id) else begins[flow_id])
             > first
         },
-        unread_since={one.flow.id: begins[one.flow.id] for one in read if one.timeline is None},
+        unread_since={item.flow.id: begins[item.flow.id] for item in read if item.timeline is None},
         open_since=still | {flow_id: min(starts) for flow_id, starts in under_way.items() if starts},
         open={export.dataflow.id: export.recovery.open for export in audited if export.recovery.open},
         datasets={source_id: ids for source_id, ids in datasets.items() if source_id in named},

@@ -1,4 +1,4 @@
-"""An audit as people read it: a row for each export, the worst first."""
+"""An audit as a table: a row for each export, the worst first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLE = ("outcome", "export", "destination", "every", "ticks", "records", "what 
 
 
 def rows_of(audit: Audit) -> list[tuple[str, ...]]:
-    """The audit as rows under ``TABLE``: for each export all that is not well, or its last verdict."""
+    """The audit as rows under ``TABLE``: for each export all its problems, or its last verdict."""
     return [
         (
             export.outcome,
@@ -29,11 +29,11 @@ def rows_of(audit: Audit) -> list[tuple[str, ...]]:
 
 
 def found_in(export: AuditedExport) -> list[str]:
-    """All that is not well with an export; of one that is well, the last that is known."""
-    told = [finding.in_full for finding in export.findings]
-    told += [f"still: {finding.in_full}" for finding in export.standing]
-    if told:
-        return told
+    """All problems of an export; if it has none, its last verdict."""
+    problems = [finding.in_full for finding in export.findings]
+    problems += [f"still: {finding.in_full}" for finding in export.standing]
+    if problems:
+        return problems
     if export.verdicts:
         return [export.verdicts[-1].reason]
     return ["nothing became known in this window"]

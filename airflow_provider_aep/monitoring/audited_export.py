@@ -1,4 +1,4 @@
-"""One export in a check: what became known of it in a window, and what still stands."""
+"""One export in a check: what became known in a window, and what still stands."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from airflow_provider_aep.monitoring.verdict import Verdict, judge_runs, worst
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedExport:
-    """What an audit says of one dataflow.
+    """The result of an audit for one dataflow.
 
-    :param outcome: the worst of all that was found.
-    :param findings: what became known in the window.
-    :param standing: what had become known before it, and is still so.
-    :param verdicts: one for each run that ended in the window, in the order in which they did.
+    :param outcome: the worst of all findings and verdicts.
+    :param findings: those that became known in the window.
+    :param standing: those that had become known before it, and still hold.
+    :param verdicts: one for each run that ended in the window, in the order of their ends.
     :param ticks: those of the window.
-    :param recovery: what is open, and what is over.
+    :param recovery: the incidents that are open, and those that are over.
     """
 
     dataflow: Dataflow
@@ -63,8 +63,8 @@ class AuditedExport:
             "ends_at": schedule_words(self.dataflow.schedule)["end"],
             "outcome": self.outcome,
             "verdict": gravest.to_json() if gravest else None,
-            # What is plainly good is counted: hundreds of such verdicts would fill an XCom.
-            "verdicts": [each.to_json() for each in self.verdicts if each.status != "success"],
+            # Plainly good verdicts are only counted: hundreds of them would fill an XCom.
+            "verdicts": [verdict.to_json() for verdict in self.verdicts if verdict.status != "success"],
             "runs": len(self.verdicts),
             "findings": [finding.to_json() for finding in self.findings],
             "standing": [finding.to_json() for finding in self.standing],
@@ -91,7 +91,7 @@ def audited_export(
     try:
         return _judged(read, window, policy, before, causes or {})
     except Exception as error:
-        # One dataflow that nobody has foreseen must not hide the others.
+        # One dataflow with unexpected data must not hide the others.
         why = f"it could not be judged: {without_words(error)}"
         return _judged(replace(read, timeline=None, why=why), window, policy, before, {})
 
@@ -110,23 +110,23 @@ def _judged(
     else:
         found = findings_of(timeline, policy, causes=causes)
     new, earlier = window_of(found, window.since, window.until)
-    told: Mapping[str, datetime] = {}
+    reported: Mapping[str, datetime] = {}
     if before is not None and before.knows(read.flow.id):
-        told, watched_from = before.told[read.flow.id], before.watched_from(read.flow.id)
+        reported, watched_from = before.told[read.flow.id], before.watched_from(read.flow.id)
         late = [
-            each
-            for each in earlier
-            if each.may_be_late(policy)
-            and each.key not in told
-            and each.known_at
-            and watched_from <= each.known_at < before.until
+            finding
+            for finding in earlier
+            if finding.may_be_late(policy)
+            and finding.key not in reported
+            and finding.known_at
+            and watched_from <= finding.known_at < before.until
         ]
-        # What is usual may change as old runs leave the listing, and with it the moment of a finding.
-        new = [*map(listed_late, late), *(each for each in new if each.key not in told)]
-        earlier = [each for each in earlier if each not in late]
+        # The usual may change as old runs leave the listing, and with it the moment of a finding.
+        new = [*map(listed_late, late), *(finding for finding in new if finding.key not in reported)]
+        earlier = [finding for finding in earlier if finding not in late]
     standing = [
-        replace(each, outcome=policy.on_standing) if each.key in told else each
-        for each in (standing_of(timeline, earlier) if timeline else earlier)
+        replace(finding, outcome=policy.on_standing) if finding.key in reported else finding
+        for finding in (standing_of(timeline, earlier) if timeline else earlier)
     ]
     ended = [
         run
@@ -143,16 +143,17 @@ def _judged(
         for run in ended
         if timeline
     ]
-    # The end of a run may have moved since it was told.
-    verdicts = [each for each in verdicts if f"{each.status}:{each.run_ids[0]}" not in told]
-    verdicts = [beside_the_usual(each, timeline, policy) for each in verdicts]
+    # The end of a run may have moved since it was reported.
+    verdicts = [verdict for verdict in verdicts if f"{verdict.status}:{verdict.run_ids[0]}" not in reported]
+    verdicts = [beside_the_usual(verdict, timeline, policy) for verdict in verdicts]
     verdicts.sort(key=lambda verdict: str(verdict.completed_at))
     ticks = [
         served
         for served in (timeline.attribution.served if timeline else ())
         if window.since <= served.tick.at < window.until
     ]
-    outcomes = [*(verdict.outcome for verdict in verdicts), *(each.outcome for each in (*new, *standing))]
+    outcomes = [verdict.outcome for verdict in verdicts]
+    outcomes += [finding.outcome for finding in (*new, *standing)]
     return AuditedExport(
         dataflow=read.flow,
         outcome=worst_choice(outcomes),
@@ -165,7 +166,7 @@ def _judged(
             new,
             standing,
             open_before=before.open.get(read.flow.id, {}) if before else {},
-            told=told,
+            told=reported,
             ended=ended,
             policy=policy,
             until=window.until,

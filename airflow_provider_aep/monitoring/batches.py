@@ -1,7 +1,7 @@
 """What one batch means to its dataset: the same for the cause of an empty run and for a wait for new data.
 
-Only what surely brought new records is news. A replacement, a deletion, a compaction and a batch without
-counts may have, or may not.
+Only a batch that surely brought new records is news. A replacement, a deletion, a compaction or a batch
+without counts may or may not have brought some.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from airflow_provider_aep.flowservice.ingestion import Batch, BatchStatus
 
-# Of the codes of several batches, so many are named; the others are counted.
+# How many error codes of several batches are named; the others are counted.
 NAMED_CODES = 3
 
 
@@ -33,7 +33,7 @@ def standing_of(batch: Batch, *, replaced: Collection[str], margin: timedelta, n
     """What a batch means, whenever it ended.
 
     :param replaced: see ``replaced_by``.
-    :param margin: an end so long before the beginning is no end.
+    :param margin: an end that is earlier than the beginning by more than this is not credible.
     """
     at = batch.ended_at
     if batch.status is BatchStatus.UNDER_WAY:
@@ -52,8 +52,8 @@ def standing_of(batch: Batch, *, replaced: Collection[str], margin: timedelta, n
 
 
 def replaced_by(batches: Iterable[Batch]) -> set[str]:
-    """The ids of batches whose place others among them took."""
-    return {each for batch in batches for each in batch.replaces}
+    """The ids of the batches that others among them replace."""
+    return {replaced_id for batch in batches for replaced_id in batch.replaces}
 
 
 def told_number(batches: Sequence[object]) -> str:
@@ -61,7 +61,7 @@ def told_number(batches: Sequence[object]) -> str:
 
 
 def told_codes(codes: Iterable[str]) -> str:
-    """The codes with which ingestion failed, as they stand after "failed"; empty without any."""
+    """The error codes of failed ingestion, as words to follow "failed"; empty without any."""
     different = list(dict.fromkeys(codes))
     more = f" and {len(different) - NAMED_CODES} more" if len(different) > NAMED_CODES else ""
     return f" with {', '.join(different[:NAMED_CODES])}{more}" if different else ""

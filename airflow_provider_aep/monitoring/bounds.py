@@ -1,7 +1,7 @@
-"""What a check found, in a size that fits an XCom: of too much, the details that matter least are left out.
+"""Cuts the result of a check to a size that fits an XCom, by leaving out the details that matter least.
 
-First those of exports about which there is nothing to tell, then older findings of a kind, long texts and
-verdicts, and at last exports, the well ones before the others. What was left out is counted.
+First the details of exports without news are left out, then older findings of a kind, long texts and
+verdicts, and at last whole exports, beginning with those that are well. Whatever is left out is counted.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 from airflow_provider_aep.flowservice.documents import mapping
 from airflow_provider_aep.monitoring.sizes import fitting, json_size, shortened
 
-# Of plain JSON: room for a hundred exports of which all runs of a day have failed.
+# In plain JSON: room for a hundred exports whose runs have all failed for a day.
 MOST_BYTES = 192 * 1024
 LONGEST_TEXT = 300
 LONGEST_LIST = 10
-# For the count of what was left out, and a note.
+# Reserved for the counts of what is left out, and for a note.
 _SPARE = 1024
-# What is kept of an export about which there is nothing to tell.
+# The fields that are kept of an export without news.
 _OF_A_QUIET_ONE = ("dataflow_id", "dataflow_name", "outcome", "runs", "ticks")
 
-# What is kept of the gravest verdict, which is one of the others.
+# The fields that are kept of the gravest verdict, which is also one of ``verdicts``.
 _OF_THE_GRAVEST = ("outcome", "status", "reason", "run_ids")
 
 Export = Mapping[str, Any]
@@ -32,9 +32,9 @@ def bounded(found: Mapping[str, Any], *, most: int = MOST_BYTES) -> dict[str, An
     """The same result of a check, in at most so many bytes of JSON.
 
     :param found: plain JSON with ``exports``, the worst first.
-    :return: with ``left_out`` where something is: how many ``exports``, how many that are there are without
-        their ``details``, and how many ``findings`` (and what stands) and ``verdicts`` these had; exports
-        that are not well and left out have a note of their own.
+    :return: with ``left_out`` if something was left out: how many ``exports``, how many of the others lack
+        ``details``, and how many ``findings`` (including standing ones) and ``verdicts`` they lack. If an
+        export with news was left out, a note says so.
     """
     if json_size(found) <= most:
         return dict(found)
@@ -47,14 +47,14 @@ def bounded(found: Mapping[str, Any], *, most: int = MOST_BYTES) -> dict[str, An
     exports = _as_many_as_fit(exports, room)
     there = {export["dataflow_id"] for export in exports}
     gone = [export for export in whole if export["dataflow_id"] not in there]
-    untold = sum(map(_has_news, gone))
+    with_news = sum(map(_has_news, gone))
     notes = list(found.get("notes") or ())
-    if untold:
+    if with_news:
         notes.append(
-            f"{untold} more exports have news, and are left out, as the result would be too large: see the "
-            "log of the task."
+            f"{with_news} more exports have news, and are left out, as the result would be too large: see "
+            "the log of the task."
         )
-    kept_of = [each for each in whole if each["dataflow_id"] in there]
+    kept_of = [export for export in whole if export["dataflow_id"] in there]
     left_out = {
         "exports": len(gone),
         "details": sum(len(now) < len(was) for now, was in zip(exports, kept_of, strict=True)),
@@ -65,7 +65,7 @@ def bounded(found: Mapping[str, Any], *, most: int = MOST_BYTES) -> dict[str, An
 
 
 def _has_news(export: Export) -> bool:
-    """Whether somebody may have to be told of an export: it is not well, or is well again."""
+    """Whether an export may need an alert: it is not well, or has recovered."""
     return export.get("outcome") in ("fail", "warn") or bool(export.get("recovered"))
 
 
@@ -76,21 +76,23 @@ def _bare(export: Export) -> dict[str, Any]:
 
 def _newest(export: Export, *, kept: int) -> dict[str, Any]:
     """An export with so many findings of each kind, the newest, and the verdicts of their runs."""
-    told = {name: _newest_of_each_kind(export.get(name) or (), kept) for name in ("findings", "standing")}
-    runs = {tuple(each.get("run_ids") or ()) for some in told.values() for each in some}
-    verdicts = [each for each in export.get("verdicts") or () if tuple(each.get("run_ids") or ()) in runs]
+    newest = {name: _newest_of_each_kind(export.get(name) or (), kept) for name in ("findings", "standing")}
+    runs = {tuple(finding.get("run_ids") or ()) for findings in newest.values() for finding in findings}
+    verdicts = [
+        verdict for verdict in export.get("verdicts") or () if tuple(verdict.get("run_ids") or ()) in runs
+    ]
     gravest = {name: mapping(export.get("verdict")).get(name) for name in _OF_THE_GRAVEST}
-    return {**export, **told, "verdict": gravest if export.get("verdict") else None, "verdicts": verdicts}
+    return {**export, **newest, "verdict": gravest if export.get("verdict") else None, "verdicts": verdicts}
 
 
 def _newest_of_each_kind(findings: Sequence[Mapping[str, Any]], kept: int) -> list[Mapping[str, Any]]:
     seen: dict[tuple[Any, Any], int] = {}
     newest = []
-    for each in reversed(findings):
-        kind = (each.get("kind"), each.get("outcome"))
+    for finding in reversed(findings):
+        kind = (finding.get("kind"), finding.get("outcome"))
         seen[kind] = seen.get(kind, 0) + 1
         if seen[kind] <= kept:
-            newest.append(each)
+            newest.append(finding)
     return newest[::-1]
 
 
@@ -103,7 +105,7 @@ def _without_verdicts(export: Export) -> dict[str, Any]:
 
 
 def _as_many_as_fit(exports: Sequence[Export], room: int) -> list[Export]:
-    """Those with news first, and of these the worst; in the order in which they were."""
+    """The exports that fit, in their order: those with news take precedence, the worst first."""
     by_need = sorted(range(len(exports)), key=lambda at: not _has_news(exports[at]))
     fit = fitting(by_need, room, size=lambda at: json_size(exports[at]))
     return [export for at, export in enumerate(exports) if at in fit]

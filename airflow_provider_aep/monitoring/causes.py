@@ -1,6 +1,6 @@
-"""Why a run exported nothing, or little, or did not come: what its datasets had ingested meanwhile.
+"""Why a run exported nothing or little, or is missing: what was ingested into its datasets meanwhile.
 
-Counts are never compared, only none with some: upserts, filters and deduplication change them.
+Counts are never compared, only none and some: upserts, filters and deduplication change counts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_provider_aep.monitoring.owing import (
 )
 
 CauseKind = Literal["not_exported", "ingestion_failed", "too_close", "unknown", "window", "nothing_ingested"]
-# Of several datasets, the gravest cause tells.
+# With several datasets, the gravest cause decides.
 _ORDER: tuple[CauseKind, ...] = (
     "not_exported",
     "ingestion_failed",
@@ -35,7 +35,7 @@ _UNSETTLED = "; what came before it may not have been exported"
 ADVICE: Mapping[CauseKind, str] = {
     "not_exported": "Export the dataset on demand, and give Adobe's support the run id and the batch ids.",
     "ingestion_failed": "Look at the source of the dataset: nothing new has come in since.",
-    "too_close": "Wait for the next run: it owes these data, and settles the question.",
+    "too_close": "Wait for the next run: it owes these data, and will answer the question.",
     "unknown": "Compare the dataset's batches with the run in the Platform UI.",
     "window": "Look at the dataset: this export cannot deliver what it holds.",
     "nothing_ingested": "Nothing to do for the export; ask the owner of the source if data were expected.",
@@ -44,16 +44,16 @@ ADVICE: Mapping[CauseKind, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why there is little or nothing, as far as the Catalog tells.
+    """Why a run is empty, small or missing, as far as the Catalog shows it.
 
-    :param told: the same in one sentence, with the numbers.
-    :param since: from when on batches were looked at: the export before, where one is known.
-    :param until: up to when: the end of the run.
+    :param told: a sentence with the numbers.
+    :param since: the earliest batches considered: the previous export, if one is known.
+    :param until: the latest batches considered: the end of the run.
     :param batches: how many batches the sentence is about.
-    :param records: what they brought in, where all of them tell.
-    :param owed: the batches themselves, where they were ingested and not exported.
-    :param settles: nothing is lacking, as nothing was ingested since an export that delivered something. What
-        one that was empty itself left out may still be lacking.
+    :param records: how many records they brought in, if all of them have a count.
+    :param owed: the batches that were ingested and not exported.
+    :param settles: no data are missing, because nothing was ingested since an export that delivered records.
+        After an empty export, data that it left out may still be missing.
     """
 
     kind: CauseKind
@@ -85,31 +85,34 @@ class Cause:
 def cause_of(
     question: Question, ingested: Mapping[str, Ingested], *, margin: timedelta, now: datetime
 ) -> Cause:
-    """Why a run exported what it did, as far as its datasets tell.
+    """The cause of a run's result, as far as its datasets show it.
 
-    :param ingested: what was read of each dataset; what was not asked for is unknown.
-    :param margin: what was ingested so close to the start of a run may or may not have been exported by it.
+    :param ingested: what was read of each dataset; a dataset that was not read is unknown.
+    :param margin: data that were ingested so close to the start of a run may or may not belong to it.
     """
     if not question.dataset_ids:
         return _unknown(question, "the datasets of the run are not known")
     causes = [
         _of_dataset(
-            question, ingested.get(each) or Ingested(dataset_id=each, why="it was not read"), margin, now
+            question,
+            ingested.get(dataset) or Ingested(dataset_id=dataset, why="it was not read"),
+            margin,
+            now,
         )
-        for each in question.dataset_ids
+        for dataset in question.dataset_ids
     ]
-    gravest = min(causes, key=lambda each: _ORDER.index(each.kind))
-    alike = [each for each in causes if each.kind == gravest.kind]
+    gravest = min(causes, key=lambda cause: _ORDER.index(cause.kind))
+    alike = [cause for cause in causes if cause.kind == gravest.kind]
     if gravest.kind == "not_exported":
         return replace(
-            gravest, owed=tuple({batch.id: batch for each in alike for batch in each.owed}.values())
+            gravest, owed=tuple({batch.id: batch for cause in alike for batch in cause.owed}.values())
         )
     if len(causes) == 1 or gravest.kind != "nothing_ingested":
         return gravest
-    settles = all(each.settles for each in causes)
-    told = f"nothing was ingested into {len(alike)} datasets {_since(question, question.dataset_ids)}"
-    told += "" if settles else _UNSETTLED
-    return Cause(kind=gravest.kind, told=told, since=gravest.since, until=question.ends, settles=settles)
+    settles = all(cause.settles for cause in causes)
+    sentence = f"nothing was ingested into {len(alike)} datasets {_since(question, question.dataset_ids)}"
+    sentence += "" if settles else _UNSETTLED
+    return Cause(kind=gravest.kind, told=sentence, since=gravest.since, until=question.ends, settles=settles)
 
 
 def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: datetime) -> Cause:
@@ -119,90 +122,92 @@ def _of_dataset(question: Question, ingested: Ingested, margin: timedelta, now: 
         return _unknown(question, f"{ingested.name} holds Profile Snapshots, which are not ingested")
     before = question.before.get(ingested.dataset_id)
     if before is None and not question.is_full:
-        return _unknown(question, "no earlier export is known, so neither is what was new to this one")
+        return _unknown(question, "no earlier export is known, and so not which data were new to this one")
     sorted_out = sort_out(question, ingested, before, margin, now)
     if sorted_out.owed:
         return _not_exported(question, ingested, sorted_out.owed, before)
     if not ingested.is_complete:
-        told = f"{ingested.name} has more batches than were read ({len(ingested.batches):,})"
-        return _about(question, "unknown", told, (), before)
+        sentence = f"{ingested.name} has more batches than were read ({len(ingested.batches):,})"
+        return _about(question, "unknown", sentence, (), before)
     if sorted_out.failed:
         return _failed(question, ingested, sorted_out)
     if sorted_out.close:
         count = told_number(sorted_out.close)
-        told = f"{count} came into {ingested.name} too close to a run to tell which one exports it"
-        return _about(question, "too_close", told, sorted_out.close, before)
+        sentence = f"{count} came into {ingested.name} too close to a run to tell which one exports it"
+        return _about(question, "too_close", sentence, sorted_out.close, before)
     if sorted_out.odd:
-        told = f"{told_number(sorted_out.odd)} of {ingested.name} {_why_odd(sorted_out.odd)}"
-        return _about(question, "unknown", told, sorted_out.odd, before)
+        sentence = f"{told_number(sorted_out.odd)} of {ingested.name} {_why_odd(sorted_out.odd)}"
+        return _about(question, "unknown", sentence, sorted_out.odd, before)
     if sorted_out.old:
-        told = (
+        sentence = (
             f"{told_number(sorted_out.old)} of {ingested.name} hold events that are older than "
             f"{EXPORTED_FOR.days} days, which are not exported"
         )
-        return _about(question, "window", told, sorted_out.old, before)
+        return _about(question, "window", sentence, sorted_out.old, before)
     if ingested.dataset is None:
         if ingested.why_no_dataset:
-            told = f"whether {ingested.name} is still there is not known: {ingested.why_no_dataset}"
-            return _about(question, "unknown", told, (), before)
-        told = (
+            sentence = f"whether {ingested.name} is still there is not known: {ingested.why_no_dataset}"
+            return _about(question, "unknown", sentence, (), before)
+        sentence = (
             f"the Catalog does not show dataset {ingested.dataset_id}: it was deleted, has expired, is in "
             "another sandbox, or carries a label that the credential may not see"
         )
-        return _about(question, "window", told, (), before)
+        return _about(question, "window", sentence, (), before)
     if question.is_full:
-        told = f"nothing new came into {ingested.name}, and a full export delivers also what is old"
-        return _about(question, "unknown", told, (), before)
+        sentence = f"nothing new came into {ingested.name}, and a full export also delivers old data"
+        return _about(question, "unknown", sentence, (), before)
     settles = question.delivered.get(ingested.dataset_id, False)
-    told = f"nothing was ingested into {ingested.name} {_since(question, [ingested.dataset_id])}"
-    told += "" if settles else _UNSETTLED
-    return replace(_about(question, "nothing_ingested", told, (), before), settles=settles)
+    sentence = f"nothing was ingested into {ingested.name} {_since(question, [ingested.dataset_id])}"
+    sentence += "" if settles else _UNSETTLED
+    return replace(_about(question, "nothing_ingested", sentence, (), before), settles=settles)
 
 
 def _not_exported(
     question: Question, ingested: Ingested, owed: Sequence[Batch], before: Snapshot | None
 ) -> Cause:
-    what = f"{told_number(owed)} with {sum(each.records or 0 for each in owed):,} records"
+    what = f"{told_number(owed)} with {sum(batch.records or 0 for batch in owed):,} records"
     when = _span(owed)
     if question.what == "low_records":
-        told = f"{what} came into {ingested.name} {when}; how many of them an export owes cannot be counted"
-        return _about(question, "unknown", told, owed, before)
+        sentence = (
+            f"{what} came into {ingested.name} {when}; how many of them an export owes cannot be counted"
+        )
+        return _about(question, "unknown", sentence, owed, before)
     if question.under_way:
-        told = f"{what} came into {ingested.name} {when}, and a run before may still export them"
-        return _about(question, "unknown", told, owed, before)
+        sentence = f"{what} came into {ingested.name} {when}, and a run before may still export them"
+        return _about(question, "unknown", sentence, owed, before)
     if ingested.dataset is None:
         why = ingested.why_no_dataset or "the Catalog does not show it"
-        told = f"{what} came into dataset {ingested.dataset_id} {when}, whose kind is not known: {why}"
-        return _about(question, "unknown", told, owed, before)
+        sentence = f"{what} came into dataset {ingested.dataset_id} {when}, whose kind is not known: {why}"
+        return _about(question, "unknown", sentence, owed, before)
     if question.is_full and ingested.dataset.kept_for:
-        told = (
+        sentence = (
             f"rows of {ingested.name} expire after {ingested.dataset.kept_for}, so a full export may be empty"
         )
-        return _about(question, "unknown", told, owed, before)
+        return _about(question, "unknown", sentence, owed, before)
     least = "" if ingested.is_complete else "at least "
     missing = "no run exported them" if question.what == "missing" else "none of them was exported"
-    told = f"{least}{what} came into {ingested.name} {when}, and {missing}"
-    return replace(_about(question, "not_exported", told, owed, before), owed=tuple(owed))
+    sentence = f"{least}{what} came into {ingested.name} {when}, and {missing}"
+    return replace(_about(question, "not_exported", sentence, owed, before), owed=tuple(owed))
 
 
 def _failed(question: Question, ingested: Ingested, sorted_out: SortedOut) -> Cause:
     failed = sorted_out.failed
     named = told_codes(code for batch in failed for code in batch.codes)
     last = "batch" if len(failed) == 1 else f"{len(failed):,} batches"
-    told = f"ingestion failed: the last {last} of {ingested.name} failed{named}"
+    sentence = f"ingestion failed: the last {last} of {ingested.name} failed{named}"
     if doubtful := [*sorted_out.close, *sorted_out.odd]:
-        # Who looks at the source must not take it for certain that the export has lost nothing.
-        told += f"; whether an export owes {told_number(doubtful)} beside them cannot be told"
-    return Cause(kind="ingestion_failed", told=told, since=None, until=question.ends, batches=len(failed))
+        # Whoever repairs the source must not conclude that the export has lost nothing.
+        sentence += f"; whether an export owes {told_number(doubtful)} beside them cannot be told"
+    return Cause(kind="ingestion_failed", told=sentence, since=None, until=question.ends, batches=len(failed))
 
 
 def _about(
-    question: Question, kind: CauseKind, told: str, batches: Sequence[Batch], before: Snapshot | None
+    question: Question, kind: CauseKind, sentence: str, batches: Sequence[Batch], before: Snapshot | None
 ) -> Cause:
     counts = [batch.records for batch in batches]
     return Cause(
         kind=kind,
-        told=told,
+        told=sentence,
         since=before.earliest if before else None,
         until=question.ends,
         batches=len(batches),
@@ -216,12 +221,12 @@ def _unknown(question: Question, why: str) -> Cause:
 
 def _why_odd(odd: Sequence[Batch]) -> str:
     if any(batch.is_replay for batch in odd):
-        return "restate what was ingested before, so nothing can be concluded"
+        return "restate data that were ingested before, so nothing can be concluded"
     if any(batch.status is BatchStatus.GONE for batch in odd):
         return "were taken back, so nothing can be concluded"
     if any(batch.ended_at is None for batch in odd):
-        return "do not tell when they were completed"
-    return "do not tell how many records they brought in, or tell none"
+        return "have no completion time"
+    return "have no count of records, or a count of none"
 
 
 def _span(batches: Sequence[Batch]) -> str:
@@ -232,7 +237,9 @@ def _span(batches: Sequence[Batch]) -> str:
 
 
 def _since(question: Question, dataset_ids: Iterable[str]) -> str:
-    known = [(before.earliest, each) for each in dataset_ids if (before := question.before.get(each))]
+    known = [
+        (before.earliest, dataset) for dataset in dataset_ids if (before := question.before.get(dataset))
+    ]
     if not known:
         return ""
     at, dataset_id = min(known)

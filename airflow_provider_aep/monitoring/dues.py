@@ -1,4 +1,4 @@
-"""Ticks of many dataflows that somebody waits for together: which they are, and what they have come to."""
+"""Ticks of many dataflows that one task waits for: which they are, and whether an ending is news."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_provider_aep.monitoring.selection import Selection
 from airflow_provider_aep.monitoring.verdict import judge_runs
 from airflow_provider_aep.monitoring.waits import TickWait, Wait, part_of
 
-# One task waits for no more: the ticks of a dataflow are compared with one another, at each look.
+# The most that one task waits for: each poll compares the ticks of a dataflow with one another.
 MOST_OF_ONE = 1_000
 MOST_TICKS = 20_000
 
@@ -29,7 +29,7 @@ MOST_TICKS = 20_000
 class Due:
     """A tick of a dataflow whose runs are waited for.
 
-    :param datasets: what the dataflow exports; ``None`` where that could not be read.
+    :param datasets: the datasets that the dataflow exports; ``None`` if they could not be read.
     """
 
     flow: Dataflow
@@ -38,7 +38,7 @@ class Due:
 
     @property
     def key(self) -> str:
-        """The same in every process, and of no other tick."""
+        """Identifies the tick, in every process."""
         return f"{self.flow.id} {self.at.isoformat()}"
 
     def __str__(self) -> str:
@@ -58,12 +58,12 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What there is to wait for.
+    """The ticks to wait for.
 
-    :param lost: what cannot be waited for, and why: (dataflow id, name, tick, reason).
+    :param lost: the ticks that cannot be waited for, and why: (dataflow id, name, tick, reason).
     :param listed: how many export dataflows there are, selected or not.
     :param selected: how many of them fit the selection, due or not.
-    :param unreadable: the names of those of which nobody can tell when they are due.
+    :param unreadable: the names of dataflows whose schedule cannot be read.
     """
 
     dues: tuple[Due, ...]
@@ -76,13 +76,13 @@ class Chosen:
 def due_ticks(
     flows: Iterable[Dataflow], start: datetime, end: datetime
 ) -> list[tuple[Dataflow, list[datetime]]]:
-    """The dataflows that should have exported from ``start`` on and before ``end``, with those ticks."""
-    every = [(flow, flow.ticks(start, end) if flow.state == "enabled" else []) for flow in flows]
-    return [(flow, ticks) for flow, ticks in every if ticks]
+    """The dataflows that should export from ``start`` on and before ``end``, with these ticks."""
+    of_each = [(flow, flow.ticks(start, end) if flow.state == "enabled" else []) for flow in flows]
+    return [(flow, ticks) for flow, ticks in of_each if ticks]
 
 
 def choose_due(selection: Selection, start: datetime, end: datetime) -> Exchange[Chosen]:
-    """The ticks of a window, of all dataflows that fit a selection.
+    """The ticks of all dataflows that fit a selection, in a window.
 
     :raises AepValidationError: the selection names a destination to which nothing is exported, or there are
         too many ticks.
@@ -101,70 +101,74 @@ def choose_due(selection: Selection, start: datetime, end: datetime) -> Exchange
 
 
 def _check_few(field: str, ticks: Sequence[int]) -> None:
-    """Refuse what one task cannot wait for.
+    """Refuse more ticks than one task can wait for.
 
     :param ticks: how many there are of each dataflow.
     """
-    told = ""
+    rule = ""
     if max(ticks, default=0) > MOST_OF_ONE:
-        told = f"means more than {MOST_OF_ONE} ticks of one dataflow"
+        rule = f"means more than {MOST_OF_ONE} ticks of one dataflow"
     elif sum(ticks) > MOST_TICKS:
-        told = f"means more than {MOST_TICKS} ticks"
-    if told:
+        rule = f"means more than {MOST_TICKS} ticks"
+    if rule:
         advice = "Wait for them in several tasks, each with a part of the window or of the dataflows."
-        raise AepValidationError("the sensor", [Problem(field, told)], advice)
+        raise AepValidationError("the sensor", [Problem(field, rule)], advice)
 
 
 def choose_given(given: Mapping[str, Sequence[datetime]]) -> Exchange[Chosen]:
     """Given ticks of given dataflows, by their ids.
 
-    What is not there is lost and told, and takes nothing from the others.
+    A dataflow or tick that does not exist is reported in ``lost``, and does not affect the others.
 
     :raises AepValidationError: there are too many.
     """
     _check_few("ticks", [len(ticks) for ticks in given.values()])
     ids = list(given)
     batches = [ids[start : start + LARGEST_PAGE] for start in range(0, len(ids), LARGEST_PAGE)]
-    found: dict[str, Dataflow] = {}
+    flows: dict[str, Dataflow] = {}
     for batch in batches:
-        found |= {flow.id: flow for flow in (yield from read_dataflows(batch))}
+        flows |= {flow.id: flow for flow in (yield from read_dataflows(batch))}
     # A list may leave something out.
-    alone = [each for each in ids if each not in found]
-    asking = [get_dataflow(each) for each in alone]
+    alone = [flow_id for flow_id in ids if flow_id not in flows]
+    asking = [get_dataflow(flow_id) for flow_id in alone]
     ends = (yield from together(asking, at_most=AT_MOST)) if asking else []
     why: dict[str, str] = {}
-    for each, end in zip(alone, ends, strict=True):
+    for flow_id, end in zip(alone, ends, strict=True):
         if isinstance(end, OUTAGES):
             raise end
         if isinstance(end, Done):
-            found[each] = end.value
+            flows[flow_id] = end.value
         else:
-            why[each] = str(end)
-    good, lost = [], [(each, each, at, told) for each, told in why.items() for at in given[each]]
-    for each, flow in found.items():
-        is_tick = [(at, bool(flow.ticks(at, at + timedelta(microseconds=1)))) for at in given.get(each, ())]
+            why[flow_id] = str(end)
+    good = []
+    lost = [(flow_id, flow_id, at, reason) for flow_id, reason in why.items() for at in given[flow_id]]
+    for flow_id, flow in flows.items():
+        moments = given.get(flow_id, ())
+        is_tick = [(at, bool(flow.ticks(at, at + timedelta(microseconds=1)))) for at in moments]
         good.append((flow, [at for at, known in is_tick if known]))
         lost += [
-            (each, flow.name, at, "it is no tick of the schedule of the dataflow")
+            (flow_id, flow.name, at, "it is not a tick of the dataflow's schedule")
             for at, known in is_tick
             if not known
         ]
     dues = yield from _with_datasets(good)
-    return Chosen(dues=dues, lost=tuple(lost), listed=len(found), selected=len(ids))
+    return Chosen(dues=dues, lost=tuple(lost), listed=len(flows), selected=len(ids))
 
 
 def _with_datasets(ticks: Sequence[tuple[Dataflow, Sequence[datetime]]]) -> Exchange[tuple[Due, ...]]:
-    datasets = yield from read_datasets([flow for flow, some in ticks if some], {})
+    datasets = yield from read_datasets([flow for flow, moments in ticks if moments], {})
     return tuple(
-        Due(flow=flow, at=at, datasets=datasets_of(flow, datasets)) for flow, some in ticks for at in some
+        Due(flow=flow, at=at, datasets=datasets_of(flow, datasets))
+        for flow, moments in ticks
+        for at in moments
     )
 
 
 def dues_to_json(dues: Iterable[Due]) -> list[dict[str, Any]]:
-    """Plain JSON, as it crosses from a worker to the triggerer and back: an entry for each dataflow."""
+    """Plain JSON, as worker and triggerer exchange it: an entry for each dataflow."""
     by_flow: dict[str, dict[str, Any]] = {}
     for due in dues:
-        told = by_flow.setdefault(
+        entry = by_flow.setdefault(
             due.flow.id,
             {
                 "flow": part_of(due.flow),
@@ -172,32 +176,32 @@ def dues_to_json(dues: Iterable[Due]) -> list[dict[str, Any]]:
                 "ticks": [],
             },
         )
-        told["ticks"].append(due.at.isoformat())
+        entry["ticks"].append(due.at.isoformat())
     return list(by_flow.values())
 
 
-def dues_from_json(told: Iterable[Mapping[str, Any]]) -> list[Due]:
-    """What ``dues_to_json`` made.
+def dues_from_json(entries: Iterable[Mapping[str, Any]]) -> list[Due]:
+    """The ticks from ``dues_to_json``.
 
-    :raises AepValidationError: a moment is none.
+    :raises AepValidationError: a moment is malformed.
     """
     return [
         Due(
-            flow=Dataflow.from_api(each["flow"]),
+            flow=Dataflow.from_api(entry["flow"]),
             at=parse_moment("tick", at),
-            datasets=tuple(each["datasets"]) if each.get("datasets") else None,
+            datasets=tuple(entry["datasets"]) if entry.get("datasets") else None,
         )
-        for each in told
-        for at in each["ticks"]
+        for entry in entries
+        for at in entry["ticks"]
     ]
 
 
 def is_news(ending: Mapping[str, Any], policy: RunPolicy) -> bool:
-    """Whether how a wait ended is worth starting a worker for, while others still wait.
+    """Whether the end of a wait is worth starting a worker for, while others still wait.
 
-    Whatever is not plainly good is: only the worker reads what else it takes to judge.
+    Any ending that is not plainly good is: only the worker reads what else is needed to judge it.
 
-    :param ending: as ``SharedPoll.wait`` tells it.
+    :param ending: the result of ``SharedPoll.wait``.
     """
     from airflow_provider_aep.flowservice.run_record import DataflowRun
 

@@ -1,7 +1,7 @@
-"""When the Catalog is believed that nothing was ingested.
+"""When an empty listing of the Catalog is proof that nothing was ingested.
 
-A listing that finds nothing looks the same where the Catalog reads the window in another unit, or shows no
-batches to this credential. So it is believed once a listing with such a window has shown any batch at all.
+A listing is also empty if the Catalog reads the window in another unit, or shows this credential no batches.
+So an empty listing is believed once a listing with such a window has shown any batch at all.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from airflow_provider_aep.flowservice.exchange import Exchange, recall
 from airflow_provider_aep.flowservice.ingestion import Batch, list_batches
 from airflow_provider_aep.monitoring.owing import Ingested
 
-# How far back a batch of any dataset will do.
+# How far back a batch of any dataset is proof enough.
 FURTHEST = timedelta(days=31)
-UNPROVEN = "the Catalog lists no batch of any dataset in a month, so its answer may not be what it seems"
+UNPROVEN = "the Catalog lists no batch of any dataset in a month, so an empty listing proves nothing"
 _WINDOWS_WORK = "the Catalog lists the batches of a window"
 
 
@@ -23,7 +23,7 @@ def believes_windows(read: Iterable[Ingested], *, until: datetime, may_ask: bool
     """Whether an empty listing of batches means that there are none.
 
     :param read: what was listed of some datasets.
-    :param may_ask: otherwise no request is sent, which it takes once in a while.
+    :param may_ask: whether a request may be sent, which is needed once in a while.
     :raises AepApiError: the credential may not see batches.
     """
     habits = yield from recall()
@@ -39,5 +39,5 @@ def believes_windows(read: Iterable[Ingested], *, until: datetime, may_ask: bool
 
 
 def _shows_one(found: Iterable[Batch]) -> bool:
-    """Whether there is a batch that tells when it was opened: an error in place of an answer does not."""
+    """Whether a batch has the time at which it was opened, which an error in place of a batch lacks."""
     return any(batch.created_at for batch in found)

@@ -1,7 +1,7 @@
 """Why runs look wrong, for all of them at once.
 
-What was ingested is asked for once for each dataset, for all runs that look wrong together. Nothing here
-makes a verdict worse or better by failing: what cannot be read is a cause that is not known.
+The batches of each dataset are requested once for all runs that look wrong. A failure here never changes a
+verdict: if something cannot be read, the cause is unknown.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from airflow_provider_aep.monitoring.ticks import DEADLINE
 from airflow_provider_aep.monitoring.timeline import timeline_of
 
 K = TypeVar("K")
-# So many ticks back a sensor looks for a good export.
+# How many ticks back a sensor looks for a good export.
 SEVERAL = 7
-# So many requests may be sent however few runs look wrong, and at most one for each where they are more.
+# The limit of requests if few runs look wrong; if there are more runs, at most one request for each.
 LEAST_REQUESTS = 8
 
 
 def read_causes(cases: Mapping[K, Case], *, margin: timedelta, now: datetime) -> Exchange[dict[K, Cause]]:
-    """Why runs look wrong, by the keys of the cases. Raises nothing of ours.
+    """Why runs look wrong, by the keys of the cases. Never raises an ``AepError``.
 
-    :param margin: what was ingested so close to the start of a run may or may not belong to it.
+    :param margin: data that were ingested so close to the start of a run may or may not belong to it.
     """
     if not cases:
         return {}
@@ -53,14 +53,17 @@ def read_causes(cases: Mapping[K, Case], *, margin: timedelta, now: datetime) ->
 
     def enough(dataset_ids: Sequence[str], batches: Sequence[Batch]) -> bool:
         return all(
-            any(owed(each, ingested_of(one, batches), margin=margin, now=now) for one in each.dataset_ids)
-            for each in questions.values()
-            if set(each.dataset_ids) & set(dataset_ids)
+            any(
+                owed(question, ingested_of(dataset_id, batches), margin=margin, now=now)
+                for dataset_id in question.dataset_ids
+            )
+            for question in questions.values()
+            if set(question.dataset_ids) & set(dataset_ids)
         )
 
     windows = _windows(questions.values(), margin)
     ingested = yield from read_ingested(windows, budget, enough)
-    return {key: _cause_of(each, ingested, margin, now) for key, each in questions.items()}
+    return {key: _cause_of(question, ingested, margin, now) for key, question in questions.items()}
 
 
 def _cause_of(
@@ -69,8 +72,8 @@ def _cause_of(
     try:
         return cause_of(question, ingested, margin=margin, now=now)
     except Exception as error:
-        # What nobody has foreseen in a batch must not take the verdict away.
-        return Cause(kind="unknown", told=f"the cause could not be worked out: {without_words(error)}")
+        # Unexpected data in a batch must not cost the verdict.
+        return Cause(kind="unknown", told=f"the cause could not be determined: {without_words(error)}")
 
 
 def explain_runs(
@@ -83,7 +86,7 @@ def explain_runs(
 ) -> Exchange[dict[str, Cause]]:
     """Why runs of one dataflow look wrong, by their ids.
 
-    :param runs: those that were seen, all of them.
+    :param runs: all runs that were seen.
     :param odd: the ids of those that look wrong, with the status of each.
     :raises AepError: the runs before them could not be read.
     """
@@ -105,18 +108,18 @@ def explain_runs(
 
 
 def _holds_good(before: datetime) -> Callable[[list[DataflowRun]], bool]:
-    """Whether a run that exported something, and started earlier than a moment, is among those found."""
-    return lambda found: any(is_good(run) and run.started_at < before for run in found if run.started_at)
+    """Whether a run that exported something, and started before a moment, is among given runs."""
+    return lambda runs: any(is_good(run) and run.started_at < before for run in runs if run.started_at)
 
 
 def _reach_further(cases: Mapping[K, Case], budget: Budget) -> Exchange[Mapping[K, Case]]:
-    """The cases with more runs before them, where those that are known hold no good export."""
+    """The cases, with more earlier runs if there is no good export among the known ones."""
     lacking = {
         case.timeline.flow.id: (case.timeline, starts)
         for case in cases.values()
         if (starts := case.run.started_at if case.run else case.at)
         and not (case.run and case.timeline.past.is_first(case.run))
-        and not any(is_good(one) and one.started_at and one.started_at < starts for one in case.timeline.runs)
+        and not any(is_good(run) and run.started_at and run.started_at < starts for run in case.timeline.runs)
     }
     if not lacking or budget.left < 2:
         return cases
@@ -126,18 +129,18 @@ def _reach_further(cases: Mapping[K, Case], budget: Budget) -> Exchange[Mapping[
     }
     budget.left -= 1
     try:
-        found = yield from list_runs_of(
+        earlier = yield from list_runs_of(
             sorted(lacking)[:AT_ONCE],
             started_after=min(since.values()),
-            # One page: the newest runs are known already, and what is older matters less.
-            enough=lambda found: bool(found),
+            # One page: the newest runs are known already, and older ones matter less.
+            enough=bool,
         )
     except AepError:
         return cases
     deeper: dict[K, Case] = {}
     for key, case in cases.items():
         timeline = case.timeline
-        more = [run for run in found if run.dataflow_id == timeline.flow.id]
+        more = [run for run in earlier if run.dataflow_id == timeline.flow.id]
         if timeline.flow.id in lacking and more:
             timeline = timeline_of(
                 timeline.flow,
@@ -152,7 +155,7 @@ def _reach_further(cases: Mapping[K, Case], budget: Budget) -> Exchange[Mapping[
 
 
 def _windows(questions: Iterable[Question], margin: timedelta) -> dict[str, tuple[datetime, datetime]]:
-    """From when to when the batches of each dataset matter, whichever runs it is about."""
+    """The window in which the batches of each dataset matter, for all questions together."""
     windows: dict[str, tuple[datetime, datetime]] = {}
     for question in questions:
         for dataset_id in question.dataset_ids:

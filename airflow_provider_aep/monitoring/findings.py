@@ -1,4 +1,4 @@
-"""What is wrong with an export, each thing with the moment at which it became known."""
+"""The problems of an export, each with the moment at which it became known."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from airflow_provider_aep.monitoring.usual import History, alike, usual_records
 from airflow_provider_aep.monitoring.verdict import Verdict
 from airflow_provider_aep.times import span_words
 
-# A run whose end lies further ahead than clocks differ has a wrong number for it.
+# Clocks differ by less; an end that lies further ahead is a wrong number.
 AHEAD = timedelta(minutes=15)
-# So long a dataflow may be in a state between two others.
+# How long a dataflow may be in a passing state.
 PASSING = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is not well with an export.
+    """One problem of an export.
 
-    :param key: the same whenever it is found, and of nothing else in its export.
+    :param key: identifies the problem within its export, whenever it is found.
     :param kind: the status of a verdict, such as ``failed`` or ``zero_records``; or ``stuck``, ``missing``,
         ``incomplete``, ``late``, ``doubled``, ``disabled``, ``ended``, ``ends_soon``, ``unreadable``,
         ``unread``.
-    :param outcome: what the policy makes of it.
-    :param told: the same in one sentence.
-    :param known_at: when it became known; ``None`` where that cannot be said, and then every check tells it.
+    :param outcome: by the policy.
+    :param told: a sentence about it.
+    :param known_at: when it became known; ``None`` if that is not known, and then every check reports it.
     :param tick: the tick that it is about.
-    :param cause: why there is little or nothing, where the Catalog was asked.
+    :param cause: why the run is empty, small or missing, if the Catalog was asked.
     """
 
     key: str
@@ -52,20 +52,20 @@ class Finding:
 
     @property
     def in_full(self) -> str:
-        """What is told, with the cause."""
+        """The sentence, with the cause."""
         return f"{self.told}; {self.cause.told}" if self.cause else self.told
 
     def may_be_late(self, policy: AuditPolicy) -> bool:
-        """Whether it holds although it could not be seen at its moment, as something was listed too late.
+        """Whether it may be reported late, after the service listed the run too late.
 
-        What depends on runs or ticks before it, which may not have been read, does not; nor does what the
-        dataflow may have been changed since, as that a tick was owed a run.
+        A finding that depends on earlier runs or ticks may not: they may not have been read. Nor may one that
+        depends on the schedule, which may have changed since, such as that a tick owed a run.
         """
         alone = {"failed", "unknown", "partial", "incomplete"}
         return self.kind in alone or (self.kind == "zero_records" and policy.runs.zero_streak == 1)
 
     def to_json(self) -> dict[str, Any]:
-        told: dict[str, Any] = {
+        document: dict[str, Any] = {
             "key": self.key,
             "kind": self.kind,
             "outcome": self.outcome,
@@ -74,7 +74,7 @@ class Finding:
             "tick": self.tick.isoformat() if self.tick else None,
             "run_ids": list(self.run_ids),
         }
-        return {**told, "cause": self.cause.to_json()} if self.cause else told
+        return {**document, "cause": self.cause.to_json()} if self.cause else document
 
 
 def findings_of(
@@ -83,21 +83,23 @@ def findings_of(
     since: datetime | None = None,
     causes: Mapping[str, Cause] | None = None,
 ) -> list[Finding]:
-    """All that is known to be wrong with an export, in the order in which it became known.
+    """All known problems of an export, in the order in which they became known.
 
-    :param since: leave out what became known earlier.
+    :param since: leave out those that became known earlier.
     :param causes: why runs look wrong, by the key of the finding, as far as the Catalog was asked.
     """
     causes = causes or {}
-    found = [
+    findings = [
         *_of_runs(timeline, policy, since, causes),
         *(_of_event(event, policy, causes) for event in timeline.events),
         *of_dataflow(timeline, policy),
     ]
-    found = [each for each in found if each.known_at is None or each.known_at <= timeline.now]
+    findings = [
+        finding for finding in findings if finding.known_at is None or finding.known_at <= timeline.now
+    ]
     if since is not None:
-        found = [each for each in found if each.known_at is None or each.known_at >= since]
-    return sorted(found, key=lambda each: (str(each.known_at), each.key))
+        findings = [finding for finding in findings if finding.known_at is None or finding.known_at >= since]
+    return sorted(findings, key=lambda finding: (str(finding.known_at), finding.key))
 
 
 def _of_runs(
@@ -108,8 +110,8 @@ def _of_runs(
             yield _about(run, timeline, "stuck", policy.runs.on_stuck, at, told_stuck(run, at))
         if not run.finished:
             if run.started_at is None:
-                told = f"run {run.id} is under way, and tells no time since when"
-                yield _about(run, timeline, "stuck", policy.runs.on_stuck, None, told)
+                sentence = f"run {run.id} is under way, and has no start time"
+                yield _about(run, timeline, "stuck", policy.runs.on_stuck, None, sentence)
             continue
         ended = run.ended_at
         if since is not None and ended is not None and ended < since:
@@ -118,15 +120,15 @@ def _of_runs(
         if judged.status == "success":
             continue
         known_at = None if ended is None or ended > timeline.now + AHEAD else ended
-        told = judged.told if known_at else f"{judged.told} (its times cannot be right)"
-        found = _about(run, timeline, judged.status, judged.choice, known_at, told)
-        yield replace(found, cause=judged.cause) if judged.cause else found
+        sentence = judged.told if known_at else f"{judged.told} (its times cannot be right)"
+        finding = _about(run, timeline, judged.status, judged.choice, known_at, sentence)
+        yield replace(finding, cause=judged.cause) if judged.cause else finding
 
 
 def judgement_of(
     run: DataflowRun, timeline: Timeline, policy: AuditPolicy, cause: Cause | None = None
 ) -> Judgement:
-    """What the policy makes of one finished run of a timeline."""
+    """The policy's judgement on one finished run of a timeline."""
     return judge_run(run, policy.runs, history_of(run, timeline, policy), cause)
 
 
@@ -137,14 +139,14 @@ def cause_of_run(run: DataflowRun, causes: Mapping[str, Cause]) -> Cause | None:
 
 
 def history_of(run: DataflowRun, timeline: Timeline, policy: AuditPolicy) -> History | None:
-    """What came before a run, as far back as the policy looks."""
+    """The runs before a run, as far back as the policy needs."""
     if not policy.runs.needs_history:
         return None
     return timeline.past.before(run, reach=policy.runs.reach(timeline.flow.step))
 
 
 def beside_the_usual(verdict: Verdict, timeline: Timeline | None, policy: AuditPolicy) -> Verdict:
-    """A verdict on one run that is not good, with the usual records as far as runs were read anyway."""
+    """A verdict on one run; if it is not good, with the usual records of the runs that were read anyway."""
     run = next((run for run in timeline.runs if (run.id,) == verdict.run_ids), None) if timeline else None
     if timeline is None or run is None or verdict.status == "success" or verdict.usual_records is not None:
         return verdict
@@ -153,14 +155,14 @@ def beside_the_usual(verdict: Verdict, timeline: Timeline | None, policy: AuditP
 
 
 def _about(
-    run: DataflowRun, timeline: Timeline, kind: str, choice: Choice, at: datetime | None, told: str
+    run: DataflowRun, timeline: Timeline, kind: str, choice: Choice, at: datetime | None, sentence: str
 ) -> Finding:
     tick = timeline.tick_of.get(run.id)
     return Finding(
         key=f"{kind}:{run.id}",
         kind=kind,
         outcome=choice,
-        told=told,
+        told=sentence,
         known_at=at,
         tick=tick.at if tick else None,
         run_ids=(run.id,),
@@ -168,7 +170,7 @@ def _about(
 
 
 def told_stuck(run: DataflowRun, at: datetime) -> str:
-    """That a run became stuck at a moment."""
+    """A sentence that a run became stuck at a moment."""
     span = at - run.started_at if run.started_at else timedelta()
     since = f" at {run.started_at:%Y-%m-%d %H:%M} UTC" if run.started_at else ""
     return f"run {run.id} was still under way {span_words(span)} after it started{since}"
@@ -191,7 +193,7 @@ def _of_event(event: Event, policy: AuditPolicy, causes: Mapping[str, Cause]) ->
 
 
 def told_of(event: Event) -> str:
-    """What became known of a tick, in one sentence."""
+    """A sentence about an event of a tick."""
     if event.kind == "missing":
         return f"no run started within {span_words(DEADLINE)} after {event.tick}"
     if event.kind == "late":
@@ -211,17 +213,17 @@ def late_words(tick: Tick, started: datetime | None) -> str:
 
 
 def of_dataflow(timeline: Timeline, policy: AuditPolicy) -> Iterator[Finding]:
-    """What is or will be wrong with the dataflow itself: its state, and its end."""
+    """The present and coming problems of the dataflow itself: its state, and its end."""
     flow, changed = timeline.flow, timeline.flow.changed_at
     if flow.state != "enabled":
         off = flow.state in OFF
-        told = f"it is {flow.state} and exports nothing until it is enabled"
+        sentence = f"it is {flow.state} and exports nothing until it is enabled"
         yield Finding(
             key=f"disabled:{changed.isoformat() if changed else flow.state}",
             kind="disabled",
             outcome=policy.on_disabled,
-            told=told if off else f"its state is {flow.state!r}, and has not become enabled",
-            # A dataflow that is being set up or changed passes through other states.
+            told=sentence if off else f"its state is {flow.state!r}, and it has not become enabled",
+            # A dataflow that is being created or changed passes through other states.
             known_at=changed if off or changed is None else changed + PASSING,
         )
     elif not is_readable(flow.schedule):
@@ -229,7 +231,7 @@ def of_dataflow(timeline: Timeline, policy: AuditPolicy) -> Iterator[Finding]:
             key=f"unreadable:{changed.isoformat() if changed else flow.id}",
             kind="unreadable",
             outcome=policy.on_unreadable,
-            told="its schedule tells no ticks that can be reckoned, so a missing run would not be noticed",
+            told="its ticks cannot be computed from its schedule, so a missing run would not be noticed",
             known_at=changed,
         )
     soon = timedelta(days=policy.ends_soon_days)  # type: ignore[arg-type]
@@ -245,35 +247,35 @@ def of_dataflow(timeline: Timeline, policy: AuditPolicy) -> Iterator[Finding]:
         kind=kind,
         outcome=policy.on_ends_soon,
         told=f"its schedule {expiry.words}",
-        # An end that was set later was not known before.
+        # An end was not known before it was set.
         known_at=max(known_at, changed) if changed else known_at,
     )
 
 
 def unread(why: str, policy: AuditPolicy) -> Finding:
-    """That the runs of an export could not be read: no good news."""
-    told = f"its runs could not be read: {why}"
-    return Finding(key="unread", kind="unread", outcome=policy.on_unread, told=told, known_at=None)
+    """The finding that the runs of an export could not be read."""
+    sentence = f"its runs could not be read: {why}"
+    return Finding(key="unread", kind="unread", outcome=policy.on_unread, told=sentence, known_at=None)
 
 
 def listed_late(finding: Finding) -> Finding:
-    """A finding that should have been told earlier, and could not: the service listed it too late."""
+    """A finding that could not be reported in time, because the service listed the run too late."""
     return replace(finding, told=f"{finding.told} (listed late)")
 
 
 def window_of(
     findings: Iterable[Finding], since: datetime, until: datetime
 ) -> tuple[list[Finding], list[Finding]]:
-    """What became known in a window, and what had become known before it."""
-    known = [each for each in findings if each.known_at is None or each.known_at < until]
-    new = [each for each in known if each.known_at is None or each.known_at >= since]
-    return new, [each for each in known if each.known_at is not None and each.known_at < since]
+    """The findings that became known in a window, and those that had become known before it."""
+    known = [finding for finding in findings if finding.known_at is None or finding.known_at < until]
+    new = [finding for finding in known if finding.known_at is None or finding.known_at >= since]
+    return new, [finding for finding in known if finding.known_at and finding.known_at < since]
 
 
 def standing_of(timeline: Timeline, before: Iterable[Finding]) -> list[Finding]:
-    """What of earlier findings is still so: an export that hangs, is switched off, or has come to its end.
+    """The earlier findings that still hold: an export that hangs, is disabled, or has ended.
 
-    A missing run stands as long as none has come since.
+    A missing run stands as long as no run has started since.
     """
     running = {run.id for run in timeline.runs if not run.finished}
     last_run = max((run.started_at for run in timeline.runs if run.started_at), default=None)
@@ -285,5 +287,5 @@ def standing_of(timeline: Timeline, before: Iterable[Finding]) -> list[Finding]:
         ):
             standing.append(finding)
         elif finding.kind == "missing" and finding.tick and (last_run is None or last_run < finding.tick):
-            missing = missing or finding  # the first of them: since when nothing came
+            missing = missing or finding  # the first of them: no run has come since
     return [*standing, *([missing] if missing else [])]

@@ -1,7 +1,7 @@
-"""What one check hands over to the next, so that together they tell everything once.
+"""What one check hands over to the next, so that together they report everything once.
 
-It is plain JSON in an XCom. Nothing depends on it being there: without it a check tells what its window
-holds, and what stands.
+It is plain JSON in an XCom, and optional: without it a check reports the findings of its window, and the
+standing ones.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from airflow_provider_aep.flowservice.documents import EARLIEST, LATEST
 
 VERSION = 1
-# What became known longer ago is not looked for again.
+# How long keys are kept; findings that became known earlier are not looked for again.
 KEPT_FOR = timedelta(days=3)
 MOST_KEPT = 2_000
 
@@ -23,15 +23,15 @@ MOST_KEPT = 2_000
 class Handover:
     """How far checks have come.
 
-    :param since: from here on everything that became known has been told, up to ``until``.
-    :param told: the keys of what was told, with the moment at which it became known, by dataflow.
-    :param first_seen: for dataflows that joined later: what became known of them from here on has been told.
-    :param unread_since: for dataflows that could not be read: what became known from here on is untold.
+    :param since: everything that became known from here up to ``until`` has been reported.
+    :param told: the keys of the reported findings, with the moments at which they became known, by dataflow.
+    :param first_seen: for dataflows that joined later: reports on them begin here.
+    :param unread_since: for dataflows that could not be read: nothing has been reported from here on.
     :param open_since: for dataflows with a run under way: when it started.
-    :param open: the kinds of incident that were told and are not over, and since when, by dataflow.
+    :param open: the kinds of incident that were reported and are not over, and since when, by dataflow.
     :param datasets: of source connections, by their id.
-    :param runs_per_tick: how many runs a tick makes, by dataflow, and of how many datasets that was learnt.
-    :param allowances: the keys of what was told of allowances in periods that go on.
+    :param runs_per_tick: how many runs a tick makes, by dataflow, and for how many datasets that was learnt.
+    :param allowances: the keys of the reported allowances whose periods go on.
     """
 
     since: datetime
@@ -46,11 +46,11 @@ class Handover:
     allowances: tuple[str, ...] = ()
 
     def knows(self, dataflow_id: str) -> bool:
-        """Whether a dataflow was looked at before."""
+        """Whether a dataflow was checked before."""
         return dataflow_id in self.told
 
     def watched_from(self, dataflow_id: str) -> datetime:
-        """From when on everything that became known of a dataflow has been told."""
+        """From when on everything that became known about a dataflow has been reported."""
         return max(self.since, self.first_seen.get(dataflow_id, self.since))
 
     def to_json(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class Handover:
 
     @classmethod
     def from_json(cls, kept: object) -> Handover | None:
-        """What ``to_json`` made; ``None`` where it is something else."""
+        """The handover from ``to_json``; ``None`` for anything else."""
         if not isinstance(kept, Mapping) or kept.get("version") != VERSION:
             return None
         try:
@@ -90,7 +90,7 @@ class Handover:
                 first_seen={flow_id: _moment(at) for flow_id, at in kept["first_seen"].items()},
                 unread_since={flow_id: _moment(at) for flow_id, at in kept["unread_since"].items()},
                 open_since={flow_id: _moment(at) for flow_id, at in kept["open_since"].items()},
-                # A check of an earlier version did not hand it over.
+                # Checks of earlier versions did not hand it over.
                 open={
                     flow_id: {kind: _moment(at) for kind, at in kinds.items()}
                     for flow_id, kinds in kept.get("open", {}).items()
@@ -110,7 +110,7 @@ class Handover:
 
 
 def since_kept(told: Mapping[str, Mapping[str, datetime]]) -> datetime:
-    """From when on all that was told can be kept: of too many keys the oldest are forgotten."""
+    """From when on all reported keys can be kept: if there are too many, the oldest are forgotten."""
     moments = sorted((at for keys in told.values() for at in keys.values()), reverse=True)
     return moments[MOST_KEPT - 1] + timedelta(microseconds=1) if len(moments) > MOST_KEPT else EARLIEST
 
@@ -122,5 +122,5 @@ def _seconds(moment: datetime) -> str:
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None or not EARLIEST <= moment <= LATEST:
-        raise ValueError("no moment at which a check can have looked")
+        raise ValueError("not a moment at which a check can have run")
     return moment

@@ -1,4 +1,4 @@
-"""What a dataflow did before, for verdicts that compare."""
+"""Reads the earlier runs of a dataflow, for verdicts that compare."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from airflow_provider_aep.monitoring.usual import History
 
 
 def read_history(dataflow_id: str, *, before: datetime, policy: RunPolicy) -> Exchange[History]:
-    """The finished runs of a dataflow that started earlier than a moment, as many as the policy looks at.
+    """The finished runs of a dataflow that started before a moment, as many as the policy needs.
 
-    Read page by page: a dataflow with many empty runs may hold those that exported something further back.
+    Read page by page: behind many empty runs, those that exported something may be further back.
     """
     more = False
 
     def enough(runs: list[DataflowRun]) -> bool:
-        # Asked only where the service has another page.
+        # Called only if the service has another page.
         nonlocal more
         more = _suffices(_earlier(runs, before), policy)
         return more
@@ -37,5 +37,5 @@ def _earlier(runs: list[DataflowRun], before: datetime) -> list[DataflowRun]:
 def _suffices(runs: list[DataflowRun], policy: RunPolicy) -> bool:
     """Whether older runs could not change a verdict any more, or are too far back to matter."""
     full = sum(1 for run in runs if run.records_out)
-    # One more than the usual is made of, so that the first, full export is not taken for a usual one.
+    # One more than the usual needs, so that the first, full export does not count for it.
     return full > policy.history or len(runs) >= LARGEST_PAGE

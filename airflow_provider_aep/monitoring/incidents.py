@@ -1,8 +1,8 @@
-"""Incidents: what stays wrong from an alert until the export is well again, and the key that names it.
+"""Incidents: a problem from its alert until the export is well again, and its key.
 
-The key is made of the sandbox, the dataflow and the kind, so a sensor, a check and a callback of a DAG name
-the same incident alike. Dataflow ids are unique across organizations, so the organization is no part of it:
-not every caller knows it, and a key that differs by the caller would open two incidents.
+The key consists of the sandbox, the dataflow and the kind, so a sensor, a check and a callback of a DAG use
+the same key for the same incident. Dataflow ids are unique across organizations, so the key does without the
+organization: not every caller knows it, and keys that differ by caller would open two incidents.
 
 Severities are those of PagerDuty's Events API v2, where a ``dedup_key`` has at most 255 characters (read
 2026-11).
@@ -16,14 +16,14 @@ from hashlib import sha256
 from typing import Any
 
 LONGEST_KEY = 255
-# Outcomes of which somebody hears.
+# Outcomes that send an alert.
 MINDED = ("fail", "warn")
-# Findings of a check that are told together, by kind; all others are told under their own.
+# Findings of a check that are reported together, by kind; all others are reported under their own kind.
 TOGETHER: Mapping[str, str] = {
     **dict.fromkeys(("missing", "late", "doubled"), "gaps"),
     **dict.fromkeys(("disabled", "ended", "ends_soon", "unreadable", "unread"), "warning"),
 }
-# These mean that data which somebody waits for has not come.
+# Statuses that mean that expected data have not come.
 _NOT_DELIVERED = ("failed", "unknown", "stuck", "incomplete", "gaps", "missing_files", "error", "nothing")
 _GOOD = ("success", "recovered")
 
@@ -36,16 +36,16 @@ def kind_of(finding_kind: str) -> str:
 def incident_key(kind: str, sandbox: str | None, *about: str | None) -> str:
     """The key of an incident.
 
-    :param about: the dataflow id; where no dataflow is known, what else tells it from others.
+    :param about: the dataflow id; if no dataflow is known, whatever else distinguishes the incident.
     """
-    key = ":".join(["aep", sandbox or "", *(each or "" for each in about), kind])
+    key = ":".join(["aep", sandbox or "", *(part or "" for part in about), kind])
     return key if len(key) <= LONGEST_KEY else f"aep:{sha256(key.encode()).hexdigest()}:{kind}"
 
 
 def severity_of(status: str, outcome: str, cause: str | None = None) -> str:
     """``critical``, ``error``, ``warning`` or ``info``.
 
-    :param cause: the kind of cause, where the Catalog was asked.
+    :param cause: the kind of cause, if the Catalog was asked.
     """
     if status in _GOOD or outcome == "skip":
         return "info"
@@ -59,15 +59,15 @@ def with_incidents(
 ) -> dict[str, Any]:
     """A sensor's verdict as plain JSON, with the incidents of its export.
 
-    A bad verdict gets ``open``: each kind that is wrong, and since when. A good one gets ``recovered``, the
-    same of all that the verdict before it left open. An empty one does not: it delivers nothing of what an
-    earlier one has lost.
+    A bad verdict gets ``open``: each kind of problem, and since when. A good one gets ``recovered``: whatever
+    the previous verdict left open. An empty one does not get it, because it delivers nothing of the data that
+    an earlier one has lost.
 
-    :param last: the verdict of the task in the DAG run before this one, as it was kept.
-    :param settles: nothing is lacking although the runs exported nothing.
+    :param last: the stored verdict of the task in the previous DAG run.
+    :param settles: no data are missing although the runs exported nothing.
     """
     known = last if isinstance(last, Mapping) else {}
-    # A task may have been pointed elsewhere since.
+    # The task may watch another dataflow since.
     if any(known.get(name) != told.get(name) for name in ("dataflow_id", "sandbox")):
         known = {}
     before = moments(known.get("open"))
@@ -80,11 +80,11 @@ def with_incidents(
 
 
 def moments(kept: object) -> dict[str, str]:
-    """Kinds and their moments as they were kept; what is neither is left out."""
+    """Stored kinds and their moments; anything else is left out."""
     items = kept.items() if isinstance(kept, Mapping) else ()
     return {kind: at for kind, at in items if isinstance(kind, str) and isinstance(at, str)}
 
 
 def heard(recovered: object, on: Collection[str]) -> dict[str, str]:
-    """What of a recovery matters to somebody who is told of these statuses only."""
+    """The part of a recovery that matters to a notifier for these statuses."""
     return {kind: at for kind, at in moments(recovered).items() if kind in on}

@@ -1,4 +1,4 @@
-"""What a run policy makes of one finished run.
+"""Judges one finished run by a run policy.
 
 ``judge_run`` is the only place that decides "good".
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Judgement(NamedTuple):
-    """What a policy makes of one run."""
+    """The judgement of a policy on one run."""
 
     choice: Choice
     status: str
@@ -28,7 +28,7 @@ class Judgement(NamedTuple):
 
 # Adobe's codes for records that the mapping, the ingestion or a filter refused.
 _RECORD_CODE = re.compile(r"^(MAPPER|INGEST)-|-SKIP$", re.IGNORECASE)
-# Of runs that the policy minds alike, or not at all: good data speaks for itself, a failure never hides.
+# Ranks runs of the same outcome: good data hide harmless oddities, and a failure is never hidden.
 GRAVITY = (
     "zero_records",
     "slow",
@@ -46,10 +46,10 @@ GRAVITY = (
 def judge_run(
     run: DataflowRun, policy: RunPolicy, before: History | None, cause: Cause | None = None
 ) -> Judgement:
-    """What a policy makes of one finished run.
+    """Judge one finished run by a policy.
 
-    :param before: what came before it, for a policy that ``needs_history``.
-    :param cause: why it looks wrong, where the Catalog was asked.
+    :param before: the runs before it, for a policy that ``needs_history``.
+    :param cause: why it looks wrong, if the Catalog was asked.
     """
     if _is_plainly_good(run, policy):
         return Judgement("ok", "success", f"run {run.id} exported {records_words(run.records_out)}")
@@ -57,23 +57,23 @@ def judge_run(
     if run.status is RunStatus.FAILED:
         return Judgement(policy.on_failed, "failed", f"run {run.id} ended as {run.status_word}{why}")
     if not run.delivered:
-        told = f"run {run.id} ended with status {run.status_word!r}, which is none that we know{why}"
-        return Judgement(policy.on_failed, "unknown", told)
+        sentence = f"run {run.id} ended with status {run.status_word!r}, which is not known{why}"
+        return Judgement(policy.on_failed, "unknown", sentence)
     before = alike(before, run)
-    found = [
-        each
-        for each in (
+    oddities = [
+        oddity
+        for oddity in (
             _empty(run, policy, before, cause),
             _uncounted(run, policy),
             _few(run, policy, before),
             _slow(run, policy),
             _partial(run, policy),
         )
-        if each
+        if oddity
     ]
     choice, status, *_ = max(
-        found,
-        key=lambda each: (CONCERN[each.choice], GRAVITY.index(each.status)),
+        oddities,
+        key=lambda oddity: (CONCERN[oddity.choice], GRAVITY.index(oddity.status)),
         default=Judgement("ok", "success", ""),
     )
     lost = " and ".join(
@@ -81,13 +81,13 @@ def judge_run(
         for count, what in ((run.records_failed, "failed"), (run.records_skipped, "skipped"))
         if count
     )
-    notes = [note for note in (lost, *(each.told for each in found)) if note]
-    told = ", ".join([f"run {run.id} exported {records_words(run.records_out)}", *notes])
-    return Judgement(choice, status, told + why, cause if status in EMPTY_OR_SMALL else None)
+    notes = [note for note in (lost, *(oddity.told for oddity in oddities)) if note]
+    sentence = ", ".join([f"run {run.id} exported {records_words(run.records_out)}", *notes])
+    return Judgement(choice, status, sentence + why, cause if status in EMPTY_OR_SMALL else None)
 
 
 def _is_plainly_good(run: DataflowRun, policy: RunPolicy) -> bool:
-    """Whether there is nothing to weigh, as of nearly all runs: that is told quickly."""
+    """Whether there is nothing to weigh: a fast path for nearly all runs."""
     return (
         run.status is RunStatus.SUCCESS
         and bool(run.records_out)
@@ -112,17 +112,17 @@ def _empty(
         return Judgement(choice or policy.on_zero_records, "zero_records", "")
     earlier = before.delivered
     if not earlier and before.complete:
-        told = "though the first export is a full one"
-        return Judgement(choice or policy.on_zero_records, "zero_records", told)
+        note = "though the first export is a full one"
+        return Judgement(choice or policy.on_zero_records, "zero_records", note)
     if choice:
         return Judgement(choice, "zero_records", "")
     streak = 1
-    for each in earlier:
-        if each.records_out != 0:
+    for previous in earlier:
+        if previous.records_out != 0:
             break
         streak += 1
-    told = f"empty run {streak} in a row, which matters from {policy.zero_streak} on"
-    return Judgement(policy.on_zero_records if streak >= policy.zero_streak else "ok", "zero_records", told)
+    note = f"empty run {streak} in a row, which matters from {policy.zero_streak} on"
+    return Judgement(policy.on_zero_records if streak >= policy.zero_streak else "ok", "zero_records", note)
 
 
 def _uncounted(run: DataflowRun, policy: RunPolicy) -> Judgement | None:
@@ -132,18 +132,18 @@ def _uncounted(run: DataflowRun, policy: RunPolicy) -> Judgement | None:
 
 
 def _few(run: DataflowRun, policy: RunPolicy, before: History | None) -> Judgement | None:
-    """Fewer records than the policy asks for; an empty run is a matter of its own."""
+    """Whether a run exported fewer records than the policy requires; ``_empty`` judges empty runs."""
     if not run.records_out:
         return None
     if policy.min_records is not None and run.records_out < policy.min_records:
-        told = f"fewer than min_records, {policy.min_records:,}"
-        return Judgement(policy.on_low_records, "low_records", told)
+        note = f"fewer than min_records, {policy.min_records:,}"
+        return Judgement(policy.on_low_records, "low_records", note)
     usual, count = usual_records(before, policy)
     if usual is None or policy.max_drop is None or run.records_out >= usual * (1 - policy.max_drop):
         return None
     drop = 1 - run.records_out / usual
-    told = f"{drop:.0%} below the usual {usual:,} (median of {count} runs; {policy.max_drop:.0%} is allowed)"
-    return Judgement(policy.on_low_records, "low_records", told)
+    note = f"{drop:.0%} below the usual {usual:,} (median of {count} runs; {policy.max_drop:.0%} is allowed)"
+    return Judgement(policy.on_low_records, "low_records", note)
 
 
 def _slow(run: DataflowRun, policy: RunPolicy) -> Judgement | None:
@@ -161,18 +161,18 @@ def _partial(run: DataflowRun, policy: RunPolicy) -> Judgement | None:
         (run.records_failed, policy.max_failed_ratio),
         (run.records_skipped, policy.max_skipped_ratio),
     )
-    # Of the records that the run took in; where it does not say, of those it can tell of.
+    # The share of the records that the run read; if it has no such count, of those it has counts of.
     whole = run.records_in or sum(filter(None, (run.records_out, run.records_failed, run.records_skipped)))
     too_many = any(count and count > allowed * whole for count, allowed in lost)
     tolerated = any(count for count, _ in lost) and all(map(_is_about_records, run.errors))
-    # A run that lost records within what is allowed says so by its status and errors too.
+    # A run that lost a tolerated share of records also has a status and errors that say so.
     if too_many or (not tolerated and (run.status is RunStatus.PARTIAL or run.errors)):
         return Judgement(policy.on_partial, "partial", "")
     return None
 
 
 def _is_about_records(error: RunError) -> bool:
-    """Whether an error speaks of single records, and not of the run or one of its datasets."""
+    """Whether an error is about single records, and not about the run or one of its datasets."""
     return error.records is not None or _RECORD_CODE.search(error.code) is not None
 
 

@@ -1,6 +1,7 @@
-"""Judging what a wait has seen, with what of the past that takes: the same for one export and for many.
+"""Judges the runs of a wait, with the history that this needs: the same for one export and for many.
 
-What most verdicts do not need is imported where it is needed: each start of a worker pays for its imports.
+Modules that most verdicts do not need are imported where they are needed: each start of a worker pays for its
+imports.
 """
 
 from __future__ import annotations
@@ -32,12 +33,11 @@ def judge_sighting(
     now: datetime,
     unexplained: Callable[[AepError], object],
 ) -> Exchange[Verdict]:
-    """The verdict on what was seen when a wait came to its end.
+    """The verdict on the runs at the end of a wait.
 
-    :param flow: the dataflow, where it was read already.
-    :param unexplained: told why the cause of an empty or small run cannot be asked for.
-    :raises AepError: the service gave no answer, or the runs before these, which the policy needs, could not
-        be read.
+    :param flow: the dataflow, if it was read already.
+    :param unexplained: called with the error if the cause of an empty or small run cannot be looked up.
+    :raises AepError: the service did not answer, or the earlier runs that the policy needs could not be read.
     """
     if sighting.stuck:
         return stuck(sighting.runs, policy, sighting.stuck)
@@ -48,9 +48,9 @@ def judge_sighting(
             return incomplete(sighting.runs, policy, sighting.incomplete, history, causes)
         return judge_runs(sighting.runs, policy, history, causes)
 
-    found = verdict({})
-    if found.status not in (*EMPTY_OR_SMALL, "incomplete"):
-        return found
+    without_causes = verdict({})
+    if without_causes.status not in (*EMPTY_OR_SMALL, "incomplete"):
+        return without_causes
     odd = {
         run.id: status
         for run in sighting.runs
@@ -63,15 +63,15 @@ def judge_sighting(
         flow = flow or (yield from get_dataflow(dataflow_id))
         causes = yield from explain_runs(flow, sighting.runs, odd, margin=policy.margin, now=now)
     except OUTAGES:
-        raise  # asked again, the Catalog may tell of rows that are lost
+        raise  # at the next attempt, the Catalog may show that data were lost
     except AepError as error:
         unexplained(error)
-        return found
-    return verdict(causes) if causes else found
+        return without_causes
+    return verdict(causes) if causes else without_causes
 
 
 def _history(dataflow_id: str, runs: Sequence[DataflowRun], policy: RunPolicy) -> Exchange[History | None]:
-    """What came before the runs, for a policy that compares."""
+    """The earlier runs, for a policy that compares."""
     starts = [run.started_at for run in runs if run.started_at]
     if not policy.needs_history or not starts:
         return None

@@ -1,8 +1,8 @@
 """The ledger: records and bytes that exports have exported, by day, month and calendar year. Pure.
 
 Days are those of a time zone, and a run belongs to the day on which it started. Counts are those of the runs,
-which Adobe calls indicative. A run that does not say a count is counted as unknown, never as zero. What is
-older than the runs that are listed is missing: an account says from when on it is known.
+which Adobe calls indicative. A run without a count counts as unknown, never as zero. Runs that are no longer
+listed are missing: an account says from when on it is known.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Measure = Literal["records", "bytes"]
 Period = Literal["day", "month", "year"]
 Subject = Literal["export", "dataset", "destination", "sandbox"]
 
-# A run that started further ahead than clocks differ has a wrong number for it, and belongs to no day.
+# Clocks differ by less; a start that lies further ahead is a wrong number, and the run belongs to no day.
 AHEAD = timedelta(minutes=15)
 DAY = timedelta(days=1)
-# Behind the id of a dataflow it is what its runs do not tell of single datasets.
+# After the id of a dataflow: the counts that its runs do not report by dataset.
 UNTOLD = " (not told apart)"
 # No run exports so many records or bytes: such a number would drown those of all others.
 BEYOND_BELIEF = 10**18
@@ -37,15 +37,15 @@ _INSTANT = timedelta(microseconds=1)
 class Account:
     """The finished runs of one dataflow in a year.
 
-    :param runs: that started in the year, oldest first, without their documents.
+    :param runs: those that started in the year, oldest first, without their documents.
     :param since: from when on it could have exported: the start of the year, or its creation.
-    :param known_from: from when on all its runs are known; later than ``since`` where some may be missing.
-        Where they could not be read, that is the moment of the look.
-    :param datasets: what it exports, where that is known.
-    :param undated: how many runs belong to no day, as their times are missing or cannot be right.
-    :param under_way: how many have not finished, and count when they have.
-    :param why: why its runs could not be read; empty where they could.
-    :param zone: where its days begin at midnight.
+    :param known_from: from when on all its runs are known; later than ``since`` if some may be missing. If
+        they could not be read, this is the moment of the attempt.
+    :param datasets: the datasets that it exports, if they are known.
+    :param undated: how many runs belong to no day, because their times are missing or cannot be right.
+    :param under_way: how many have not finished; they count once they have.
+    :param why: why its runs could not be read; empty if they could.
+    :param zone: the time zone of its days.
     """
 
     flow: Dataflow
@@ -60,20 +60,20 @@ class Account:
 
     @property
     def missing(self) -> timedelta:
-        """How much of the year is not listed, or was not read to keep to a bound."""
+        """How much of the year is not listed, or was not read because of a limit."""
         return timedelta() if self.why else max(self.known_from - self.since, timedelta())
 
     @property
     def unknown_until(self) -> datetime | None:
-        """Until when runs of it may be missing from the sums; ``None`` where all are known."""
+        """Until when runs may be missing from the sums; ``None`` if all are known."""
         return self.known_from if self.missing or (self.why and self.known_from > self.since) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What was exported on a day, by one run or the part of it that is told of one dataset.
+    """What one run exported on a day, in all or of one dataset.
 
-    :param runs: 1, or 0 for what a run leaves over when its datasets are told apart.
+    :param runs: 1, or 0 for the remainder of a run that its counts by dataset leave.
     """
 
     subject: str
@@ -86,10 +86,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """Entries together.
+    """The sum of entries.
 
-    :param records_unknown: how many runs do not say their records.
-    :param bytes_unknown: how many runs do not say their bytes.
+    :param records_unknown: how many runs have no count of records.
+    :param bytes_unknown: how many runs have no count of bytes.
     """
 
     runs: int = 0
@@ -110,7 +110,7 @@ class Sum:
         )
 
     def of(self, measure: Measure) -> tuple[int, int]:
-        """The sum of what is told, and how many runs do not say."""
+        """The sum of the known counts, and how many runs have none."""
         if measure == "records":
             return self.records, self.records_unknown
         return self.bytes, self.bytes_unknown
@@ -141,7 +141,7 @@ def account_of(
     """
     first, end = year_of(year, zone)
     since = max(first, flow.created_at) if flow.created_at else first
-    # What was created a tick ago and has its first run is known whole.
+    # A dataflow that was created a tick ago and has its first run is known as a whole.
     begins = since + max(flow.step, DAY) if since > first else since
     if known_from <= begins or not _may_have_run(flow, since, known_from):
         known_from = since
@@ -162,10 +162,10 @@ def account_of(
 
 
 def _lean(run: DataflowRun) -> DataflowRun:
-    """A run without its document, which is much for a year of them, and without counts beyond belief."""
+    """A run without its document, which would be too much for a year, and without incredible counts."""
     counts = [
-        each._replace(records=_credible(each.records), bytes=_credible(each.bytes))
-        for each in run.dataset_counts
+        count._replace(records=_credible(count.records), bytes=_credible(count.bytes))
+        for count in run.dataset_counts
     ]
     return replace(
         run,
@@ -181,9 +181,9 @@ def _credible(count: int | None) -> int | None:
 
 
 def _may_have_run(flow: Dataflow, since: datetime, first_run: datetime) -> bool:
-    """Whether its schedule had a tick before the one of its first run that is listed.
+    """Whether its schedule may have had a tick before that of its first listed run.
 
-    That cannot be told of a schedule that was changed since.
+    After a change of the schedule, this cannot be ruled out.
     """
     if not is_readable(flow.schedule) or flow.changed_at is None or flow.changed_at > first_run:
         return True
@@ -211,13 +211,15 @@ def _name(account: Account, subject: Subject) -> str:
 def is_incomplete(
     accounts: Iterable[Account], subject: Subject, period: Period
 ) -> Callable[[str, str], bool]:
-    """``told("s3", "2026-11")``: whether runs may be missing from what ``sums`` has there."""
+    """A function of subject and period, such as ``("s3", "2026-11")``: whether runs may be missing from the
+    sum there.
+    """
     gaps: dict[str, list[tuple[str, str]]] = {}
     for account in accounts:
         if account.unknown_until is None:
             continue
-        names = {each.subject for each in entries_of(account, subject)}
-        # What it may have exported then, though it is not known to have.
+        names = {entry.subject for entry in entries_of(account, subject)}
+        # It may have exported these as well, although no known run did.
         names |= {*account.datasets} if subject == "dataset" else {_name(account, subject)}
         last = account.unknown_until - _INSTANT
         gap = period_of(account.since, period, account.zone), period_of(last, period, account.zone)
@@ -234,27 +236,27 @@ def _entry(
 
 
 def _by_dataset(run: DataflowRun, account: Account) -> Iterator[Entry]:
-    named, untold = run.dataset_ids or tuple(account.datasets), account.flow.id + UNTOLD
+    named, not_apart = run.dataset_ids or tuple(account.datasets), account.flow.id + UNTOLD
     if len(named) == 1:
         yield _entry(named[0], run, account, run.records_out, run.bytes_out)
         return
-    told = {each.dataset_id: each for each in run.dataset_counts}
-    records = [told[each].records for each in named if each in told]
-    bytes_ = [told[each].bytes for each in named if each in told]
+    counts = {count.dataset_id: count for count in run.dataset_counts}
+    records = [counts[dataset_id].records for dataset_id in named if dataset_id in counts]
+    bytes_ = [counts[dataset_id].bytes for dataset_id in named if dataset_id in counts]
     rest_records, rest_bytes = _rest(run.records_out, records), _rest(run.bytes_out, bytes_)
-    if not told:
-        yield _entry(untold, run, account, run.records_out, run.bytes_out)
+    if not counts:
+        yield _entry(not_apart, run, account, run.records_out, run.bytes_out)
         return
-    for each in named:
-        count = told.get(each) or DatasetCount(dataset_id=each)
-        yield _entry(each, run, account, count.records, count.bytes)
+    for dataset_id in named:
+        count = counts.get(dataset_id) or DatasetCount(dataset_id=dataset_id)
+        yield _entry(dataset_id, run, account, count.records, count.bytes)
     if rest_records or rest_bytes:
         day = _started(run)[0].astimezone(account.zone).date()
-        yield Entry(subject=untold, day=day, records=rest_records, bytes=rest_bytes, runs=0)
+        yield Entry(subject=not_apart, day=day, records=rest_records, bytes=rest_bytes, runs=0)
 
 
 def _rest(total: int | None, parts: Iterable[int | None]) -> int:
-    """What a run exported beyond what it tells of single datasets."""
+    """What a run exported beyond its counts by dataset."""
     return max((total or 0) - sum(filter(None, parts)), 0)
 
 
@@ -271,20 +273,20 @@ def period_of(moment: datetime, period: Period, zone: tzinfo) -> str:
 
 
 def sums(entries: Iterable[Entry], period: Period) -> dict[tuple[str, str], Sum]:
-    """Entries together by subject and period, such as ``("s3", "2026-11")``; without any it is absent."""
-    found: dict[tuple[str, str], Sum] = {}
+    """The sums of entries by subject and period, such as ``("s3", "2026-11")``; no key without an entry."""
+    totals: dict[tuple[str, str], Sum] = {}
     for entry in entries:
         key = entry.subject, _KEYS[period](entry.day)
-        found[key] = found.get(key, Sum()).plus(entry)
-    return dict(sorted(found.items()))
+        totals[key] = totals.get(key, Sum()).plus(entry)
+    return dict(sorted(totals.items()))
 
 
 def total(accounts: Iterable[Account], since: datetime, until: datetime) -> Sum:
-    """All that was exported from a moment on and earlier than another; both are the start of a day."""
-    found = Sum()
+    """The sum of all exports from ``since`` on and before ``until``; both are the start of a day."""
+    whole = Sum()
     for account in accounts:
         first, end = since.astimezone(account.zone).date(), until.astimezone(account.zone).date()
         for entry in entries_of(account, "sandbox"):
             if first <= entry.day < end:
-                found = found.plus(entry)
-    return found
+                whole = whole.plus(entry)
+    return whole

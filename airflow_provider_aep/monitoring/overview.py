@@ -1,6 +1,6 @@
-"""The exports of a sandbox as a page shows them: for each its last ticks, and what became of them.
+"""The exports of a sandbox for the exports page: the last ticks of each, and what became of them.
 
-The first look reads as far back as the ticks go; each later one only what is new, or was under way.
+The first look reads as far back as the ticks go; later ones read only runs that are new or were under way.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from airflow_provider_aep.monitoring.ticks import SKEW, reach_of
 from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
 
 TICKS = 30
-# Runs turn up in the listing a little late, and clocks differ.
+# Runs are listed a little late, and clocks differ.
 OVERLAP = timedelta(minutes=30)
 _AS_USUAL = AuditPolicy()
 # Outcomes, the worst first.
@@ -41,9 +41,9 @@ _OUTCOMES = ("fail", "warn", "skip", "none", "ok")
 class Overviewed:
     """One export.
 
-    :param timeline: without the documents that its runs came in.
-    :param read_at: up to when its runs are known; ``None`` where they were never read.
-    :param unread: why its runs could not be read just now; empty where they could.
+    :param timeline: without the documents of its runs.
+    :param read_at: up to when its runs are known; ``None`` if they were never read.
+    :param unread: why its runs could not be read just now; empty if they could.
     """
 
     timeline: Timeline
@@ -62,38 +62,42 @@ class Overviewed:
     @cached_property
     def states(self) -> Sequence[State]:
         """Its last ticks, oldest first."""
-        # Of runs that were never read nobody knows whether they are missing.
+        # Before the first successful read, it is not known whether runs are missing.
         since = self.timeline.now - _shown(self.flow)
         return states_of(self.timeline, _AS_USUAL.runs, since)[-TICKS:] if self.read_at else []
 
     @cached_property
     def findings(self) -> Sequence[Finding]:
-        """What a check with the usual policy would find, from the first tick that is shown on."""
-        found = [unread(self.unread, _AS_USUAL)] if self.unread else []
+        """The findings of a check with the default policy, from the first shown tick on."""
+        not_read = [unread(self.unread, _AS_USUAL)] if self.unread else []
         if self.read_at is None:
-            return [*of_dataflow(self.timeline, _AS_USUAL), *found]
+            return [*of_dataflow(self.timeline, _AS_USUAL), *not_read]
         since = self.timeline.now - _shown(self.flow)
-        return [*findings_of(self.timeline, _AS_USUAL, since), *found]
+        return [*findings_of(self.timeline, _AS_USUAL, since), *not_read]
 
     @cached_property
     def warnings(self) -> list[Finding]:
-        """What is or will be wrong with the dataflow itself, however long ago it became known, and what
-        belongs to no moment.
+        """The problems of the dataflow itself, however long ago they became known, and findings without a
+        moment.
         """
         now = self.timeline.now
-        told = of_dataflow(self.timeline, _AS_USUAL)
-        of_it = [each for each in told if not each.known_at or each.known_at <= now]
+        of_it = [
+            finding
+            for finding in of_dataflow(self.timeline, _AS_USUAL)
+            if not finding.known_at or finding.known_at <= now
+        ]
         keys = {finding.key for finding in of_it}
-        return [*of_it, *(each for each in self.findings if each.known_at is None and each.key not in keys)]
+        timeless = [finding for finding in self.findings if finding.known_at is None]
+        return [*of_it, *(finding for finding in timeless if finding.key not in keys)]
 
     @cached_property
     def decided(self) -> State | None:
-        """The last tick of which it is known what became of it."""
+        """The last tick whose result is known."""
         return next((state for state in reversed(self.states) if state.kind not in UNDECIDED), None)
 
     @property
     def bad(self) -> int:
-        """How many of the ticks that are shown have come to no good."""
+        """How many of the shown ticks have a bad result."""
         return sum(state.kind != "good" and state.kind not in UNDECIDED for state in self.states)
 
     @property
@@ -104,15 +108,15 @@ class Overviewed:
 
     @property
     def severity(self) -> int:
-        """Where it stands in a list that begins with the worst."""
+        """Its rank in a list that begins with the worst."""
         kind = SEVERITY.index(self.decided.kind if self.decided else "waiting")
         worst = _OUTCOMES.index(self.outcome) * len(SEVERITY) + kind
-        # A bad tick among good ones lifts an export above its like.
+        # An export with a bad tick ranks above one without, if they are alike otherwise.
         return 2 * worst - (self.bad > 0)
 
     @property
     def outcome(self) -> str:
-        """``fail``, ``warn``, ``skip`` or ``ok``, or ``none`` where nothing is known yet."""
+        """``fail``, ``warn``, ``skip`` or ``ok``, or ``none`` if nothing is known yet."""
         choices = [finding.outcome for finding in self.warnings]
         if self.decided:
             choices.append(choice_of(self.decided, _AS_USUAL))
@@ -124,7 +128,7 @@ def read_overview(
 ) -> Exchange[tuple[list[Overviewed], Datasets]]:
     """The export dataflows of the sandbox, by name, with their last ticks; and the datasets that they export.
 
-    :param known: what was seen before, by dataflow id.
+    :param known: the previous overview, by dataflow id.
     :param datasets: of source connections, as far as they are known.
     :raises AepError: the dataflows cannot be listed. Runs that cannot be read are a warning of the export.
     """
@@ -133,7 +137,7 @@ def read_overview(
     datasets = yield from read_datasets(flows, datasets or {})
     first_unread = {flow.id: _unread_from(flow, known.get(flow.id), now) for flow in flows}
     listed = yield from list_each(flows, first_unread, now)
-    found = []
+    exports = []
     for flow in flows:
         before, seen = known.get(flow.id), listed[flow.id]
         runs = before.timeline.runs if before else ()
@@ -148,8 +152,8 @@ def read_overview(
             known_from=known_since(runs, first, now),
             datasets=datasets_of(flow, datasets),
         )
-        found.append(Overviewed(timeline=timeline, read_at=read_at, unread=seen.why))
-    return sorted(found, key=lambda one: (one.flow.name.casefold(), one.flow.id)), datasets
+        exports.append(Overviewed(timeline=timeline, read_at=read_at, unread=seen.why))
+    return sorted(exports, key=lambda export: (export.flow.name.casefold(), export.flow.id)), datasets
 
 
 def _shown(flow: Dataflow) -> timedelta:
@@ -158,9 +162,9 @@ def _shown(flow: Dataflow) -> timedelta:
 
 
 def _kept(flow: Dataflow) -> timedelta:
-    """How far back its runs are kept, to know what became of the first tick that is shown.
+    """How far back its runs are kept, to know the result of the first shown tick.
 
-    Whether its run took too long, only the runs before it can tell.
+    Whether the run of that tick took too long depends on the runs before it.
     """
     return _shown(flow) + max(reach_of(flow), stuck_reach(flow.step) + SKEW)
 
@@ -181,9 +185,9 @@ def _merged(
 
 
 def usual_range(values: Sequence[float]) -> dict[str, Any] | None:
-    """What is usual of a number: ``low``, ``median`` and ``high``, the middle four fifths of those seen.
+    """The usual range of a number: ``low``, ``median`` and ``high``, the middle four fifths of the values.
 
-    :return: ``None`` for fewer than five, of which nothing is concluded.
+    :return: ``None`` for fewer than five values, which prove nothing.
     """
     if len(values) < 5:
         return None

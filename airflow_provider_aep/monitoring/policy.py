@@ -1,4 +1,4 @@
-"""The run policy: what each way to end means to whoever watches, and where it begins."""
+"""The run policy: what each way to end means to the watching task, and its limits."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from airflow_provider_aep.errors import AepValidationError, Problem
 
 Choice = Literal["fail", "warn", "skip", "ok"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
-# How much a choice concerns whoever is on call.
+# How much a choice concerns the engineer on call.
 CONCERN: Mapping[Choice, int] = {"fail": 2, "warn": 1, "ok": 0, "skip": 0}
 
 # No verdict looks further back than this.
 FURTHEST_BACK = timedelta(days=45)
-# A margin that is longer would leave nothing between two daily exports.
+# A longer margin would leave no time between two daily exports.
 LARGEST_MARGIN = 12 * 3600
-# No run takes a year, and a span without end is none.
+# No run takes a year, and a limit must be finite.
 LONGEST_RUN = 366 * 86_400
-# What a run that looks wrong is called where ingestion may explain it.
+# The statuses of runs that ingestion may explain.
 EMPTY_OR_SMALL = ("zero_records", "low_records")
 # With fewer runs than this, a median is meaningless.
 LEAST_HISTORY = 3
-# As many as the service gives in one answer.
+# As many as the service lists on one page.
 MOST_HISTORY = 100
 
 _CHOICE = OneOf(*CHOICES)
 _SHARE = Number(least=0, most=1, told="must be a share, from 0 to 1")
-# What is not named here is a choice.
+# Fields that are not named here are choices.
 _RULES: Mapping[str, Argument] = {
     "min_records": Number(least=1, whole=True, optional=True),
     "max_drop": Number(least=0, most=1, optional=True, told="must be a share, from 0 to 1"),
@@ -46,34 +46,34 @@ _RULES: Mapping[str, Argument] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPolicy:
-    """What each way to end means to the task (``fail``, ``warn``, ``skip`` or ``ok``), and where it begins.
+    """What each way to end means to the task (``fail``, ``warn``, ``skip`` or ``ok``), and its limits.
 
-    :param on_failed: a run failed, was cancelled, or ended in a word that we do not know.
-    :param on_partial: a run succeeded and yet lost or skipped records, or carries errors.
-    :param on_zero_records: a run succeeded and exported nothing. After the first, full export that can
-        be legitimate: there was no new data.
-    :param on_zero_when_nothing_ingested: takes the place of ``on_zero_records`` and ``zero_streak`` where the
-        Catalog tells that nothing was ingested since the last good export: the run is rightly empty.
-    :param on_zero_when_ingested: the same where data were ingested in time, and not exported.
+    :param on_failed: a run failed, was cancelled, or ended with an unknown status.
+    :param on_partial: a run succeeded, but lost or skipped records, or has errors.
+    :param on_zero_records: a run succeeded and exported nothing. After the first, full export this may be
+        correct: there were no new data.
+    :param on_zero_when_nothing_ingested: replaces ``on_zero_records`` and ``zero_streak`` if the Catalog
+        shows that nothing was ingested since the last good export: the run is rightly empty.
+    :param on_zero_when_ingested: the same if data were ingested in time, and not exported.
     :param on_low_records: a run exported fewer records than ``min_records`` or ``max_drop`` allow.
     :param on_slow: a run took longer than ``max_duration``.
-    :param on_stuck: a run is still under way after ``max_duration``, or after 150 minutes when that is
-        several times its usual, or past the next tick. It may never end, and delivers nothing meanwhile.
-    :param on_incomplete: a tick had fewer runs than it owes: one dataset of several is lacking.
-    :param on_unknown_records: a run succeeded and does not say how many records it exported. Adobe leaves
-        counts out of some runs, and unknown is not zero.
+    :param on_stuck: a run is still under way after ``max_duration``; without it, after 150 minutes if that is
+        several times as long as usual, or past the next tick. It may never end, and delivers nothing so far.
+    :param on_incomplete: a tick had fewer runs than it owes: one of several datasets is missing.
+    :param on_unknown_records: a run succeeded and has no count of records. Adobe leaves counts out of some
+        runs, and unknown is not zero.
     :param min_records: how many records a run that is not empty must export.
-    :param max_drop: how far below the usual it may fall, as a share: ``0.5`` allows half. The usual is the
-        median of the last ``history`` runs that exported something; of fewer than three nothing is concluded.
-    :param history: how many earlier runs make the usual.
+    :param max_drop: how far below the usual the records may be, as a share: ``0.5`` allows half. The usual is
+        the median of the last ``history`` runs that exported something; with fewer than three, there is none.
+    :param history: how many earlier runs determine the usual.
     :param zero_streak: ``on_zero_records`` applies from the Nth consecutive empty run. The first run of a
         dataflow is a full export, which matters at once.
-    :param max_failed_ratio: up to which share of failed records a run still counts as whole. It tolerates
-        lost records and nothing else: a run that also carries an error of another kind is partial.
+    :param max_failed_ratio: the share of failed records up to which a run still counts as whole. It tolerates
+        nothing but lost records: a run that also has an error of another kind is partial.
     :param max_skipped_ratio: the same for skipped records.
     :param max_duration: seconds, a ``timedelta``, or an ISO 8601 duration such as ``PT2H``.
-    :param ingestion_margin: the same. What was ingested so close to the start of a run may
-        or may not belong to it: when an export takes its snapshot is documented nowhere.
+    :param ingestion_margin: the same. Data that were ingested so close to the start of a run may or may not
+        belong to it, because Adobe does not document when an export takes its snapshot.
     """
 
     on_failed: Choice = "fail"
@@ -114,9 +114,9 @@ class RunPolicy:
         return self.max_drop is not None or self.zero_streak > 1
 
     def reach(self, step: timedelta) -> timedelta:
-        """How far before a run earlier ones matter to it.
+        """How far back earlier runs matter to a run.
 
-        :param step: from tick to tick; zero where it is not known.
+        :param step: from tick to tick; zero if it is not known.
         """
         if not self.needs_history:
             return timedelta()
@@ -130,11 +130,11 @@ def run_policy(
     """A run policy from a dict, as in a DAG.
 
     :param given: ``None`` for the defaults.
-    :param beside: names that belong to a policy around it, for a hint at what was meant.
-    :param alone: parts of it that are arguments of their own; ``None`` for those that were left out.
-    :raises AepValidationError: it breaks a rule, holds what no policy knows, or has a part twice.
+    :param beside: names of an enclosing policy, for a hint at what was meant.
+    :param alone: fields that are separate arguments; ``None`` for those that were left out.
+    :raises AepValidationError: it breaks a rule, has an unknown field, or has a field twice.
     """
-    known = {each.name for each in fields(RunPolicy)}
+    known = {policy_field.name for policy_field in fields(RunPolicy)}
     hints = sorted({*known, *beside})
     arguments = {name: value for name, value in (alone or {}).items() if value is not None}
     if given is None:
@@ -143,7 +143,7 @@ def run_policy(
         problem = Problem("run_policy", "must be a dict, such as {'max_drop': 0.5}; it is no template field")
         raise AepValidationError("the run policy", [problem])
     if unknown := [name for name in given if name not in known]:
-        # Imported here: most policies have no misspelt name, and are read each time a DAG file is parsed.
+        # Imported here: most policies have no typo, and are read each time a DAG file is parsed.
         from airflow_provider_aep.flowservice.validation import nearest
 
         problems = [Problem(str(name), f"is not known{nearest(str(name), hints)}") for name in unknown]
@@ -155,31 +155,33 @@ def run_policy(
 
 
 def worst_choice(choices: Iterable[Choice]) -> Choice:
-    """The worst of all; ``skip`` only where nothing is any better, and ``ok`` where there is nothing."""
+    """The worst choice; ``skip`` only if there is no better one, and ``ok`` if there is none."""
     return max(choices, key=lambda choice: (CONCERN[choice], choice == "ok"), default="ok")
 
 
 def check_choices(**given: object) -> None:
-    """Refuse what is no choice of what an ending means.
+    """Refuse values that are not choices.
 
-    :raises AepValidationError: naming each that is none.
+    :raises AepValidationError: naming each of them.
     """
     if problems := list(problems_of(dict.fromkeys(given, _CHOICE), given)):
         raise AepValidationError("the run policy", problems)
 
 
 def check_policy(given: Mapping[str, Any]) -> None:
-    """Refuse what breaks a rule of the run policy among the arguments of a sensor.
+    """Refuse arguments of a sensor that break a rule of the run policy.
 
-    :raises AepValidationError: naming each argument that does.
+    :raises AepValidationError: naming each of them.
     """
     files = ("on_missing_files", "on_unchecked_files")
     check_choices(**{name: given[name] for name in files if name in given})
-    RunPolicy(**{each.name: given[each.name] for each in fields(RunPolicy) if each.name in given})
+    names = [policy_field.name for policy_field in fields(RunPolicy)]
+    RunPolicy(**{name: given[name] for name in names if name in given})
 
 
 def _check(what: str, policy: RunPolicy | AuditPolicy) -> None:
-    given = {each.name: getattr(policy, each.name) for each in fields(policy) if each.name != "runs"}
+    names = [policy_field.name for policy_field in fields(policy) if policy_field.name != "runs"]
+    given = {name: getattr(policy, name) for name in names}
     if problems := list(problems_of({name: _RULES.get(name, _CHOICE) for name in given}, given)):
         raise AepValidationError(what, problems)
     for name, value in given.items():
@@ -198,11 +200,11 @@ class AuditPolicy:
     :param on_unread: the runs of a dataflow could not be read.
     :param on_unreadable: a schedule cannot be read, so that a missing run would not be noticed.
     :param on_ends_soon: a schedule ends within ``ends_soon_days``, or has ended.
-    :param on_standing: something that was told before is still so. By default it is listed and alerts nobody
-        again.
+    :param on_standing: a problem that was reported before still holds. By default it is listed, without
+        another alert.
     :param on_allowance: an allowance is used up or nearly, or will be by the forecast.
-    :param on_nothing: no dataflow was selected. By default that fails: a check that looks at nothing would be
-        green for ever.
+    :param on_nothing: no dataflow was selected. By default that fails: a check of nothing would always
+        succeed.
     """
 
     runs: RunPolicy = field(default_factory=RunPolicy)
@@ -222,7 +224,7 @@ class AuditPolicy:
         _check("the check", self)
 
     def of_gap(self, kind: str) -> Choice:
-        """What it means that a tick is missing, incomplete, late or doubled."""
+        """The choice for a tick that is missing, incomplete, late or doubled."""
         choices: Mapping[str, Choice] = {
             "missing": self.on_missing,
             "incomplete": self.runs.on_incomplete,
@@ -233,10 +235,10 @@ class AuditPolicy:
 
 
 def audit_policy(given: Mapping[str, Any]) -> AuditPolicy:
-    """An audit's policy from one dict, which holds parts of the run policy too.
+    """The policy of an audit from one dict, which may also have fields of the run policy.
 
-    :raises AepValidationError: it breaks a rule, or holds what neither policy knows.
+    :raises AepValidationError: it breaks a rule, or has a field that neither policy has.
     """
-    own = {each.name for each in fields(AuditPolicy)} - {"runs"}
+    own = {policy_field.name for policy_field in fields(AuditPolicy)} - {"runs"}
     runs = run_policy({name: value for name, value in given.items() if name not in own}, beside=own)
     return AuditPolicy(runs=runs, **{name: value for name, value in given.items() if name in own})

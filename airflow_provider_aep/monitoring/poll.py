@@ -1,6 +1,6 @@
-"""One poll for the runs that somebody waits for, and what to ask where they do not come to an end.
+"""One poll for the runs of a wait, and the further requests if they do not end.
 
-A service that does not answer is no verdict on a run: such a poll says so, and the wait goes on.
+If the service does not answer, that is no verdict on a run: the poll says so, and the wait goes on.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from airflow_provider_aep.monitoring.stuck import LEAST, stuck_after, stuck_reac
 from airflow_provider_aep.monitoring.usual import Past
 from airflow_provider_aep.monitoring.waits import NO_RUN, Sighting, Wait, sighting_of, with_stuck
 
-# A poll wants the newest few; a page of 100 whole run documents is rarely worth its bytes. In a longer window
-# it saves requests.
+# A poll needs the newest few runs, so a page of 100 whole documents would waste bytes. For a longer window it
+# saves requests.
 POLL_PAGE = 25
 SHORT_WINDOW = timedelta(days=1)
 
@@ -34,14 +34,14 @@ def look_for_runs(
     ask_why: bool = False,
     stuck_at: MutableMapping[str, datetime] | None = None,
 ) -> Exchange[Sighting]:
-    """Poll once for what somebody waits for.
+    """Poll once for the runs of a wait.
 
-    :param ask_why: where there is no run yet, read the dataflow too: it may be gone or disabled.
-    :param stuck_at: what is known of runs that are long under way; what is found out is added. See
+    :param ask_why: if there is no run yet, also read the dataflow, which may be deleted or disabled.
+    :param stuck_at: when runs that are long under way become stuck, by run id; new results are added. See
         ``find_stuck``.
-    :raises AepNotFoundError: with ``ask_why``, when the sandbox has no such dataflow.
+    :raises AepNotFoundError: with ``ask_why``, if the sandbox has no such dataflow.
     :raises AepAuthError: the credential is refused; waiting would not help.
-    :raises AepValidationError: a given run is one of another dataflow.
+    :raises AepValidationError: a given run belongs to another dataflow.
     """
     known = {} if stuck_at is None else stuck_at
     try:
@@ -60,18 +60,18 @@ def look_for_runs(
     except OUTAGES as error:
         return no_answer(error)
     for run in in_doubt(wait, seen, now, known):
-        # Trouble here takes nothing from what was seen: the next poll asks again.
+        # A failure here does not affect the sighting; the next poll tries again.
         with suppress(AepError):
             yield from find_stuck(wait, run, known)
     return with_stuck(wait, seen, now, known)
 
 
 def read_given(wait: Wait, run_ids: Iterable[str]) -> Exchange[list[DataflowRun]]:
-    """Those of the given runs that are there: a run that was just begun may be listed a little later.
+    """The given runs that exist: a run that has just begun may become visible a little later.
 
-    :raises AepValidationError: a run is one of another dataflow.
+    :raises AepValidationError: a run belongs to another dataflow.
     """
-    found = []
+    runs = []
     for run_id in run_ids:
         try:
             run = yield from get_run(run_id)
@@ -80,14 +80,14 @@ def read_given(wait: Wait, run_ids: Iterable[str]) -> Exchange[list[DataflowRun]
         if run.dataflow_id != wait.dataflow_id:
             rule = f"names run {run_id}, which is one of dataflow {run.dataflow_id}"
             raise AepValidationError("the sensor", [Problem("run_ids", rule)])
-        found.append(run)
-    return found
+        runs.append(run)
+    return runs
 
 
 def in_doubt(wait: Wait, seen: Sighting, now: datetime, known: Container[str]) -> list[DataflowRun]:
-    """The runs of a wait of which only the past of their dataflow tells whether they are stuck.
+    """The runs of a wait that may be stuck, which depends on the earlier runs of their dataflow.
 
-    :param known: the ids of those of which that is known.
+    :param known: the ids of runs for which that is known.
     """
     if wait.whole or wait.longest is not None:
         return []
@@ -101,9 +101,9 @@ def in_doubt(wait: Wait, seen: Sighting, now: datetime, known: Container[str]) -
 def find_stuck(wait: Wait, run: DataflowRun, known: MutableMapping[str, datetime]) -> Exchange[None]:
     """Find out when a run that is long under way becomes stuck.
 
-    That depends on what ran before it, and never changes: it is asked once for each run.
+    That depends on the runs before it and never changes, so it is determined once for each run.
 
-    :param known: by the id of the run; what is found is added.
+    :param known: by the id of the run; the result is added.
     """
     if run.started_at is None:
         return
@@ -115,7 +115,7 @@ def find_stuck(wait: Wait, run: DataflowRun, known: MutableMapping[str, datetime
 
 
 def no_answer(error: AepError) -> Sighting:
-    """A poll that found no service, or none that would talk."""
+    """The sighting of a poll that got no answer, or was refused."""
     asked = min(getattr(error, "retry_after", None) or 0.0, LONGEST_CLOSED)
     return Sighting(
         told=f"the service gave no answer: {error}",
@@ -126,7 +126,10 @@ def no_answer(error: AepError) -> Sighting:
 
 
 def why_no_run(flow: Dataflow, now: datetime, told: str = NO_RUN) -> str:
-    """What a dataflow itself tells of a run that has not started."""
+    """Why no run has started, as far as the dataflow itself shows it.
+
+    :param told: the sentence to extend.
+    """
     if flow.state == "disabled":
         return f"{told}: dataflow {flow.name!r} is disabled"
     end = flow.schedule.get("endTime")

@@ -1,4 +1,4 @@
-"""What to ask of the Catalog about a run that looks wrong, or about a tick without one."""
+"""The question to the Catalog about a run that looks wrong, or about a tick without one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_aep.monitoring.owing import Question, Snapshot
 from airflow_provider_aep.monitoring.policy import EMPTY_OR_SMALL
 from airflow_provider_aep.monitoring.timeline import Timeline
 
-# What looks wrong in a way that ingestion may explain.
+# The kinds of findings that ingestion may explain.
 EXPLAINED = frozenset({*EMPTY_OR_SMALL, "missing"})
 
 
@@ -22,9 +22,9 @@ class Case:
     """A run, or a tick without one, that looks wrong.
 
     :param what: one of ``EXPLAINED``.
-    :param run: ``None`` for a run that is missing.
-    :param at: the tick of a run that is missing.
-    :param known_at: when it was certain that it is missing.
+    :param run: ``None`` for a missing run.
+    :param at: the tick of a missing run.
+    :param known_at: when it was certain to be missing.
     """
 
     what: str
@@ -35,32 +35,32 @@ class Case:
 
 
 def case_of(finding: Finding, timeline: Timeline) -> Case | None:
-    """What to ask about a finding; ``None`` where ingestion cannot explain it."""
+    """The case of a finding; ``None`` if ingestion cannot explain it."""
     if finding.kind not in EXPLAINED:
         return None
     if finding.kind == "missing":
         if finding.tick is None or not _still_owed(finding.tick, timeline):
-            return None  # later runs have exported what it owed
+            return None  # later runs have exported the data that it owed
         return Case(finding.kind, timeline, at=finding.tick, known_at=finding.known_at)
-    run = next((one for one in timeline.runs if one.id in finding.run_ids), None)
+    run = next((run for run in timeline.runs if run.id in finding.run_ids), None)
     return Case(finding.kind, timeline, run=run) if run else None
 
 
 def is_good(run: DataflowRun) -> bool:
-    """Whether a run exported something, as far as it tells."""
+    """Whether a run exported something, as far as its counts show."""
     return run.delivered and run.records_out != 0
 
 
 def _still_owed(tick: datetime, timeline: Timeline) -> tuple[str, ...]:
-    """The datasets that no later run has exported, of a tick without a run."""
+    """The datasets of a tick without a run that no later run has exported."""
     datasets = _datasets_of(None, timeline)
     later = [
-        one for one in timeline.runs if is_good(one) and snapshot_of(one, timeline, timedelta())[0] >= tick
+        run for run in timeline.runs if is_good(run) and snapshot_of(run, timeline, timedelta())[0] >= tick
     ]
-    if any(not one.dataset_ids for one in later) and (timeline.learnt or 1) == 1:
+    if any(not run.dataset_ids for run in later) and (timeline.learnt or 1) == 1:
         return ()
-    exported = {each for one in later for each in one.dataset_ids}
-    return tuple(each for each in datasets if each not in exported)
+    exported = {dataset_id for run in later for dataset_id in run.dataset_ids}
+    return tuple(dataset_id for dataset_id in datasets if dataset_id not in exported)
 
 
 def question_of(case: Case, margin: timedelta) -> Question:
@@ -70,12 +70,17 @@ def question_of(case: Case, margin: timedelta) -> Question:
     if run is not None and run.started_at is not None:
         starts, ends = snapshot_of(run, timeline, timedelta())
     datasets = _datasets_of(run, timeline) if run else _still_owed(starts, timeline)
-    before = {each: _before(each, run, starts, timeline) for each in datasets}
+    before = {dataset_id: _before(dataset_id, run, starts, timeline) for dataset_id in datasets}
     return Question(
         what=case.what,
         dataset_ids=datasets,
-        before={each: snapshot_of(one, timeline, margin) if one else None for each, one in before.items()},
-        delivered={each: one is not None and is_good(one) for each, one in before.items()},
+        before={
+            dataset_id: snapshot_of(previous, timeline, margin) if previous else None
+            for dataset_id, previous in before.items()
+        },
+        delivered={
+            dataset_id: previous is not None and is_good(previous) for dataset_id, previous in before.items()
+        },
         starts=starts,
         ends=ends,
         under_way=_is_under_way(run, starts, timeline, before.values()),
@@ -84,7 +89,7 @@ def question_of(case: Case, margin: timedelta) -> Question:
 
 
 def _datasets_of(run: DataflowRun | None, timeline: Timeline) -> tuple[str, ...]:
-    """The datasets of a run; none where one of several is meant and it does not say which."""
+    """The datasets of a run; empty if it exported one of several and does not say which."""
     if run is not None and run.dataset_ids:
         return run.dataset_ids
     datasets = tuple(dict.fromkeys(timeline.datasets or ()))
@@ -94,18 +99,18 @@ def _datasets_of(run: DataflowRun | None, timeline: Timeline) -> tuple[str, ...]
 def _before(
     dataset_id: str, run: DataflowRun | None, starts: datetime, timeline: Timeline
 ) -> DataflowRun | None:
-    """The last export of a dataset that delivered something; else the oldest that is known."""
-    unnamed = (timeline.learnt or 1) > 1  # one run for each dataset, so one without a name may be any
+    """The last export of a dataset that delivered something; otherwise the oldest known one."""
+    unnamed = (timeline.learnt or 1) > 1  # one run for each dataset: one without a name may be for any
     earlier = [
-        one
-        for one in timeline.runs
-        if one.delivered
-        and one.started_at
-        and (run is None or one.id != run.id)
-        and one.started_at < starts
-        and (dataset_id in one.dataset_ids or not (one.dataset_ids or unnamed))
+        other
+        for other in timeline.runs
+        if other.delivered
+        and other.started_at
+        and (run is None or other.id != run.id)
+        and other.started_at < starts
+        and (dataset_id in other.dataset_ids or not (other.dataset_ids or unnamed))
     ]
-    good = [one for one in earlier if is_good(one)]
+    good = [other for other in earlier if is_good(other)]
     return good[-1] if good else earlier[0] if earlier else None
 
 
@@ -115,23 +120,23 @@ def _is_under_way(
     timeline: Timeline,
     before: Iterable[DataflowRun | None],
 ) -> bool:
-    """Whether an earlier run has not ended, of another tick and later than the exports before."""
-    since = min((one.started_at for one in before if one and one.started_at), default=None)
+    """Whether an earlier run of another tick, later than the previous exports, has not ended."""
+    since = min((export.started_at for export in before if export and export.started_at), default=None)
     tick = timeline.tick_of.get(run.id) if run else None
     return any(
-        not one.finished
-        and one.started_at is not None
-        and one.started_at < starts
-        and (since is None or one.started_at > since)
-        and (tick is None or timeline.tick_of.get(one.id) != tick)
-        for one in timeline.runs
+        not other.finished
+        and other.started_at is not None
+        and other.started_at < starts
+        and (since is None or other.started_at > since)
+        and (tick is None or timeline.tick_of.get(other.id) != tick)
+        for other in timeline.runs
     )
 
 
 def snapshot_of(run: DataflowRun, timeline: Timeline, margin: timedelta) -> Snapshot:
     started = run.started_at or timeline.now
     tick = timeline.tick_of.get(run.id)
-    # Whether a late run exports what there was at its tick, or at its start, is not documented.
+    # Whether a late run exports the data as of its tick or of its start is not documented.
     earliest = min(started, tick.at) if tick else started
     return Snapshot(earliest, max(started + margin, run.ended_at or started))
 

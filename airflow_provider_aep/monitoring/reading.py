@@ -1,8 +1,7 @@
-"""Reading what the timelines of many dataflows are made of, with as few requests as will do.
+"""Reads the timelines of many dataflows, with few requests.
 
-Runs are listed for up to 100 dataflows at a time, as far back as judging takes. A second look goes further
-back for the few with a run that is under way for long, or has been: how long is too long, only its past can
-tell.
+Runs are listed for up to 100 dataflows at a time, as far back as judging needs. A second look goes further
+back for the few dataflows with a long run: only earlier runs show how long is too long.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
 from airflow_provider_aep.monitoring.waits import Wait
 from airflow_provider_aep.monitoring.watch import look_for_many
 
-# Nobody knows how long Adobe lists runs. So far back they are taken to be there.
+# Adobe does not document how long it lists runs; they are assumed to be listed for this long.
 LISTED_FOR = timedelta(days=30)
 
 Datasets = Mapping[str, tuple[str, ...]]
@@ -35,7 +34,7 @@ Datasets = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What was read of one dataflow: its timeline, or why its runs could not be read."""
+    """One dataflow as it was read: its timeline, or why its runs could not be read."""
 
     flow: Dataflow
     timeline: Timeline | None
@@ -44,7 +43,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """The runs of a dataflow, and from when on they are all there; or why they cannot be read just now."""
+    """The runs of a dataflow, and from when on they are complete; or why they cannot be read just now."""
 
     since: datetime
     runs: Sequence[DataflowRun] = ()
@@ -57,7 +56,7 @@ class Known:
 
     :param datasets: of source connections, by their id.
     :param open_since: when runs started that were under way at the last look, by dataflow.
-    :param runs_per_tick: how many runs a tick makes, by dataflow, and of how many datasets that was learnt.
+    :param runs_per_tick: how many runs a tick makes, by dataflow, and for how many datasets that was learnt.
     """
 
     datasets: Datasets = field(default_factory=dict)
@@ -65,7 +64,7 @@ class Known:
     runs_per_tick: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def per_tick(self, flow: Dataflow, datasets: Sequence[str] | None) -> int | None:
-        """How many runs a tick of a dataflow makes, if that was learnt of as many datasets as it has now."""
+        """How many runs a tick of a dataflow makes, if that was learnt for as many datasets as it has now."""
         learnt, of = self.runs_per_tick.get(flow.id, (0, 0))
         return learnt or None if of == len(datasets or ()) else None
 
@@ -80,14 +79,17 @@ def read_timelines(
 ) -> Exchange[tuple[list[Read], Datasets]]:
     """The timelines of dataflows; and the datasets of their source connections.
 
-    :param since: from when on it shall be known what became of each dataflow, by its id.
+    :param since: from when on the results of each dataflow are needed, by its id.
     """
     nameless = [flow for flow in flows if not is_id(flow.id)]
     if nameless:
-        # Its id cannot be asked for, and would spoil the request for the others.
+        # A malformed id would spoil the request for the others.
         good = [flow for flow in flows if is_id(flow.id)]
         read, datasets = yield from read_timelines(good, since, now=now, policy=policy, known=known)
-        return [*read, *(Read(flow=flow, timeline=None, why="its id is none") for flow in nameless)], datasets
+        return [
+            *read,
+            *(Read(flow=flow, timeline=None, why="its id is malformed") for flow in nameless),
+        ], datasets
     datasets = yield from read_datasets(flows, known.datasets)
     first = {
         flow.id: since[flow.id] - _reach(flow, since[flow.id], policy, datasets_of(flow, datasets), known)
@@ -107,48 +109,47 @@ def read_timelines(
 
 
 def read_datasets(flows: Sequence[Dataflow], known: Datasets) -> Exchange[Datasets]:
-    """The datasets of all source connections of dataflows; what cannot be read is left out.
+    """The datasets of all source connections of dataflows, without those that cannot be read.
 
-    :param known: what need not be asked for again: the datasets of a source connection never change.
+    :param known: datasets that need not be read again: those of a source connection never change.
     """
-    every = {each for flow in flows for each in flow.source_connection_ids}
-    named = sorted(each for each in every if each not in known and is_id(each))
-    batches = [named[start : start + LARGEST_PAGE] for start in range(0, len(named), LARGEST_PAGE)]
-    found, alone = dict(known), []
+    source_ids = {source_id for flow in flows for source_id in flow.source_connection_ids}
+    new = sorted(source_id for source_id in source_ids if source_id not in known and is_id(source_id))
+    batches = [new[start : start + LARGEST_PAGE] for start in range(0, len(new), LARGEST_PAGE)]
+    datasets, alone = dict(known), []
     for batch, end in zip(batches, (yield from _read_sources(batches)), strict=True):
         if isinstance(end, Done):
-            found |= end.value
-            alone += [[each] for each in batch if each not in found]  # a list may leave something out
+            datasets |= end.value
+            alone += [[source_id] for source_id in batch if source_id not in datasets]  # the list left it out
         elif isinstance(end, AepApiError) and end.status in (400, 403, 404) and len(batch) > 1:
-            alone += [[each] for each in batch]  # one of them may be at fault
+            alone += [[source_id] for source_id in batch]  # one of them may be at fault
     for end in (yield from _read_sources(alone)) if alone else []:
         if isinstance(end, Done):
-            found |= end.value
-    return found
+            datasets |= end.value
+    return datasets
 
 
 def _read_sources(
     batches: Sequence[Sequence[str]],
 ) -> Exchange[list[Done[dict[str, tuple[str, ...]]] | AepError]]:
-    return (yield from together([read_source_datasets(each) for each in batches], at_most=AT_MOST))
+    return (yield from together([read_source_datasets(batch) for batch in batches], at_most=AT_MOST))
 
 
 def datasets_of(flow: Dataflow, datasets: Datasets) -> tuple[str, ...] | None:
-    """What a dataflow exports; ``None`` where a source connection of it could not be read."""
+    """The datasets that a dataflow exports; ``None`` if one of its source connections could not be read."""
     if not flow.source_connection_ids or not set(flow.source_connection_ids) <= datasets.keys():
         return None
-    found = tuple(each for source_id in flow.source_connection_ids for each in datasets[source_id])
-    return found or None
+    return tuple(key for source_id in flow.source_connection_ids for key in datasets[source_id]) or None
 
 
 def reach_to_judge(flow: Dataflow, datasets: Sequence[str] | None, *, learnt: bool = False) -> timedelta:
-    """How far before a tick the runs of a dataflow must be known, to tell what became of it.
+    """How far before a tick the runs of a dataflow must be known, to judge the tick.
 
-    :param learnt: how many runs a tick makes is known.
+    :param learnt: whether it is known how many runs a tick makes.
     """
     reach = reach_of(flow)
     if (datasets is None or len(datasets) > 1) and not learnt:
-        reach += LEARNT_FROM * flow.step  # the ticks before it tell
+        reach += LEARNT_FROM * flow.step  # to learn it from the ticks before
     return reach
 
 
@@ -156,10 +157,10 @@ def _reach(
     flow: Dataflow, since: datetime, policy: RunPolicy, datasets: Sequence[str] | None, known: Known
 ) -> timedelta:
     """How far before a moment the runs of a dataflow are read."""
-    # What seemed to be one run for all datasets may have been a dataset that was lacking for a while.
+    # What was learnt as one run for all datasets may be one dataset, while the other was missing for a time.
     reach = reach_to_judge(flow, datasets, learnt=(known.per_tick(flow, datasets) or 1) > 1)
     if flow.changed_at is not None and flow.changed_at > since - reach:
-        reach += 3 * flow.step  # whether its schedule held before that, the ticks before it tell
+        reach += 3 * flow.step  # the ticks before show whether the schedule was in force then
     return max(reach, policy.reach(flow.step) + DEADLINE + SKEW)
 
 
@@ -170,7 +171,7 @@ def list_each(
 
     :param since: the moment, by the id of the dataflow.
     """
-    # Those that are read back equally far go together: a request reads as far as the one that needs most.
+    # Dataflows with a similar reach share a request, which reads as far as the one that needs most.
     ordered = sorted(flows, key=lambda flow: (since[flow.id], flow.id))
     waits = [
         Wait(dataflow_id=flow.id, started_after=since[flow.id], whole=True, step=flow.step)
@@ -190,12 +191,12 @@ def list_each(
 
 
 def _is_due(flow: Dataflow, since: datetime, now: datetime) -> bool:
-    """Whether a dataflow should have run, so that it matters where no run is listed."""
+    """Whether a dataflow should have run, so that a missing run would matter."""
     return flow.state == "enabled" and bool(flow.ticks(since, now))
 
 
 def _long_under_way(listed: Listed, now: datetime, policy: RunPolicy) -> list[datetime]:
-    """The starts of runs of which only the past can tell whether they took, or take, too long."""
+    """The starts of runs that may have taken, or take, too long, which depends on earlier runs."""
     if policy.longest is not None:
         return []
     return [
@@ -224,7 +225,7 @@ def _read(
 def known_since(runs: Sequence[DataflowRun], read_from: datetime, now: datetime) -> datetime:
     """From when on all runs of a dataflow are known.
 
-    What is further back than Adobe surely lists is known from the oldest run that is still there.
+    Beyond the time for which Adobe surely lists runs, that is from the oldest listed run on.
     """
     if read_from >= now - LISTED_FOR:
         return read_from

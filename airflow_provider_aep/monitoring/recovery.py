@@ -1,9 +1,9 @@
-"""Whether an export is well again: what is open between checks, and the run that ends it.
+"""Whether an export is well again: the incidents that are open between checks, and the run that ends them.
 
-A run ends what is open if it delivered, nothing about it is minded, and it began after every run that went
-wrong. One that exported nothing ends it only where nothing is lacking (``Cause.settles``). Where a tick makes
-several runs, all of them must be good. What is wrong with a dataflow itself, as when it is disabled, is over
-as soon as it is no longer so.
+A run ends open incidents if it delivered, the policy minds nothing about it, and it began after every bad
+run. An empty run ends them only if no data are missing (``Cause.settles``). If a tick makes several runs, all
+of them must be good. A problem of the dataflow itself, such as being disabled, is over as soon as it no
+longer holds.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ OF_DATAFLOW = kind_of("disabled")
 
 
 class Recovery(NamedTuple):
-    """What of an export is open after a check, and what it ended.
+    """The incidents of an export that are open after a check, and those that are over.
 
     :param open: kinds of incident, and since when.
-    :param recovered: the same of those that are over.
-    :param run: the good run; ``None`` where the dataflow itself was mended.
+    :param recovered: the same for those that are over.
+    :param run: the good run; ``None`` if the dataflow itself was corrected.
     """
 
     open: Mapping[str, datetime]
@@ -35,13 +35,14 @@ class Recovery(NamedTuple):
     run: DataflowRun | None
 
     def to_json(self, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-        """``open``; where something is over, ``recovered``: the verdict that a sensor would give.
+        """``open``; if something is over, also ``recovered``: the verdict that a sensor would give.
 
         :param verdicts: those of the window.
         """
         if not self.recovered:
             return {"open": _iso(self.open)}
-        good = next((each for each in verdicts if self.run and each.run_ids == (self.run.id,)), None)
+        run_ids = (self.run.id,) if self.run else None
+        good = next((verdict for verdict in verdicts if verdict.run_ids == run_ids), None)
         mended = {"outcome": "ok", "status": "success", "reason": "what was wrong with the dataflow is over"}
         verdict = good.to_json() if good else mended
         return {"open": _iso(self.open), "recovered": {**verdict, "recovered": _iso(self.recovered)}}
@@ -58,24 +59,25 @@ def recovery_of(
     policy: AuditPolicy,
     until: datetime,
 ) -> Recovery:
-    """What is open after a check.
+    """The incidents of an export after a check.
 
-    :param new: what became known in the window.
-    :param open_before: what was open before it.
-    :param told: the keys of what was told before.
+    :param new: the findings that became known in the window.
+    :param open_before: the incidents that were open before it.
+    :param told: the keys of findings that were reported before.
     :param ended: the runs that ended in the window.
     """
-    minded = [each for each in (*new, *standing) if CONCERN[each.outcome]]
+    minded = [finding for finding in (*new, *standing) if CONCERN[finding.outcome]]
     is_open = dict(open_before)
-    for each in minded:
-        is_open.setdefault(kind_of(each.kind), each.known_at or until)
+    for finding in minded:
+        is_open.setdefault(kind_of(finding.kind), finding.known_at or until)
     if timeline is None or not is_open:
         return Recovery(is_open, {}, None)
-    settled = {run_id for each in new if each.cause and each.cause.settles for run_id in each.run_ids}
+    settling = [finding for finding in new if finding.cause and finding.cause.settles]
+    settled = {run_id for finding in settling for run_id in finding.run_ids}
     run = _good_run(
-        timeline, minded, told, [one for one in ended if one.records_out != 0 or one.id in settled]
+        timeline, minded, told, [run for run in ended if run.records_out != 0 or run.id in settled]
     )
-    stands = {kind_of(each.kind) for each in standing}
+    stands = {kind_of(finding.kind) for finding in standing}
     mended = not list(of_dataflow(timeline, policy))
     over = {
         kind: since
@@ -87,13 +89,14 @@ def recovery_of(
 
 
 def _good_run(
-    timeline: Timeline, minded: Sequence[Finding], told: Iterable[str], ended: Sequence[DataflowRun]
+    timeline: Timeline, minded: Sequence[Finding], reported: Iterable[str], ended: Sequence[DataflowRun]
 ) -> DataflowRun | None:
     """The last of the runs that ended, if it shows that the export is well."""
-    bad = {run_id for each in minded for run_id in each.run_ids}
-    known_bad = bad | {key.partition(":")[2] for key in told}
+    bad = {run_id for finding in minded for run_id in finding.run_ids}
+    known_bad = bad | {key.partition(":")[2] for key in reported}
     starts = [run.started_at for run in timeline.runs if run.id in known_bad and run.started_at]
-    moments = [each.known_at for each in minded if each.known_at and kind_of(each.kind) != OF_DATAFLOW]
+    of_runs = [finding for finding in minded if kind_of(finding.kind) != OF_DATAFLOW]
+    moments = [finding.known_at for finding in of_runs if finding.known_at]
     begun, known = max(starts, default=None), max(moments, default=None)
     good = [
         run
@@ -114,11 +117,11 @@ def _is_whole(run: DataflowRun, timeline: Timeline, bad: set[str]) -> bool:
     tick = timeline.tick_of.get(run.id)
     served = timeline.served(tick.at) if tick else None
     if served is None:
-        # An export on demand is one run for each dataset, and nothing tells which belong together.
+        # An export on demand is one run for each dataset, and nothing shows which belong together.
         return len(timeline.datasets or ()) <= 1
     runs = served.standing()
     return len(runs) >= timeline.attribution.least and all(
-        each.finished and each.delivered and each.id not in bad for each in runs
+        sibling.finished and sibling.delivered and sibling.id not in bad for sibling in runs
     )
 
 

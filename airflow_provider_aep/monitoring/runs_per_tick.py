@@ -11,10 +11,10 @@ from datetime import datetime
 from airflow_provider_aep.flowservice.run_record import DataflowRun, RunStatus
 from airflow_provider_aep.monitoring.ticks import Tick
 
-# How many runs a tick makes is learnt from so many ticks; of one alone nothing is learnt.
+# How many ticks are used to learn the runs per tick, and the least that suffice.
 LEARNT_FROM = 4
 LEAST_LEARNT = 2
-# So large a share of the ticks must agree for it to be remembered.
+# The share of the ticks that must agree for the result to be remembered.
 CLEARLY = 0.75
 
 
@@ -22,7 +22,7 @@ CLEARLY = 0.75
 class Learnt:
     """How many runs a tick makes.
 
-    :param is_clear: enough ticks say so to remember it.
+    :param is_clear: whether enough ticks agree to remember it.
     """
 
     runs: int
@@ -37,9 +37,9 @@ def learn_runs_per_tick(
     known_from: datetime,
     datasets: Sequence[str] | None,
 ) -> Learnt | None:
-    """How many runs a tick makes; ``None`` where that cannot be told.
+    """How many runs a tick makes; ``None`` if that is unclear.
 
-    Runs tell it by the datasets that they name, or by their number on most ticks.
+    It follows from the datasets that runs name, or from the number of runs on most ticks.
 
     :param runs: in the order in which they started.
     """
@@ -52,22 +52,22 @@ def learn_runs_per_tick(
         # A run that starts later than any run of its tick could is ad hoc.
         if at >= 0 and run.started_at and run.started_at <= ticks[at].deadline:
             came.setdefault(at, []).append(run)
-    named = [run.dataset_ids for some in came.values() for run in some if run.dataset_ids]
+    named = [run.dataset_ids for of_tick in came.values() for run in of_tick if run.dataset_ids]
     single = {ids[0] for ids in named if len(ids) == 1}
     if sum(len(ids) > 1 for ids in named) * 2 > len(named):
         return Learnt(1, is_clear=True)
     if len(single) > 1:
         return Learnt(len(datasets or single), is_clear=True)
     counts = Counter(
-        _without_second_tries(some)
-        for at, some in came.items()
+        _without_retries(of_tick)
+        for at, of_tick in came.items()
         if ticks[at].opens >= known_from and ticks[at].deadline <= now
     )
     total = counts.total()
     if total < LEAST_LEARNT:
         return None
     if datasets is None:
-        runs_per_tick, so_many = max(counts.items(), key=lambda each: (each[1], each[0]))
+        runs_per_tick, so_many = max(counts.items(), key=lambda item: (item[1], item[0]))
     elif 2 * counts[1] == total:
         return None
     else:
@@ -76,8 +76,8 @@ def learn_runs_per_tick(
     return Learnt(runs_per_tick, is_clear=total >= LEARNT_FROM and so_many >= CLEARLY * total)
 
 
-def _without_second_tries(runs: Sequence[DataflowRun]) -> int:
-    """How many runs a tick had, one for each that failed and was tried again."""
+def _without_retries(runs: Sequence[DataflowRun]) -> int:
+    """How many runs a tick had; a failed run and its retry count as one."""
     again = sum(
         run.status is RunStatus.FAILED
         and any(later.started_at and run.ended_at and later.started_at >= run.ended_at for later in runs)
@@ -87,9 +87,9 @@ def _without_second_tries(runs: Sequence[DataflowRun]) -> int:
 
 
 def remember(learnt: Learnt | None, before: int | None) -> int | None:
-    """How many runs a tick makes, from what the runs at hand tell and what was learnt before.
+    """How many runs a tick makes, from what was learnt now and before.
 
-    What was learnt is given up for more, never for less: that a dataset is lacking for long is no new rule.
+    The number may only rise: a dataset that is missing for long does not change it.
     """
     if before is None:
         return learnt.runs if learnt else None

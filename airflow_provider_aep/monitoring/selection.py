@@ -17,9 +17,9 @@ from airflow_provider_aep.flowservice.validation import nearest
 class Selection:
     """Which dataflows to audit; by default all that export datasets.
 
-    :param name_contains: in whatever letter case.
-    :param destinations: our names, such as ``s3``, or for others those that their specs give.
-    :param owner: only those that this owner declared, by the mark in their description.
+    :param name_contains: part of the name, in any letter case.
+    :param destinations: this provider's names, such as ``s3``; for other destinations, those of their specs.
+    :param owner: only dataflows that this owner declared, by the mark in their description.
     """
 
     name_contains: str | None = None
@@ -37,21 +37,21 @@ class Selection:
     def of(
         cls, name_contains: str | None, destinations: str | Iterable[str] | None, owner: str | None
     ) -> Selection:
-        """A selection as people give it.
+        """A selection from the arguments of an operator or a command.
 
-        :param destinations: one, several, or none for all.
+        :param destinations: one, several, or ``None`` for all.
         """
         several = (destinations,) if isinstance(destinations, str) else tuple(destinations or ())
         return cls(name_contains=name_contains, destinations=several, owner=owner)
 
     def check(self, flows: Collection[Dataflow]) -> None:
-        """Whether each destination is one of our table, or one that a dataflow of the sandbox exports to.
+        """Check that each destination is in our table, or one that a dataflow of the sandbox exports to.
 
         :param flows: all that export datasets.
         :raises AepValidationError: one is neither, so nothing would ever be checked for it.
         """
         known = [*DESTINATIONS, *sorted({flow.destination for flow in flows if flow.destination})]
-        same = {each.casefold() for each in known}
+        same = {name.casefold() for name in known}
         problems = [
             Problem("destinations", f"has {name!r}, to which nothing is exported{nearest(name, known)}")
             for name in self.destinations
@@ -77,7 +77,7 @@ class Selection:
         )
 
     def told_nothing(self, listed: int) -> str:
-        """That no dataflow was selected.
+        """A sentence that no dataflow was selected.
 
         :param listed: how many export dataflows there are.
         """

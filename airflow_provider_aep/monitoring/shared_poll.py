@@ -1,14 +1,14 @@
-"""One poll for all who wait for runs of one connection and sandbox, in one process.
+"""One poll for all waiters for runs of one connection and sandbox, in one process.
 
-Whoever waits sleeps until there is news of its own: a look at a thousand dataflows wakes the few that have
-finished. The poll asks for all at once (see ``watch``), and each as often as it wishes, or up to twice as
-often, so that those who joined at different moments end up in the same requests.
+A waiter sleeps until its own wait ends: a look at a thousand dataflows wakes only the few that have finished.
+The poll requests many dataflows together (see ``watch``), each at its waiter's interval or up to twice as
+often, so that waiters that joined at different moments share requests.
 
-Nothing that goes wrong in the poll ends a wait: it is told, and tried again. A problem with one dataflow ends
-only that dataflow's waits, and a log that cannot be written costs its waiter lines and nobody anything else.
+An error of the poll ends no wait: it is reported, and the poll goes on. A problem with one dataflow ends only
+that dataflow's waits, and a log that cannot be written affects nothing but its lines.
 
-Deadlines are moments of the wall clock, as they cross from a worker to the triggerer. Pauses are counted by a
-clock that never goes back.
+Deadlines are moments of the wall clock, because workers hand them to the triggerer. Pauses are measured by a
+monotonic clock.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from airflow_provider_aep.flowservice.session import LONGEST_CLOSED
 from airflow_provider_aep.monitoring.waits import Sighting, Wait
 from airflow_provider_aep.monitoring.watch import Sightings, look_for_many
 
-# Whoever is due within this share of its interval is looked after along with those who are due now.
+# A waiter that is due within this share of its interval joins the current look.
 EARLY = 0.5
 LOOKS_UNTIL_WHY = 10
-# So many seconds those who want their first look soon are gathered.
+# Seconds for which waiters that want their first look soon are gathered.
 SOON = 1.0
-# The look at a deadline itself may take this long; Airflow's own timeout of the task comes later.
+# The look at a deadline may take this long; Airflow's own timeout of the task comes later.
 LAST_LOOK_SECONDS = 30.0
 MOST_STUCK = 10_000
 
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Waiter:
-    """One who waits.
+    """One waiter.
 
     :param deadline: in epoch seconds.
     :param due: when to look next, by ``time.monotonic``.
@@ -60,7 +60,7 @@ class _Waiter:
     fresh: bool = False
     told: str = "nothing yet"
     looks: int = 0
-    # Its log lines belong to the task that waits, and not to the one that polls.
+    # Its log lines belong to the waiting task, and not to the one that polls.
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
 
     def end(self, ending: dict[str, Any]) -> None:
@@ -71,8 +71,9 @@ class _Waiter:
 class SharedPoll:
     """The poll of one connection and sandbox; belongs to one event loop.
 
-    :param converse: carries out an exchange without holding up the loop, as ``AepHook.arun`` does.
-    :param observe: told after each look: how many waited, how long it took in seconds, whether it failed.
+    :param converse: carries out an exchange without blocking the loop, as ``AepHook.arun`` does.
+    :param observe: called after each look with the number of waiters, its duration in seconds, and whether
+        it failed.
     """
 
     def __init__(
@@ -97,28 +98,29 @@ class SharedPoll:
         deadline: float,
         interval: float,
         first_pause: float = 0.0,
-        tell: Callable[[str], object] = lambda told: None,
+        tell: Callable[[str], object] = lambda message: None,
         with_flow: bool = False,
         fresh: bool = False,
         soon: bool = False,
     ) -> dict[str, Any]:
-        """How a wait ended, as plain JSON: its ``status`` is ``finished``, ``timeout`` or ``error``.
+        """Wait, and return how the wait ended, as plain JSON with a ``status``:
 
-        ``finished`` brings the ``runs``, and where it is so what of them is ``incomplete`` or ``stuck``;
-        ``timeout`` brings what was ``last_seen``; with ``in_vain`` it came early, as nothing could end the
-        wait any more; ``error`` brings the ``error``; ``again`` brings nothing.
+        - ``finished`` has the ``runs``, and a sentence in ``incomplete`` or ``stuck`` if they are so;
+        - ``timeout`` has ``last_seen``; with ``in_vain`` it is early, as no run can end the wait any more;
+        - ``error`` has the ``error``;
+        - ``again`` has nothing more; see ``fresh``.
 
-        Somebody must ``run`` the poll.
+        The caller must see to it that the poll is ``run``.
 
         :param deadline: when to give up, in epoch seconds.
         :param interval: seconds between two looks, at most.
-        :param first_pause: at least so long until the first look, within ``LONGEST_CLOSED``.
-        :param tell: told what was seen, whenever that is something new.
-        :param with_flow: ``finished`` brings the ``dataflow`` too, where it can be read: one request for all
-            that end at once saves whoever judges them one each.
-        :param fresh: nobody has looked before. Until a look is answered, each asks why there is no run, too.
-            Where it is the login or the connection that is refused, which the poll would sit out, the wait
-            ends with ``again``: whoever waits looks itself, and so learns why.
+        :param first_pause: seconds until the first look, at least, within ``LONGEST_CLOSED``.
+        :param tell: called with a sentence about what was seen, whenever it has changed.
+        :param with_flow: ``finished`` also has the ``dataflow``, if it can be read: one request for all waits
+            that end at once saves each worker its own.
+        :param fresh: nobody has looked before. Until a look is answered, each look also asks why there is no
+            run. If the login or the connection is refused, which the poll would tolerate, the wait ends with
+            ``again``: the waiter then polls itself, and so learns the reason.
         :param soon: the first look need not wait for an interval.
         """
         usual = min(SOON, interval) if soon else interval
@@ -142,20 +144,20 @@ class SharedPoll:
             self._waiters.discard(waiter)
 
     async def run(self) -> None:
-        """Look after all who wait, until cancelled."""
+        """Poll for all waiters, until cancelled."""
         while True:
             self._changed.clear()
             self._next = min((waiter.due for waiter in self._waiters), default=float("inf"))
             pause = self._next - time.monotonic()
             if pause <= 0:
-                await self._look_after_those_due()
+                await self._poll_for_due()
                 continue
             await _pause(self._changed, pause)
 
     async def run_while_waiting(self, waiting: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-        """Await a wait, and see to it that the poll runs as long as anybody waits."""
+        """Await a wait, and keep the poll running as long as there are waiters."""
         if self._task is None or self._task.done():
-            # In a context of its own: what it logs belongs to no one task.
+            # In its own context: its log lines belong to no single task.
             self._task = asyncio.create_task(self.run(), context=contextvars.Context())
         try:
             return await waiting
@@ -164,28 +166,28 @@ class SharedPoll:
                 self._task.cancel()
                 self._task = None
 
-    async def _look_after_those_due(self) -> None:
+    async def _poll_for_due(self) -> None:
         began, now = time.monotonic(), time.time()
-        due = [each for each in self._waiters if each.due - began <= EARLY * each.interval]
+        due = [waiter for waiter in self._waiters if waiter.due - began <= EARLY * waiter.interval]
         failed = False
         try:
             seen = await self._look(due, now)
         except Exception as error:
-            # For instance a connection that cannot be read just now.
+            # For instance, the Airflow connection cannot be read just now.
             failed = True
-            told = f"the poll failed and goes on: {type(error).__name__}: {error}"
+            trouble = f"the poll failed and goes on: {type(error).__name__}: {error}"
             refused = not isinstance(error, OUTAGES)
-            seen = [Sighting(told=told, answered=False, refused=refused)] * len(due)
-            if told != self._trouble:  # not once a minute for as long as it lasts
+            seen = [Sighting(told=trouble, answered=False, refused=refused)] * len(due)
+            if trouble != self._trouble:  # log it once, and not at each poll
                 with suppress(Exception):
-                    log.warning("AEP: %s", told)
-            self._trouble = told
+                    log.warning("AEP: %s", trouble)
+            self._trouble = trouble
         else:
             self._trouble = ""
         took, jitter = time.monotonic() - began, _jitter()
         for waiter, sighting in zip(due, seen, strict=True):
             self._settle(waiter, sighting, now, began, took, jitter)
-        # From Python 3.12 on, a look that never pauses gives the event loop no turn to take them out.
+        # From Python 3.12 on, a look that never suspends gives ended waiters no turn to remove themselves.
         self._waiters = {waiter for waiter in self._waiters if not waiter.ended.done()}
         with suppress(Exception):
             self._observe(len(self._waiters), took, failed)
@@ -193,8 +195,8 @@ class SharedPoll:
     async def _look(self, due: Sequence[_Waiter], now: float) -> Sequence[Sighting | AepError]:
         for waiter in due:
             waiter.looks += 1
-        # Now and then, and at the last look, it also asks why there is no run: a dataflow that was deleted
-        # ends the wait, and a disabled one is what the timeout will tell of.
+        # Now and then, and at the last look, also ask why there is no run: a deleted dataflow ends the wait,
+        # and the message of a timeout names a disabled one.
         ask_why = {
             at
             for at, waiter in enumerate(due)
@@ -209,7 +211,7 @@ class SharedPoll:
             with_flow={at for at, waiter in enumerate(due) if waiter.with_flow},
         )
         if len(self._stuck_at) > MOST_STUCK:
-            self._stuck_at.clear()  # runs that ended long ago: what still matters is asked again
+            self._stuck_at.clear()  # most of these runs ended long ago; the others are looked up again
         patience = max(min(waiter.deadline for waiter in due) - now, LAST_LOOK_SECONDS)
         try:
             look = await asyncio.wait_for(self._converse(exchange), patience)
@@ -238,27 +240,27 @@ class SharedPoll:
             waiter.fresh &= not seen.answered
             if seen.told != waiter.told:
                 waiter.told = seen.told
-                with suppress(Exception):  # a full disk, for one, on which no line of its log can be written
+                with suppress(Exception):  # its log may not be writable, as on a full disk
                     waiter.context.run(waiter.tell, seen.told)
             if _is_last(waiter, now):
                 waiter.end({"status": "timeout", "last_seen": seen.told})
-            # Counted from the start of a look, save where looking itself takes long.
+            # The interval runs from the start of a look, unless the look itself takes long.
             usual = max(waiter.interval * jitter, took + waiter.interval * EARLY)
             pause = max(usual, took + seen.wait_seconds)
             waiter.due = began + max(min(pause, waiter.deadline - now), took)
 
 
 async def _pause(changed: asyncio.Event, seconds: float) -> None:
-    """Until somebody joins who is due earlier, or so long; for ever where nobody waits."""
+    """Pause for so many seconds, or until a waiter joins that is due earlier; for ever without waiters."""
     with suppress(TimeoutError):
         await asyncio.wait_for(changed.wait(), None if seconds == float("inf") else seconds)
 
 
 def _is_last(waiter: _Waiter, now: float) -> bool:
-    # A loop's timer may ring a little early.
+    # A timer of the event loop may fire a little early.
     return waiter.deadline <= now + 0.05
 
 
 def _jitter() -> float:
-    """So that the polls of many processes spread; never later than asked for."""
+    """A factor that spreads the polls of many processes; it never makes a poll late."""
     return random.uniform(0.9, 1.0)

@@ -1,4 +1,4 @@
-"""What has room: the first of many that fit, and texts and lists cut short."""
+"""Fits results into a size: the first items that fit, and shortened texts and lists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from airflow_provider_aep.monitoring.words import cut
 
 T = TypeVar("T")
-# Between two items stand a comma and a space, as JSON writes them.
+# The comma and the space between two items in JSON.
 _BETWEEN = 2
 
 
@@ -19,7 +19,7 @@ def json_size(value: object) -> int:
 
 
 def fitting(items: Iterable[T], room: int, *, size: Callable[[T], int] = json_size) -> list[T]:
-    """The first items, as many as fit together with what separates them."""
+    """The first items, as many as fit together with their separators."""
     kept = []
     for item in items:
         room -= size(item) + _BETWEEN
@@ -36,7 +36,7 @@ def shortened(value: Any, *, text: int, values: int, documents: int) -> Any:
         return cut(value, text)
     if isinstance(value, list | tuple):
         most = documents if value and isinstance(value[0], Mapping) else values
-        return [shortened(each, **limits) for each in value[:most]]
+        return [shortened(item, **limits) for item in value[:most]]
     if isinstance(value, Mapping):
-        return {name: shortened(each, **limits) for name, each in value.items()}
+        return {name: shortened(item, **limits) for name, item in value.items()}
     return value

@@ -1,6 +1,6 @@
-"""What became of each tick, up to this moment, in the words that people read.
+"""The present state of each tick, in words for people.
 
-A finding is told once, at its moment; a state is what a tick has come to since.
+A finding is reported once, at its moment; a state is the result of a tick so far.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airflow_provider_aep.monitoring.usual import usual_duration
 from airflow_provider_aep.monitoring.verdict import Verdict, judge_runs
 from airflow_provider_aep.times import span_words
 
-# What became of a tick, from the status of the verdict on its runs.
+# The status of a verdict -> the kind of state of its tick.
 KINDS: Mapping[str, str] = {
     "success": "good",
     "zero_records": "empty",
@@ -39,13 +39,13 @@ UNDECIDED = frozenset({"running", "waiting"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """One tick of a schedule, or one run that no tick owns.
+    """One tick of a schedule, or one run that belongs to no tick.
 
     :param kind: ``good``, ``empty``, ``partial``, ``low``, ``slow``, ``failed``, ``late``, ``missing``,
         ``incomplete``, ``doubled``, ``stuck``, ``running`` or ``waiting`` (no run yet, and not late).
-    :param told: the same in one sentence.
+    :param told: a sentence about it.
     :param verdict: on its runs, once they have finished.
-    :param is_first: it is the first, full export, which is no measure of the others.
+    :param is_first: whether it is the first, full export, with which others must not be compared.
     """
 
     at: datetime
@@ -61,9 +61,9 @@ class State:
 
 
 def states_of(timeline: Timeline, policy: RunPolicy, since: datetime) -> list[State]:
-    """The ticks from a moment on, and the runs that no tick owns, oldest first.
+    """The ticks from a moment on, and the runs that belong to no tick, oldest first.
 
-    Ticks of which nothing is known are left out, and so are runs that tell no time.
+    Ticks whose state is unknown are left out, and so are runs without a start.
     """
     shown = [served for served in timeline.attribution.served if served.tick.at >= since]
     states = [state for served in shown if (state := state_of(served, timeline, policy))]
@@ -76,7 +76,7 @@ def states_of(timeline: Timeline, policy: RunPolicy, since: datetime) -> list[St
 
 
 def choice_of(state: State, policy: AuditPolicy) -> Choice:
-    """What the policy makes of a state of which it is known what became of it."""
+    """The outcome by the policy for a state that is decided."""
     choices = [state.verdict.outcome] if state.verdict else []
     if state.kind in ("missing", "incomplete", "late", "doubled"):
         choices.append(policy.of_gap(state.kind))
@@ -88,7 +88,7 @@ def choice_of(state: State, policy: AuditPolicy) -> Choice:
 
 
 def state_of(served: Served, timeline: Timeline, policy: RunPolicy) -> State | None:
-    """What became of one tick; ``None`` where that is not known."""
+    """The state of one tick; ``None`` if it is not known."""
     tick, now = served.tick, timeline.now
     runs = tuple(served.standing())
     gap = next(
@@ -103,22 +103,23 @@ def state_of(served: Served, timeline: Timeline, policy: RunPolicy) -> State | N
         if gap is not None and served.gap:
             return State(at=tick.at, kind="missing", told=told_of(gap), runs=())
         if served.known and not served.gap:
-            told = f"no run {span_words(now - tick.at)} after {tick}"
-            return State(at=tick.at, kind="waiting", told=told, runs=())
+            sentence = f"no run {span_words(now - tick.at)} after {tick}"
+            return State(at=tick.at, kind="waiting", told=sentence, runs=())
         return None
     state = _of_runs(runs, tick.at, timeline, policy)
-    # A run that is one too many may have failed beside a good one.
-    found = [state, *(_of_runs((run,), tick.at, timeline, policy) for run in served.extra)]
+    # An extra run may have failed beside a good one.
+    states = [state, *(_of_runs((run,), tick.at, timeline, policy) for run in served.extra)]
     if gap is not None and gap.kind == "incomplete" and served.count < gap.owed:
-        found.append(replace(state, kind="incomplete", told=told_of(gap)))
+        states.append(replace(state, kind="incomplete", told=told_of(gap)))
     if served.doubled:
-        event = next(each for each in timeline.events if each.tick.at == tick.at and each.kind == "doubled")
-        found.append(replace(state, kind="doubled", told=told_of(event)))
+        doubled = (event for event in timeline.events if event.kind == "doubled")
+        event = next(event for event in doubled if event.tick.at == tick.at)
+        states.append(replace(state, kind="doubled", told=told_of(event)))
     started = runs[0].started_at
     if state.verdict and started and started > tick.deadline:
-        told = f"the run for {tick} started {late_words(tick, started)}"
-        found.append(replace(state, kind="late", told=told))
-    return min(found, key=lambda each: SEVERITY.index(each.kind))
+        sentence = f"the run for {tick} started {late_words(tick, started)}"
+        states.append(replace(state, kind="late", told=sentence))
+    return min(states, key=lambda state: SEVERITY.index(state.kind))
 
 
 def _of_runs(runs: tuple[DataflowRun, ...], at: datetime, timeline: Timeline, policy: RunPolicy) -> State:
@@ -139,8 +140,8 @@ def _of_runs(runs: tuple[DataflowRun, ...], at: datetime, timeline: Timeline, po
 
 
 def told_running(runs: tuple[DataflowRun, ...], timeline: Timeline) -> str:
-    """How long a run has been under way, beside how long it usually takes."""
-    run = next(one for one in runs if not one.finished)
+    """A sentence about how long a run has been under way, and how long it usually takes."""
+    run = next(run for run in runs if not run.finished)
     if run.started_at is None:
         return f"run {run.id} is under way"
     usual = usual_duration(timeline.past.before(run))

@@ -1,6 +1,6 @@
-"""The story of one export: what came in, what went out, what was lost and when, why, and what to do now.
+"""The story of one export: what came in, what went out, what was lost, when and why, and what to do now.
 
-It is plain JSON in order of time, for a shell and for a page.
+It is plain JSON in order of time, for the command line and the exports page.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from airflow_provider_aep.monitoring.story_parts import (
 from airflow_provider_aep.monitoring.timeline import Timeline
 
 _NOT_SHOWN = "It was deleted, has expired, is in another sandbox, or is hidden by a label."
-# So many batches are told, the newest ones.
+# How many batches are listed, the newest ones.
 MOST_BATCHES = 1000
 MOST_LOST_IDS = 50
 
@@ -40,20 +40,20 @@ MOST_LOST_IDS = 50
 def story_of(told: Told) -> dict[str, Any]:
     """The story as plain JSON, oldest first; moments are ISO 8601 in UTC.
 
-    Its keys: ``dataflow``, ``sandbox``, ``window``, ``outcome`` (what a check of the window makes of it),
-    ``summary`` (one sentence), ``totals``, ``ingestion`` (a batch each), ``exports`` (a run each, or a tick
-    without one), ``lost`` (ingested and not exported), ``lanes`` (both by time, with what is alike put
-    together), ``notes`` (what is not known) and ``actions`` (``why``, ``command``, and its ``kind``:
-    ``shell`` or ``ask``).
+    Its keys: ``dataflow``, ``sandbox``, ``window``, ``outcome`` (that of a check of the window), ``summary``
+    (one sentence), ``totals``, ``ingestion`` (an entry for each batch), ``exports`` (an entry for each run,
+    or tick without one), ``lost`` (ingested and not exported), ``lanes`` (ingestion and exports by time, with
+    similar ones grouped), ``notes`` (what is not known) and ``actions`` (``why``, ``command``, and its
+    ``kind``: ``shell`` or ``ask``).
     """
     flow, schedule = told.flow, schedule_words(told.flow.schedule)
     new, standing = _known(told)
     lost = lost_of(told)
-    batches = ingestion_of(told, {batch_id: one for one in lost for batch_id in one["batch_ids"]})
+    batches = ingestion_of(told, {batch_id: loss for loss in lost for batch_id in loss["batch_ids"]})
     exports = exports_of(told)
-    for one in lost:
-        one["batch_ids"] = one["batch_ids"][:MOST_LOST_IDS]
-    outcome = worst_choice(each.outcome for each in (*new, *standing))
+    for loss in lost:
+        loss["batch_ids"] = loss["batch_ids"][:MOST_LOST_IDS]
+    outcome = worst_choice(finding.outcome for finding in (*new, *standing))
     latest = latest_of(exports)
     return {
         "dataflow": {
@@ -75,13 +75,13 @@ def story_of(told: Told) -> dict[str, Any]:
         "lanes": interleaved(batches, exports),
         "notes": _notes(told, len(batches)),
         "actions": [
-            each._asdict()
-            for each in remedies(
+            action._asdict()
+            for action in remedies(
                 flow,
                 standing=_still_so(told, [*standing, *new]),
-                lost=[one for one in lost if not one["later_run"]],
+                lost=[loss for loss in lost if not loss["later_run"]],
                 latest=latest,
-                names={each: told.name_of(each) for each in told.ingested},
+                names={dataset_id: told.name_of(dataset_id) for dataset_id in told.ingested},
                 conn_id=told.conn_id,
                 sandbox=told.sandbox,
             )
@@ -90,11 +90,10 @@ def story_of(told: Told) -> dict[str, Any]:
 
 
 def _known(told: Told) -> tuple[list[Finding], list[Finding]]:
-    """What became known in the window, and what had become known before it and is still so."""
+    """The findings that became known in the window, and earlier ones that still hold."""
     if told.timeline is None:
         bare = Timeline(flow=told.flow, runs=(), now=told.now, known_from=told.now)
-        found = [*of_dataflow(bare, told.policy), unread(told.why, told.policy)]
-        return found, []
+        return [*of_dataflow(bare, told.policy), unread(told.why, told.policy)], []
     new, earlier = window_of(told.findings, told.since, told.now + timedelta(microseconds=1))
     return new, standing_of(told.timeline, earlier)
 
@@ -117,23 +116,23 @@ def _summary(
     name, days = told.flow.name, _days(told)
     if told.timeline is None:
         return f"{name}: its runs could not be read: {told.why}"
-    open_ = [one for one in lost if not one["later_run"]]
+    open_ = [loss for loss in lost if not loss["later_run"]]
     times = f" {len(open_)} times in the last {days}" if len(open_) > 1 else ""
     losses = f"lost data{times}: {open_[-1]['told']}" if open_ else ""
     now = of_dataflow(told.timeline, told.policy)
-    off = next((each.told for each in now if each.kind in ("disabled", "ended")), "")
+    off = next((finding.told for finding in now if finding.kind in ("disabled", "ended")), "")
     if off:
         return f"{name}: {off}{f'; before that it {losses}' if losses else ''}."
     if losses:
         return f"{name} {losses}."
     if not latest:
         return f"{name}: no run and no tick that owed one is known of the last {days}."
-    worst = max(latest, key=lambda each: CONCERN[each["outcome"] or "ok"])
+    worst = max(latest, key=lambda export: CONCERN[export["outcome"] or "ok"])
     if worst["outcome"] in ("fail", "warn"):
         cause = f"; {worst['cause']['told']}" if worst["cause"] else ""
         words = "; ".join([worst["told"], *worst["also"]])
         return f"{name}: {words}{cause}".rstrip(".") + "."
-    bad = sum(each["outcome"] in ("fail", "warn") for each in exports)
+    bad = sum(export["outcome"] in ("fail", "warn") for export in exports)
     if bad:
         return f"{name} is well now; {bad} of {len(exports)} runs and ticks of the last {days} were not."
     return f"{name} is well: nothing was lost or failed in the last {days}."
@@ -147,24 +146,24 @@ def _days(told: Told) -> str:
 def _totals(
     batches: Sequence[Mapping[str, Any]], exports: Sequence[Mapping[str, Any]]
 ) -> dict[str, int | None]:
-    """Counts of the window; a sum is ``None`` where one of its parts is not told."""
-    good = [each for each in batches if each["status"] == BatchStatus.SUCCESS]
-    runs = [each for each in exports if each["run_id"]]
+    """Counts of the window; a sum is ``None`` if one of its parts is unknown."""
+    good = [batch for batch in batches if batch["status"] == BatchStatus.SUCCESS]
+    runs = [export for export in exports if export["run_id"]]
     return {
         "batches": len(good),
-        "batches_failed": sum(each["status"] == BatchStatus.FAILED for each in batches),
-        "records_in": sum_of(each["records"] for each in good),
+        "batches_failed": sum(batch["status"] == BatchStatus.FAILED for batch in batches),
+        "records_in": sum_of(batch["records"] for batch in good),
         "runs": len(runs),
-        # A run that failed, or is under way, mostly has no count.
+        # A run that failed or is under way mostly has no count.
         "records_out": sum_of(
-            each["records"] for each in runs if each["status"] not in ("failed", "running", "stuck")
+            run["records"] for run in runs if run["status"] not in ("failed", "running", "stuck")
         ),
-        "bad": sum(each["outcome"] in ("fail", "warn") for each in exports),
+        "bad": sum(export["outcome"] in ("fail", "warn") for export in exports),
     }
 
 
 def _notes(told: Told, batches: int) -> list[str]:
-    """What is not known, and why."""
+    """Sentences about what is not known, and why."""
     notes = []
     if told.timeline is not None and told.timeline.known_from > told.since:
         notes.append(f"Runs before {told.timeline.known_from:%Y-%m-%d %H:%M} UTC are not listed.")
@@ -172,18 +171,20 @@ def _notes(told: Told, batches: int) -> list[str]:
         notes.append("What was ingested is not known: the datasets of the export could not be read.")
     if told.unasked:
         notes.append(f"{told.unasked} more datasets of the export were not looked at.")
-    for one in told.ingested.values():
-        if one.why:
-            notes.append(f"What was ingested into {one.name} is not known: {one.why}")
+    for ingested in told.ingested.values():
+        if ingested.why:
+            notes.append(f"What was ingested into {ingested.name} is not known: {ingested.why}")
             continue
-        if one.dataset is None and one.why_no_dataset:
-            notes.append(f"Whether {one.name} is still there is not known: {one.why_no_dataset}")
-        elif one.dataset is None:
-            notes.append(f"The Catalog does not show dataset {one.dataset_id}. {_NOT_SHOWN}")
-        elif one.dataset.is_snapshot:
-            notes.append(f"{one.name} holds Profile Snapshots, which are not ingested.")
-        if not one.is_complete:
-            notes.append(f"{one.name} has more batches than were read: {len(one.batches):,} are looked at.")
+        if ingested.dataset is None and ingested.why_no_dataset:
+            notes.append(f"Whether {ingested.name} is still there is not known: {ingested.why_no_dataset}")
+        elif ingested.dataset is None:
+            notes.append(f"The Catalog does not show dataset {ingested.dataset_id}. {_NOT_SHOWN}")
+        elif ingested.dataset.is_snapshot:
+            notes.append(f"{ingested.name} holds Profile Snapshots, which are not ingested.")
+        if not ingested.is_complete:
+            notes.append(
+                f"{ingested.name} has more batches than were read: {len(ingested.batches):,} are looked at."
+            )
     if batches > MOST_BATCHES:
-        notes.append(f"Of {batches:,} batches the newest {MOST_BATCHES:,} are told one by one.")
+        notes.append(f"Of {batches:,} batches the newest {MOST_BATCHES:,} are listed one by one.")
     return notes

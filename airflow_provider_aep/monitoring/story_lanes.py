@@ -1,4 +1,4 @@
-"""What came in and what went out, by time, in as few rows as tell it: good runs in a row are one."""
+"""Ingestion and exports by time, in few rows: consecutive good runs share one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Row = Mapping[str, Any]
 
 
 def interleaved(batches: Sequence[Row], exports: Sequence[Row]) -> list[dict[str, Any]]:
-    """Rows of two lanes, oldest first, what came in before the export that comes next.
+    """Rows of two lanes, oldest first; ingested batches come before the next export.
 
     Each has ``lane`` (``in`` or ``out``), ``since`` and ``at`` (its first and its last moment), ``status``,
-    ``told`` and ``notes`` (why, and what else there is to say).
+    ``told`` and ``notes`` (reasons, and anything else to report).
 
     :param batches: as ``ingestion`` of a story, oldest first.
     :param exports: as ``exports`` of a story, oldest first.
@@ -23,32 +23,32 @@ def interleaved(batches: Sequence[Row], exports: Sequence[Row]) -> list[dict[str
     left = list(batches)
     for segment in _segments(exports):
         end = segment[-1]["at"]
-        rows += _came_in([each for each in left if each["at"] <= end])
-        left = [each for each in left if each["at"] > end]
+        rows += _came_in([batch for batch in left if batch["at"] <= end])
+        left = [batch for batch in left if batch["at"] > end]
         rows.append(_went_out(segment))
     return rows + _came_in(left)
 
 
 def _segments(exports: Sequence[Row]) -> Iterator[list[Row]]:
-    """Good exports in a row together, and each other one alone."""
+    """Consecutive good exports together, and each other one alone."""
     together: list[Row] = []
-    for each in exports:
-        if each["status"] == "good" and not each["also"] and not each["is_first"]:
-            together.append(each)
+    for export in exports:
+        if export["status"] == "good" and not export["also"] and not export["is_first"]:
+            together.append(export)
             continue
         if together:
             yield together
             together = []
-        yield [each]
+        yield [export]
     if together:
         yield together
 
 
 def _went_out(segment: Sequence[Row]) -> dict[str, Any]:
     first, last = segment[0], segment[-1]
-    told, notes = last["told"], [*last["also"]]
+    sentence, notes = last["told"], [*last["also"]]
     if len(segment) > 1:
-        told = f"{len(segment)} runs exported {_records(each['records'] for each in segment)}"
+        sentence = f"{len(segment)} runs exported {_records(export['records'] for export in segment)}"
     if last["is_first"]:
         notes.append("the first export is a full one")
     notes += [
@@ -62,23 +62,23 @@ def _went_out(segment: Sequence[Row]) -> dict[str, Any]:
         "since": first["at"],
         "at": last["at"],
         "status": last["status"],
-        "told": told,
+        "told": sentence,
         "notes": notes,
     }
 
 
 def _came_in(batches: Sequence[Row]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str], list[Row]] = {}
-    for each in batches:
-        status = "lost" if each["lost"] else "delayed" if each["later_run"] else each["status"]
-        groups.setdefault((each["dataset_id"], status), []).append(each)
+    for batch in batches:
+        status = "lost" if batch["lost"] else "delayed" if batch["later_run"] else batch["status"]
+        groups.setdefault((batch["dataset_id"], status), []).append(batch)
     rows = [
         {
             "lane": "in",
             "since": group[0]["at"],
             "at": group[-1]["at"],
             "status": status,
-            "told": f"{group[0]['dataset']}: {_told(status, group)}",
+            "told": f"{group[0]['dataset']}: {_sentence(status, group)}",
             "notes": [],
         }
         for (_, status), group in groups.items()
@@ -86,17 +86,17 @@ def _came_in(batches: Sequence[Row]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["since"], row["told"]))
 
 
-def _told(status: str, group: Sequence[Row]) -> str:
+def _sentence(status: str, group: Sequence[Row]) -> str:
     what = told_number(group)
     if status == "success":
-        return f"{what} with {_records(each['records'] for each in group)}"
+        return f"{what} with {_records(batch['records'] for batch in group)}"
     if status == "lost":
-        return f"{what} with {_records(each['records'] for each in group)}, not exported"
+        return f"{what} with {_records(batch['records'] for batch in group)}, not exported"
     if status == "delayed":
         later = group[-1]["later_run"]["run_id"]
-        return f"{what} with {_records(each['records'] for each in group)}, which run {later} may hold"
+        return f"{what} with {_records(batch['records'] for batch in group)}, which run {later} may hold"
     if status == "failed":
-        return f"{what} failed{told_codes(code for each in group for code in each['codes'])}"
+        return f"{what} failed{told_codes(code for batch in group for code in batch['codes'])}"
     words = {"under_way": "under way", "gone": "taken back later"}
     return f"{what} {words.get(status, 'of an unknown status')}"
 
@@ -104,7 +104,7 @@ def _told(status: str, group: Sequence[Row]) -> str:
 def _records(counts: Iterable[int | None]) -> str:
     known = list(counts)
     unknown = sum(count is None for count in known)
-    told = f"{sum(filter(None, known)):,} records"
     if unknown == len(known):
         return "an unknown number of records"
-    return f"{told} and more, of which {unknown} do not tell" if unknown else told
+    counted = f"{sum(filter(None, known)):,} records"
+    return f"{counted} and more ({unknown} without a count)" if unknown else counted

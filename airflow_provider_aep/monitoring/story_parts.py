@@ -1,7 +1,6 @@
-"""The parts of a story: each run or tick, each batch, and what was ingested and not exported.
+"""The parts of a story: each run or tick, each batch, and data that were ingested and not exported.
 
-Nothing is judged here. Runs and ticks are what ``findings`` and ``states`` make of them, causes are those of
-``causes``.
+This module judges nothing: ``findings`` and ``states`` judge runs and ticks, and ``causes`` finds causes.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ from airflow_provider_aep.monitoring.policy import AuditPolicy, worst_choice
 from airflow_provider_aep.monitoring.states import KINDS, UNDECIDED, states_of, told_running
 from airflow_provider_aep.monitoring.timeline import Timeline
 
-# The kinds of findings that are about a tick, and told beside its runs.
+# The kinds of findings that are about a tick, and are reported with its runs.
 _OF_TICKS = frozenset({"late", "doubled", "incomplete"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a story is made of.
+    """The material of a story.
 
-    :param timeline: ``None`` where the runs could not be read, for the reason ``why``.
-    :param findings: all that is known to be wrong, with the causes.
+    :param timeline: ``None`` if the runs could not be read, for the reason ``why``.
+    :param findings: all known problems, with their causes.
     :param ingested: what was read of each dataset.
-    :param unasked: datasets of the export of which nothing was read, as there are too many.
+    :param unasked: how many datasets of the export were not read, because there are too many.
     :param conn_id: the Airflow connection, for the commands.
     """
 
@@ -49,8 +48,8 @@ class Told:
     unasked: int = 0
 
     def name_of(self, dataset_id: str) -> str:
-        found = self.ingested.get(dataset_id)
-        return found.name if found else dataset_id
+        ingested = self.ingested.get(dataset_id)
+        return ingested.name if ingested else dataset_id
 
 
 # What went out
@@ -68,12 +67,12 @@ def exports_of(told: Told) -> list[dict[str, Any]]:
         if not finding.run_ids and finding.tick:
             by_tick[f"{finding.kind}:{finding.tick.isoformat()}"] = finding
     runs = [run for run in timeline.runs if _moment_of(run, told.now) >= told.since]
-    found = [_run_told(run, timeline, told, by_run.get(run.id, []), by_tick) for run in runs]
+    exports = [_run_entry(run, timeline, told, by_run.get(run.id, []), by_tick) for run in runs]
     for state in states_of(timeline, told.policy.runs, told.since):
         if state.runs:
             continue
         gap = by_tick.get(f"missing:{state.at.isoformat()}")
-        found.append(
+        exports.append(
             {
                 **_EMPTY,
                 "at": state.at.isoformat(),
@@ -84,7 +83,7 @@ def exports_of(told: Told) -> list[dict[str, Any]]:
                 "cause": gap.cause.to_json() if gap and gap.cause else None,
             }
         )
-    return sorted(found, key=lambda each: (each["at"], each["run_id"] or ""))
+    return sorted(exports, key=lambda export: (export["at"], export["run_id"] or ""))
 
 
 _EMPTY: Mapping[str, Any] = {
@@ -99,7 +98,7 @@ _EMPTY: Mapping[str, Any] = {
 }
 
 
-def _run_told(
+def _run_entry(
     run: DataflowRun,
     timeline: Timeline,
     told: Told,
@@ -107,8 +106,8 @@ def _run_told(
     by_tick: Mapping[str, Finding],
 ) -> dict[str, Any]:
     tick = timeline.tick_of.get(run.id)
-    cause = next((each.cause for each in findings if each.cause), None)
-    stuck = next((each for each in findings if each.kind == "stuck"), None)
+    cause = next((finding.cause for finding in findings if finding.cause), None)
+    stuck = next((finding for finding in findings if finding.kind == "stuck"), None)
     if run.finished:
         judged = judgement_of(run, timeline, told.policy, cause)
         status, outcome, words = KINDS.get(judged.status, "failed"), judged.choice, judged.told
@@ -116,7 +115,7 @@ def _run_told(
         status, outcome, words = "stuck", stuck.outcome, stuck.told
     else:
         status, outcome, words = "running", None, told_running((run,), timeline)
-    beside = [each for each in findings if each.kind in _OF_TICKS]
+    beside = [finding for finding in findings if finding.kind in _OF_TICKS]
     if tick:
         keys = (f"{kind}:{tick.at.isoformat()}" for kind in sorted(_OF_TICKS))
         beside += [by_tick[key] for key in keys if key in by_tick]
@@ -128,19 +127,19 @@ def _run_told(
         "started": iso(run.started_at),
         "ended": iso(run.ended_at),
         "status": status,
-        "outcome": worst_choice([outcome, *(each.outcome for each in beside)]) if outcome else None,
+        "outcome": worst_choice([outcome, *(finding.outcome for finding in beside)]) if outcome else None,
         "told": words,
         "records": run.records_out,
         "dataset_ids": list(run.dataset_ids),
         "cause": cause.to_json() if cause else None,
         "errors": [error_told(error.code, error.message) for error in run.errors],
-        "also": [each.told for each in beside],
+        "also": [finding.told for finding in beside],
         "is_first": timeline.past.is_first(run),
     }
 
 
 def error_told(code: str, message: str) -> dict[str, str | None]:
-    """One of Adobe's errors, with what it means, where that is public, and what to do."""
+    """One of Adobe's errors, with its meaning, if that is public, and what to do."""
     known = explain(code)
     meaning = None if known is UNKNOWN else known.meaning
     return {"code": code, "told": message, "meaning": meaning, "advice": known.advice}
@@ -151,12 +150,12 @@ def _moment_of(run: DataflowRun, now: datetime) -> datetime:
 
 
 def latest_of(exports: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The last runs of which it is known what became of them, all of one tick; or the last tick without."""
-    decided = [each for each in exports if each["status"] not in UNDECIDED]
+    """The last runs whose result is known, all of one tick; or the last tick without a run."""
+    decided = [export for export in exports if export["status"] not in UNDECIDED]
     if not decided:
         return []
     last = decided[-1]
-    same = [each for each in decided if last["tick"] and each["tick"] == last["tick"]]
+    same = [export for export in decided if last["tick"] and export["tick"] == last["tick"]]
     return same or [last]
 
 
@@ -166,19 +165,19 @@ def latest_of(exports: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def ingestion_of(told: Told, lost: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The batches of the window, by the moment at which they ended.
 
-    :param lost: what a run should have exported and did not, by the id of the batch.
+    :param lost: entries of ``lost_of``, by the id of the batch.
     """
-    found = {}
-    for dataset_id, one in told.ingested.items():
-        for batch in one.batches:
+    entries = {}
+    for dataset_id, ingested in told.ingested.items():
+        for batch in ingested.batches:
             at = batch.ended_at or batch.created_at
             if at is None or not told.since <= at <= told.now:
                 continue
             owed = lost.get(batch.id)
-            found[batch.id, dataset_id] = {
+            entries[batch.id, dataset_id] = {
                 "at": at.isoformat(),
                 "dataset_id": dataset_id,
-                "dataset": one.name,
+                "dataset": ingested.name,
                 "batch_id": batch.id,
                 "opened": iso(batch.created_at),
                 "completed": iso(batch.ended_at),
@@ -188,13 +187,13 @@ def ingestion_of(told: Told, lost: Mapping[str, Mapping[str, Any]]) -> list[dict
                 "lost": owed is not None and not owed["later_run"],
                 "later_run": owed["later_run"] if owed else None,
             }
-    return sorted(found.values(), key=lambda each: (each["at"], each["dataset_id"], each["batch_id"]))
+    return sorted(entries.values(), key=lambda entry: (entry["at"], entry["dataset_id"], entry["batch_id"]))
 
 
 def lost_of(told: Told) -> list[dict[str, Any]]:
-    """What was ingested and not exported, each batch once, by the first run or tick that owed it."""
+    """Data that were ingested and not exported: each batch once, by the first run or tick that owed it."""
     seen: set[str] = set()
-    found = []
+    losses = []
     for finding in told.findings:
         if finding.cause is None or finding.cause.kind != "not_exported":
             continue
@@ -202,12 +201,12 @@ def lost_of(told: Told) -> list[dict[str, Any]]:
         seen |= {batch.id for batch in owed}
         if not owed or (finding.known_at and finding.known_at < told.since):
             continue
-        ids = sorted({each for batch in owed for each in batch.dataset_ids if each in told.ingested})
+        ids = sorted({key for batch in owed for key in batch.dataset_ids if key in told.ingested})
         ends = [batch.ended_at for batch in owed if batch.ended_at]
-        found.append(
+        losses.append(
             {
                 "dataset_ids": ids,
-                "datasets": [told.name_of(each) for each in ids],
+                "datasets": [told.name_of(dataset_id) for dataset_id in ids],
                 "batches": len(owed),
                 "records": sum_of(batch.records for batch in owed),
                 "since": iso(min(ends, default=None)),
@@ -219,21 +218,21 @@ def lost_of(told: Told) -> list[dict[str, Any]]:
                 "later_run": _later(told, finding, owed),
             }
         )
-    return found
+    return losses
 
 
 def _later(told: Told, finding: Finding, owed: Sequence[Batch]) -> dict[str, Any] | None:
-    """A run that may have delivered what another one owed.
+    """A later run that may have delivered the owed batches.
 
     The run after a missing one goes back to the last export. After an empty one, only an export on demand
-    does, which is no run that a tick owes.
+    does, which belongs to no tick.
     """
     timeline = told.timeline
     ends = [batch.ended_at for batch in owed if batch.ended_at]
     if timeline is None or not ends or not finding.known_at:
         return None
     after = finding.tick if finding.kind == "missing" and finding.tick else finding.known_at
-    datasets = {each for batch in owed for each in batch.dataset_ids}
+    datasets = {dataset_id for batch in owed for dataset_id in batch.dataset_ids}
     of_ticks = {run.id for served in timeline.attribution.served for run in served.runs}
     for run in timeline.runs:
         if not (run.delivered and run.records_out and run.started_at):

@@ -1,4 +1,4 @@
-"""How long a run may be under way before it is taken to be stuck. An export that hangs delivers nothing."""
+"""How long a run may be under way before it counts as stuck. An export that hangs delivers nothing."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from airflow_provider_aep.monitoring.usual import Past, usual_duration
 
 # No run is stuck before this, whatever is usual: Adobe itself calls 150 minutes a delay.
 LEAST = timedelta(minutes=150)
-# So many times as long as usual.
+# A run is stuck after this multiple of the usual duration.
 TIMES = 3
-# A run that goes on past the next tick is stuck, save where that is about how long it usually takes.
+# A run that goes on past the next tick is stuck, unless it is shorter than this multiple of the usual.
 PAST_THE_NEXT_TICK = 1.5
-# A first, full export may have years of data to copy; and without a schedule there is no next tick.
+# For a first, full export, which may copy years of data, and for a dataflow without a schedule.
 PATIENCE = timedelta(hours=24)
-# Usual durations are looked for among runs of so many ticks before.
+# The usual duration is that of runs of so many earlier ticks.
 REACH_IN_TICKS = 8
 
 
 def stuck_reach(step: timedelta) -> timedelta:
-    """How far before a run earlier ones must be known, to say how long it may take."""
+    """How far back earlier runs must be known, to know how long a run may take."""
     return max(step, timedelta(hours=1)) * REACH_IN_TICKS
 
 
 def stuck_after(run: DataflowRun, past: Past, *, step: timedelta, longest: timedelta | None) -> timedelta:
     """How long after its start a run is stuck.
 
-    :param past: what came before it, for at least ``stuck_reach``.
-    :param step: from tick to tick; zero where there is no next one.
-    :param longest: the policy's ``max_duration``, which wins.
+    :param past: the runs before it, for at least ``stuck_reach``.
+    :param step: from tick to tick; zero if there is no next one.
+    :param longest: the policy's ``max_duration``, which takes precedence.
     """
     if longest is not None:
         return longest
@@ -45,12 +45,12 @@ def stuck_after(run: DataflowRun, past: Past, *, step: timedelta, longest: timed
 def stuck_at(
     run: DataflowRun, past: Past, *, step: timedelta, longest: timedelta | None, now: datetime
 ) -> datetime | None:
-    """When a run became stuck, also if it ended afterwards; ``None`` where it did not."""
+    """When a run became stuck, also if it ended afterwards; ``None`` if it did not."""
     if run.started_at is None:
         return None
     ended = run.ended_at
     until = ended if ended is not None and ended < now else now
-    # Most runs are over soon, and for those nothing need be known of the past.
+    # Most runs end soon, and need no look at earlier ones.
     if until - run.started_at < (LEAST if longest is None else longest):
         return None
     at = run.started_at + stuck_after(run, past, step=step, longest=longest)

@@ -18,8 +18,8 @@ _JOINERS = "\u200c\u200d"
 
 
 def printable(text: str) -> str:
-    """A text that moves no cursor, turns no line around, and can be encoded: names in a sandbox may hold
-    anything.
+    """The text without characters that move the cursor, reverse a line, or cannot be encoded; names in a
+    sandbox may contain anything.
     """
     if text.isprintable():
         return text

@@ -1,7 +1,7 @@
-"""Reading what the story of one export is made of, with a bound on the requests.
+"""Reads the material for the story of one export, with a limit on the requests.
 
-The runs and the causes are read as a check reads them, so both tell the same. What was ingested is listed
-once more for the whole window: a cause looks no further than it must.
+The runs and the causes are read as in a check, so both report the same. Ingestion is listed once more for the
+whole window, because a cause looks no further back than it must.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from airflow_provider_aep.monitoring.timeline import Timeline
 
 DAYS = 7
 MOST_DAYS = 31
-# For the batches of all datasets; each request brings at most 100.
+# For the batches of all datasets; a page has at most 100.
 MOST_REQUESTS, MOST_PAGES = 20, 15
-# So long before the window what stands is looked for, as ``aep check`` does.
+# How far before the window standing problems are looked for, as in ``aep check``.
 STANDING_REACH = timedelta(days=1)
 _AS_USUAL = AuditPolicy()
 _LOOK_BACK = Span(unit="days", least=1, most=MOST_DAYS, whole=True)
@@ -49,10 +49,10 @@ def read_story(
     """The story of the last days of a dataflow; see ``story_of``.
 
     :param conn_id: the Airflow connection, for the commands.
-    :param days: 1 to 31; an ISO 8601 duration, too.
+    :param days: 1 to 31, or an ISO 8601 duration.
     :param datasets: of source connections, as far as they are known.
-    :raises AepValidationError: that is no number of days that is looked at.
-    :raises AepError: the service could not be asked; runs or batches that cannot be read are told instead.
+    :raises AepValidationError: the number of days is not allowed.
+    :raises AepError: the service does not answer; runs or batches that cannot be read are in the notes.
     """
     days = check_days(days)
     since = now - timedelta(days=days)
@@ -65,12 +65,12 @@ def read_story(
     )
     causes: Mapping[str, Cause] = {}
     if timeline := read.timeline:
-        found = findings_of(timeline, _AS_USUAL, since - STANDING_REACH)
-        cases = {each.key: case for each in found if (case := case_of(each, timeline))}
+        findings = findings_of(timeline, _AS_USUAL, since - STANDING_REACH)
+        cases = {finding.key: case for finding in findings if (case := case_of(finding, timeline))}
         causes = yield from read_causes(cases, margin=_AS_USUAL.runs.margin, now=now)
     ids = _datasets(timeline)
     ingested = yield from _read_lanes(ids[:AT_ONCE], since, now)
-    told = Told(
+    material = Told(
         flow=flow,
         timeline=timeline,
         findings=findings_of(timeline, _AS_USUAL, causes=causes) if timeline else (),
@@ -83,14 +83,14 @@ def read_story(
         why=read.why,
         unasked=max(0, len(ids) - AT_ONCE),
     )
-    return story_of(told)
+    return story_of(material)
 
 
 def check_days(days: object) -> int:
     """How many days a story looks back.
 
-    :param days: an ISO 8601 duration, too.
-    :raises AepValidationError: it is none.
+    :param days: a number, or an ISO 8601 duration.
+    :raises AepValidationError: it is neither.
     """
     if problems := list(problems_of({"--days": _LOOK_BACK}, {"--days": days})):
         raise AepValidationError("the arguments", problems)
@@ -98,15 +98,15 @@ def check_days(days: object) -> int:
 
 
 def _datasets(timeline: Timeline | None) -> Sequence[str]:
-    """What the export exports; where that cannot be read, what its runs name."""
+    """The datasets of the export; if they cannot be read, those that its runs name."""
     if timeline is None:
         return ()
-    named = timeline.datasets or [each for run in timeline.runs for each in run.dataset_ids]
+    named = timeline.datasets or [dataset_id for run in timeline.runs for dataset_id in run.dataset_ids]
     return list(dict.fromkeys(named))
 
 
 def _read_lanes(ids: Sequence[str], since: datetime, now: datetime) -> Exchange[dict[str, Ingested]]:
-    windows = {each: (since - OPENED_BEFORE, now) for each in ids if is_id(each)}
+    windows = {key: (since - OPENED_BEFORE, now) for key in ids if is_id(key)}
     budget = Budget(MOST_REQUESTS, told="too many requests would be needed", most_pages=MOST_PAGES)
     read = yield from read_ingested(windows, budget)
-    return {each: read.get(each) or Ingested(dataset_id=each, why="its id is none") for each in ids}
+    return {key: read.get(key) or Ingested(dataset_id=key, why="its id is malformed") for key in ids}

@@ -1,4 +1,4 @@
-"""When a dataflow should have run: the ticks of its schedule, and how long a run may keep them waiting.
+"""When a dataflow should have run: the ticks of its schedule, and how late a run may be.
 
 Sources: "Destinations guardrails" and "Alert rules" (Adobe itself calls a run late after 150 minutes); read
 2026-11.
@@ -15,10 +15,10 @@ from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 DEADLINE = timedelta(minutes=150)
 # A run may seem to start before its tick: clocks differ by minutes.
 SKEW = timedelta(minutes=5)
-# Ticks that are closer together than the deadline may be served by each other's late runs. Whether one of
-# them is lacking is clear only when the late ones have caught up.
+# If ticks are closer together than the deadline, their late runs overlap. Whether a run is missing is clear
+# only when the late ones have caught up.
 SETTLING = timedelta(hours=5)
-# Only states that are known to mean "off" excuse a dataflow from running.
+# Only a dataflow in one of these states need not run.
 OFF = frozenset({"disabled"})
 _ANY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -34,7 +34,7 @@ class Tick(NamedTuple):
 
     @property
     def opens(self) -> datetime:
-        """From here on a run may be the run of this tick."""
+        """A run that starts from here on may belong to this tick."""
         return self.at - SKEW
 
     @property
@@ -44,7 +44,7 @@ class Tick(NamedTuple):
 
     @property
     def settled(self) -> datetime:
-        """Whether a run is lacking is clear by then, whatever runs of other ticks came in between."""
+        """When it is clear whether a run is missing, whatever runs of other ticks came in between."""
         close = self.following is not None and self.following - self.at < DEADLINE + SKEW
         return self.deadline + SETTLING if close else self.deadline
 
@@ -59,7 +59,7 @@ class Tick(NamedTuple):
 
 
 def ticks_of(flow: Dataflow, since: datetime, until: datetime) -> list[Tick]:
-    """The ticks from ``since`` on and earlier than ``until``; none of a schedule that cannot be read."""
+    """The ticks from ``since`` on and before ``until``; empty if the schedule cannot be read."""
     moments = flow.ticks(since, until)
     if not moments:
         return []
@@ -70,6 +70,6 @@ def ticks_of(flow: Dataflow, since: datetime, until: datetime) -> list[Tick]:
 
 
 def reach_of(flow: Dataflow) -> timedelta:
-    """How far before a moment runs must be known, to tell what became of the ticks around it."""
+    """How far before a moment runs must be known, to judge the ticks around it."""
     tick = Tick(_ANY, _ANY + flow.step if flow.step else None)
     return tick.given_up - tick.opens

@@ -1,8 +1,7 @@
-"""The timeline of a dataflow: what became of each tick, and which tick each run was for.
+"""The timeline of a dataflow: the result of each tick, and which tick each run was for.
 
-Sensor, trigger, check, page and notifier all ask here. What is found is a ``Finding``, with the moment at
-which it became known; two looks at different times find the same about the moments that both have behind
-them.
+Sensor, trigger, check, page and notifier use it. Each of its events has the moment at which it became known;
+looks at different times agree about all moments that are in the past of both.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ class Timeline:
     """What is known of one dataflow at a moment.
 
     :param runs: its runs, each once, in the order in which they started.
-    :param known_from: all runs that started later are there.
-    :param datasets: what it exports; ``None`` where that could not be read.
-    :param runs_per_tick: how many runs a tick makes, where that was learnt before.
+    :param known_from: all runs that started later are in ``runs``.
+    :param datasets: the datasets that it exports; ``None`` if they could not be read.
+    :param runs_per_tick: how many runs a tick makes, if that was learnt before.
     """
 
     flow: Dataflow
@@ -68,7 +67,7 @@ class Timeline:
 
     @cached_property
     def ticks(self) -> Sequence[Tick]:
-        """Those up to now, from one before the listing begins on: its run may have been under way then."""
+        """The ticks up to now, from one before the listing begins: its run may have been under way then."""
         return ticks_of(self.flow, self.known_from - self.flow.step, self.now + timedelta(microseconds=1))
 
     @cached_property
@@ -79,13 +78,13 @@ class Timeline:
 
     @property
     def learnt(self) -> int | None:
-        """How many runs a tick makes, where that is clear enough to be remembered."""
+        """How many runs a tick makes, if that is clear enough to be remembered."""
         now = self._learnt_now
         return remember(now if now and now.is_clear else None, self.runs_per_tick)
 
     @cached_property
     def events(self) -> Sequence[Event]:
-        """What became known of its ticks, without what may not have been owed."""
+        """The events of its ticks, without those of ticks that may have owed nothing."""
         return [event for event in self.attribution.events if self._was_owed(event)]
 
     @cached_property
@@ -96,11 +95,11 @@ class Timeline:
         }
 
     def stuck_at(self, run: DataflowRun, policy: RunPolicy) -> datetime | None:
-        """When a run became stuck; ``None`` where it did not."""
+        """When a run became stuck; ``None`` if it did not."""
         return stuck_at(run, self.past, step=self.flow.step, longest=policy.longest, now=self.now)
 
     def served(self, tick: datetime) -> Served | None:
-        """What is known of one tick; ``None`` where the schedule has none at that moment."""
+        """The runs of one tick; ``None`` if the schedule has none at that moment."""
         all_served = self.attribution.served
         at = bisect_left(all_served, tick, key=lambda served: served.tick.at)
         return all_served[at] if at < len(all_served) and all_served[at].tick.at == tick else None
@@ -108,9 +107,9 @@ class Timeline:
     def _was_owed(self, event: Event) -> bool:
         """Whether the schedule was in force at a tick.
 
-        A change of the schedule, or a pause, may have come after it: nothing tells since when a schedule
-        holds. But where the ticks before it and one after it had their runs, all before that change, it was
-        in force.
+        The dataflow does not say since when its schedule holds: a change, or a pause, may have come after the
+        tick. But if the ticks before it and one after it had their runs, all before the last change, the
+        schedule was in force.
         """
         changed = self.flow.changed_at
         if changed is None or event.tick.at >= changed:
@@ -136,10 +135,10 @@ def timeline_of(
 ) -> Timeline:
     """The timeline of a dataflow.
 
-    :param runs: in any order, and more than once each if need be.
-    :param known_from: all runs that started later are among them.
-    :param datasets: what its source connection exports; ``None`` where that could not be read.
-    :param runs_per_tick: how many runs a tick makes, where that was learnt before.
+    :param runs: in any order, and possibly with duplicates.
+    :param known_from: all runs that started later are in ``runs``.
+    :param datasets: the datasets that it exports; ``None`` if they could not be read.
+    :param runs_per_tick: how many runs a tick makes, if that was learnt before.
     """
     return Timeline(
         flow=flow,

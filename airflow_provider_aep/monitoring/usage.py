@@ -1,4 +1,4 @@
-"""The ledger of a sandbox in a calendar year: its sums, what they leave out, and how allowances stand."""
+"""The ledger of a sandbox for a calendar year: its sums, what they leave out, and the state of allowances."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ EARLIEST_YEAR = 2017
 class Usage:
     """The ledger of the exports of a sandbox in one calendar year.
 
-    :param zone: where days begin at midnight.
+    :param zone: the time zone of the days.
     :param listed: how many export dataflows there are, selected or not.
     :param requests: how many requests the runs took.
-    :param cut_off: whether older runs were left unread, to keep to the bound.
+    :param cut_off: whether older runs were not read because of the limit.
     """
 
     year: int
@@ -53,26 +53,26 @@ class Usage:
     def known_from(self) -> datetime:
         """From when on all exports are known."""
         first = year_of(self.year, self.zone)[0]
-        return max((one.known_from for one in self.accounts if one.missing), default=first)
+        return max((account.known_from for account in self.accounts if account.missing), default=first)
 
     def table(self, subject: Subject, period: Period) -> list[dict[str, Any]]:
         """The sums, as plain JSON: ``subject``, ``name``, ``period``, and the members of ``Sum``.
 
         ``incomplete`` says that runs of that period may be missing.
         """
-        names = {one.flow.id: one.flow.name for one in self.accounts}
+        names = {account.flow.id: account.flow.name for account in self.accounts}
         names |= {flow_id + UNTOLD: name + UNTOLD for flow_id, name in names.items()}
         incomplete = is_incomplete(self.accounts, subject, period)
-        entries = (entry for one in self.accounts for entry in entries_of(one, subject))
+        entries = (entry for account in self.accounts for entry in entries_of(account, subject))
         return [
             {
                 "subject": key,
                 "name": names.get(key, key),
                 "period": when,
-                **found.to_json(),
+                **total.to_json(),
                 "incomplete": incomplete(key, when),
             }
-            for (key, when), found in sums(entries, period).items()
+            for (key, when), total in sums(entries, period).items()
         ]
 
     def notes(self) -> list[str]:
@@ -80,19 +80,19 @@ class Usage:
         first = year_of(self.year, self.zone)[0]
         notes = []
         if self.known_from > first:
-            late = sum(bool(one.missing) for one in self.accounts)
+            late = sum(bool(account.missing) for account in self.accounts)
             known_from = self.known_from.astimezone(self.zone)
             notes.append(
                 f"known from {known_from:%Y-%m-%d} on: older runs of {_exports(late)} are not listed"
                 f"{', or were not read' if self.cut_off else ''}, and are missing here"
             )
-        for one in self.accounts:
-            if one.why:
-                notes.append(f"the runs of {one.flow.name!r} could not be read: {one.why}")
-        if undated := sum(one.undated for one in self.accounts):
-            run = "run has" if undated == 1 else "runs have"
-            notes.append(f"{undated} {run} no time that can be right, and belong to no day")
-        if under_way := sum(one.under_way for one in self.accounts):
+        for account in self.accounts:
+            if account.why:
+                notes.append(f"the runs of {account.flow.name!r} could not be read: {account.why}")
+        if undated := sum(account.undated for account in self.accounts):
+            run = "run belongs" if undated == 1 else "runs belong"
+            notes.append(f"{undated} {run} to no day, for lack of a credible time")
+        if under_way := sum(account.under_way for account in self.accounts):
             run = "run is" if under_way == 1 else "runs are"
             notes.append(f"{under_way} {run} under way: what has not ended is not counted")
         notes.append(
@@ -109,8 +109,8 @@ class Usage:
             "requests": self.requests,
             "cut_off": self.cut_off,
             "notes": self.notes(),
-            "allowances": [one.to_json() for one in self.standings],
-            "accounts": [_account(one) for one in self.accounts],
+            "allowances": [standing.to_json() for standing in self.standings],
+            "accounts": [_account(account) for account in self.accounts],
             "total": self.table("sandbox", "year"),
             **{
                 f"{subject}s": self.table(subject, period) for subject in ("export", "dataset", "destination")
@@ -120,9 +120,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedAllowance:
-    """What a check says of an allowance.
+    """An allowance in a check.
 
-    :param outcome: what the policy makes of it; ``ok`` where it will do.
+    :param outcome: by the policy; ``ok`` if the allowance is enough.
     :param requests: how many requests the runs of the year took, for all allowances together.
     """
 
@@ -144,46 +144,47 @@ def check_allowances(
     zone: tzinfo = UTC,
     told: Collection[str] = (),
 ) -> Exchange[tuple[CheckedAllowance, ...]]:
-    """Whether allowances will do; without any nothing is asked.
+    """Whether allowances are enough; without allowances, no request is sent.
 
-    :param zone: where days begin at midnight.
-    :param told: the keys of what was told before: what is still so is standing.
+    :param zone: the time zone of the days.
+    :param told: the keys that were reported before; an allowance that is still in that state is standing.
     """
     if not allowances:
         return ()
     now = now.astimezone(UTC)
     year = now.astimezone(zone).year
     accounts, requests, _ = yield from read_accounts(flows, year=year, now=now, zone=zone)
-    found = []
-    for each in allowances:
-        one = standing_of(each, accounts, now, zone)
-        minded = policy.on_standing if one.key in told else policy.on_allowance
-        outcome = "ok" if one.status == "ok" else minded
-        found.append(CheckedAllowance(standing=one, outcome=outcome, requests=requests))
-    return tuple(found)
+    checked = []
+    for allowance in allowances:
+        standing = standing_of(allowance, accounts, now, zone)
+        minded = policy.on_standing if standing.key in told else policy.on_allowance
+        outcome = "ok" if standing.status == "ok" else minded
+        checked.append(CheckedAllowance(standing=standing, outcome=outcome, requests=requests))
+    return tuple(checked)
 
 
 def told_by(checked: Sequence[CheckedAllowance], before: Collection[str]) -> tuple[str, ...]:
-    """The keys of what has been told of these allowances in their periods, for the next check.
+    """The keys that have been reported for these allowances in their periods, for the next check.
 
-    A forecast that swings around its allowance is told once and not at each swing.
+    A forecast that swings around its allowance is reported once, and not at each swing.
     """
-    series = {each.standing.series for each in checked}
-    found = {each.standing.key for each in checked if each.standing.status != "ok"}
-    return tuple(sorted(found | {key for key in before if key.rpartition(":")[0] in series}))
+    standings = [allowance.standing for allowance in checked]
+    series = {standing.series for standing in standings}
+    reported = {standing.key for standing in standings if standing.status != "ok"}
+    return tuple(sorted(reported | {key for key in before if key.rpartition(":")[0] in series}))
 
 
-def _account(one: Account) -> dict[str, Any]:
+def _account(account: Account) -> dict[str, Any]:
     return {
-        "dataflow_id": one.flow.id,
-        "dataflow_name": one.flow.name,
-        "destination": one.flow.destination,
-        "state": one.flow.state,
-        "since": one.since.isoformat(),
-        "known_from": one.known_from.isoformat(),
-        "undated": one.undated,
-        "under_way": one.under_way,
-        "unread": one.why or None,
+        "dataflow_id": account.flow.id,
+        "dataflow_name": account.flow.name,
+        "destination": account.flow.destination,
+        "state": account.flow.state,
+        "since": account.since.isoformat(),
+        "known_from": account.known_from.isoformat(),
+        "undated": account.undated,
+        "under_way": account.under_way,
+        "unread": account.why or None,
     }
 
 
@@ -192,9 +193,9 @@ def _exports(number: int) -> str:
 
 
 def check_year(year: object, this_year: int) -> int:
-    """``year`` if it is one of which there can be runs.
+    """``year``, if there can be runs in it.
 
-    :raises AepValidationError: it is none.
+    :raises AepValidationError: there cannot.
     """
     if not isinstance(year, int) or isinstance(year, bool) or not EARLIEST_YEAR <= year <= this_year:
         problem = Problem("year", f"must be a calendar year from {EARLIEST_YEAR} to {this_year}")
@@ -213,11 +214,11 @@ def read_usage(
 ) -> Exchange[Usage]:
     """The ledger of the export dataflows of the sandbox.
 
-    :param zone: where days begin at midnight.
-    :param year: by default the one in which ``now`` lies. Allowances go with that one alone.
-    :param most_pages: read about so many pages of runs at most.
-    :raises AepValidationError: the year is none, or an allowance goes with a year that is over.
-    :raises AepError: the dataflows cannot be listed. Runs that cannot be read are told of the account.
+    :param zone: the time zone of the days.
+    :param year: by default the one that contains ``now``, the only one for which allowances may be given.
+    :param most_pages: the approximate limit of pages of runs.
+    :raises AepValidationError: the year is not allowed, or is over and has an allowance.
+    :raises AepError: the dataflows cannot be listed. An account says if its runs cannot be read.
     """
     now, this_year = now.astimezone(UTC), now.astimezone(zone).year
     year = check_year(this_year if year is None else year, this_year)
@@ -237,7 +238,7 @@ def read_usage(
         zone=zone,
         at=now,
         accounts=accounts,
-        standings=[standing_of(each, accounts, now, zone) for each in allowances],
+        standings=[standing_of(allowance, accounts, now, zone) for allowance in allowances],
         listed=len(listed),
         requests=requests,
         cut_off=cut_off,

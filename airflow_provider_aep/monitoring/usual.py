@@ -1,7 +1,7 @@
-"""What is usual of a dataflow: how much its runs export, and how long they take.
+"""The usual of a dataflow: how much its runs export, and how long they take.
 
-A run is only compared with runs that had ended before it began, so what is usual for it never changes
-afterwards. The first, full export is no measure of those that follow.
+A run is only compared with runs that had ended before it began, so its usual never changes afterwards. The
+first, full export is not compared with later ones.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import NamedTuple
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.policy import LEAST_HISTORY, RunPolicy
 
-# How many runs make a usual duration.
+# How many runs determine the usual duration.
 DURATIONS = 7
 
 
 class History(NamedTuple):
-    """What a dataflow did before a run.
+    """The runs of a dataflow before a run.
 
     :param runs: finished runs, newest first.
-    :param complete: the service lists none that is older.
+    :param complete: whether the service lists no older one.
     """
 
     runs: tuple[DataflowRun, ...] = ()
@@ -30,32 +30,32 @@ class History(NamedTuple):
 
     @property
     def delivered(self) -> list[DataflowRun]:
-        """Those that exported what there was, newest first."""
+        """Those that delivered their data, newest first."""
         return [run for run in self.runs if run.delivered]
 
 
 class Past:
-    """The finished runs of a dataflow, to be asked what came before any of them.
+    """The finished runs of a dataflow, which finds the runs before any of them.
 
     :param runs: in any order.
-    :param known_from: runs that started earlier are not among them.
-    :param created_at: when the dataflow was created; what is known from then on is all there is.
+    :param known_from: runs that started earlier are not in ``runs``.
+    :param created_at: when the dataflow was created; ``runs`` are complete if known from then on.
     """
 
     def __init__(
         self, runs: Sequence[DataflowRun], *, known_from: datetime, created_at: datetime | None
     ) -> None:
         ended = [(at, run) for run in runs if (at := run.ended_at) is not None and run.started_at is not None]
-        ended.sort(key=lambda each: (each[0], each[1].id))
+        ended.sort(key=lambda item: (item[0], item[1].id))
         self._ends = [at for at, _ in ended]
         self._runs = [run for _, run in ended]
         self._whole = created_at is not None and known_from <= created_at
         self._first_end = next((at for at, run in ended if run.delivered), None)
 
     def before(self, run: DataflowRun, *, reach: timedelta | None = None) -> History:
-        """What had ended before a run began.
+        """The runs that had ended before a run began.
 
-        :param reach: at most so long before it, so that the answer does not depend on how much was read.
+        :param reach: how far back, at most, so that the result does not depend on how much was read.
         """
         if run.started_at is None:
             return History(runs=(), complete=False)
@@ -63,31 +63,31 @@ class Past:
         since = run.started_at - reach if reach is not None else None
         first = bisect_left(self._ends, since) if since is not None else 0
         kept = [
-            one
-            for one in self._runs[first:last]
-            if since is None or (one.started_at is not None and one.started_at >= since)
+            earlier
+            for earlier in self._runs[first:last]
+            if since is None or (earlier.started_at is not None and earlier.started_at >= since)
         ]
-        kept.sort(key=lambda one: (one.started_at or run.started_at, one.id), reverse=True)
+        kept.sort(key=lambda earlier: (earlier.started_at or run.started_at, earlier.id), reverse=True)
         return History(runs=tuple(kept), complete=self._whole and len(kept) == last)
 
     def is_first(self, run: DataflowRun) -> bool:
-        """Whether a run makes, or should have made, the first, full export."""
+        """Whether a run is, or should have been, the first, full export."""
         if not self._whole or run.started_at is None:
             return False
         return self._first_end is None or run.started_at < self._first_end
 
 
 def alike(history: History | None, run: DataflowRun) -> History | None:
-    """The part of a history that a run compares with: the same datasets, where both name them."""
+    """The part of a history with which a run is compared: the same datasets, if both name them."""
     if history is None or not run.dataset_ids:
         return history
-    mine = frozenset(run.dataset_ids)
-    kept = tuple(one for one in history.runs if not one.dataset_ids or frozenset(one.dataset_ids) == mine)
-    return History(runs=kept, complete=history.complete)
+    own = frozenset(run.dataset_ids)
+    kept = [run for run in history.runs if not run.dataset_ids or frozenset(run.dataset_ids) == own]
+    return History(runs=tuple(kept), complete=history.complete)
 
 
 def usual_records(before: History | None, policy: RunPolicy) -> tuple[int | None, int]:
-    """The median of the records of earlier runs that exported something, and of how many."""
+    """The median of the records of earlier runs that exported something, and the number of these runs."""
     if before is None:
         return None, 0
     counts = [run.records_out for run in before.delivered if run.records_out]
@@ -100,7 +100,7 @@ def usual_records(before: History | None, policy: RunPolicy) -> tuple[int | None
 
 
 def usual_duration(before: History) -> timedelta | None:
-    """The median of how long earlier runs took that ended well; ``None`` where there are too few."""
+    """The median duration of earlier runs that ended well; ``None`` if there are too few."""
     runs = before.delivered
     if before.complete:
         runs = runs[:-1]

@@ -1,6 +1,6 @@
-"""The verdict: what the runs of a dataflow did, and what a run policy makes of them together.
+"""The verdict: the results of the runs of a dataflow, and the outcome of all of them by a run policy.
 
-``all_finished`` is the only place that decides "done"; sensor, trigger, check, page and notifier ask here.
+``all_finished`` is the only place that decides "done"; sensor, trigger, check, page and notifier use it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of the runs of one dataflow.
+    """The result of the runs of one dataflow.
 
-    :param outcome: what the policy makes of it.
+    :param outcome: by the policy.
     :param status: ``success``, ``slow``, ``partial``, ``low_records``, ``zero_records``, ``unknown_records``,
-        ``incomplete``, ``stuck``, ``failed`` or ``unknown``; ``missing_files`` or ``unchecked_files`` where
-        the storage was asked too; of several runs the one that decided the outcome.
-    :param reason: the same in one sentence, with the numbers.
-    :param records_out: a sum over the runs, ``None`` when any run does not say; so with all counts.
+        ``incomplete``, ``stuck``, ``failed`` or ``unknown``; ``missing_files`` or ``unchecked_files`` if the
+        storage was listed too. With several runs, the one that decided the outcome.
+    :param reason: a sentence about it, with the numbers.
+    :param records_out: the sum over the runs; ``None`` if a run has no count. The same holds for all counts.
     :param duration_seconds: from the first start to the last end.
-    :param usual_records: the median of ``usual_runs`` earlier runs, each alone; ``None`` where it was not
-        asked for or there are too few.
-    :param cause: why there is little or nothing, where the Catalog was asked.
+    :param usual_records: the median of ``usual_runs`` earlier runs, each by itself; ``None`` if it was not
+        needed or there are too few.
+    :param cause: why the runs are empty or small, if the Catalog was asked.
     """
 
     outcome: Choice
@@ -57,19 +57,19 @@ class Verdict:
 
     @property
     def settles(self) -> bool:
-        """Whether nothing is lacking although the runs exported nothing."""
+        """Whether no data are missing although the runs exported nothing."""
         return self.cause is not None and self.cause.settles
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, as it crosses XCom; ``cause`` only where it was asked for."""
+        """Plain JSON for XCom; ``cause`` only if there is one."""
         lists = {"run_ids": list(self.run_ids), "dataset_ids": list(self.dataset_ids)}
-        told = {**asdict(self), **lists, "errors": [dict(one) for one in self.errors]}
-        del told["cause"]
-        return {**told, "cause": self.cause.to_json()} if self.cause else told
+        document = {**asdict(self), **lists, "errors": [dict(error) for error in self.errors]}
+        del document["cause"]
+        return {**document, "cause": self.cause.to_json()} if self.cause else document
 
 
 def all_finished(runs: Sequence[DataflowRun], *, expected: int = 1) -> bool:
-    """Whether at least ``expected`` runs are there and none of those there is still running."""
+    """Whether there are at least ``expected`` runs, and none of them is still running."""
     return len(runs) >= expected and all(run.finished for run in runs)
 
 
@@ -81,10 +81,10 @@ def judge_runs(
 ) -> Verdict:
     """The verdict on finished runs of one dataflow: each is judged, and the worst decides.
 
-    ``skip`` decides only when no run delivered anything that downstream could use. The status is that of
-    the gravest run that matters to the policy, whatever the order of the runs.
+    The outcome is ``skip`` only if no run delivered anything that downstream tasks could use. The status is
+    that of the gravest run that matters to the policy, whatever the order of the runs.
 
-    :param history: what came before the first of them, for a policy that ``needs_history``.
+    :param history: the runs before the first of them, for a policy that ``needs_history``.
     :param causes: why runs look wrong, by their ids, as far as the Catalog was asked.
     """
     causes = causes or {}
@@ -100,9 +100,9 @@ def incomplete(
     history: History | None = None,
     causes: Mapping[str, Cause] | None = None,
 ) -> Verdict:
-    """The verdict on finished runs of a tick that owes more of them.
+    """The verdict on the finished runs of a tick that owes more.
 
-    :param told: what is lacking, in one sentence.
+    :param told: a sentence about what is missing.
     """
     verdict = judge_runs(runs, policy, history, causes)
     if CONCERN[verdict.outcome] > CONCERN[policy.on_incomplete]:
@@ -115,7 +115,7 @@ def incomplete(
 def stuck(runs: Sequence[DataflowRun], policy: RunPolicy, told: str) -> Verdict:
     """The verdict on runs of which one should have ended long ago.
 
-    :param told: which, and since when, in one sentence.
+    :param told: a sentence about which one, and since when.
     """
     finished = [run for run in runs if run.finished]
     judged = [judge_run(run, policy, None) for run in finished]
@@ -125,20 +125,20 @@ def stuck(runs: Sequence[DataflowRun], policy: RunPolicy, told: str) -> Verdict:
 def _summed_up(
     runs: Sequence[DataflowRun], judged: Sequence[Judgement], usual: int | None, usual_runs: int
 ) -> Verdict:
-    choices = [each.choice for each in judged]
-    choice, status, told, cause = max(
-        judged, key=lambda each: (CONCERN[each.choice], GRAVITY.index(each.status))
+    choices = [judgement.choice for judgement in judged]
+    choice, status, sentence, cause = max(
+        judged, key=lambda judgement: (CONCERN[judgement.choice], GRAVITY.index(judgement.status))
     )
     if not CONCERN[choice]:
         choice = "ok" if "ok" in choices else "skip"
-    alike = sum(1 for each in judged if each.status == status)
+    alike = sum(1 for judgement in judged if judgement.status == status)
     records_out = _total(runs, lambda run: run.records_out)
     if len(judged) == 1:
-        reason = told
+        reason = sentence
     elif status == "success" and alike == len(judged):
         reason = f"{alike} runs exported {records_words(records_out)}"
     else:
-        reason = f"{alike} of {len(judged)} runs: {told}"
+        reason = f"{alike} of {len(judged)} runs: {sentence}"
     starts = [run.started_at for run in runs if run.started_at]
     ends = [run.completed_at for run in runs if run.completed_at]
     started_at, completed_at = min(starts, default=None), max(ends, default=None)
@@ -159,7 +159,7 @@ def _summed_up(
         completed_at=_iso(completed_at),
         duration_seconds=_seconds(started_at, completed_at),
         errors=tuple({"code": error.code, "message": error.message} for error in errors),
-        dataset_ids=tuple(dict.fromkeys(each for run in runs for each in run.dataset_ids)),
+        dataset_ids=tuple(dict.fromkeys(dataset_id for run in runs for dataset_id in run.dataset_ids)),
         usual_records=usual,
         usual_runs=usual_runs,
         cause=cause,
@@ -167,10 +167,10 @@ def _summed_up(
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict | None:
-    """The verdict that matters most; of several alike the last."""
+    """The verdict that matters most; if several are alike, the last."""
     ranked = sorted(
         enumerate(verdicts),
-        key=lambda each: (CONCERN[each[1].outcome], GRAVITY.index(each[1].status), each[0]),
+        key=lambda item: (CONCERN[item[1].outcome], GRAVITY.index(item[1].status), item[0]),
     )
     return ranked[-1][1] if ranked else None
 
@@ -178,11 +178,12 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict | None:
 def with_delivery(
     told: Mapping[str, Any], found: Mapping[str, Any], choice: str, unchecked: str
 ) -> dict[str, Any]:
-    """A verdict as plain JSON, with what the storage holds.
+    """A verdict as plain JSON, with the files in the storage.
 
-    :param found: what a look into the storage found: its ``status`` and what it ``told``.
-    :param choice: what it means that files are missing.
-    :param unchecked: what it means that the storage could not be read.
+    :param told: the verdict.
+    :param found: the result of listing the storage, with ``status`` and ``told``.
+    :param choice: the policy's choice for missing files.
+    :param unchecked: the policy's choice for a storage that could not be read.
     """
     both = {**told, "storage": dict(found)}
     meaning = {"missing": choice, "fewer": choice, "unchecked": unchecked}.get(found["status"])
@@ -196,11 +197,12 @@ def with_delivery(
 
 
 def _before(run: DataflowRun, ordered: Sequence[DataflowRun], history: History | None) -> History | None:
-    """What came before one of several runs that are judged together."""
+    """The history of one of several runs that are judged together."""
     if history is None or run.started_at is None:
         return history
+    start = run.started_at
     siblings = [
-        one for one in ordered if one.id != run.id and one.ended_at and one.ended_at <= run.started_at
+        other for other in ordered if other.id != run.id and other.ended_at and other.ended_at <= start
     ]
     return History(runs=(*reversed(siblings), *history.runs), complete=history.complete)
 

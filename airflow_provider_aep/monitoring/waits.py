@@ -1,7 +1,7 @@
-"""What somebody waits for, and whether it has come: runs of a window, of a tick, or given ones.
+"""Waits, and whether they are over: for the runs of a window, of a tick, or given ones.
 
-Worker and triggerer ask the same. A wait crosses from one to the other as plain JSON. Each start of a worker
-pays for what it imports, so what only some waits need is imported where they need it.
+Worker and triggerer use the same code, and exchange a wait as plain JSON. Each start of a worker pays for its
+imports, so modules that only some waits need are imported where they are needed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.attribution import Served
     from airflow_provider_aep.monitoring.timeline import Timeline
 
-# What of a dataflow it takes to place its runs.
+# The fields of a dataflow that are needed to assign its runs to ticks.
 OF_FLOW = ("id", "name", "state", "createdAt", "updatedAt", "lastOperation", "scheduleParams")
-# What of a dataflow it takes to judge its runs, and to say where they deliver.
+# The fields of a dataflow that are needed to judge its runs, and to know where they deliver.
 TO_JUDGE = (*OF_FLOW, "sourceConnectionIds", "targetConnectionIds", "flowSpec", "sandboxName")
 # The layout of a trigger's event. A worker that meets another one fails the task instead of guessing.
 EVENT_VERSION = 1
 _GAPS = ("missing", "incomplete")
-# How long after the end of a window a run of it may come to light.
+# How long after the end of a window one of its runs may first be listed.
 SHOWN_WITHIN = timedelta(minutes=15)
 NO_RUN = "no run has started yet"
 
@@ -35,7 +35,7 @@ class TickWait(NamedTuple):
     """The tick whose runs are waited for.
 
     :param flow: the dataflow, for its schedule.
-    :param datasets: what it exports; ``None`` where that could not be read.
+    :param datasets: the datasets that it exports; ``None`` if they could not be read.
     """
 
     at: datetime
@@ -44,19 +44,19 @@ class TickWait(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """What somebody waits for, all of it finished: so many runs that started in a window; or one of the
-    below.
+    """A wait until a number of runs that started in a window have finished; or those of ``run_ids``, or those
+    of ``tick``.
 
-    :param started_after: the start of the window; of other waits, how far back runs are read.
-    :param own_until: where enough runs of the window started before this moment, later ones are not meant.
+    :param started_after: the start of the window; for other waits, how far back runs are read.
+    :param own_until: if enough runs of the window started before this moment, later ones do not count.
     :param expected: how many runs there must be; with 0 the wait is over as soon as the service answers.
-    :param run_ids: these runs, whenever they started.
-    :param tick: the runs of a tick.
-    :param ends_stuck: a run that is stuck ends the wait.
-    :param longest: after so long a run is stuck; ``None`` leaves it to what is usual.
-    :param whole: nobody waits: read the whole window, also where a run under way says that it is not over.
-    :param step: how often runs come, where that is known: one request reads back as far as the wait that
-        needs most, so those that need less only come along where that costs little.
+    :param run_ids: wait for these runs, whenever they started.
+    :param tick: wait for the runs of this tick.
+    :param ends_stuck: whether a stuck run ends the wait.
+    :param longest: how long a run may take before it is stuck; ``None``: judged by the usual duration.
+    :param whole: not a wait: read the whole window, even if a run is still under way.
+    :param step: how often runs come, if that is known. A request reads back as far as the wait that needs
+        most, so waits that need less only share it if that costs little.
     """
 
     dataflow_id: str
@@ -72,7 +72,7 @@ class Wait(NamedTuple):
     step: timedelta = timedelta()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, as it crosses from a worker to the triggerer."""
+        """Plain JSON, as a worker hands it to the triggerer."""
         tick = self.tick
         return {
             "started_after": self.started_after.isoformat(),
@@ -92,9 +92,9 @@ class Wait(NamedTuple):
 
     @classmethod
     def from_json(cls, dataflow_id: str, told: Mapping[str, Any]) -> Wait:
-        """What ``to_json`` made.
+        """The wait from ``to_json``.
 
-        :raises AepValidationError: an id or a moment is none.
+        :raises AepValidationError: an id or a moment is malformed.
         """
         from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 
@@ -110,7 +110,7 @@ class Wait(NamedTuple):
             started_before=_moment(told, "started_before"),
             own_until=_moment(told, "own_until"),
             expected=int(told.get("expected", 1)),
-            run_ids=tuple(check_id("run_ids", each) for each in told.get("run_ids") or ()),
+            run_ids=tuple(check_id("run_ids", run_id) for run_id in told.get("run_ids") or ()),
             tick=of_tick,
             ends_stuck=bool(told.get("ends_stuck")),
             longest=timedelta(seconds=longest) if longest else None,
@@ -121,7 +121,7 @@ class Wait(NamedTuple):
         """Whether older runs may still end the wait.
 
         :param runs: those of its dataflow that have been read.
-        :param read_from: all that started later are among them.
+        :param read_from: all runs that started later have been read.
         """
         if read_from < self.started_after:
             return False
@@ -130,7 +130,7 @@ class Wait(NamedTuple):
         if self.tick is not None:
             from airflow_provider_aep.monitoring.ticks import SKEW
 
-            # Whatever came before it, a run that began with this tick or later must have ended first.
+            # Whatever older runs there are, a run that began with this tick or later must have ended first.
             opens = self.tick.at - SKEW
             ended = any(run.finished and run.started_at and run.started_at >= opens for run in runs)
             return ended or read_from >= opens
@@ -154,27 +154,27 @@ class Wait(NamedTuple):
 
 
 def part_of(flow: Dataflow) -> dict[str, Any]:
-    """What of a dataflow it takes to judge its runs, as plain JSON that ``Dataflow.from_api`` reads."""
+    """The part of a dataflow that is needed to judge its runs, as JSON that ``Dataflow.from_api`` reads."""
     return {key: flow.raw[key] for key in TO_JUDGE if key in flow.raw}
 
 
-def _moment(told: Mapping[str, Any], name: str) -> datetime | None:
-    return parse_moment(name, told[name]) if told.get(name) else None
+def _moment(document: Mapping[str, Any], name: str) -> datetime | None:
+    return parse_moment(name, document[name]) if document.get(name) else None
 
 
 class Sighting(NamedTuple):
     """What one poll saw.
 
-    :param told: all of it in one sentence, for logs and for the message of a timeout.
+    :param told: a sentence about it, for logs and for the message of a timeout.
     :param finished: the wait is over; ``runs`` can be judged.
-    :param in_vain: the wait is over, as nothing can turn up any more that would end it.
-    :param missing: a run of the tick of the wait should have come by now.
-    :param incomplete: what is lacking, where the tick of the wait came to fewer runs than it owes.
-    :param stuck: which run should have ended long ago, where there is one.
-    :param wait_seconds: at least so long the service asked to be left alone.
-    :param answered: the service said something; without an answer ``runs`` means nothing.
-    :param refused: there is no answer, as the login or the connection is at fault and not the service.
-    :param flow: the dataflow, where it was read as well.
+    :param in_vain: the wait is over, because no run can appear any more that would end it.
+    :param missing: a run of the wait's tick should have started by now.
+    :param incomplete: a sentence about what is missing, if the wait's tick has fewer runs than it owes.
+    :param stuck: a sentence about a run that should have ended long ago, if there is one.
+    :param wait_seconds: how long the service asked to wait before the next poll.
+    :param answered: the service answered; otherwise ``runs`` means nothing.
+    :param refused: there is no answer because the login or the connection is at fault, not the service.
+    :param flow: the dataflow, if it was read as well.
     """
 
     told: str
@@ -190,18 +190,18 @@ class Sighting(NamedTuple):
     flow: Dataflow | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """What of the end of a wait crosses to the worker that judges it, as plain JSON."""
+        """Plain JSON about the end of a wait, for the worker that judges it."""
         also = {
             "incomplete": self.incomplete,
             "stuck": self.stuck,
             "dataflow": part_of(self.flow) if self.flow else None,
         }
         runs = [dict(run.raw) for run in self.runs]
-        return {"status": "finished", "runs": runs} | {name: told for name, told in also.items() if told}
+        return {"status": "finished", "runs": runs} | {name: value for name, value in also.items() if value}
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Sighting:
-        """What ``to_json`` made."""
+        """The sighting from ``to_json``."""
         from airflow_provider_aep.flowservice.dataflow_record import Dataflow
         from airflow_provider_aep.flowservice.run_record import DataflowRun
 
@@ -216,7 +216,7 @@ class Sighting(NamedTuple):
 
 
 def sighting_of(wait: Wait, runs: Sequence[DataflowRun], now: datetime) -> Sighting:
-    """What the runs of its dataflow mean to a wait.
+    """What the runs of a dataflow mean to a wait for it.
 
     :param runs: as far back as the wait reads.
     """
@@ -228,17 +228,17 @@ def sighting_of(wait: Wait, runs: Sequence[DataflowRun], now: datetime) -> Sight
 
     picked = wait.pick(runs)
     done = all_finished(picked, expected=len(wait.run_ids) or wait.expected)
-    told, end = _told(wait, picked), wait.started_before
+    sentence, end = _sentence(wait, picked), wait.started_before
     in_vain = (
         not done and end is not None and now > end + SHOWN_WITHIN and all(run.finished for run in picked)
     )
     if in_vain:
-        told = f"{told}, and its window ended at {end:%Y-%m-%d %H:%M} UTC"
-    return Sighting(runs=tuple(picked), finished=done, in_vain=in_vain, told=told)
+        sentence = f"{sentence}, and its window ended at {end:%Y-%m-%d %H:%M} UTC"
+    return Sighting(runs=tuple(picked), finished=done, in_vain=in_vain, told=sentence)
 
 
 def with_stuck(wait: Wait, seen: Sighting, now: datetime, stuck_at: Mapping[str, datetime]) -> Sighting:
-    """A sighting that also says which run should have ended long ago.
+    """A sighting that also reports a run that should have ended long ago.
 
     :param stuck_at: when runs that are long under way become stuck, by their id.
     """
@@ -249,8 +249,8 @@ def with_stuck(wait: Wait, seen: Sighting, now: datetime, stuck_at: Mapping[str,
         if at is not None and at <= now:
             from airflow_provider_aep.monitoring.findings import told_stuck
 
-            told = told_stuck(run, at)
-            return seen._replace(finished=wait.ends_stuck, told=told, incomplete="", stuck=told)
+            sentence = told_stuck(run, at)
+            return seen._replace(finished=wait.ends_stuck, told=sentence, incomplete="", stuck=sentence)
     return seen
 
 
@@ -263,20 +263,22 @@ def _of_tick(wait: Wait, tick: TickWait, runs: Sequence[DataflowRun], now: datet
     served = timeline.served(tick.at)
     if served is None:
         return Sighting(told=f"the tick of {tick.at:%Y-%m-%d %H:%M} UTC is to come")
-    gap = next((each for each in timeline.events if each.tick == served.tick and each.kind in _GAPS), None)
-    mine, owed = served.standing(), timeline.attribution.least
-    if not mine:
-        told = told_of(gap) if gap else NO_RUN
+    gap = next(
+        (event for event in timeline.events if event.tick == served.tick and event.kind in _GAPS), None
+    )
+    own, owed = served.standing(), timeline.attribution.least
+    if not own:
+        sentence = told_of(gap) if gap else NO_RUN
         in_vain = now > served.tick.given_up + SHOWN_WITHIN
-        return Sighting(told=told, in_vain=in_vain, missing=gap is not None)
-    lacking = told_of(gap) if gap and len(mine) < owed else ""
-    done = all_finished(mine, expected=1 if lacking else owed) and not _may_move(served, timeline)
-    told = lacking or _seen(mine, owed)
-    return Sighting(runs=tuple(mine), finished=done, told=told, incomplete=lacking)
+        return Sighting(told=sentence, in_vain=in_vain, missing=gap is not None)
+    lacking = told_of(gap) if gap and len(own) < owed else ""
+    done = all_finished(own, expected=1 if lacking else owed) and not _may_move(served, timeline)
+    sentence = lacking or _seen(own, owed)
+    return Sighting(runs=tuple(own), finished=done, told=sentence, incomplete=lacking)
 
 
 def _may_move(served: Served, timeline: Timeline) -> bool:
-    """Whether a run of this tick may yet turn out to be that of an earlier one, which is not late so far."""
+    """Whether a run of this tick may still turn out to belong to an earlier one, which is not late so far."""
     created_at = timeline.flow.created_at
     return any(
         earlier.known
@@ -288,14 +290,14 @@ def _may_move(served: Served, timeline: Timeline) -> bool:
     )
 
 
-def _told(wait: Wait, runs: Sequence[DataflowRun]) -> str:
+def _sentence(wait: Wait, runs: Sequence[DataflowRun]) -> str:
     if not wait.run_ids:
         return _seen(runs, wait.expected)
     there = {run.id for run in runs}
     unlisted = [run_id for run_id in wait.run_ids if run_id not in there]
     not_there = f"run {', '.join(unlisted)} is not listed yet" if unlisted else ""
     seen = _seen(runs, len(wait.run_ids)) if runs else ""
-    return "; ".join(each for each in (seen, not_there) if each)
+    return "; ".join(filter(None, (seen, not_there)))
 
 
 def _seen(runs: Sequence[DataflowRun], expected: int) -> str:

@@ -1,7 +1,7 @@
-"""Looking for the runs of many dataflows at once.
+"""Polls for the runs of many dataflows at once.
 
-One request asks for the runs of up to 100 dataflows (see ``listings``). Whatever goes wrong with one dataflow
-stays with those who wait for it.
+One request lists the runs of up to 100 dataflows (see ``listings``). A problem with one dataflow affects only
+its own waiters.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from airflow_provider_aep.monitoring.poll import (
 )
 from airflow_provider_aep.monitoring.waits import Sighting, Wait, sighting_of, with_stuck
 
-# How often a dataflow runs of which a wait does not say it; the least that Adobe documents for datasets.
+# The assumed step of a dataflow if a wait does not have it; the shortest that Adobe documents for datasets.
 USUAL_STEP = timedelta(hours=3)
 
 Sightings = list[Sighting | AepError]
@@ -56,19 +56,19 @@ def look_for_many(
     stuck_at: MutableMapping[str, datetime] | None = None,
     with_flow: Collection[int] = (),
 ) -> Exchange[Sightings]:
-    """Look once for what each of many waits for: a sighting, or the error that ends the wait, in their order.
+    """Poll once for many waits: a sighting, or the error that ends the wait, in their order.
 
-    Raises nothing: a service that does not answer, or refuses the login, is what was seen.
+    Raises nothing: if the service does not answer or refuses the login, the sightings say so.
 
-    :param ask_why: the positions of waits for which, where no run is there yet, the dataflow is read too.
-    :param doubt: the positions of waits of which it matters that there is no run; see ``read_many``.
-    :param stuck_at: what is known of runs that are long under way; what is found out is added. See
+    :param ask_why: the positions of waits whose dataflow is read too if there is no run yet.
+    :param doubt: the positions of waits that should have runs; see ``read_many``.
+    :param stuck_at: when runs that are long under way become stuck, by run id; new results are added. See
         ``find_stuck``.
-    :param with_flow: the positions of waits of which, where they are over, the dataflow is read too.
+    :param with_flow: the positions of waits whose dataflow is read too if they are over.
     """
     by_reach = sorted(range(len(waits)), key=lambda at: waits[at].started_after)
     seen: _ByPosition = {}
-    # Those for ticks read further back, so others do not come along with them.
+    # Waits for ticks read further back, so other waits do not share their requests.
     for positions in (
         [at for at in by_reach if not waits[at].tick],
         [at for at in by_reach if waits[at].tick],
@@ -93,32 +93,32 @@ def _look_at(
 
     def read(ids: Sequence[str]) -> Exchange[list[DataflowRun]]:
         try:
-            return (yield from _runs_of([wait for each in ids for wait in of_flow[each]]))
+            return (yield from _runs_of([wait for flow_id in ids for wait in of_flow[flow_id]]))
         except AepError:
             raise
         except Exception as error:
-            told = f"what the service tells cannot be read: {without_words(error)}"
-            raise AepAnswerError(told, sent=True) from error
+            message = f"the response of the service cannot be read: {without_words(error)}"
+            raise AepAnswerError(message, sent=True) from error
 
-    since = {each: min(wait.started_after for wait in some) for each, some in of_flow.items()}
-    found = yield from read_many(_batches(of_flow), read, since=since, doubt=doubted)
-    errors = [one for one in found.values() if isinstance(one, AepError)]
-    # A permission that is missing for all is mended without those who wait.
-    excused = len(found) > 1 and sum(isinstance(one, AepAuthError) for one in errors) == len(found)
+    since = {flow_id: min(wait.started_after for wait in own) for flow_id, own in of_flow.items()}
+    answers = yield from read_many(_batches(of_flow), read, since=since, doubt=doubted)
+    # A permission that is missing for all dataflows will be granted again, so it ends no wait.
+    refused = sum(isinstance(answer, AepAuthError) for answer in answers.values())
+    excused = len(answers) > 1 and refused == len(answers)
     seen: _ByPosition = {}
     for at in positions:
-        one = found[waits[at].dataflow_id]
-        if not isinstance(one, AepError):
-            seen[at] = _of_one(partial(sighting_of, waits[at], one, now))
-        elif concerns_the_request(one) and not excused:
-            seen[at] = one
+        answer = answers[waits[at].dataflow_id]
+        if not isinstance(answer, AepError):
+            seen[at] = _judged(partial(sighting_of, waits[at], answer, now))
+        elif concerns_the_request(answer) and not excused:
+            seen[at] = answer
         else:
-            seen[at] = no_answer(one)
+            seen[at] = no_answer(answer)
     return seen
 
 
 def _batches(of_flow: Mapping[str, Sequence[Wait]]) -> list[list[str]]:
-    """Dataflows that are asked for together: no more than a request may name, nor read back too far.
+    """Dataflows that share a request: no more than it may name, and with a similar reach.
 
     :param of_flow: the waits for each, those that read furthest back first.
     """
@@ -135,11 +135,11 @@ def _batches(of_flow: Mapping[str, Sequence[Wait]]) -> list[list[str]]:
 
 
 def _runs_of(waits: Sequence[Wait]) -> Exchange[list[DataflowRun]]:
-    def enough(found: list[DataflowRun]) -> bool:
-        runs = _by_flow(found)
-        oldest = found[-1].created_at if found else None
+    def enough(runs: list[DataflowRun]) -> bool:
+        by_flow = _by_flow(runs)
+        oldest = runs[-1].created_at if runs else None
         read_from = oldest + CREATED_EARLIER if oldest else datetime.max.replace(tzinfo=UTC)
-        return not any(wait.needs_more(runs.get(wait.dataflow_id, []), read_from) for wait in waits)
+        return not any(wait.needs_more(by_flow.get(wait.dataflow_id, []), read_from) for wait in waits)
 
     runs = yield from list_runs_of(
         sorted({wait.dataflow_id for wait in waits}),
@@ -150,25 +150,25 @@ def _runs_of(waits: Sequence[Wait]) -> Exchange[list[DataflowRun]]:
 
 
 def _by_flow(runs: Sequence[DataflowRun]) -> Mapping[str, list[DataflowRun]]:
-    found: dict[str, list[DataflowRun]] = {}
+    by_flow: dict[str, list[DataflowRun]] = {}
     for run in runs:
-        found.setdefault(run.dataflow_id, []).append(run)
-    return found
+        by_flow.setdefault(run.dataflow_id, []).append(run)
+    return by_flow
 
 
 def _find_given(waits: Sequence[Wait], seen: _ByPosition, now: datetime) -> Exchange[None]:
-    """Ask for given runs that were not listed, each by itself: they may have begun long ago."""
+    """Read given runs that were not listed, each by itself: they may have begun long ago."""
     lacking: dict[int, tuple[Sequence[DataflowRun], list[str]]] = {}
-    for at, one in seen.items():
-        if waits[at].run_ids and isinstance(one, Sighting) and one.answered:
-            there = {run.id for run in one.runs}
+    for at, sighting in seen.items():
+        if waits[at].run_ids and isinstance(sighting, Sighting) and sighting.answered:
+            there = {run.id for run in sighting.runs}
             if ids := [run_id for run_id in waits[at].run_ids if run_id not in there]:
-                lacking[at] = (one.runs, ids)
+                lacking[at] = (sighting.runs, ids)
     asking = [read_given(waits[at], ids) for at, (_, ids) in lacking.items()]
     ends = (yield from together(asking, at_most=AT_MOST)) if asking else []
     for (at, (runs, _)), end in zip(lacking.items(), ends, strict=True):
         if isinstance(end, Done):
-            seen[at] = _of_one(partial(sighting_of, waits[at], [*runs, *end.value], now))
+            seen[at] = _judged(partial(sighting_of, waits[at], [*runs, *end.value], now))
         elif concerns_the_request(end) or isinstance(end, AepValidationError):
             seen[at] = end
         else:
@@ -181,74 +181,73 @@ def _find_stuck(
     now: datetime,
     stuck_at: MutableMapping[str, datetime],
 ) -> Exchange[None]:
-    """Ask once for each run that is long under way when it becomes stuck, and say which are."""
-    answered = {at: one for at, one in seen.items() if isinstance(one, Sighting)}
+    """Find out once for each run that is long under way when it becomes stuck, and report those that are."""
+    answered = {at: sighting for at, sighting in seen.items() if isinstance(sighting, Sighting)}
     doubtful = {
         run.id: (waits[at], run)
-        for at, one in answered.items()
-        for run in in_doubt(waits[at], one, now, stuck_at)
+        for at, sighting in answered.items()
+        for run in in_doubt(waits[at], sighting, now, stuck_at)
     }
     if doubtful:
         asking = [find_stuck(wait, run, stuck_at) for wait, run in doubtful.values()]
-        # Trouble here takes nothing from what was seen: the next poll asks again.
+        # A failure here does not affect the sightings; the next poll tries again.
         yield from together(asking, at_most=AT_MOST)
-    for at, one in answered.items():
-        seen[at] = _of_one(partial(with_stuck, waits[at], one, now, stuck_at))
+    for at, sighting in answered.items():
+        seen[at] = _judged(partial(with_stuck, waits[at], sighting, now, stuck_at))
 
 
-def _of_one(judge: Callable[[], Sighting]) -> Sighting:
-    """What one wait saw; a wait that nobody has foreseen must not blind the others."""
+def _judged(judge: Callable[[], Sighting]) -> Sighting:
+    """The sighting of one wait; unexpected data of one wait must not affect the others."""
     try:
         return judge()
     except Exception as error:
-        return Sighting(told=f"what was seen cannot be judged: {without_words(error)}", answered=False)
+        return Sighting(told=f"the runs cannot be judged: {without_words(error)}", answered=False)
 
 
 def _needs_no_reason(seen: Sighting | AepError) -> bool:
-    # Without an answer nobody knows whether there is a run; asking on would make a storm of an outage.
+    # Without an answer it is unknown whether there is a run; more requests would only burden an outage.
     return isinstance(seen, AepError) or bool(seen.runs) or not seen.answered
 
 
 def _find_why(
     waits: Sequence[Wait], seen: _ByPosition, now: datetime, positions: Sequence[int]
 ) -> Exchange[None]:
-    """For waits without a run: add what their dataflows tell, or the error for a dataflow that is gone."""
+    """For waits without a run: add the reason that their dataflows show, or the error of a deleted one."""
     flow_ids = sorted({waits[at].dataflow_id for at in positions})
     if not flow_ids:
         return
     shown, answered = yield from _flows(flow_ids)
-    found: dict[str, Dataflow | AepNotFoundError] = {**shown}
-    # Where nobody answered for all, asking for each would make a storm of an outage.
-    missing = [flow_id for flow_id in answered if flow_id not in found]
+    flows: dict[str, Dataflow | AepNotFoundError] = {**shown}
+    # If the list was not answered, requests for each dataflow would only burden an outage.
+    missing = [flow_id for flow_id in answered if flow_id not in flows]
     singles = yield from together([get_dataflow(flow_id) for flow_id in missing], at_most=AT_MOST)
     for flow_id, single in zip(missing, singles, strict=True):
         if isinstance(single, Done):
-            found[flow_id] = single.value
+            flows[flow_id] = single.value
         elif isinstance(single, AepNotFoundError):
-            found[flow_id] = single
+            flows[flow_id] = single
     for at in positions:
-        flow, one = found.get(waits[at].dataflow_id), seen[at]
+        flow, sighting = flows.get(waits[at].dataflow_id), seen[at]
         if isinstance(flow, AepNotFoundError):
             seen[at] = flow
-        elif flow is not None and isinstance(one, Sighting):
-            seen[at] = one._replace(told=why_no_run(flow, now, one.told))
+        elif flow is not None and isinstance(sighting, Sighting):
+            seen[at] = sighting._replace(told=why_no_run(flow, now, sighting.told))
 
 
 def _read_flows(waits: Sequence[Wait], seen: _ByPosition, positions: Collection[int]) -> Exchange[None]:
     """For waits that are over: add their dataflows, as far as they can be read."""
-    over = {
-        at: one for at in positions if isinstance(one := seen[at], Sighting) and one.finished and one.runs
-    }
+    sightings = {at: sighting for at in positions if isinstance(sighting := seen[at], Sighting)}
+    over = {at: sighting for at, sighting in sightings.items() if sighting.finished and sighting.runs}
     if over:
-        found, _ = yield from _flows(sorted({waits[at].dataflow_id for at in over}))
-        for at, one in over.items():
-            seen[at] = one._replace(flow=found.get(waits[at].dataflow_id))
+        flows, _ = yield from _flows(sorted({waits[at].dataflow_id for at in over}))
+        for at, sighting in over.items():
+            seen[at] = sighting._replace(flow=flows.get(waits[at].dataflow_id))
 
 
 def _flows(flow_ids: Sequence[str]) -> Exchange[tuple[dict[str, Dataflow], list[str]]]:
-    """Those of the dataflows that a list shows, by id, and the ids about which there was an answer."""
+    """The dataflows that a list shows, by id, and the ids for which the service answered."""
     batches = [flow_ids[start : start + LARGEST_PAGE] for start in range(0, len(flow_ids), LARGEST_PAGE)]
     ends = yield from together([read_dataflows(batch) for batch in batches], at_most=AT_MOST)
-    found = {flow.id: flow for end in ends if isinstance(end, Done) for flow in end.value}
+    flows = {flow.id: flow for end in ends if isinstance(end, Done) for flow in end.value}
     answered = [batch for batch, end in zip(batches, ends, strict=True) if not isinstance(end, OUTAGES)]
-    return found, [flow_id for batch in answered for flow_id in batch]
+    return flows, [flow_id for batch in answered for flow_id in batch]

@@ -8,19 +8,17 @@ CUT = " ... [cut]"
 
 
 def cut(text: str, longest: int) -> str:
-    """A text of at most ``longest`` characters, cut between words where there are any, which says that it was
-    cut.
-    """
+    """The text in at most ``longest`` characters, cut between words if possible, with a mark at the cut."""
     if len(text) <= longest:
         return text
     kept = text[: longest - len(CUT)]
     words, _, rest = kept.rpartition(" ")
-    # A single long word has no place to cut at. Half an address leads elsewhere, so it goes as a whole.
+    # A single long word is cut anywhere, but a URL is left out as a whole: half of one leads elsewhere.
     return f"{words if len(words) > len(kept) // 2 or '://' in rest else kept}{CUT}"
 
 
 def read_moment(at: object) -> datetime | None:
-    """A moment, in UTC, from ISO 8601 as it was kept; ``None`` for what is none."""
+    """A moment, in UTC, from ISO 8601; ``None`` if it is malformed."""
     try:
         moment = datetime.fromisoformat(at) if isinstance(at, str) else None
         if moment is None:

@@ -37,34 +37,35 @@ from airflow_provider_aep.operators.xcom_keys import CHECK_KEY, LINK_KEY, VERDIC
 
 __all__ = ["LONGEST_TEXT", "MESSAGES", "USUAL", "AepRunNotifier"]
 
-# States of a task in which a callback without a verdict and without an exception is no news.
+# A callback of a task in one of these states, without a verdict or an exception, has nothing to report.
 _WELL = {"success", "skipped", "running", "deferred"}
 
 
 class AepRunNotifier(BaseNotifier):
-    """Tell somebody what became of the runs that tasks waited for.
+    """Send alerts about the runs that tasks waited for.
 
     As ``on_failure_callback``, ``on_success_callback`` and ``on_skipped_callback`` of an
-    ``AepDataflowRunSensor`` it tells of that task. As ``on_failure_callback`` and ``on_success_callback`` of
-    a DAG it tells of all tasks of the DAG run, in one message for each sandbox. As the callback of a deadline
-    alert (Airflow 3) it tells which are not done. What is not in ``on`` stays silent.
+    ``AepDataflowRunSensor`` it reports on that task. As ``on_failure_callback`` and ``on_success_callback``
+    of a DAG it reports on all tasks of the DAG run, in one message for each sandbox. As the callback of a
+    deadline alert (Airflow 3) it reports the tasks that are not done. Statuses that are not in ``on`` are
+    not reported.
 
-    :param on: the statuses to tell: those of a verdict, such as ``failed``, ``stuck`` or ``zero_records``;
-        ``recovered`` for the first good run of an export after one that was told; ``success``, which is also
+    :param on: the statuses to report: those of a verdict, such as ``failed``, ``stuck`` or ``zero_records``;
+        ``recovered`` for the first good run of an export after a reported one; ``success``, which includes
         every other verdict that the run policy finds ok; ``error`` for a task that
-        failed without a verdict (timeout, credential refused); ``late`` for a deadline; of a check also
+        failed without a verdict (timeout, credential refused); ``late`` for a deadline; for a check also
         ``gaps`` (missing, late and doubled runs), ``warning`` (a dataflow that is disabled, ends, or cannot
         be read), ``allowance`` (it is used up, nearly, or will be) and ``nothing`` (it selected no dataflow).
-    :param messages: status -> your own text, in place of the usual one. Jinja, with the task's context and
+    :param messages: status -> your own text, which replaces the usual one. Jinja, with the task's context and
         ``verdict``, a dict as the sensor returns it.
-    :param channels: where it goes: ``"log"``, the default, or dicts with ``type`` (``email``, ``slack``,
+    :param channels: where alerts go: ``"log"``, the default, or dicts with ``type`` (``email``, ``slack``,
         ``teams``, ``webhook``) and the fields of that channel. Plain JSON, as a deadline alert needs it.
     :param send: called with the text and a dict; for one task ``status``, ``verdict``, ``link``, ``dag_id``,
         ``run_id``, ``task_id`` and ``map_index``, for several exports ``title``, ``sandbox``, ``counts``,
-        ``alerts`` and more. Without ``channels`` it takes the place of the log.
-    :raises AepConfigError: ``on`` or ``messages`` names a status that no verdict has, ``on`` names none, a
-        message is no Jinja template, or the provider that a channel goes through is not installed.
-    :raises AepValidationError: a channel is not well described, or given twice, or there is none.
+        ``alerts`` and more. Without ``channels`` it replaces the log.
+    :raises AepConfigError: ``on`` or ``messages`` names a status that no verdict has, ``on`` is empty, a
+        message is not a Jinja template, or the provider that a channel needs is not installed.
+    :raises AepValidationError: a channel is malformed or given twice, or there is none.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class AepRunNotifier(BaseNotifier):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # All is found out when the DAG is parsed, and not by an alert that never comes.
+        # Reject mistakes when the DAG is parsed; otherwise the only sign would be an alert that never comes.
         self.on = check_statuses(on)
         check_messages(messages or {})
         if send is not None and not callable(send):
@@ -89,29 +90,29 @@ class AepRunNotifier(BaseNotifier):
         self.send = send
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
-        """Nothing, unless a subclass has template fields: the messages are rendered one by one."""
+        """Do nothing unless a subclass has template fields; the messages are rendered when they are sent."""
         # A DAG's callback has no environment in Airflow 3.3's dag.test(), and a deadline has no DAG.
         if self.template_fields:
             super().render_template_fields(context, jinja_env)
 
     async def async_notify(self, context: Any) -> None:
-        """The same from the triggerer, whose loop it does not block."""
+        """The same in the triggerer, without blocking its event loop."""
         from asgiref.sync import sync_to_async
 
-        # In a thread of its own: the one that is shared would keep all triggers waiting for the channels.
+        # Not thread-sensitive: in the shared thread, all triggers would wait for the channels.
         await sync_to_async(self._notify, thread_sensitive=False)(context, may_ask=True)
 
     def notify(self, context: Any) -> None:
-        """Tell what became of the task, or of all tasks of the DAG run, that ``context`` is about.
+        """Report on the task, or on all tasks of the DAG run, that ``context`` is about.
 
-        Never raises: what cannot be told is in the log.
+        Never raises: an alert that cannot be sent is in the log.
         """
-        # Only a synchronous callback of a deadline comes here with one. Its supervisor answers questions
-        # about connections alone; to any other it never answers at all, and the callback would hang.
+        # Only a synchronous callback of a deadline has one here. Its supervisor answers requests for
+        # connections only; it never answers any other, and the callback would hang.
         self._notify(context, may_ask="deadline" not in context)
 
     def tell(self, context: Any, check: Mapping[str, Any]) -> None:
-        """Tell what a task has found so far, while it goes on. Never raises.
+        """Report what a task has found so far, while it goes on. Never raises.
 
         :param check: in the shape of what ``AepCheckExportsOperator`` returns.
         """
@@ -122,20 +123,20 @@ class AepRunNotifier(BaseNotifier):
             alerts = list(alerts_of(self, context, check, where, ti.task_id))
             self._deliver_all(alerts, airflow_url=where, **place)
         except Exception as error:
-            self._tell_the_least(context, error)
+            self._send_minimal_alert(context, error)
 
     def _notify(self, context: Any, *, may_ask: bool) -> None:
         try:
             if "deadline" in context:
-                self._tell_of_deadline(context, may_ask=may_ask)
+                self._report_deadline(context, may_ask=may_ask)
             elif "reason" in context:
-                self._tell_of_dag(context)
+                self._report_dag_run(context)
             else:
-                self._tell_of_task(context)
+                self._report_task(context)
         except Exception as error:
-            self._tell_the_least(context, error)
+            self._send_minimal_alert(context, error)
 
-    def _tell_of_task(self, context: Any) -> None:
+    def _report_task(self, context: Any) -> None:
         ti = context["ti"]
         place = {"dag_id": ti.dag_id, "run_id": ti.run_id}
         about = {**place, "task_id": ti.task_id, "map_index": ti.map_index}
@@ -147,7 +148,7 @@ class AepRunNotifier(BaseNotifier):
             check = None if verdict else _own_xcom(ti, CHECK_KEY)
             link = _own_xcom(ti, LINK_KEY)
         except Exception as error:
-            unread = f"; what it found cannot be read: {without_words(error)}"
+            unread = f"; its result cannot be read: {without_words(error)}"
         where = airflow_url(**about)
         if isinstance(check, Mapping):
             alerts = alerts_of(self, context, check, where, ti.task_id, again=False)
@@ -155,8 +156,8 @@ class AepRunNotifier(BaseNotifier):
             if not check.get("waits_for"):
                 return
         if not verdict and task is not None and not is_ours(task):
-            # As with default_args, which give the notifier to every task of a DAG.
-            self.log.info("Task %s is none of this provider's: nothing is told of it", ti.task_id)
+            # default_args, for instance, give the notifier to every task of a DAG.
+            self.log.info("Task %s is not one of this provider: it is not reported", ti.task_id)
             return
         watching = task is None or watches(task)
         status = self.status_of(verdict) if verdict else "error"
@@ -172,25 +173,25 @@ class AepRunNotifier(BaseNotifier):
             elif state in _WELL:
                 why = f"task {named} ended as {state}{unread}"
             else:
-                # Airflow tells no error where it found out by itself, in the DAG processor.
+                # Airflow passes no error if it noticed the failure itself, in the DAG processor.
                 why = f"task {named} failed without a verdict; its worker may have been lost{unread}"
-            found = {**without_verdict(link, why), "task": named}
+            values = {**without_verdict(link, why), "task": named}
         else:
-            found = verdict
+            values = verdict
         if status not in self.on:
             return
         with lent(context, exception=why) if not verdict else nullcontext():
-            alert = self.alert(context, status, found, link, where, ti.task_id, watching=watching)
-        told = {"status": status, "verdict": verdict or {}, "link": link, **about}
+            alert = self.alert(context, status, values, link, where, ti.task_id, watching=watching)
+        details = {"status": status, "verdict": verdict or {}, "link": link, **about}
         message = Message(sandbox=alert.sandbox, alerts=(alert,), **place)
-        self._deliver([(message, told)])
+        self._deliver([(message, details)])
 
-    def _tell_of_dag(self, context: Any) -> None:
+    def _report_dag_run(self, context: Any) -> None:
         dag_id, run_id = context["dag"].dag_id, context["run_id"]
         alerts = alerts_of_dag_run(self, context)
         self._deliver_all(alerts, dag_id=dag_id, run_id=run_id, airflow_url=airflow_url(dag_id, run_id))
 
-    def _tell_of_deadline(self, context: Any, *, may_ask: bool) -> None:
+    def _report_deadline(self, context: Any, *, may_ask: bool) -> None:
         if "late" not in self.on:
             return
         run = context["dag_run"]
@@ -198,10 +199,10 @@ class AepRunNotifier(BaseNotifier):
         alerts = alerts_of_deadline(self, context, may_ask=may_ask)
         self._deliver_all(alerts, airflow_url=airflow_url(**place), **place)
 
-    def _tell_the_least(self, context: Any, error: Exception) -> None:
-        """An alert although the context is unlike all that we know: somebody has to hear."""
+    def _send_minimal_alert(self, context: Any, error: Exception) -> None:
+        """Send an alert even if the context has an unknown shape, so that the failure is noticed."""
         why = without_words(error)
-        self.log.error("An alert says the least: %s", why)
+        self.log.error("A minimal alert is sent instead of the usual one: %s", why)
         if not set(self.on) - GOOD:
             return
         try:
@@ -215,14 +216,14 @@ class AepRunNotifier(BaseNotifier):
         except Exception as failure:
             self.log.error("An alert could not go out: %s: %s", without_words(failure), text)
 
-    def general(self, context: Any, status: str, found: Mapping[str, Any], why: str) -> Iterator[Alert]:
+    def general(self, context: Any, status: str, values: Mapping[str, Any], why: str) -> Iterator[Alert]:
         """An alert about no export in particular."""
         if status in self.on:
             with lent(context, exception=why):
-                yield self.alert(context, status, {**found, "reason": why}, None, None, None)
+                yield self.alert(context, status, {**values, "reason": why}, None, None, None)
 
     def status_of(self, verdict: Mapping[str, Any]) -> str:
-        """Under which status a verdict is told: what the policy finds ok is no bad news."""
+        """The status under which a verdict is reported; one that the policy finds ok is not bad news."""
         if verdict.get("outcome") == "ok":
             return "recovered" if heard(verdict.get("recovered"), self.on) else "success"
         status = str(verdict.get("status") or "error")
@@ -242,7 +243,7 @@ class AepRunNotifier(BaseNotifier):
         """An alert in the words of this notifier."""
         text = text_of(self, status, verdict, context, watches=watching)
         if status == "recovered":
-            # What nobody was told of does not end either.
+            # An incident that was not reported is not reported as over either.
             verdict = {**verdict, "recovered": heard(verdict.get("recovered"), self.on)}
         urls = {"dataflow_url": link, "task_url": task_url, "page_url": export_page_url(verdict)}
         return Alert.from_verdict(verdict, status=status, text=text, task=task, **urls)
@@ -250,17 +251,17 @@ class AepRunNotifier(BaseNotifier):
     def _deliver_all(self, alerts: Iterator[Alert] | list[Alert], **about: Any) -> None:
         self._deliver([(message, message.to_json()) for message in digest(alerts, **about)])
 
-    def _deliver(self, told: Sequence[tuple[Message, Mapping[str, Any]]]) -> list[Outcome]:
-        """To every channel at once; what one does not take is in the log at least."""
-        messages = [message for message, _ in told]
+    def _deliver(self, details: Sequence[tuple[Message, Mapping[str, Any]]]) -> list[Outcome]:
+        """Send the messages to all channels at once; a message that a channel does not take is logged."""
+        messages = [message for message, _ in details]
         if not messages:
             return []
-        # First, so that it is there whatever happens to the process.
+        # The log comes first, so that the alert is there even if the process dies.
         for message in messages if LogChannel() in self.channels else ():
             LogChannel().write(message, self.log)
         routes: list[Any] = [channel for channel in self.channels if not isinstance(channel, LogChannel)]
         if self.send is not None:
-            routes.append(_Send(send=self.send, told=told))
+            routes.append(_Send(send=self.send, details=details))
         outcomes = deliver(routes, messages)
         log_undelivered(outcomes, self.log)
         return outcomes
@@ -268,24 +269,24 @@ class AepRunNotifier(BaseNotifier):
 
 @dataclass(frozen=True, kw_only=True)
 class _Send:
-    """The function that a notifier was given, as a channel."""
+    """The ``send`` function of a notifier, as a channel."""
 
     send: Callable[[str, Mapping[str, Any]], object]
-    told: Sequence[tuple[Message, Mapping[str, Any]]]
+    details: Sequence[tuple[Message, Mapping[str, Any]]]
     label = "send"
 
     def deliver(self, message: Message, *, seconds: float) -> None:
-        (told,) = [about for one, about in self.told if one is message]
-        self.send(_text_of(message), told)
+        (details,) = [about for sent, about in self.details if sent is message]
+        self.send(_text_of(message), details)
 
 
 def _own_xcom(ti: Any, key: str) -> Any:
-    """What this very task instance pushed; ``map_index`` keeps its mapped siblings out."""
+    """The XCom of this task instance; ``map_index`` keeps its mapped siblings out."""
     return ti.xcom_pull(key=key, task_ids=ti.task_id, map_indexes=ti.map_index)
 
 
 def _state(ti: Any) -> str:
-    """Where a task instance stands; in the DAG processor that is not known."""
+    """The state of a task instance; empty in the DAG processor, which does not know it."""
     state = getattr(ti, "state", None)
     return str(getattr(state, "value", state) or "")
 

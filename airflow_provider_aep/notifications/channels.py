@@ -1,7 +1,7 @@
 """Where alerts go: the log, or people, through the hooks of Airflow's own providers.
 
-A channel is a word or a dict, so that it fits into a DAG file and into the arguments of a deadline alert,
-which Airflow stores. Addresses and tokens stay in Airflow connections.
+A channel is a word or a dict, so that it can be written in a DAG file and in the arguments of a deadline
+alert, which Airflow stores. Addresses and tokens stay in Airflow connections.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from airflow_provider_aep.errors import AepConfigError, AepValidationError, Prob
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.alert_messages import Message
 
-# What a lookup of a connection imports, on Airflow 2 and on Airflow 3.
+# The modules that a lookup of a connection imports, on Airflow 2 and on Airflow 3.
 _LOOKUP = ("airflow.models.connection", "airflow.sdk.definitions.connection")
 
 
@@ -45,7 +45,7 @@ class EmailChannel:
     """An e-mail, as HTML and as plain text, through the SMTP provider.
 
     :param to: one address, or several.
-    :param from_email: by default the one of the connection.
+    :param from_email: the sender; by default that of the connection.
     """
 
     provider: ClassVar[str | None] = "smtp"
@@ -130,7 +130,7 @@ class WebhookChannel:
 
     @property
     def target(self) -> tuple[object, ...]:
-        # To one address both kinds may go: a workflow of Teams is no reader of our JSON.
+        # Both kinds may go to one address: a workflow of Teams does not read our JSON.
         return type(self).__name__, self.http_conn_id, self.endpoint
 
     @property
@@ -174,23 +174,23 @@ KINDS: Mapping[str, type[Channel]] = {
 def parse_channels(given: Any) -> tuple[Channel, ...]:
     """Channels as a DAG file gives them: ``"log"``, or ``{"type": "email", "to": "team@example.com"}``.
 
-    :raises AepValidationError: a channel is of no known type, one of its fields is missing, unknown or no
-        text, or it goes where another one goes already.
-    :raises AepConfigError: the provider that a channel goes through is not installed.
+    :raises AepValidationError: a channel has an unknown type, one of its fields is missing, unknown or not
+        text, or it has the same target as another one.
+    :raises AepConfigError: the provider that a channel needs is not installed.
     """
     if isinstance(given, str | Mapping):
         given = [given]
     if not (isinstance(given, Collection) and given):
-        # Nobody would ever hear of anything.
+        # Without a channel, nobody would ever see an alert.
         raise AepValidationError("the notifier", [Problem("/channels", "must name one channel at least")])
     problems: list[Problem] = []
     channels: dict[int, Channel] = {}
-    for place, one in enumerate(given):
+    for place, channel_given in enumerate(given):
         where = f"/channels/{place}"
-        if not isinstance(one, str | Mapping):
+        if not isinstance(channel_given, str | Mapping):
             problems.append(Problem(where, "must be a word or a dict with type"))
             continue
-        fields_given = {"type": one} if isinstance(one, str) else dict(one)
+        fields_given = {"type": channel_given} if isinstance(channel_given, str) else dict(channel_given)
         name = str(fields_given.pop("type", None))
         kind = KINDS.get(name)
         if kind is None:
@@ -206,8 +206,8 @@ def parse_channels(given: Any) -> tuple[Channel, ...]:
         channel = kind(**fields_given)
         for earlier, other in channels.items():
             if other.target == channel.target:
-                told = f"goes where /channels/{earlier} goes already, so that each alert would arrive twice"
-                problems.append(Problem(where, told))
+                rule = f"goes where /channels/{earlier} goes already, so that each alert would arrive twice"
+                problems.append(Problem(where, rule))
         channels[place] = channel
     if problems:
         raise AepValidationError("the notifier", problems)
@@ -215,9 +215,9 @@ def parse_channels(given: Any) -> tuple[Channel, ...]:
 
 
 def _problems(kind: type[Channel], given: Mapping[str, Any], where: str) -> list[Problem]:
-    known = {each.name: each for each in fields(kind)}
-    missing = [name for name, each in known.items() if each.default is MISSING and not given.get(name)]
-    optional = {name for name, each in known.items() if each.default is None}
+    known = {field.name: field for field in fields(kind)}
+    missing = [name for name, field in known.items() if field.default is MISSING and not given.get(name)]
+    optional = {name for name, field in known.items() if field.default is None}
     return [
         *(Problem(f"{where}/{name}", "is missing") for name in missing),
         *(
@@ -233,17 +233,17 @@ def _problems(kind: type[Channel], given: Mapping[str, Any], where: str) -> list
 
 
 def _broken_rule(name: str, value: object) -> str | None:
-    """What is wrong with a field of a channel, if anything; its value may be a secret, and is not told."""
+    """The rule that a field of a channel breaks, if any; its value may be a secret, and is never quoted."""
     several = name == "to"
     texts: Sequence[Any] = value if several and isinstance(value, list | tuple) else [value]
     if several and isinstance(value, str):
         texts = value.replace(";", ",").split(",")
-    if not all(isinstance(one, str) and one.strip() for one in texts):
+    if not all(isinstance(text, str) and text.strip() for text in texts):
         return f"must be text{' or a list of texts' if several else ''}, and not an empty one"
-    if not all(str(one).isprintable() for one in texts):
+    if not all(str(text).isprintable() for text in texts):
         return "must be one line"
     if name.endswith("conn_id") and "://" in str(value):
-        # It would stand in logs, and whoever knows the address of a webhook may post to it.
+        # The address would appear in logs, and anybody who knows that of a webhook may post to it.
         return "must be the id of an Airflow connection, which holds the address"
     return None
 

@@ -1,12 +1,12 @@
-"""Delivery: every message through every channel, side by side, each within a bound.
+"""Delivery: every message through every channel, in parallel, each within a time limit.
 
-A channel runs in a thread of its own, so that none waits for another. A thread cannot be stopped in Python: a
-channel that is not done at its bound is abandoned, and told as such. The threads are daemons, so they keep no
-process alive. A DAG's callback has 50 seconds in all (``[dag_processor] dag_file_processor_timeout``), of
-which parsing the DAG file and reading what the tasks left have their share.
+Each channel runs in its own thread, so that none waits for another. Python cannot stop a thread: a channel
+that is not done at its limit is abandoned and reported as such. The threads are daemons, so they keep no
+process alive. A DAG's callback has 50 seconds in all (``[dag_processor] dag_file_processor_timeout``), which
+include parsing the DAG file and reading the XComs of the tasks.
 
-A refused or broken connection, 429 and 5xx are asked again within the bound: a message that arrives twice is
-better than one that is lost. No answer in time is final, as is any other status.
+A refused or broken connection, 429 and 5xx are retried within the limit: a message that arrives twice is
+better than one that is lost. A missing response is final, as is any other status.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAUSES = (1.0, 2.0, 4.0)  # seconds between attempts; the last one again and aga
 class AepUndeliveredError(AepError):
     """A channel did not take a message.
 
-    :param status: the HTTP status, or the code of the SMTP server; ``None`` where there was no answer.
+    :param status: the HTTP status, or the code of the SMTP server; ``None`` if there was no response.
     :param again: whether another attempt may help.
     :param wait_seconds: how long the channel asked to wait.
     """
@@ -47,15 +47,15 @@ class AepUndeliveredError(AepError):
 
 
 class Route(Protocol):
-    """What a message can be given to."""
+    """Something that delivers messages."""
 
     @property
     def label(self) -> str:
-        """How it is told, as in ``slack (connection slack_default)``; never an address."""
+        """Its name in logs, such as ``slack (connection slack_default)``; never an address."""
         ...
 
     def deliver(self, message: Message, *, seconds: float) -> None:
-        """Give it the message, once.
+        """Make one attempt to deliver the message.
 
         :param seconds: how long this attempt may take.
         :raises AepUndeliveredError: it was not taken.
@@ -65,9 +65,9 @@ class Route(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one message through one channel.
+    """The outcome of one message in one channel.
 
-    :param error: why it was not sent, without addresses or words that may quote a secret; ``None``: sent.
+    :param error: why it was not sent, without addresses or words that may quote a secret; ``None`` if sent.
     """
 
     label: str
@@ -91,7 +91,7 @@ def deliver(
     seconds: float = SECONDS,
     in_all: float = SECONDS_IN_ALL,
 ) -> list[Outcome]:
-    """Send messages through all routes at once, and tell what came of each.
+    """Send messages through all routes at once; return the outcome of each.
 
     :param seconds: for one message through one route.
     :param in_all: for everything; ``deliver`` returns by then.
@@ -107,15 +107,15 @@ def deliver(
 
 def _load(modules: Iterable[str]) -> None:
     """Import in the calling thread what the threads need: Airflow's modules import each other in circles, and
-    threads that begin at different points of a circle wait for each other for ever (seen on Airflow 2.11).
+    threads that enter a circle at different points deadlock (seen on Airflow 2.11).
     """
     for name in modules:
-        with suppress(Exception):  # the channel tells why it cannot do without
+        with suppress(Exception):  # the channel reports why it cannot do without it
             import_module(name)
 
 
 class _Runner:
-    """One route in its thread, which takes the messages one after the other."""
+    """One route in its own thread, which sends the messages one after the other."""
 
     def __init__(self, route: Route, messages: Sequence[Message], *, seconds: float, end: float) -> None:
         self._route, self._messages, self._seconds, self._end = route, messages, seconds, end
@@ -129,12 +129,12 @@ class _Runner:
 
     def start(self) -> None:
         self._bound()
-        # Airflow keeps in the context what its loggers and its masking need.
+        # Airflow's loggers and its masking of secrets need the context.
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(self._run,), daemon=True, name=f"aep-{self._label}").start()
 
     def wait(self) -> list[Outcome]:
-        """What came of each message, at the latest when its time is over."""
+        """The outcome of each message, at the latest when its time is over."""
         with self._news:
             while len(self._done) < len(self._messages):
                 left = self._until - time.monotonic()
@@ -149,13 +149,13 @@ class _Runner:
 
     def _unfinished(self, message: Message, *, first: bool) -> Outcome:
         if not first:
-            why = "not tried, as an earlier message is still waiting for an answer"
+            why = "not tried, as an earlier message is still waiting for a response"
             return Outcome(label=self._label, message=message, error=why)
         seconds = time.monotonic() - self._began
-        why = f"no answer within {span_words(seconds)}; it was not waited for any longer"
+        why = f"no answer within {span_words(seconds)}; it was abandoned"
         if self._refusal is None:
             return self._outcome(message, error=why)
-        why = f"{self._refusal}, and to the last attempt there was no answer in time"
+        why = f"{self._refusal}, and the last attempt got no answer in time"
         return self._outcome(message, error=why, status=self._refusal.status)
 
     def _bound(self) -> None:
@@ -176,7 +176,7 @@ class _Runner:
         while True:
             self._attempts += 1
             try:
-                # A little less than there is: an answer that is late by then is told by the channel itself.
+                # A little less than the time left, so that the channel itself reports a late response.
                 self._route.deliver(message, seconds=max(0.1, 0.9 * (self._until - time.monotonic())))
             except AepUndeliveredError as error:
                 self._refusal = error
@@ -202,7 +202,7 @@ class _Runner:
 
 
 def log_undelivered(outcomes: Sequence[Outcome], log: Any) -> None:
-    """One line for each that failed; then, once, each whole message that somebody did not get."""
+    """Log one line for each failure; then, once each, the whole messages that a channel did not get."""
     from airflow_provider_aep.monitoring.alert_formats import SHOWN, as_text
 
     failed = [outcome for outcome in outcomes if outcome.error is not None]

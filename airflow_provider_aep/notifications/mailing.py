@@ -21,7 +21,7 @@ def send_mail(
 ) -> None:
     """Send one e-mail, with its text in two forms: plain, and HTML.
 
-    :param seconds: for each answer of the server, where the connection's own ``timeout`` is not shorter.
+    :param seconds: for each response of the server, unless the connection's own ``timeout`` is shorter.
     :raises AepUndeliveredError: the server did not take it.
     """
     from airflow_provider_aep.monitoring.alert_formats import as_html, as_text
@@ -39,12 +39,12 @@ def send_mail(
             )
     except smtplib.SMTPRecipientsRefused as error:
         codes = sorted({code for code, _ in error.recipients.values()})
-        told = f"the mail server refused all addresses ({', '.join(map(str, codes))})"
+        why = f"the mail server refused all addresses ({', '.join(map(str, codes))})"
         raise AepUndeliveredError(
-            told, status=codes[0] if codes else None, again=all(code < 500 for code in codes)
+            why, status=codes[0] if codes else None, again=all(code < 500 for code in codes)
         ) from None
     except smtplib.SMTPResponseException as error:
-        # Its words may quote a login.
+        # The server's words may quote a login.
         code = error.smtp_code
         kind = "the login" if isinstance(error, smtplib.SMTPAuthenticationError) else "the message"
         raise AepUndeliveredError(
@@ -54,7 +54,7 @@ def send_mail(
         raise _hung_up(error, seconds) from None
     except TimeoutError:
         raise AepUndeliveredError(_silent(seconds)) from None
-    except OSError as error:  # refused, reset, or its name is not known
+    except OSError as error:  # refused, reset, or an unknown host name
         raise AepUndeliveredError(
             f"the mail server cannot be reached ({type(error).__name__})", again=True
         ) from None
@@ -74,7 +74,7 @@ def _hook(conn_id: str, plain: str, seconds: float) -> Any:
     one_attempt = 0 if Version(version("apache-airflow-providers-smtp")) >= Version("3.0.2") else 1
 
     class BoundedHook(SmtpHook):
-        """The provider's hook repeats by itself, by default six times with half a minute each."""
+        """Limits the retries of the provider's hook, by default six of half a minute each."""
 
         @property
         def timeout(self) -> int:
@@ -88,12 +88,12 @@ def _hook(conn_id: str, plain: str, seconds: float) -> Any:
             try:
                 return super()._build_client()
             except smtplib.SMTPServerDisconnected as error:
-                # Told as what it is: the provider would say "unable to connect" of a silent server too.
+                # The provider would say "unable to connect" of a silent server too.
                 raise _hung_up(error, seconds) from None
 
         def _build_mime_message(self, *args: Any, **kwargs: Any) -> Any:
             mail, recipients = super()._build_mime_message(*args, **kwargs)
-            # Readers show the last form that they can.
+            # Mail programs show the last form that they can, so HTML comes last.
             parts: Any = mail.get_payload()
             parts.insert(0, MIMEText(plain, "plain", "utf-8"))
             return mail, recipients
@@ -102,7 +102,7 @@ def _hook(conn_id: str, plain: str, seconds: float) -> Any:
 
 
 def _hung_up(error: smtplib.SMTPServerDisconnected, seconds: float) -> AepUndeliveredError:
-    # smtplib tells a server that stays silent as one that hangs up.
+    # smtplib reports a silent server as one that hangs up.
     if "timed out" in str(error):
         return AepUndeliveredError(_silent(seconds))
     return AepUndeliveredError("the mail server hung up", again=True)

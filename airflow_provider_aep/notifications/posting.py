@@ -1,6 +1,6 @@
 """HTTP: a POST to a webhook, and Slack, through the hooks of Airflow's own providers.
 
-Whoever knows the address of a webhook may post to it, so no address is told, nor any words of a server.
+Anybody who knows the address of a webhook may post to it, so errors quote neither addresses nor responses.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Without a charset Teams is said to count two bytes for each character, which halves its limit.
 JSON_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
 SILENT = logging.getLogger(f"{__name__}.silent")
-# Not `disabled`: Airflow configures logging more than once, and each time enables every logger there is.
+# Not `disabled`: Airflow configures logging more than once, and each time enables all existing loggers.
 SILENT.addFilter(lambda record: False)
 
 
@@ -35,7 +35,7 @@ def need_connection(conn_id: str) -> None:
     except AirflowNotFoundException:
         raise AepConfigError(f"there is no Airflow connection {conn_id!r}") from None
     except Exception as error:
-        # On 3.3 a supervisor's refusal comes as an error of another class.
+        # On 3.3 a refusal by the supervisor raises an error of another class.
         raise AepConfigError(
             f"Airflow connection {conn_id!r} cannot be read: {type(error).__name__}"
         ) from None
@@ -44,7 +44,7 @@ def need_connection(conn_id: str) -> None:
 def post(conn_id: str, endpoint: str | None, body: Mapping[str, Any], *, seconds: float) -> None:
     """POST JSON to the address of a connection. Redirects are not followed.
 
-    :param seconds: for the connection, and for the answer.
+    :param seconds: for the connection, and for the response.
     :raises AepUndeliveredError: it was not taken.
     """
     from airflow.providers.http.hooks.http import HttpHook
@@ -54,7 +54,7 @@ def post(conn_id: str, endpoint: str | None, body: Mapping[str, Any], *, seconds
     need_connection(conn_id)
 
     class QuietHook(HttpHook):
-        """Its log would quote the address of a server out of reach."""
+        """Without a log, which would quote the address of an unreachable server."""
 
         log: Any = SILENT
 
@@ -62,33 +62,33 @@ def post(conn_id: str, endpoint: str | None, body: Mapping[str, Any], *, seconds
     path = hook.url_from_endpoint(endpoint).partition("://")[2].partition("/")[2]
     if path:
         mask_secret(path)
-    # The body of the answer is not read: nobody needs it, and it might have no end.
+    # The body of the response is not read: it is not needed, and might never end.
     options = {"timeout": seconds, "check_response": False, "allow_redirects": False, "stream": True}
     try:
-        answer = hook.run(endpoint, headers=JSON_HEADERS, json=body, extra_options=options)
-    except OSError as error:  # as all errors of requests are
+        response = hook.run(endpoint, headers=JSON_HEADERS, json=body, extra_options=options)
+    except OSError as error:  # the base class of all errors of requests
         raise _no_answer(error, seconds) from None
-    answer.close()
-    _judge(answer.status_code, answer.headers)
+    response.close()
+    _judge(response.status_code, response.headers)
 
 
 def post_to_slack(message: Message, conn_id: str, *, room: str | None, seconds: float) -> None:
     """Post to Slack by a bot or by an incoming webhook.
 
-    :param room: the channel in Slack where the bot posts; ``None`` for an incoming webhook, which knows it.
+    :param room: the channel in Slack where the bot posts; ``None`` for an incoming webhook, which has one.
     :raises AepUndeliveredError: it was not taken.
     """
     from airflow_provider_aep.monitoring.alert_formats import as_slack
 
-    told = as_slack(message)
+    body = as_slack(message)
     timeout = max(1, int(seconds))
     try:
         if room:
-            _by_bot(conn_id, {"channel": room, **told}, timeout)
+            _by_bot(conn_id, {"channel": room, **body}, timeout)
         else:
-            _by_webhook(conn_id, told, timeout)
+            _by_webhook(conn_id, body, timeout)
     except Exception as error:
-        # An answer that breaks off in its first line is no OSError.
+        # A response that breaks off in its first line raises no OSError.
         if isinstance(error, OSError) or "HTTPException" in _kinds(error):
             raise _no_answer(error, seconds) from None
         raise
@@ -103,10 +103,10 @@ def _by_bot(conn_id: str, body: Mapping[str, Any], timeout: int) -> None:
     try:
         bot.call("chat.postMessage", json=body)
     except SlackApiError as error:
-        answer: Any = error.response
-        _judge(getattr(answer, "status_code", None), getattr(answer, "headers", None) or {})
-        word = answer.get("error") if hasattr(answer, "get") else None
-        raise AepUndeliveredError(f"Slack answered {word or 'with something that is no JSON'}") from None
+        response: Any = error.response
+        _judge(getattr(response, "status_code", None), getattr(response, "headers", None) or {})
+        word = response.get("error") if hasattr(response, "get") else None
+        raise AepUndeliveredError(f"Slack answered {word or 'with something that is not JSON'}") from None
 
 
 def _by_webhook(conn_id: str, body: Mapping[str, Any], timeout: int) -> None:
@@ -114,13 +114,13 @@ def _by_webhook(conn_id: str, body: Mapping[str, Any], timeout: int) -> None:
 
     need_connection(conn_id)
     hook = SlackWebhookHook(slack_webhook_conn_id=conn_id, timeout=timeout, retry_handlers=[])
-    answer = hook.client.send(text=body["text"], attachments=body["attachments"])
-    _judge(answer.status_code, answer.headers)
-    if not _says_ok(answer.body):
-        # Slack's client follows redirects, and then asks by GET: whoever answered has got no message.
+    response = hook.client.send(text=body["text"], attachments=body["attachments"])
+    _judge(response.status_code, response.headers)
+    if not _says_ok(response.body):
+        # Slack's client follows redirects, and then sends a GET: the server that answered got no message.
         raise AepUndeliveredError(
-            f"it answered {answer.status_code} without Slack's ok, as after a redirect",
-            status=answer.status_code,
+            f"it answered {response.status_code} without Slack's ok, as after a redirect",
+            status=response.status_code,
         )
 
 
@@ -128,11 +128,11 @@ def _says_ok(body: str) -> bool:
     if body.strip().lower() in ("ok", ""):
         return True
     try:
-        told = json.loads(body)
+        document = json.loads(body)
     except ValueError:
         return False
-    # As services say it that take Slack's messages.
-    return isinstance(told, dict) and (told.get("ok") is True or told.get("success") is True)
+    # Other services that accept Slack's messages answer in this form.
+    return isinstance(document, dict) and (document.get("ok") is True or document.get("success") is True)
 
 
 def _judge(status: int | None, headers: Mapping[str, str]) -> None:
@@ -155,7 +155,7 @@ def _text(header: Any) -> str | None:
 
 
 def _kinds(error: Exception) -> set[str]:
-    # By name, as the libraries are not imported here: there may be none.
+    # By name, because the libraries may not be installed.
     return {kind.__name__ for kind in type(error).__mro__}
 
 
@@ -164,5 +164,5 @@ def _no_answer(error: Exception, seconds: float) -> AepUndeliveredError:
     reason = getattr(error, "reason", None)  # of urllib's URLError
     if "ReadTimeout" in names or isinstance(error, TimeoutError) or isinstance(reason, TimeoutError):
         return AepUndeliveredError(f"no answer within {span_words(seconds)}")
-    # Refused, reset, cut off, or a name that is not known: later it may be.
+    # Refused, reset, cut off, or an unknown host name: a later attempt may succeed.
     return AepUndeliveredError("it cannot be reached, or broke off", again=True)

@@ -1,7 +1,7 @@
-"""What an alert says: the usual text of each status, or a text of one's own. Both are Jinja templates.
+"""The texts of alerts: the usual text of each status, or the DAG author's own. Both are Jinja templates.
 
-A text of one's own must never cost an alert: one that cannot be parsed is refused when the DAG is parsed, and
-one that cannot be rendered when it matters is replaced by the usual text.
+An author's text must never cost an alert: one that is not a template is refused when the DAG is parsed, and
+one that cannot be rendered for an alert is replaced by the usual text.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 from airflow_provider_aep.errors import AepConfigError
 from airflow_provider_aep.monitoring.words import cut
 
-# status of the verdict -> what to say. "error" is a task that failed without a verdict, "late" one that a
-# deadline found unfinished; "gaps", "warning" and "allowance" come from an audit.
+# status of the verdict -> text. "error" is a task that failed without a verdict, "late" one that was not done
+# at a deadline; "gaps", "warning" and "allowance" come from a check.
 MESSAGES: Mapping[str, str] = {
     "failed": "AEP export {{ verdict.dataflow_name }} failed: {{ verdict.reason }}",
     "unknown": "AEP export {{ verdict.dataflow_name }} ended in an unknown way: {{ verdict.reason }}",
@@ -39,16 +39,16 @@ MESSAGES: Mapping[str, str] = {
 }
 # The usual text of "error" for a task that watches nothing, such as one that ensures exports.
 OF_ANOTHER_TASK = "AEP task {{ verdict.task }} failed: {{ exception }}"
-# These tell of nothing bad.
+# Statuses that are not bad news.
 GOOD = frozenset({"success", "recovered"})
 USUAL = tuple(status for status in MESSAGES if status != "success")
 LONGEST_TEXT = 3_000  # characters of a rendered text, beyond which it is cut
 
 
 def check_statuses(on: object) -> tuple[str, ...]:
-    """The statuses of an ``on``, which may be a single one.
+    """The statuses in ``on``, which may be a single one.
 
-    :raises AepConfigError: one is none that an alert can have, or there is none at all.
+    :raises AepConfigError: one is not the status of any alert, or ``on`` is empty.
     """
     given = [on] if isinstance(on, str) else list(on) if isinstance(on, Collection) else []
     if not given:
@@ -58,7 +58,7 @@ def check_statuses(on: object) -> tuple[str, ...]:
 
 
 def check_messages(messages: object) -> None:
-    """:raises AepConfigError: no texts by status, or one that is empty or no template for Jinja."""
+    """:raises AepConfigError: not a dict of texts by status, or a text is empty or not a Jinja template."""
     from jinja2 import Environment, TemplateSyntaxError
 
     if not isinstance(messages, Mapping):
@@ -68,29 +68,29 @@ def check_messages(messages: object) -> None:
         if not isinstance(text, str) or not text.strip():
             raise AepConfigError(f"the message for {status!r} must be a text, and not an empty one")
         try:
-            # What can be parsed depends on Jinja's extensions alone, and "do" is the one that Airflow adds.
+            # Only extensions change what Jinja can parse, and "do" is the one that Airflow adds.
             Environment(extensions=["jinja2.ext.do"], autoescape=False).parse(text)  # noqa: S701
         except TemplateSyntaxError as error:
             if str(error.message).startswith("Encountered unknown tag"):
-                continue  # the DAG may bring an extension that knows it
+                continue  # the DAG may add an extension that knows it
             raise AepConfigError(
-                f"the message for {status!r} is no template: {error.message}, in its line {error.lineno}"
+                f"the message for {status!r} is not a template: {error.message}, in line {error.lineno}"
             ) from None
 
 
-def _refuse_unknown(name: str, given: Iterable[object]) -> None:
-    if unknown := [str(each) for each in given if not isinstance(each, str) or each not in MESSAGES]:
+def _refuse_unknown(argument: str, given: Iterable[object]) -> None:
+    if unknown := [str(name) for name in given if not isinstance(name, str) or name not in MESSAGES]:
         # Imported here: a DAG file without a mistake does not pay for it.
         from airflow_provider_aep.flowservice.validation import nearest
 
-        told = ", ".join(f"{each!r}{nearest(each, MESSAGES)}" for each in unknown)
-        raise AepConfigError(f"{name} names {told}: it must be of {', '.join(MESSAGES)}")
+        named = ", ".join(f"{status!r}{nearest(status, MESSAGES)}" for status in unknown)
+        raise AepConfigError(f"{argument} names {named}: it must be of {', '.join(MESSAGES)}")
 
 
 def text_of(
     notifier: Any, status: str, verdict: Mapping[str, Any], context: Any, *, watches: bool = True
 ) -> str:
-    """The text of an alert: the notifier's own, or else the usual one, never empty and never endless.
+    """The text of an alert: the notifier's own, or else the usual one; never empty, and cut if too long.
 
     :param watches: whether the task waits for runs or checks them.
     """
@@ -122,8 +122,8 @@ def text_of(
 
 @contextmanager
 def lent(context: Any, **values: Any) -> Iterator[None]:
-    """Put values into a context for a while; the callbacks after this one get it as it was."""
-    # Not a copy: that would evaluate all that Airflow 2 keeps lazy in there.
+    """Put values into a context for a while, and restore it for the callbacks after this one."""
+    # Not a copy: that would evaluate the lazy values of Airflow 2's context.
     before = {name: context[name] for name in values if name in context}
     try:
         for name, value in values.items():
@@ -140,7 +140,7 @@ def lent(context: Any, **values: Any) -> Iterator[None]:
 def _rendered(notifier: Any, template: str, verdict: Mapping[str, Any], context: Any) -> str:
     dag = context.get("dag")
     environment = notifier.get_template_env(dag=dag if hasattr(dag, "get_template_env") else None)
-    # Airflow 2 insists on a DAG, which a deadline has not.
+    # Airflow 2 requires a DAG, which a deadline lacks.
     with lent(context, verdict=verdict, dag=dag):
         return str(notifier.render_template(template, context, environment))
 
@@ -155,6 +155,6 @@ def _why(error: Exception) -> str:
 
     from airflow_provider_aep.errors import without_words
 
-    # Jinja's own words name what is undefined; those of others may quote anything.
+    # Jinja's messages name what is undefined; those of other errors may quote anything.
     own = isinstance(error, TemplateError)
     return f"{type(error).__name__}: {str(error)[:200]}" if own else without_words(error)

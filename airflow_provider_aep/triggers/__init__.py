@@ -1,4 +1,4 @@
-"""What waits in Airflow's triggerer. Airflow keeps the class paths that stand here in its database.
+"""The triggers, which run in Airflow's triggerer. Airflow stores these class paths in its database.
 
 Each is imported on first use: a worker that defers pays for one of them.
 """

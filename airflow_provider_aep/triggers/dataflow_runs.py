@@ -1,4 +1,4 @@
-"""The triggers of the sensors. They only read; nothing is ever created or cancelled here."""
+"""The triggers of the sensors. They only read; they never create or cancel anything."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.arrivals import IngestionSighting, IngestionWait
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
 
-# The id of none: whatever the service answers to it, it answers.
+# No dataflow has this id: any response to it shows that the service responds.
 NO_DATAFLOW = "00000000-0000-0000-0000-000000000000"
-# The poll at a deadline itself may take this long; Airflow's own timeout of the task comes later.
+# The poll at the deadline may take this long; Airflow's own timeout of the task comes later.
 LAST_LOOK_SECONDS = 30.0
 
 
@@ -33,31 +33,31 @@ class _Written(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         cls = type(self)
         names = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
-        # Airflow keeps this path, so it is that of the package, in which the classes may move.
+        # Airflow stores this path. It names the package, so that a class may move to another module of it.
         module = __package__ if cls.__module__ == __name__ else cls.__module__
         return f"{module}.{cls.__qualname__}", {name: getattr(self, name) for name in names}
 
 
 class _AepTrigger(_Written, BaseEventTrigger):
-    """Waits in the one poll that all share who wait in a connection and sandbox; fires once."""
+    """Waits in the poll that all waiters of a connection and sandbox share; fires once."""
 
-    # Airflow's event triggers have no queue; these wait for a task, as any other trigger of a task.
+    # Airflow's event triggers have no queue; these defer a task, and so have one.
     supports_triggerer_queue = True
     aep_conn_id: str
     sandbox: str | None
 
     def shared_stream_key(self) -> Hashable:
-        """All who wait in one connection and sandbox share one poll (Airflow 3.3 and later)."""
+        """All waiters of one connection and sandbox share one poll (Airflow 3.3 and later)."""
         return ("aep-dataflow-runs", self.aep_conn_id, self.sandbox)
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Any]:
-        """Poll for as long as Airflow sees anybody wait. Nothing is broadcast.
+        """Poll for as long as Airflow knows of a waiter. Nothing is broadcast.
 
-        A broadcast would wake a thousand who wait for the sake of one: the poll wakes that one itself.
+        A broadcast would wake a thousand waiters for one result; the poll wakes the waiter concerned itself.
         """
         await poll_of(_new_poll, kwargs["aep_conn_id"], kwargs["sandbox"]).run()
-        yield  # never reached, and yet what makes this a stream
+        yield  # never reached; it makes this function a generator
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
         poll = poll_of(_new_poll, self.aep_conn_id, self.sandbox)
@@ -74,7 +74,7 @@ class _AepTrigger(_Written, BaseEventTrigger):
         return TriggerEvent({"version": EVENT_VERSION, **ending})
 
     async def _first(self) -> dict[str, Any]:
-        """How it ends before it waits in the poll; empty where it does not."""
+        """The event of a trigger that ends before it waits in the poll; empty if it has to wait."""
         return {}
 
     async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
@@ -84,21 +84,21 @@ class _AepTrigger(_Written, BaseEventTrigger):
 class AepDataflowRunTrigger(_AepTrigger):
     """Waits until the runs of a dataflow that started in a window have finished.
 
-    All that wait in one connection and sandbox share one poll of their triggerer.
+    All waiters of one connection and sandbox in a triggerer share one poll.
 
     :param dataflow_id: the dataflow.
     :param started_after: the window's start, ISO 8601.
     :param started_before: its end, ISO 8601; ``None`` leaves it open.
     :param expected_runs: how many runs there must be.
-    :param deadline: when to give up, in epoch seconds; absolute, so that a triggerer's restart
-        does not start it anew.
-    :param poll_interval: seconds between two looks, at most.
+    :param deadline: when to give up, in epoch seconds; absolute, so that a restart of the triggerer
+        does not extend it.
+    :param poll_interval: seconds between two polls, at most.
     :param aep_conn_id: the Airflow connection.
     :param sandbox: overrides the connection's.
-    :param asked_to_wait: how long the service asked the sensor, which has just looked, to leave it alone.
-    :param wait: what is waited for beyond a window, as ``Wait.to_json`` says it: a tick, given runs, or an
-        end of runs that are stuck. It wins over the window.
-    :param looked: whether the sensor has looked before it deferred.
+    :param asked_to_wait: seconds that the service asked to wait when the sensor polled.
+    :param wait: a wait for more than a window, in the form of ``Wait.to_json``: a tick, given runs, or an
+        end of runs that are stuck. It takes precedence over the window.
+    :param looked: whether the sensor polled before it deferred.
     """
 
     def __init__(
@@ -130,13 +130,13 @@ class AepDataflowRunTrigger(_AepTrigger):
         self.sandbox = sandbox
 
     async def on_kill(self) -> None:
-        """The wait ends; the dataflow and its run, which Adobe schedules, are left alone."""
+        """End the wait only; Adobe schedules the dataflow and its runs, which go on."""
         self.log.info("The wait for dataflow %s was ended; its runs go on at Adobe", self.dataflow_id)
 
     async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
         from airflow_provider_aep.monitoring.waits import Wait
 
-        # A trigger that an older version stored has a window alone.
+        # A trigger that an older version stored has only a window.
         window = {
             "started_after": self.started_after,
             "started_before": self.started_before,
@@ -151,25 +151,25 @@ class AepDataflowRunTrigger(_AepTrigger):
             deadline=self.deadline,
             interval=self.poll_interval,
             first_pause=self.asked_to_wait,
-            tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
+            tell=lambda message: self.log.info("Dataflow %s: %s", self.dataflow_id, message),
             with_flow=True,
             fresh=not self.looked,
         )
 
 
 class AepExportsTrigger(_AepTrigger):
-    """Waits for the ticks of many dataflows, until all have come to an end or there is news to tell.
+    """Waits for the ticks of many dataflows, until all have ended or one has news to report.
 
-    It only says that it is time to look: the worker reads and judges what there is.
+    Its event only says that it is time to poll: the worker reads and judges the runs.
 
-    :param dues: the ticks, as ``dues_to_json`` says them; with none it waits until the service answers.
-    :param run_policy: the arguments of a ``RunPolicy``, which tell what is news.
-    :param tells_soon: whether what is not plainly good is told while others are waited for.
+    :param dues: the ticks, in the form of ``dues_to_json``; if empty, it waits until the service responds.
+    :param run_policy: the arguments of a ``RunPolicy``, which decides what is news.
+    :param tells_soon: whether to fire for an export that is not plainly good while others are under way.
     :param deadline: when to give up, in epoch seconds.
-    :param poll_interval: seconds between two looks, at most.
-    :param pause: seconds from the start of the trigger within which it does not fire. What becomes known
-        in them is told together.
-    :param asked_to_wait: how long the service asked the sensor, which has just looked, to leave it alone.
+    :param poll_interval: seconds between two polls, at most.
+    :param pause: the trigger does not fire in its first so many seconds. News that arrives in them is
+        reported together.
+    :param asked_to_wait: seconds that the service asked to wait when the sensor polled.
     :param aep_conn_id: the Airflow connection.
     :param sandbox: overrides the connection's.
     """
@@ -199,7 +199,7 @@ class AepExportsTrigger(_AepTrigger):
         self.sandbox = sandbox
 
     async def on_kill(self) -> None:
-        """The wait ends; dataflows and runs, which Adobe schedules, are left alone."""
+        """End the wait only; Adobe schedules the dataflows and their runs, which go on."""
         self.log.info("The wait for the exports was ended; their runs go on at Adobe")
 
     async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
@@ -230,14 +230,14 @@ class AepExportsTrigger(_AepTrigger):
             left = set(waiting)
             while left:
                 done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-                if self.tells_soon and any(is_news(each.result(), policy) for each in done):
+                if self.tells_soon and any(is_news(task.result(), policy) for task in done):
                     break
             self.log.info("%d of %d exports have come to an end", len(waiting) - len(left), len(waiting))
             if (rest := self.pause - (time.monotonic() - began)) > 0:
                 await _pause(rest)
         finally:
-            for each in waiting:
-                each.cancel()
+            for task in waiting:
+                task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
         return {"status": "finished", "deadline": self.deadline}
 
@@ -253,15 +253,15 @@ def _new_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
 
 
 class AepDatasetIngestedTrigger(_Written):
-    """Waits until something was ingested into datasets.
+    """Waits until data were ingested into datasets.
 
-    :param wait: what is waited for, as ``IngestionWait.to_json`` says it.
-    :param deadline: when to give up, in epoch seconds; absolute, so that a triggerer's restart
-        does not start it anew.
+    :param wait: the wait, in the form of ``IngestionWait.to_json``.
+    :param deadline: when to give up, in epoch seconds; absolute, so that a restart of the triggerer
+        does not extend it.
     :param poll_interval: seconds between two polls.
     :param aep_conn_id: the Airflow connection.
     :param sandbox: overrides the connection's.
-    :param asked_to_wait: how long the service asked the sensor, which has just polled, to leave it alone.
+    :param asked_to_wait: seconds that the service asked to wait when the sensor polled.
     """
 
     def __init__(
@@ -290,11 +290,11 @@ class AepDatasetIngestedTrigger(_Written):
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_aep.monitoring.arrivals import IngestionWait
 
-        wait, told, asked = IngestionWait.from_json(self.wait), "", self.asked_to_wait
+        wait, logged, asked = IngestionWait.from_json(self.wait), "", self.asked_to_wait
         while True:
             pause = max(self.poll_interval * random.uniform(0.9, 1.0), asked)
             await _pause(max(0.0, min(pause, self.deadline - time.time())))
-            # A loop's timer may ring a little early.
+            # A timer of the event loop may fire a little early.
             is_last = time.time() >= self.deadline - 0.05
             try:
                 seen = await self._look(wait)
@@ -308,9 +308,9 @@ class AepDatasetIngestedTrigger(_Written):
                 wait, now, asked = seen.wait, seen.told, seen.wait_seconds
             if is_last:
                 return {"status": "timeout", "last_seen": now}
-            if now != told:
+            if now != logged:
                 self.log.info("%s", now)
-            told = now
+            logged = now
 
     async def _look(self, wait: IngestionWait) -> IngestionSighting:
         from airflow_provider_aep.hooks import metrics
@@ -328,9 +328,9 @@ class AepDatasetIngestedTrigger(_Written):
 
 
 def _ends_the_wait(error: Exception) -> TypeGuard[AepError]:
-    """Whether another poll would come to the same.
+    """Whether another poll would fail in the same way.
 
-    A login that is refused is not: one rotated secret must not fail all tasks that wait.
+    A refused login does not end a wait: one rotated secret must not fail all waiting tasks.
     """
     if isinstance(error, AepAuthError):
         return error.status == 403

@@ -1,7 +1,7 @@
-"""The one poll of all asset watchers of a connection and sandbox, in one event loop.
+"""The poll that all asset watchers of a connection and sandbox share in one event loop.
 
-It asks for what its watchers want, as often as the most impatient of them wishes, and hands each of them the
-same look. Whatever goes wrong is told in the log and tried again; the poll itself never ends.
+It requests what its watchers want, at the shortest of their intervals, and gives all of them the same look.
+Any error is logged and the poll is repeated; it never ends by itself.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from airflow_provider_aep.triggers.polls import converse
 
 T = TypeVar("T")
 
-# Dataflows and their target connections hardly change; so often they are read anew.
+# Seconds after which dataflows and their target connections, which hardly change, are read again.
 FLOWS_EVERY = 600.0
-# Who joins is waited for a little, so that many who start together are served by one look.
+# Seconds to wait after a watcher joins, so that one look serves many that start together.
 SETTLE = 0.5
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Want:
-    """What one watcher waits for, from its cursor on: runs of a dataflow, or of all of a name, or of all."""
+    """The runs that one watcher waits for, from its cursor on: those of one dataflow, one name, or all."""
 
     dataflow_id: str | None
     dataflow_name: str | None
@@ -45,7 +45,10 @@ class Want:
     interval: float
 
     def covers(self, dataflow_id: str, names: Mapping[str, str]) -> bool:
-        """Whether a dataflow is one of those, given the names of all."""
+        """Whether a dataflow is one of them.
+
+        :param names: the name of each dataflow, by its id.
+        """
         return self.dataflow_id in (None, dataflow_id) and self.dataflow_name in (
             None,
             names.get(dataflow_id),
@@ -54,7 +57,7 @@ class Want:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Look:
-    """What one look saw, for all who wanted it."""
+    """What one look saw, for all watchers that had joined when it began."""
 
     at: datetime
     since: datetime
@@ -71,16 +74,16 @@ class Look:
         return [run for run in self.runs if want.covers(run.dataflow_id, self.names)]
 
     def is_whole_for(self, want: Want) -> bool:
-        """Whether every run was seen that matters to somebody."""
+        """Whether the look saw every run that matters to a watcher."""
         return not any(want.covers(dataflow_id, self.names) for dataflow_id in self.unread)
 
     def when_stored(self, keep: Callable[[], Awaitable[None]]) -> None:
-        """Do this when every event that was made of this look is stored."""
+        """Call ``keep`` once Airflow has stored every event of this look."""
         self._keepers.append(keep)
 
     async def stored(self) -> None:
         for keep in self._keepers:
-            with suppress(Exception):  # one cursor that cannot be kept leaves the others alone
+            with suppress(Exception):  # a cursor that cannot be kept must not affect the others
                 await keep()
 
 
@@ -106,7 +109,7 @@ class Feed:
             self._wants.discard(want)
 
     async def looks(self) -> AsyncIterator[Look]:
-        """A look at what is wanted, again and again."""
+        """Look for what the watchers want, repeatedly."""
         while True:
             self._joined.clear()
             if self._wants and (look := await self._look_if_possible()):
@@ -118,19 +121,22 @@ class Feed:
                 await asyncio.sleep(SETTLE)
 
     async def location_of(self, run: DataflowRun) -> Location | AepError | None:
-        """Where the dataflow of a run delivers; ``None`` where that cannot be read, an error for now."""
-        async with self._reading:  # by the first who asks, for all
+        """Where the dataflow of a run delivers.
+
+        ``None`` if that cannot be read; an error if a later attempt may succeed.
+        """
+        async with self._reading:  # the first caller reads it for all
             if run.dataflow_id not in self._locations:
                 try:
-                    found = await self._converse(
+                    location = await self._converse(
                         read_location(self._flows.get(run.dataflow_id) or run.dataflow_id)
                     )
                 except (AepServerError, AepTransportError, AepRateLimitError) as error:
                     return error
                 except AepError as error:
                     _warn("AEP: where dataflow %s delivers cannot be read: %s", run.dataflow_id, error)
-                    found = None
-                self._locations[run.dataflow_id] = found
+                    location = None
+                self._locations[run.dataflow_id] = location
             return self._locations[run.dataflow_id]
 
     async def _look_if_possible(self) -> Look | None:
@@ -140,7 +146,7 @@ class Feed:
         try:
             look = await self._look()
         except Exception as error:
-            # Also for instance a connection that cannot be read just now.
+            # For instance, the Airflow connection cannot be read just now.
             _warn("AEP: the poll failed and goes on: %s: %s", type(error).__name__, error)
         metrics.polled(time.monotonic() - start, failed=look is None)
         return look
@@ -151,13 +157,13 @@ class Feed:
             self._flows = {flow.id: flow for flow in await self._converse(list_dataflows())}
             self._locations.clear()
             self._flows_due = time.monotonic() + FLOWS_EVERY
-            self._tell_of_unknown_names(wants)
+            self._warn_of_unknown_names(wants)
         names = {flow.id: flow.name for flow in self._flows.values()}
         ids = {want.dataflow_id for want in wants if want.dataflow_id is not None}
-        ids |= {each for each in names if any(want.covers(each, names) for want in wants)}
+        ids |= {flow_id for flow_id in names if any(want.covers(flow_id, names) for want in wants)}
         since = min(want.cursor.since for want in wants)
         seen = await self._converse(look_for_finished(ids, since=since))
-        self._tell(seen)
+        self._warn_of_unread(seen)
         return Look(
             at=datetime.fromtimestamp(now, tz=UTC),
             since=since,
@@ -167,12 +173,12 @@ class Feed:
             names=names,
         )
 
-    def _tell_of_unknown_names(self, wants: Iterable[Want]) -> None:
+    def _warn_of_unknown_names(self, wants: Iterable[Want]) -> None:
         known = {flow.name for flow in self._flows.values()}
         for name in {want.dataflow_name for want in wants if want.dataflow_name is not None} - known:
             _warn("AEP: no export is named %r; it will be looked for again", name)
 
-    def _tell(self, seen: ListedRuns) -> None:
+    def _warn_of_unread(self, seen: ListedRuns) -> None:
         for dataflow_id, error in seen.unread.items():
             _warn("AEP: the runs of dataflow %s cannot be listed just now: %s", dataflow_id, error)
 
@@ -181,6 +187,6 @@ class Feed:
 
 
 def _warn(text: str, *values: object) -> None:
-    """A line that cannot be written, as on a full disk, ends no poll that others share."""
+    """Log a warning. If that fails, as on a full disk, the shared poll must go on."""
     with suppress(Exception):
         log.warning(text, *values)

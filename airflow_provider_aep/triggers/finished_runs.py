@@ -1,11 +1,12 @@
 """The trigger that starts DAGs when a run of an export has finished, for an ``AssetWatcher`` (Airflow 3).
 
-All watchers of one connection and sandbox share one poll. Each has a cursor of its own (see
-``monitoring.finished``), which Airflow 3.3 keeps with the asset. It is kept after Airflow has stored the
-events, never before: a triggerer that is killed loses nothing. One that ends between the two, which are a
-second or two apart, tells those events again; their ``run_id`` shows it.
+All watchers of one connection and sandbox share one poll. Each has its own cursor (see
+``monitoring.finished``), which Airflow 3.3 stores with the asset. The cursor is stored after the events,
+never before, so a triggerer that is killed loses nothing. One that ends in the second or two between them
+sends those events again; their ``run_id`` shows it.
 
-Airflow 3.0 to 3.2 cannot keep a cursor: there each watcher polls for itself, and begins anew after a restart.
+Airflow 3.0 to 3.2 cannot store a cursor: there each watcher polls for itself, and starts over after a
+restart.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ if TYPE_CHECKING:
 # The layout of the payload.
 EVENT_VERSION = 1
 STATUSES = ("success", "partial", "failed", "unknown")
-# Between events the cursor moves too; so often it is worth keeping.
+# The cursor also moves between events; then it is stored once in so long.
 KEEP_EVERY = timedelta(minutes=10)
 STORE_PAUSE = 5.0
-# So long after its end a run is told without its paths, where the service does not give them.
+# So long after its end a run is reported without its paths, if they still cannot be read.
 PATIENCE = timedelta(minutes=15)
 POLL_INTERVAL = Span(least=None, above=0, optional=True)
 RULES = {
@@ -53,15 +54,15 @@ RULES = {
 
 
 class AepDataflowRunFinishedTrigger(BaseEventTrigger):
-    """Tells of each run of an export that finishes from now on.
+    """Fires for each run of an export that finishes from now on.
 
-    The payload of an event is what a sensor's asset event holds (``assets.asset_event_extra``), and
+    The payload of an event is that of a sensor's asset event (``assets.asset_event_extra``), plus
     ``version``, ``run_id``, ``sandbox`` and ``errors``.
 
     :param dataflow_id: the dataflow; by default every dataset export of the sandbox.
-    :param dataflow_name: the name of an export, in place of its id; should several have it, all are watched.
-    :param statuses: which ends to tell of: ``success``, ``partial``, ``failed``, ``unknown``; by default all.
-    :param poll_interval: seconds between two looks, at most; by default ``[aep] poll_interval``, 60.
+    :param dataflow_name: the name of an export, instead of its id; if several have it, all are watched.
+    :param statuses: which ends to report: ``success``, ``partial``, ``failed``, ``unknown``; by default all.
+    :param poll_interval: seconds between two polls, at most; by default ``[aep] poll_interval``, 60.
     :param aep_conn_id: the Airflow connection.
     :param sandbox: overrides the connection's.
     :raises AepValidationError: an argument breaks a rule.
@@ -124,7 +125,7 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> Any:
-        """What tells us that Airflow has stored our events."""
+        """The producer that learns when Airflow has stored the events."""
         return _Producer(kwargs["aep_conn_id"], kwargs["sandbox"])
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
@@ -134,7 +135,7 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
             yield event
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """The same where Airflow shares no streams, before 3.3."""
+        """The same on Airflow before 3.3, which shares no streams."""
         from airflow_provider_aep.triggers.feed import Feed
 
         feed = Feed(self.aep_conn_id, self.sandbox)
@@ -157,22 +158,22 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
         with feed.join(Want(self.dataflow_id, self.dataflow_name, cursor, interval)) as want:
             async for look in looks:
                 if not look.serves(want):
-                    continue  # it was under way when we joined
+                    continue  # it was under way when this watcher joined
                 runs = look.runs_for(want)
-                told: list[DataflowRun] = []
+                reported: list[DataflowRun] = []
                 events: list[TriggerEvent] = []
                 for run in pick_news(want.cursor, runs):
                     if self._is_wanted(run, want.cursor):
                         location = await feed.location_of(run)
                         if isinstance(location, AepError):
                             if look.at - (run.completed_at or look.at) < PATIENCE:
-                                continue  # for the next look
+                                continue  # the next look tries again
                             location = None
                         payload = _payload(run, location, look.names)
                         events.append(TriggerEvent(payload))
-                    told.append(run)
+                    reported.append(run)
                 whole = look.is_whole_for(want)
-                want.cursor = self._cursor = move_on(want.cursor, runs, told, now=look.at, whole=whole)
+                want.cursor = self._cursor = move_on(want.cursor, runs, reported, now=look.at, whole=whole)
                 if self._is_worth_keeping(want.cursor):
                     look.when_stored(self._keeper(want.cursor))
                 for event in events:
@@ -181,7 +182,7 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
     def _is_wanted(self, run: DataflowRun, cursor: Cursor) -> bool:
         from airflow_provider_aep.monitoring.finished import is_history
 
-        # Before the very first look there is no cursor.
+        # There is no cursor before the first look.
         if self._cursor is None or is_history(cursor, run):
             return False
         return self.statuses is None or _status(run) in self.statuses
@@ -199,7 +200,7 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
             try:
                 await store.aset(self._store_key(), cursor.to_json())
             except Exception as error:
-                # The next look keeps it, along with its own.
+                # The next look stores it along with its own.
                 self._kept = None
                 self.log.warning("The cursor could not be kept just now: %s", type(error).__name__)
             else:
@@ -211,17 +212,17 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
         from airflow_provider_aep.monitoring.finished import Cursor
 
         if (store := getattr(self, "asset_state_store", None)) is None:
-            self.log.info("This Airflow keeps no cursor; beginning now")
+            self.log.info("This Airflow keeps no cursor; watching starts now")
             return None
         while True:
             try:
                 kept = await store.aget(self._store_key())
             except ValueError:
-                # Airflow keeps one trigger for all watchers with the same arguments.
+                # Airflow runs one trigger for all watchers with the same arguments.
                 self.asset_state_store = None
                 self.log.warning(
-                    "Several assets have a watcher with the very same arguments, so no cursor can be kept; "
-                    "beginning now. Schedule the DAGs by one asset instead."
+                    "Several assets have a watcher with the same arguments, so no cursor can be kept; "
+                    "watching starts now. Schedule the DAGs by one asset instead."
                 )
                 return None
             except Exception as error:
@@ -230,11 +231,11 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
             else:
                 cursor = Cursor.from_json(kept)
                 if kept is not None and cursor is None:
-                    self.log.warning("The cursor that was kept cannot be understood; beginning now")
+                    self.log.warning("The stored cursor cannot be understood; watching starts now")
                 return cursor
 
     def _store_key(self) -> str:
-        """An asset may have several watchers of ours."""
+        """The key of this watcher's cursor; an asset may have several of these watchers."""
         _, arguments = self.serialize()
         del arguments["poll_interval"]
         text = json.dumps(arguments, sort_keys=True)
@@ -242,7 +243,7 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
 
 
 class _Producer(SharedStreamProducer):
-    """The shared poll, and what to do when all events of a look are stored."""
+    """Runs the shared poll, and stores the cursors once all events of a look are stored."""
 
     def __init__(self, aep_conn_id: str, sandbox: str | None) -> None:
         self._at = (aep_conn_id, sandbox)
@@ -260,7 +261,7 @@ class _Producer(SharedStreamProducer):
 
 
 def _status(run: DataflowRun) -> str:
-    """How a run ended, as sensor, check and page judge it; one that exported nothing is a success here."""
+    """The status of a run, as sensor, check and page judge it; an empty run counts as a success here."""
     from airflow_provider_aep.monitoring.judgement import judge_run
     from airflow_provider_aep.monitoring.policy import RunPolicy
 
@@ -271,9 +272,9 @@ def _status(run: DataflowRun) -> str:
 def _payload(run: DataflowRun, location: Any, names: Mapping[str, str]) -> dict[str, Any]:
     from airflow_provider_aep.assets import asset_event_extra
 
-    told = run.to_json()
+    document = run.to_json()
     verdict = {
-        **told,
+        **document,
         "status": _status(run),
         "run_ids": [run.id],
         "dataflow_name": names.get(run.dataflow_id, run.dataflow_id),
@@ -284,5 +285,5 @@ def _payload(run: DataflowRun, location: Any, names: Mapping[str, str]) -> dict[
         "run_id": run.id,
         "sandbox": location.sandbox if location else None,
         **asset_event_extra(verdict, location, [run]),
-        "errors": told["errors"],
+        "errors": document["errors"],
     }

@@ -1,4 +1,4 @@
-"""What the triggers of a process share: one poll of a kind for each connection and sandbox, by event loop."""
+"""The polls that triggers share: in each event loop, one of a kind for each connection and sandbox."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# By event loop, as Airflow runs some triggers in loops of their own.
+# By event loop, because Airflow runs some triggers in loops of their own.
 _polls: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Any, ...], Any]] = WeakKeyDictionary()
 
 
 def poll_of(make: Callable[[str, str | None], T], aep_conn_id: str, sandbox: str | None) -> T:
-    """The one poll in this event loop that ``make`` has made, or makes now, for a connection and sandbox."""
+    """The poll of a connection and sandbox in this event loop; ``make`` creates it for the first caller."""
     polls = _polls.setdefault(asyncio.get_running_loop(), {})
     key = (make, aep_conn_id, sandbox)
     if key not in polls:
@@ -30,5 +30,5 @@ async def converse(exchange: Exchange[T], aep_conn_id: str, sandbox: str | None)
     """Carry out one exchange of a poll."""
     from airflow_provider_aep.hooks import AepHook
 
-    # A new hook each time: a connection that was mended is read anew.
+    # A new hook each time reads the connection again, which may have been corrected.
     return await AepHook(aep_conn_id, sandbox=sandbox).arun(exchange)

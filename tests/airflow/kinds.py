@@ -57,7 +57,7 @@ OUTCOMES = {
     "unknown_status": Kind(
         runs=["unknown_status"],
         state="failed",
-        says=r"run \S+ ended with status '\w+', which is none that we know",
+        says=r"run \S+ ended with status '\w+', which is not known",
         verdict=("unknown", "fail"),
         alerts=True,
     ),

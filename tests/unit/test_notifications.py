@@ -536,7 +536,7 @@ def test_somebody_hears_of_a_dag_run_whose_tasks_cannot_be_read():
     )
     ((text, about),) = calls
     assert text.startswith(
-        "AEP export could not be watched: what the tasks of DAG run no such run of exports"
+        "AEP export could not be watched: the results of the tasks of DAG run no such run of exports"
     )
     assert about["counts"] == {"error": 1}
 

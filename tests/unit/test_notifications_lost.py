@@ -50,7 +50,7 @@ def test_xcoms_that_cannot_be_read_are_told_without_their_words(notifier, sent, 
     ti = Unreadable(task_id="judge", state=state)
     notifier()(context_of(ti))
     (text,) = sent
-    assert "what it found cannot be read" in text
+    assert "its result cannot be read" in text
     assert "secret-bucket" not in text
 
 

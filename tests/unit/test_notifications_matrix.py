@@ -247,11 +247,11 @@ CALLERS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     ),
     "unreadable": (
         lambda: context_of(Unreadable(task_id="judge", state="failed"), exception=ValueError("boom")),
-        "boom; what it found cannot be read: RuntimeError at",
+        "boom; its result cannot be read: RuntimeError at",
     ),
     "dag": (
         lambda: {"dag": dag(), "run_id": "no such run", "reason": "task_failure"},
-        "what the tasks of DAG run no such run of exports ended with cannot be read",
+        "the results of the tasks of DAG run no such run of exports cannot be read",
     ),
     "deadline-sync": (lambda: dict(DEADLINE), "DAG run r-1 of exports was not done by 2026"),
     "deadline-async": (lambda: dict(DEADLINE), "DAG run r-1 of exports was not done by 2026"),

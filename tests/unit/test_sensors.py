@@ -648,7 +648,7 @@ def test_no_event_of_a_strange_shape_is_green(watch, nightly, ti, event):
 def test_a_finished_event_whose_run_does_not_say_how_it_ended_is_red(watch, nightly, ti):
     sensor = watch.sensor("deferrable", dataflow_id=nightly())
     event = {**FINISHED, "runs": [{"id": "r-1", "flowId": "f-1"}]}
-    with pytest.raises(AirflowFailException, match="is none that we know"):
+    with pytest.raises(AirflowFailException, match="which is not known"):
         sensor.resume_execution("execute_complete", {"event": event}, context_of(ti))
 
 

@@ -97,7 +97,7 @@ def test_a_name_of_a_megabyte_stays_within_the_limits():
 def test_an_alert_needs_no_more_of_a_verdict_than_there_is(verdict):
     made = message(Alert.from_verdict(verdict, status="error", text="x"))
     assert as_line(made) == (
-        "x | Next: Read the log of the Airflow task; clear the task once the reason is mended."
+        "x | Next: Read the log of the Airflow task; clear the task once the cause is fixed."
     )
     assert json.loads(json.dumps(made.to_json()))["alerts"][0]["sandbox"] is None
 

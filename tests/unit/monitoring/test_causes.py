@@ -362,7 +362,7 @@ class TestNotKnown:
         emulator.enter("batch-window-in-seconds")
         found = check()
         assert (found.outcome, cause_in(found).kind) == ("warn", "unknown")
-        assert "may not be what it seems" in cause_in(found).told
+        assert "an empty listing proves nothing" in cause_in(found).told
 
     @pytest.mark.parametrize("body", [{"error": {"code": "403"}}, {"_page": {"count": 0}}])
     def test_an_error_in_place_of_batches_proves_nothing_of_the_window(self, run, emulator, still, now, body):

@@ -579,7 +579,7 @@ def test_a_row_of_the_table_says_whether_it_is_incomplete_and_of_which_export(
 
 def test_an_account_without_an_id_is_told_and_nothing_is_asked(run):
     accounts, requests, _ = run(read_accounts([replace(a_dataflow("1d"), id="")], year=2026, now=NOW))
-    assert (accounts[0].why, requests) == ("its id is none", 0)
+    assert (accounts[0].why, requests) == ("its id is malformed", 0)
 
 
 @pytest.mark.parametrize("year", [2016, 9999, True, "2026", 2026.0])

@@ -299,7 +299,7 @@ class TestBounds:
         assert len(story["ingestion"]) == MOST_BATCHES
         cut, told = story["notes"]
         assert cut == "Orders of a shop has more batches than were read: 1,500 are looked at."
-        assert told == "Of 1,500 batches the newest 1,000 are told one by one."
+        assert told == "Of 1,500 batches the newest 1,000 are listed one by one."
         assert len(story["lanes"]) < 10
 
     def test_odd_names_and_batches_stay_text(self, run, export, clock):

@@ -150,7 +150,7 @@ def test_errors_of_all_runs_are_listed_once():
         ([a_run(status="Cancelled")], "run r-1 ended as Cancelled"),
         (
             [a_run(status="reconciling")],
-            "run r-1 ended with status 'reconciling', which is none that we know",
+            "run r-1 ended with status 'reconciling', which is not known",
         ),
         ([a_run("r-1"), a_run("r-2", out=34)], "2 runs exported 1,234 records"),
         ([a_run("r-1"), a_run("r-2", status="failed")], "1 of 2 runs: run r-2 ended as failed"),
