@@ -168,7 +168,9 @@ class Sighting(NamedTuple):
     :param stuck: which run should have ended long ago, where there is one.
     :param wait_seconds: at least so long the service asked to be left alone.
     :param answered: the service said something; without an answer ``runs`` means nothing.
-    :param refused: there is no answer, as the login or the connection is at fault and not the service.
+    :param refused: the login, the connection or a right is at fault, so that there is no answer, or none to
+        why there is no run.
+    :param sandbox: where it looked, where that was kept.
     :param flow: the dataflow, where it was read as well.
     """
 
@@ -182,6 +184,7 @@ class Sighting(NamedTuple):
     wait_seconds: float = 0.0
     answered: bool = True
     refused: bool = False
+    sandbox: str | None = None
     flow: Dataflow | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -189,6 +192,7 @@ class Sighting(NamedTuple):
         also = {
             "incomplete": self.incomplete,
             "stuck": self.stuck,
+            "sandbox": self.sandbox,
             "dataflow": part_of(self.flow) if self.flow else None,
         }
         runs = [dict(run.raw) for run in self.runs]

@@ -217,21 +217,25 @@ def _find_why(
     if not flow_ids:
         return
     shown, answered = yield from _flows(flow_ids)
-    found: dict[str, Dataflow | AepNotFoundError] = {**shown}
+    found: dict[str, Dataflow | AepError] = {**shown}
     # Where nobody answered for all, asking for each would make a storm of an outage.
     missing = [flow_id for flow_id in answered if flow_id not in found]
     singles = yield from together([get_dataflow(flow_id) for flow_id in missing], at_most=AT_MOST)
     for flow_id, single in zip(missing, singles, strict=True):
         if isinstance(single, Done):
             found[flow_id] = single.value
-        elif isinstance(single, AepNotFoundError):
+        elif not isinstance(single, OUTAGES):
             found[flow_id] = single
     for at in positions:
         flow, one = found.get(waits[at].dataflow_id), seen[at]
         if isinstance(flow, AepNotFoundError):
             seen[at] = flow
-        elif flow is not None and isinstance(one, Sighting):
-            seen[at] = one._replace(told=why_no_run(flow, now, one.told))
+        elif isinstance(one, Sighting) and flow is not None:
+            seen[at] = (
+                one._replace(told=why_no_run(flow, now, one.told))
+                if isinstance(flow, Dataflow)
+                else one._replace(refused=True)
+            )
 
 
 def _read_flows(waits: Sequence[Wait], seen: _ByPosition, positions: Collection[int]) -> Exchange[None]:

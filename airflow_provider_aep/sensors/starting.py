@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_provider_aep._airflow import XComArg
 from airflow_provider_aep.arguments import is_later, is_nothing
 from airflow_provider_aep.errors import AepValidationError, Problem
+from airflow_provider_aep.sensors.deferring import first_look_by
 from airflow_provider_aep.triggers import AepDataflowRunTrigger
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         ends = getattr(self, "timeout_after", None)
         last = ends.timestamp() if isinstance(ends, datetime) else time.time() + self.longest
         self.deadline = last - self.margin
+        self.first_look_by = first_look_by(last - self.longest, self.poll_interval)
         told: dict[str, Any] = {"deadline": self.deadline}
         if self.emptied:
             return {"status": "again", **told}
@@ -167,7 +169,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
             interval=self.poll_interval,
             tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
             with_flow=self.known is not None,
-            fresh=self.known is not None,
+            fresh=self.known is not None and time.time() < self.first_look_by,
             soon=self.known is not None,
         )
         if self.known is None and ending["status"] == "finished":

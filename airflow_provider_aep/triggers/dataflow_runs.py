@@ -18,8 +18,10 @@ from airflow_provider_aep.errors import AepAuthError, AepConfigError, AepError, 
 from airflow_provider_aep.triggers.polls import converse, poll_of
 
 if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.exchange import Exchange
     from airflow_provider_aep.monitoring.arrivals import IngestionSighting, IngestionWait
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
+    from airflow_provider_aep.monitoring.watch import Sightings
 
 # The id of none: whatever the service answers to it, it answers.
 NO_DATAFLOW = "00000000-0000-0000-0000-000000000000"
@@ -98,7 +100,7 @@ class AepDataflowRunTrigger(_AepTrigger):
     :param asked_to_wait: how long the service asked the sensor, which has just looked, to leave it alone.
     :param wait: what is waited for beyond a window, as ``Wait.to_json`` says it: a tick, given runs, or an
         end of runs that are stuck. It wins over the window.
-    :param looked: whether the sensor has looked before it deferred.
+    :param first_look_by: until then, in epoch seconds, nobody has looked before; the sensor did not.
     """
 
     def __init__(
@@ -114,10 +116,10 @@ class AepDataflowRunTrigger(_AepTrigger):
         started_before: str | None = None,
         asked_to_wait: float = 0.0,
         wait: dict[str, Any] | None = None,
-        looked: bool = True,
+        first_look_by: float = 0.0,
     ) -> None:
         super().__init__()
-        self.looked = looked
+        self.first_look_by = first_look_by
         self.dataflow_id = dataflow_id
         self.started_after = started_after
         self.started_before = started_before
@@ -153,7 +155,7 @@ class AepDataflowRunTrigger(_AepTrigger):
             first_pause=self.asked_to_wait,
             tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
             with_flow=True,
-            fresh=not self.looked,
+            fresh=time.time() < self.first_look_by,
         )
 
 
@@ -242,12 +244,24 @@ class AepExportsTrigger(_AepTrigger):
         return {"status": "finished", "deadline": self.deadline}
 
 
+async def _look(exchange: Exchange[Sightings], aep_conn_id: str, sandbox: str | None) -> Sightings:
+    """Carry out a look; what has come to its end brings the sandbox, in which it is to be judged."""
+    from airflow_provider_aep.hooks import AepHook
+    from airflow_provider_aep.monitoring.waits import Sighting
+
+    hook = AepHook(aep_conn_id, sandbox=sandbox)
+    return [
+        one._replace(sandbox=hook.sandbox) if isinstance(one, Sighting) and one.finished else one
+        for one in await hook.arun(exchange)
+    ]
+
+
 def _new_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     from airflow_provider_aep.hooks import metrics
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
 
     return SharedPoll(
-        partial(converse, aep_conn_id=aep_conn_id, sandbox=sandbox),
+        partial(_look, aep_conn_id=aep_conn_id, sandbox=sandbox),
         observe=metrics.observer((aep_conn_id, sandbox)),
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.exchange import Exchange
@@ -13,11 +12,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # By event loop, as Airflow runs some triggers in loops of their own.
-_polls: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Any, ...], Any]] = WeakKeyDictionary()
+_polls: dict[asyncio.AbstractEventLoop, dict[tuple[Any, ...], Any]] = {}
 
 
 def poll_of(make: Callable[[str, str | None], T], aep_conn_id: str, sandbox: str | None) -> T:
     """The one poll in this event loop that ``make`` has made, or makes now, for a connection and sandbox."""
+    for ended in [loop for loop in list(_polls) if loop.is_closed()]:
+        _polls.pop(ended, None)
     polls = _polls.setdefault(asyncio.get_running_loop(), {})
     key = (make, aep_conn_id, sandbox)
     if key not in polls:

@@ -144,7 +144,7 @@ def test_an_outage_when_a_deferred_task_resumes_defers_it_again_and_moves_no_dea
     aep.fail_next(503, times=1000, match="GET")
     again = deferral(resume, watch.sensor("deferrable", **given), first, event, context_of(ti))
     assert again.trigger.serialize()[1]["deadline"] == first.trigger.deadline
-    assert again.kwargs == first.kwargs == {"deadline": first.trigger.deadline, "sandbox": "prod"}
+    assert again.kwargs == first.kwargs == {"deadline": first.trigger.deadline}
     assert again.timeout < first.timeout
     aep.clear_faults()
     value = resume(watch.sensor("deferrable", **given), again, fire(again.trigger), context_of(ti))
