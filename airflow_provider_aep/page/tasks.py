@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from airflow_provider_aep.flowservice.exchange import whole
 from airflow_provider_aep.operators.xcom_keys import CHECK_KEY, LINK_KEY, VERDICT_KEY
 
 # Looked through for the task of an export; tasks that ran longer ago are not found.
@@ -133,7 +134,7 @@ def _plain(value: Any) -> dict[str, Any] | None:
     # The column holds JSON, and in it what the task sent, which is JSON again.
     while isinstance(value, str):
         try:
-            value = json.loads(value)
-        except ValueError:
+            value = whole(json.loads(value))
+        except (ValueError, RecursionError):
             return None
     return value if isinstance(value, dict) else None

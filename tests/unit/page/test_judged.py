@@ -99,8 +99,21 @@ def test_a_check_tells_what_is_new_before_what_stands():
 )
 def test_an_xcom_of_any_shape_is_told_without_a_fault(left):
     told = judged_rows(left, lambda dataflow_id, run_id: None)
-    assert {row["outcome"] for row in told["exports"]} <= {"ok"}
+    assert {told["outcome"], *(row["outcome"] for row in told["exports"])} == {"none"}
     assert (told["left_out"], told["waits_for"]) == (0, 0)
+
+
+def test_an_allowance_that_fails_a_check_is_told():
+    left = {
+        "outcome": "fail",
+        "exports": [{"dataflow_id": "a", "outcome": "ok"}],
+        "allowances": [
+            {"outcome": "fail", "told": "exported_bytes=1GB/year is used up"},
+            {"outcome": "ok", "told": "exported_records=9/year will do"},
+        ],
+        "notes": ["a note"],
+    }
+    assert judged_rows(left, nowhere)["notes"] == ["exported_bytes=1GB/year is used up", "a note"]
 
 
 def test_texts_are_cut_short():
