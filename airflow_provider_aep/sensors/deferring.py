@@ -116,9 +116,12 @@ def resume(sensor: Waiting, context: Any, event: Any, deadline: float | None) ->
 
     :param deadline: that of the wait; ``None`` where an older version of the provider deferred.
     """
-    from airflow_provider_aep.monitoring.waits import Sighting
+    from airflow_provider_aep.monitoring.waits import Sighting, Wait
 
     told = ending(sensor, event)
+    if told.get("wait"):
+        # Airflow has rendered the templates anew, and one may tell of the present moment.
+        sensor.known_wait = Wait.from_json(sensor.dataflow_id, told["wait"])
     if told["status"] == "again":
         return execute_deferrable(sensor, context, deadline)
     if not told.get("runs"):

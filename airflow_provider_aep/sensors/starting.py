@@ -174,7 +174,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         )
         if self.known is None and ending["status"] == "finished":
             ending = {"status": "again"}
-        return {**ending, "deadline": self.deadline}
+        return {**ending, "deadline": self.deadline, "wait": self.known and self.known.to_json()}
 
     async def _find_out(self) -> Wait:
         """What is waited for."""

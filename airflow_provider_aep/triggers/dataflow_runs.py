@@ -148,7 +148,7 @@ class AepDataflowRunTrigger(_AepTrigger):
             wait = Wait.from_json(self.dataflow_id, self.wait or window)
         except AepError as error:
             return {"status": "error", "error": error_to_json(error)}
-        return await poll.wait(
+        ended = await poll.wait(
             wait,
             deadline=self.deadline,
             interval=self.poll_interval,
@@ -157,6 +157,7 @@ class AepDataflowRunTrigger(_AepTrigger):
             with_flow=True,
             fresh=time.time() < self.first_look_by,
         )
+        return {**ended, "wait": self.wait} if self.wait else ended
 
 
 class AepExportsTrigger(_AepTrigger):

@@ -157,6 +157,29 @@ def test_a_run_is_judged_in_the_sandbox_in_which_it_was_seen(aep, watch, nightly
     assert "exported 12 records" in outcome.told
 
 
+@pytest.mark.parametrize("trouble", ["first look", "judging"])
+def test_a_window_stays_where_it_began_although_its_template_is_rendered_anew(
+    aep, watch, nightly, ti, deferral, monkeypatch, trouble
+):
+    # Given a sensor with started_after="{{ macros.datetime.utcnow() }}"
+    given, begun = {"dataflow_id": nightly("success"), "max_drop": 0.5}, watch.now()
+    first = deferral(started_after=begun, **given)
+    # When it resumes without a verdict, after the run that it waited for began
+    whole = os.environ["AIRFLOW_CONN_AEP_DEFAULT"]
+    if trouble == "first look":
+        monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", '{"conn_type": "aep"}')
+    event = fire(first.trigger)
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", whole)
+    watch.clock.advance(10)
+    if trouble == "judging":
+        aep.fail_next(503, times=99, match="GET /runs")
+    sensor = watch.sensor("deferrable", started_after=watch.now(), **given)
+    with pytest.raises(TaskDeferred) as again:
+        sensor.resume_execution(first.method_name, {**first.kwargs, "event": event}, context_of(ti))
+    # Then it goes on to wait for that run
+    assert again.value.trigger.started_after == begun.isoformat()
+
+
 def test_a_trigger_that_an_older_version_stored_looks_as_it_did(aep, watch, nightly, deferral):
     from airflow_provider_aep.triggers import AepDataflowRunTrigger
 
