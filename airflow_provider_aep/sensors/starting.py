@@ -18,6 +18,7 @@ from airflow_provider_aep.arguments import is_later, is_nothing
 from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.sensors.deferring import first_look_by
 from airflow_provider_aep.triggers import AepDataflowRunTrigger
+from airflow_provider_aep.triggers.dataflow_runs import ends_the_wait
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
@@ -139,7 +140,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         )
 
     async def _first(self) -> dict[str, Any]:
-        from airflow_provider_aep.errors import OUTAGES, without_words
+        from airflow_provider_aep.errors import OUTAGES, AepError, without_words
 
         ends = getattr(self, "timeout_after", None)
         last = ends.timestamp() if isinstance(ends, datetime) else time.time() + self.longest
@@ -150,12 +151,14 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
             return {"status": "again", **told}
         try:
             self.known = await self._find_out()
-        except OUTAGES as error:
-            self.log.info("Dataflow %s: the service gave no answer: %s", self.dataflow_id, error)
         except Exception as error:
-            # A refused argument, or a connection that is not there: the worker meets it, too.
-            self.log.info("The wait begins on a worker: %s", without_words(error))
-            return {"status": "again", **told}
+            is_first = time.time() < self.first_look_by
+            if not isinstance(error, OUTAGES) and (is_first or ends_the_wait(error)):
+                # A refused argument, or a connection that is not there: the worker meets it, too.
+                self.log.info("The wait begins on a worker: %s", without_words(error))
+                return {"status": "again", **told}
+            words = error if isinstance(error, AepError) else without_words(error)
+            self.log.info("Dataflow %s: there is no answer: %s", self.dataflow_id, words)
         return {}
 
     async def _wait(self, poll: SharedPoll) -> dict[str, Any]:

@@ -314,7 +314,7 @@ class AepDatasetIngestedTrigger(_Written):
             try:
                 seen = await self._look(wait)
             except Exception as error:
-                if _ends_the_wait(error):
+                if ends_the_wait(error):
                     return {"status": "error", "error": error_to_json(error)}
                 now, asked = f"the service gave no answer: {without_words(error)}", 0.0
             else:
@@ -342,7 +342,7 @@ class AepDatasetIngestedTrigger(_Written):
         return seen
 
 
-def _ends_the_wait(error: Exception) -> TypeGuard[AepError]:
+def ends_the_wait(error: Exception) -> TypeGuard[AepError]:
     """Whether another poll would come to the same.
 
     A login that is refused is not: one rotated secret must not fail all tasks that wait.

@@ -135,6 +135,21 @@ def test_a_triggerer_that_restarts_while_a_login_is_refused_goes_on_waiting(aep,
     assert fire(trigger)["status"] == "finished"
 
 
+@pytest.mark.skipif("triggerer" not in MODES, reason="this Airflow starts no sensor in the triggerer")
+@pytest.mark.parametrize(("kind", "ends"), [("started_after", "finished"), ("tick", "again")])
+def test_nor_does_one_that_began_in_the_triggerer_go_to_a_worker_to_fail(aep, watch, nightly, ti, kind, ends):
+    secret, tick = aep._gateway._client_secret, watch.now() + 60 * MINUTES
+    sensor = watch.sensor("triggerer", dataflow_id=nightly("success"), **{kind: tick})
+    watch.clock.advance(3600)
+    aep.expire_tokens()
+    aep._gateway._client_secret = "rotated"
+    watch.between = [lambda: None, lambda: setattr(aep._gateway, "_client_secret", secret)]
+    begun = watch.now()
+    # Of a tick the worker finds out what to wait for, once there is an answer.
+    assert watch.begin(sensor, context_of(ti), ago=3600)["status"] == ends
+    assert watch.now() - begun >= 9 * MINUTES
+
+
 @pytest.mark.parametrize("mode", sorted({*MODES} - {"poke", "reschedule"}))
 def test_a_run_is_judged_in_the_sandbox_in_which_it_was_seen(aep, watch, nightly, clock, monkeypatch, mode):
     # Given an export whose next run delivers far less than those before it
