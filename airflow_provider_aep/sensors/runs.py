@@ -195,7 +195,7 @@ class AepDataflowRunSensor(AepSensor):
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._kind = self._wanted().kind()
         self.run_policy()
-        check_moments(self, "started_after", "started_before", "tick")
+        check_moments(vars(self))
         if not is_later(expected_runs):
             self._wanted().expected()
         self.start_in_triggerer = start_in_triggerer

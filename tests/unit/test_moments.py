@@ -95,6 +95,9 @@ MAKE = {
     "AepListDataflowRunsOperator": lambda text: AepListDataflowRunsOperator(
         task_id="t", dataflow_id=DATAFLOW, started_after=text
     ),
+    "a list": lambda text: AepExportsSensor(task_id="t", ticks=[{"dataflow_id": DATAFLOW, "tick": text}]),
+    "mapped": lambda text: AepDataflowRunSensor.partial(task_id="t", started_after=text),
+    "a mapped operator": lambda text: AepListDataflowsOperator.partial(task_id="t", due_from=text),
     "AepCheckExportsOperator": lambda text: AepCheckExportsOperator(task_id="t", since=text),
 }
 
