@@ -96,8 +96,12 @@ MAKE = {
         task_id="t", dataflow_id=DATAFLOW, started_after=text
     ),
     "a list": lambda text: AepExportsSensor(task_id="t", ticks=[{"dataflow_id": DATAFLOW, "tick": text}]),
-    "mapped": lambda text: AepDataflowRunSensor.partial(task_id="t", started_after=text),
-    "a mapped operator": lambda text: AepListDataflowsOperator.partial(task_id="t", due_from=text),
+    "mapped": lambda text: AepDataflowRunSensor.partial(task_id="t", started_after=text).expand(
+        dataflow_id=[DATAFLOW]
+    ),
+    "a mapped operator": lambda text: AepListDataflowsOperator.partial(task_id="t", due_from=text).expand(
+        due_until=["2026-07-01"]
+    ),
     "AepCheckExportsOperator": lambda text: AepCheckExportsOperator(task_id="t", since=text),
 }
 
