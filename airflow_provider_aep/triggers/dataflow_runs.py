@@ -15,13 +15,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aep._airflow import BaseEventTrigger
 from airflow_provider_aep.errors import AepAuthError, AepConfigError, AepError, error_to_json, without_words
-from airflow_provider_aep.triggers.polls import converse, poll_of
+from airflow_provider_aep.triggers.polls import converse, look, poll_of
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.flowservice.exchange import Exchange
     from airflow_provider_aep.monitoring.arrivals import IngestionSighting, IngestionWait
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
-    from airflow_provider_aep.monitoring.watch import Sightings
 
 # The id of none: whatever the service answers to it, it answers.
 NO_DATAFLOW = "00000000-0000-0000-0000-000000000000"
@@ -245,24 +243,12 @@ class AepExportsTrigger(_AepTrigger):
         return {"status": "finished", "deadline": self.deadline}
 
 
-async def _look(exchange: Exchange[Sightings], aep_conn_id: str, sandbox: str | None) -> Sightings:
-    """Carry out a look; what has come to its end brings the sandbox, in which it is to be judged."""
-    from airflow_provider_aep.hooks import AepHook
-    from airflow_provider_aep.monitoring.waits import Sighting
-
-    hook = AepHook(aep_conn_id, sandbox=sandbox)
-    return [
-        one._replace(sandbox=hook.sandbox) if isinstance(one, Sighting) and one.finished else one
-        for one in await hook.arun(exchange)
-    ]
-
-
 def _new_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     from airflow_provider_aep.hooks import metrics
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
 
     return SharedPoll(
-        partial(_look, aep_conn_id=aep_conn_id, sandbox=sandbox),
+        partial(look, aep_conn_id=aep_conn_id, sandbox=sandbox),
         observe=metrics.observer((aep_conn_id, sandbox)),
     )
 

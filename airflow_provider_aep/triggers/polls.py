@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.exchange import Exchange
+    from airflow_provider_aep.monitoring.watch import Sightings
 
 T = TypeVar("T")
 
@@ -33,3 +34,15 @@ async def converse(exchange: Exchange[T], aep_conn_id: str, sandbox: str | None)
 
     # A new hook each time: a connection that was mended is read anew.
     return await AepHook(aep_conn_id, sandbox=sandbox).arun(exchange)
+
+
+async def look(exchange: Exchange[Sightings], aep_conn_id: str, sandbox: str | None) -> Sightings:
+    """Carry out a look; what has come to its end brings the sandbox, in which it is to be judged."""
+    from airflow_provider_aep.hooks import AepHook
+    from airflow_provider_aep.monitoring.waits import Sighting
+
+    hook = AepHook(aep_conn_id, sandbox=sandbox)
+    return [
+        one._replace(sandbox=hook.sandbox) if isinstance(one, Sighting) and one.finished else one
+        for one in await hook.arun(exchange)
+    ]
