@@ -1,4 +1,4 @@
-"""Task groups: a whole export, or the watch over all, in one line of a DAG."""
+"""Task groups: one export, or the watch over all exports, in one line of a DAG."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ NOT_ENSURED = "AEP export could not be ensured: {{ exception }}"
 
 
 class AepExportTaskGroup(TaskGroup):
-    """Ensure an export, wait for its runs, and tell somebody when they are not good.
+    """Ensure an export, wait for its runs, and alert if they are not good.
 
-    Of two tasks: ``ensure``, an ``AepEnsureExportOperator``, and ``wait``, an ``AepDataflowRunSensor``. The
-    arguments are theirs; those that are not given come from ``default_args``, or keep their defaults.
-    Arguments of every task, such as ``retries``, stand in ``default_args``.
+    It has two tasks: ``ensure``, an ``AepEnsureExportOperator``, and ``wait``, an ``AepDataflowRunSensor``.
+    The arguments are theirs; those that are not given come from ``default_args``, or keep their defaults. Put
+    arguments of every task, such as ``retries``, into ``default_args``.
 
     :param spec: one export spec, or its path.
     :param started_after: start of the window in which runs are judged. By default the start of the DAG run's
-        data interval, or the moment from which the DAG run could start where it has none.
+        data interval, or if it has none, the time from which the DAG run could start.
     :param alert: called when the sensor ends with a verdict, or a task fails. By default an
         ``AepRunNotifier``, which writes to the task's log; ``None`` for nobody.
-    :param timeout: for how long the sensor waits, in seconds, as a ``timedelta`` or as an ISO 8601 duration.
+    :param timeout: how long the sensor waits: seconds, a ``timedelta``, or an ISO 8601 duration.
     :param others: further arguments of the sensor, such as ``max_drop`` or ``storage_path``, and of the task
         group, such as ``tooltip`` or ``default_args``.
-    :raises AepValidationError: an argument is wrong, or none of these.
+    :raises AepValidationError: an argument is wrong or unknown.
     """
 
     ensure: AepEnsureExportOperator
@@ -62,7 +62,7 @@ class AepExportTaskGroup(TaskGroup):
         sandbox: str | None = None,
         **others: Any,
     ) -> None:
-        # Specs take modules that a DAG without them need not load when it is parsed.
+        # Imported here, so that parsing a DAG without specs does not load their modules.
         from airflow_provider_aep.operators.exports import AepEnsureExportOperator
 
         of_group, of_sensor = _sorted(group_id, others)
@@ -85,34 +85,36 @@ class AepExportTaskGroup(TaskGroup):
             timeout=timeout,
             aep_conn_id=aep_conn_id,
         )
-        told = _told(alert)
+        callbacks = _callbacks(alert)
         with self:
-            self.ensure = AepEnsureExportOperator(task_id="ensure", spec=spec, **ensuring, **told["ensure"])
+            self.ensure = AepEnsureExportOperator(
+                task_id="ensure", spec=spec, **ensuring, **callbacks["ensure"]
+            )
             ensured: Any = self.ensure.output
             self.wait = AepDataflowRunSensor(
                 task_id="wait",
                 dataflow_id=ensured["dataflow_id"],
-                # The one of the spec comes before ours, and ours before the connection's.
+                # The spec's sandbox comes before ours, and ours before the connection's.
                 sandbox=ensured["sandbox"],
                 **waiting,
                 **of_sensor,
-                **told["wait"],
+                **callbacks["wait"],
             )
 
     @property
     def output(self) -> Any:
-        """The verdict, for the tasks that follow; what was ensured is ``ensure.output``."""
+        """The verdict, for downstream tasks; the outcome of ensuring is ``ensure.output``."""
         return self.wait.output
 
 
 class AepExportsTaskGroup(TaskGroup):
-    """Wait for all exports that were due, alert on each bad one, and fail at the end where one is ``fail``.
+    """Wait for all exports that were due, alert on each bad one, and fail at the end if one is ``fail``.
 
-    Of two tasks: ``wait``, an ``AepExportsSensor`` that succeeds with its verdicts, so that its asset events
-    go out for what is good; and ``require``, an ``AepRequireGoodExportsOperator`` that fails by them.
+    It has two tasks: ``wait``, an ``AepExportsSensor`` that succeeds with its verdicts, and so sends asset
+    events for the good exports; and ``require``, an ``AepRequireGoodExportsOperator`` that fails by them.
 
-    :param alert: an ``AepRunNotifier``, told of each export that is not well soon after it ended, and when
-        the sensor itself fails. By default one that writes to the task's log; ``None`` for nobody.
+    :param alert: an ``AepRunNotifier``, called for each bad export soon after it ended, and when the sensor
+        itself fails. By default one that writes to the task's log; ``None`` for nobody.
     :param group: further arguments of the task group, such as ``tooltip`` or ``default_args``.
     :param waiting: the arguments of the sensor.
     """
@@ -130,34 +132,34 @@ class AepExportsTaskGroup(TaskGroup):
     ) -> None:
         super().__init__(group_id, **(group or {}))
         notifier = AepRunNotifier() if alert is True else alert or None
-        told = {"on_failure_callback": notifier} if notifier else {}
+        callbacks = {"on_failure_callback": notifier} if notifier else {}
         with self:
             self.wait = AepExportsSensor(
-                task_id="wait", alert=notifier, **{"fail_on_bad": False, **told, **waiting}
+                task_id="wait", alert=notifier, **{"fail_on_bad": False, **callbacks, **waiting}
             )
-            found: Any = self.wait.output
-            self.require = AepRequireGoodExportsOperator(task_id="require", found=found)
+            verdicts: Any = self.wait.output
+            self.require = AepRequireGoodExportsOperator(task_id="require", found=verdicts)
 
     @property
     def output(self) -> Any:
-        """What the sensor returned, for the tasks that follow whatever came of it."""
+        """What the sensor returned, for downstream tasks that run whether or not the exports are good."""
         return self.wait.output
 
 
 def _given(**arguments: Any) -> dict[str, Any]:
-    """Those that are; the others would override ``default_args``."""
+    """The arguments that are given; ``None`` would override ``default_args``."""
     return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _sorted(group_id: str, others: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Those of the task group, and those of the sensor.
+    """The arguments of the task group, and those of the sensor.
 
-    :raises AepValidationError: one is of neither.
+    :raises AepValidationError: an argument belongs to neither.
     """
     known = {*_arguments(AepDataflowRunSensor), *_arguments(BaseSensorOperator), "outlets"}
     of_sensor = {name: value for name, value in others.items() if name in known - {"self", "dataflow_id"}}
     of_group = {name: value for name, value in others.items() if name not in of_sensor}
-    rule = "is no argument of the group or its sensor alone; what belongs to all tasks stands in default_args"
+    rule = "is not an argument of only the group or its sensor; put arguments of all tasks into default_args"
     if problems := [Problem(name, rule) for name in sorted(of_group.keys() - _arguments(TaskGroup))]:
         raise AepValidationError(f"the arguments of task group {group_id!r}", problems)
     return of_group, of_sensor
@@ -167,11 +169,11 @@ def _arguments(kind: type) -> set[str]:
     return set(inspect.signature(kind.__init__).parameters)  # type: ignore[misc]
 
 
-def _told(alert: Callable[[Any], object] | bool | None) -> dict[str, dict[str, Any]]:
+def _callbacks(alert: Callable[[Any], object] | bool | None) -> dict[str, dict[str, Any]]:
     """The callbacks of the two tasks."""
     if not alert:
         return {"ensure": {}, "wait": {}}
-    # A class would be made with the context, and tell nobody.
+    # Airflow would instantiate a class with the context, and nobody would be alerted.
     if alert is not True and (isinstance(alert, type) or not callable(alert)):
         raise AepConfigError(
             "alert must be a function such as AepRunNotifier(), True for the task's log, or None for nobody"

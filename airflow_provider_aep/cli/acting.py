@@ -1,4 +1,4 @@
-"""``aep run`` and ``aep enable``: what can be done at once about one export."""
+"""``aep run`` and ``aep enable``: act on one export now."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_aep.hooks import AepHook
 
 
 def run_now(flow: Dataflow, arguments: Namespace, hook: AepHook, output: Output) -> int:
-    """Export datasets of a dataflow now; the runs are told, and not waited for."""
+    """Export datasets of a dataflow now; print the runs without waiting for them."""
     exchange = run_export(flow.id, arguments.dataset, ready_within=0)
     runs = [run.to_json() for run in hook.run(exchange)]
     output.document({"dataflow": _named(flow), "runs": runs})
@@ -34,10 +34,10 @@ def enable(flow: Dataflow, hook: AepHook, output: Output) -> int:
 
 
 def read_dataflow(name_or_id: str) -> Exchange[Dataflow]:
-    """The dataflow of that id, or of exactly that name.
+    """The dataflow with this id, or with exactly this name.
 
     :raises AepValidationError: there is none.
-    :raises AepAmbiguousNameError: several have the name.
+    :raises AepAmbiguousNameError: several have this name.
     """
     return Dataflow.from_api(find_dataflow(name_or_id, (yield from read_kind("dataflow"))))
 

@@ -1,4 +1,4 @@
-"""``aep alert test``: a made alert through the channels of a DAG file, or of the command line."""
+"""``aep alert test``: send a test alert through the channels of a DAG file, or of the command line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CALLBACKS = (
 
 
 def alert(arguments: Namespace, output: Output) -> int:
-    """Send one alert by each channel, and tell what came of it; 1 if one failed.
+    """Send one alert through each channel and print the results; 1 if one failed.
 
     :raises AepConfigError: there is no channel to test.
     """
@@ -41,25 +41,26 @@ def alert(arguments: Namespace, output: Output) -> int:
         close = nearest(arguments.status, STATUSES)
         raise AepConfigError(f"--status must be one of {', '.join(STATUSES)}{close}")
     channels, functions = _channels(arguments)
-    message = _made(arguments.status)
-    told = [
-        {"channel": outcome.label, **_came_of(outcome.error, outcome.attempts)}
-        for outcome in deliver([one for one in channels if not isinstance(one, LogChannel)], [message])
+    message = _test_message(arguments.status)
+    logs = [channel for channel in channels if isinstance(channel, LogChannel)]
+    others = [channel for channel in channels if not isinstance(channel, LogChannel)]
+    results = [
+        {"channel": outcome.label, **_result(outcome.error, outcome.attempts)}
+        for outcome in deliver(others, [message])
     ]
-    told += [{"channel": "log", **_came_of(None, 1)} for one in channels if isinstance(one, LogChannel)]
-    for channel in channels:
-        if isinstance(channel, LogChannel):
-            channel.write(message, _Shown())
-    output.document({"status": arguments.status, "channels": told, "not_called": functions})
-    for one in told:
-        came = "sent" if one["sent"] else one["error"]
+    results += [{"channel": "log", **_result(None, 1)} for _ in logs]
+    for channel in logs:
+        channel.write(message, _StandardError())
+    output.document({"status": arguments.status, "channels": results, "not_called": functions})
+    for result in results:
+        came = "sent" if result["sent"] else result["error"]
         output.line(
-            f"{'ok' if one['sent'] else 'failed'}  {one['channel']}: {came}",
-            word="ok" if one["sent"] else "failed",
+            f"{'ok' if result['sent'] else 'failed'}  {result['channel']}: {came}",
+            word="ok" if result["sent"] else "failed",
         )
     if functions:
         output.line(f"not called: {functions} send functions of the DAG file's own")
-    return 1 if any(not one["sent"] for one in told) else 0
+    return 1 if any(not result["sent"] for result in results) else 0
 
 
 def notifiers_of(path: str) -> list[AepRunNotifier]:
@@ -69,18 +70,18 @@ def notifiers_of(path: str) -> list[AepRunNotifier]:
     """
     from airflow_provider_aep.notifications import AepRunNotifier
 
-    found: dict[int, AepRunNotifier] = {}
+    notifiers: dict[int, AepRunNotifier] = {}
     for callback in _callbacks(_dags(path)):
         if isinstance(callback, AepRunNotifier):
-            found.setdefault(id(callback), callback)
+            notifiers.setdefault(id(callback), callback)
         elif str(getattr(callback, "path", "")).endswith(f".{AepRunNotifier.__name__}"):
-            # Of a deadline Airflow keeps the name of the class, and the arguments.
-            found.setdefault(id(callback), AepRunNotifier(**callback.kwargs))
-    return list(found.values())
+            # For a deadline, Airflow keeps only the name of the class and its arguments.
+            notifiers.setdefault(id(callback), AepRunNotifier(**callback.kwargs))
+    return list(notifiers.values())
 
 
 def _channels(arguments: Namespace) -> tuple[list[Channel], int]:
-    """Every channel once, and how many ``send`` functions there are beside them."""
+    """Each channel once, and the number of ``send`` functions, which are not channels."""
     from airflow_provider_aep.notifications.channels import parse_channels
 
     given = [_parsed(text) for text in arguments.channel or ()]
@@ -101,7 +102,7 @@ def _channels(arguments: Namespace) -> tuple[list[Channel], int]:
 
 
 def _parsed(text: str) -> Mapping[str, Any] | str:
-    """A channel as the command line gives it: JSON, a word, or ``slack:CONN_ID``."""
+    """A channel from the command line: JSON, a word, or ``slack:CONN_ID``."""
     if text.lstrip().startswith("{"):
         try:
             parsed: Mapping[str, Any] = json.loads(text)
@@ -122,14 +123,14 @@ def _parsed(text: str) -> Mapping[str, Any] | str:
 
 
 def _dags(path: str) -> list[Any]:
-    """The DAGs of a file, as Airflow itself finds them: also those that no variable holds."""
+    """The DAGs of a file as Airflow finds them, including those that are not assigned to a variable."""
     if not Path(path).is_file():
         raise AepConfigError(f"{path} is no file")
     if not _comes_back(path):
         raise AepConfigError(f"{path} cannot be run as a DAG file: it ends the process that reads it")
     bag = _read(path)
     if bag.import_errors:
-        # Only which error it was: its words are those of the file's author, and may quote anything.
+        # Only the class of the error: its message comes from the file, and may quote anything.
         last = str(next(iter(bag.import_errors.values()))).strip().splitlines()[-1]
         raise AepConfigError(f"{path} cannot be run as a DAG file: {last.partition(':')[0]}")
     if not bag.dags:
@@ -138,9 +139,9 @@ def _dags(path: str) -> list[Any]:
 
 
 def _comes_back(path: str) -> bool:
-    """Whether whoever reads a DAG file lives on, tried by a child.
+    """Whether a child process survives reading a DAG file.
 
-    One that calls ``os._exit(0)`` would else end the test as if all had been sent.
+    Otherwise a file that calls ``os._exit(0)`` would end the test as if all alerts had been sent.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -152,21 +153,21 @@ def _comes_back(path: str) -> bool:
         finally:
             os._exit(0)
     os.close(writing)
-    with os.fdopen(reading, "rb") as told:
-        came_back = told.read(4) == b"back"
+    with os.fdopen(reading, "rb") as pipe:
+        came_back = pipe.read(4) == b"back"
     os.waitpid(child, 0)
     return came_back
 
 
 def _read(path: str) -> Any:
-    """The bag of a DAG file, as Airflow's DAG processor fills it."""
+    """The ``DagBag`` of a DAG file, filled as Airflow's DAG processor does."""
     from airflow_provider_aep._airflow import AIRFLOW_VERSION, DagBag
 
     no_examples: dict[str, Any] = {"include_examples": False} if AIRFLOW_VERSION < (3, 3) else {}
     try:
         return DagBag(path, safe_mode=False, **no_examples)
     except SystemExit:
-        # Airflow 2 lets it pass: the test would end as if all had been sent.
+        # Airflow 2 lets it pass, which would end the test as if all alerts had been sent.
         raise AepConfigError(f"{path} cannot be run as a DAG file: SystemExit") from None
 
 
@@ -179,37 +180,37 @@ def _callbacks(dags: Iterable[Any]) -> Iterator[Any]:
                 getattr(holder, "default_args", None),
             ]
             for name in CALLBACKS:
-                yield from _each(getattr(holder, name, None))
+                yield from _listed(getattr(holder, name, None))
                 for place in places:
                     if isinstance(place, Mapping):
-                        yield from _each(place.get(name))
-        for deadline in _each(getattr(dag, "deadline", None)):
+                        yield from _listed(place.get(name))
+        for deadline in _listed(getattr(dag, "deadline", None)):
             yield getattr(deadline, "callback", None)
 
 
-def _each(value: Any) -> Iterable[Any]:
+def _listed(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple) else () if value is None else (value,)
 
 
-def _made(status: str) -> Message:
+def _test_message(status: str) -> Message:
     now = datetime.now(tz=UTC)
     reason = f"nothing is wrong; aep alert test sent this at {now:%Y-%m-%d %H:%M:%S} UTC"
-    made = {
+    verdict = {
         "reason": reason,
         "outcome": "ok" if status == "success" else "warn",
         "dataflow_name": "TEST",
         "sandbox": "TEST",
     }
     text = f"TEST of an alert of status {status}, please ignore: {reason}"
-    return Message(sandbox="TEST", alerts=(Alert.from_verdict(made, status=status, text=text),))
+    return Message(sandbox="TEST", alerts=(Alert.from_verdict(verdict, status=status, text=text),))
 
 
-def _came_of(error: str | None, attempts: int) -> dict[str, Any]:
+def _result(error: str | None, attempts: int) -> dict[str, Any]:
     return {"sent": error is None, "error": error, "attempts": attempts}
 
 
-class _Shown:
-    """The log of a shell: standard error."""
+class _StandardError:
+    """A logger for a shell: writes to standard error."""
 
     def error(self, template: str, *words: object) -> None:
         say(f"aep: {template % words}")

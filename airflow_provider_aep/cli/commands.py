@@ -1,6 +1,6 @@
-"""What each command does: read what was typed, ask the rooms below, tell the outcome; returns the exit code.
+"""What each command does: read the arguments, call the modules below, print the result, return the exit code.
 
-Modules are imported where they are needed: ``validate`` gets by without Airflow.
+Modules are imported where they are needed: ``validate`` runs without Airflow.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def list_command(arguments: Namespace, output: Output) -> int:
 def runs_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime
 
-    from airflow_provider_aep.cli.runs import COLUMNS, latest_runs, row_of, told_of
+    from airflow_provider_aep.cli.runs import COLUMNS, latest_runs, row_of, run_to_json
 
     if arguments.limit < 1:
         raise AepValidationError("the arguments", [Problem("--limit", "must be at least 1")])
@@ -40,7 +40,7 @@ def runs_command(arguments: Namespace, output: Output) -> int:
     output.document(
         {
             "dataflow": {"id": flow.id, "name": flow.name, "state": flow.state},
-            "runs": [told_of(run, timeline) for run in runs],
+            "runs": [run_to_json(run, timeline) for run in runs],
         }
     )
     output.line(f"{flow.name} ({flow.id}) in sandbox {hook.sandbox}: {counted(len(runs), 'run')}")
@@ -113,16 +113,16 @@ def check_command(arguments: Namespace, output: Output) -> int:
         output.table(TABLE, rows_of(audit))
     else:
         output.line(audit.told_nothing())
-    for each in audit.allowances:
-        told = f"{each.outcome:<4}  {each.standing.allowance.key}: {each.standing.told}"
-        output.line(told, word=each.outcome)
+    for allowance in audit.allowances:
+        line = f"{allowance.outcome:<4}  {allowance.standing.allowance.key}: {allowance.standing.told}"
+        output.line(line, word=allowance.outcome)
     return 1 if audit.outcome == "fail" else 0
 
 
 def _policy_part(text: str) -> tuple[str, int | float | str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise AepConfigError(f"--policy takes NAME=VALUE, as in max_drop=0.5, and not {text!r}")
+        raise AepConfigError(f"--policy takes NAME=VALUE, as in max_drop=0.5, not {text!r}")
     for number in (int, float):
         with suppress(ValueError):
             return name.strip(), number(value)
@@ -139,29 +139,29 @@ def destinations_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.flowservice.catalogue import read_catalogue
 
     offers = hook_of(arguments).run(read_catalogue())
-    output.document({"destinations": [one.to_json() for one in offers]})
-    for one in offers:
-        output.line(one.name if one.known else f"{one.name} (known from its spec alone)")
+    output.document({"destinations": [offer.to_json() for offer in offers]})
+    for offer in offers:
+        output.line(offer.name if offer.known else f"{offer.name} (known from its spec alone)")
         rows = [
-            ("title", one.title),
-            ("connection spec", one.connection_spec_id or "not told"),
-            ("flow spec", one.flow_spec_id),
-            *(("login", f"{login.name}: {_marked(login.params, login.required)}") for login in one.logins),
-            ("params", _marked(one.target_params, one.required_target_params)),
-            ("encryption", ", ".join(one.encryptions) or "none"),
-            ("cadences", ", ".join(one.cadences) or "not told"),
+            ("title", offer.title),
+            ("connection spec", offer.connection_spec_id or "not told"),
+            ("flow spec", offer.flow_spec_id),
+            *(("login", f"{login.name}: {_marked(login.params, login.required)}") for login in offer.logins),
+            ("params", _marked(offer.target_params, offer.required_target_params)),
+            ("encryption", ", ".join(offer.encryptions) or "none"),
+            ("cadences", ", ".join(offer.cadences) or "not told"),
         ]
-        for what, told in rows:
-            output.line(f"  {what:<15}  {told}")
-        if one.problem:
-            output.line(f"  {'error':<15}  {one.problem}", word="error")
+        for label, value in rows:
+            output.line(f"  {label:<15}  {value}")
+        if offer.problem:
+            output.line(f"  {'error':<15}  {offer.problem}", word="error")
         output.line()
     output.line(f"{counted(len(offers), 'destination')}; what is required has a *")
-    return 1 if any(one.problem for one in offers) else 0
+    return 1 if any(offer.problem for offer in offers) else 0
 
 
 def _marked(params: Sequence[str], required: Sequence[str]) -> str:
-    return ", ".join(f"{one}*" if one in required else one for one in params) or "none"
+    return ", ".join(f"{name}*" if name in required else name for name in params) or "none"
 
 
 def probe_command(arguments: Namespace, output: Output) -> int:
@@ -169,7 +169,7 @@ def probe_command(arguments: Namespace, output: Output) -> int:
 
     try:
         return probe(arguments, hook_of(arguments), output)
-    except Exception as error:  # of this command, 1 means something else
+    except Exception as error:  # exit code 1 of this command means something else
         return tell_failure(error, output)
 
 

@@ -1,4 +1,4 @@
-"""``aep doctor``: the checks of this machine and its Airflow around those that ask Adobe."""
+"""``aep doctor``: the checks that ask Adobe, and those of this machine and its Airflow."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from airflow_provider_aep.hooks import AepHook
 
 CONNECTION, NETWORK, TRIGGERER = "Airflow connection", "network", "triggerer"
-# A firewall that drops what it does not like is silent; people wait for the answer.
+# A firewall may drop packets silently, and a person is waiting for the result.
 CONNECT_SECONDS = 5.0
 
 
 def doctor(arguments: Namespace, output: Output) -> int:
-    """Make all checks and tell what was found; 1 where something failed."""
+    """Run all checks and print the findings; 1 if one failed."""
     findings = [*_of_adobe(arguments), look_for_triggerer()]
-    output.document({"findings": [one.to_json() for one in findings]})
-    width = max(len(one.check) for one in findings)
-    for one in findings:
-        output.entry(f"{one.level:<11}  {one.check:<{width}}  ", one.seen, word=one.level)
-        if one.advice:
-            output.entry(f"{'':<11}  {'':<{width}}  ", f"-> {one.advice}")
-    return 1 if any(one.level == "fail" for one in findings) else 0
+    output.document({"findings": [finding.to_json() for finding in findings]})
+    width = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        output.entry(f"{finding.level:<11}  {finding.check:<{width}}  ", finding.seen, word=finding.level)
+        if finding.advice:
+            output.entry(f"{'':<11}  {'':<{width}}  ", f"-> {finding.advice}")
+    return 1 if any(finding.level == "fail" for finding in findings) else 0
 
 
 def _of_adobe(arguments: Namespace) -> list[Finding]:
@@ -40,7 +40,7 @@ def _of_adobe(arguments: Namespace) -> list[Finding]:
         hook = hook_of(arguments)
         sandbox = hook.sandbox
     except AepError as error:
-        advice = "docs/connection.md explains its fields, docs/cli.md where connections are looked for"
+        advice = "docs/connection.md explains its fields, docs/cli.md where connections are read from"
         first = Finding(check=CONNECTION, level="fail", seen=one_line(error), advice=advice)
         return [first, *not_checked((NETWORK, *CHECKS), first)]
     seen = f"{conn_id!r} is complete: {hook.get_conn().platform_url} and sandbox {sandbox!r}"
@@ -49,11 +49,11 @@ def _of_adobe(arguments: Namespace) -> list[Finding]:
         findings += not_checked(CHECKS, findings[-1])
     else:
         findings += hook.run(examine(sandbox=sandbox, clock=lambda: datetime.now(tz=UTC)))
-    return [_naming(one, conn_id) for one in findings]
+    return [_naming(finding, conn_id) for finding in findings]
 
 
 def _network(hook: AepHook) -> Finding:
-    """Whether the hosts can be reached at all: found out at once, where an exchange would try for long."""
+    """Whether the hosts can be reached at all: known at once, while an exchange would keep retrying."""
     conn = hook.get_conn()
     urls = (conn.credentials.token_url, conn.platform_url)
     for url in urls:
@@ -65,18 +65,18 @@ def _network(hook: AepHook) -> Finding:
 
 
 def look_for_triggerer() -> Finding:
-    """Whether a triggerer is alive, by what Airflow's database says."""
+    """Whether a triggerer is alive, according to Airflow's database."""
     from airflow.configuration import conf
 
     try:
         _, is_file, path = conf.get("database", "sql_alchemy_conn").partition("sqlite:///")
-        if is_file and not Path(path).exists():  # asking would make it
+        if is_file and not Path(path).exists():  # a query would create it
             raise FileNotFoundError
         from airflow.jobs.job import most_recent_job
 
         job = most_recent_job("TriggererJob")
         alive = job is not None and job.is_alive()
-    except Exception:  # of the database, whichever that is, or none at all
+    except Exception:  # from whichever database driver, or because there is no database
         return Finding(
             check=TRIGGERER, level="not checked", seen="the database of Airflow cannot be read here"
         )

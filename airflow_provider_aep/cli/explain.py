@@ -1,4 +1,4 @@
-"""``aep explain``: the story of one export, for whoever has been woken by it."""
+"""``aep explain``: the story of one export, for the person who was woken by it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LABELS: Mapping[str, str] = {
 
 
 def explain(arguments: Namespace, hook: AepHook, output: Output) -> int:
-    """Tell the story; 1 where it holds what fails a check."""
+    """Print the story; 1 if something in it fails a check."""
     story = hook.run(
         read_export_story(
             arguments.name_or_id,
@@ -39,10 +39,10 @@ def explain(arguments: Namespace, hook: AepHook, output: Output) -> int:
 def read_export_story(
     name_or_id: str, *, days: int, conn_id: str, sandbox: str, now: datetime
 ) -> Exchange[dict[str, Any]]:
-    """The story of the export of that id, or of exactly that name.
+    """The story of the export with this id, or with exactly this name.
 
-    :raises AepValidationError: there is no such dataflow, or the number of days is none.
-    :raises AepAmbiguousNameError: several have the name.
+    :raises AepValidationError: there is no such dataflow, or the number of days is not valid.
+    :raises AepAmbiguousNameError: several have this name.
     """
     days = check_days(days)
     flow = yield from read_dataflow(name_or_id)
@@ -78,9 +78,9 @@ def _tell(story: Mapping[str, Any], output: Output) -> None:
 
 
 def _rows(lanes: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, str, str]]:
-    """The newest at the bottom, next to what to do now."""
+    """Newest last, next to what to do now."""
     for row in lanes:
-        since, at = (datetime.fromisoformat(row[each]) for each in ("since", "at"))
+        since, at = (datetime.fromisoformat(row[key]) for key in ("since", "at"))
         when = f"{since:%Y-%m-%d %H:%M}"
         if since != at:
             when += f" - {at:%m-%d %H:%M}"
@@ -89,8 +89,8 @@ def _rows(lanes: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, str, str]]
             yield "", "", "", f"-> {note}"
 
 
-def _count(number: int, one: str, several: str) -> str:
-    return f"{number:,} {one if number == 1 else several}"
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number:,} {singular if number == 1 else plural}"
 
 
 def _records(number: int | None) -> str:

@@ -1,4 +1,4 @@
-"""What was typed, made into what commands work with: specs, the connection, a yes."""
+"""Arguments turned into what commands work with: specs, the connection, a confirmation."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _VARIABLE = "AIRFLOW_CONN_"
 
 
 def specs_of(paths: Sequence[str]) -> list[ExportSpec]:
-    """The specs of all paths, which must go together.
+    """The specs of all paths, checked together.
 
     :raises AepConfigError: a path cannot be read, or standard input is named twice.
-    :raises AepValidationError: with all problems of all of them.
+    :raises AepValidationError: with all problems of all specs.
     """
     from airflow_provider_aep.exports.files import load_specs, read_specs
     from airflow_provider_aep.exports.spec import parse_specs
@@ -39,21 +39,21 @@ def specs_of(paths: Sequence[str]) -> list[ExportSpec]:
     problems: list[Problem] = []
     for path in paths:
         try:
-            found = read_specs(read_stdin(), place="stdin") if path == STDIN else load_specs(path)
+            loaded = read_specs(read_stdin(), place="stdin") if path == STDIN else load_specs(path)
         except AepValidationError as error:
-            # A problem begins with the name of its file; of several paths it is told which one.
+            # A problem names its file; with several paths, the path is put in front.
             prefix = f"{path}: " if path != STDIN and (len(paths) > 1 or Path(path).is_dir()) else ""
-            problems += [Problem(f"{prefix}{one.pointer}", one.message) for one in error.problems]
+            problems += [Problem(f"{prefix}{problem.pointer}", problem.message) for problem in error.problems]
             continue
-        documents += found
-        places += [f"{'stdin' if path == STDIN else path}[{index}]" for index in range(len(found))]
+        documents += loaded
+        places += [f"{'stdin' if path == STDIN else path}[{index}]" for index in range(len(loaded))]
     if problems:
         raise AepValidationError("the export specs", problems)
     return parse_specs(documents, places=places)
 
 
 def since_of(given: str, until: datetime) -> datetime:
-    """``--since``: a moment, or an ISO 8601 duration before the end of the window.
+    """``--since``: a timestamp, or an ISO 8601 duration before the end of the window.
 
     :raises AepValidationError: it is neither.
     """
@@ -78,9 +78,9 @@ def read_stdin() -> bytes:
 
 
 def hook_of(arguments: Namespace) -> AepHook:
-    """The hook, its Airflow connection found and checked.
+    """The hook, with its Airflow connection read and checked.
 
-    :raises AepConfigError: it is not.
+    :raises AepConfigError: the connection cannot be read, or is not valid.
     """
     from airflow_provider_aep.hooks import AepHook
 
@@ -92,15 +92,15 @@ def hook_of(arguments: Namespace) -> AepHook:
         raise
     except Exception as error:  # each Airflow line has its own class for "not found"
         variable = f"{_VARIABLE}{conn_id.upper()}"
-        if variable in os.environ:  # Airflow passes over what it cannot read, and finds none
+        if variable in os.environ:  # Airflow ignores a variable that it cannot read
             raise AepConfigError(
                 f"Airflow connection {conn_id!r} cannot be read ({type(error).__name__}): "
                 f"what {variable} holds is neither JSON nor a URI. Copy it whole, in single quotes"
             ) from error
-        there = [name[len(_VARIABLE) :].lower() for name in os.environ if name.startswith(_VARIABLE)]
-        meant = nearest(conn_id, there)
+        known = [name[len(_VARIABLE) :].lower() for name in os.environ if name.startswith(_VARIABLE)]
+        close = nearest(conn_id, known)
         raise AepConfigError(
-            f"Airflow connection {conn_id!r} cannot be read ({type(error).__name__}){meant}: it is not in "
+            f"Airflow connection {conn_id!r} cannot be read ({type(error).__name__}){close}: it is not in "
             f"the environment ({variable}), nor in a secrets backend, nor in the database "
             f"of this Airflow. See: airflow connections get {conn_id}"
         ) from error
@@ -108,7 +108,7 @@ def hook_of(arguments: Namespace) -> AepHook:
 
 
 def ask(arguments: Namespace, question: str, done: str) -> None:
-    """:raises AepConfigError: it was not confirmed, so nothing is done."""
+    """:raises AepConfigError: the user did not confirm, so nothing is done."""
     if arguments.yes:
         return
     if not sys.stdin.isatty():

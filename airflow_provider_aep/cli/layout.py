@@ -1,4 +1,4 @@
-"""Tables and prose in the width of a terminal: nothing is cut, and no word is broken."""
+"""Tables and prose that fit the width of a terminal, without truncating text or breaking words."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NARROWEST = 24
 def laid_out(
     head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None
 ) -> Iterator[tuple[str, int | None]]:
-    """The lines of a table, each with the number of the row that it begins or, stacked, holds.
+    """The lines of a table, each with the number of the row that it starts or, if stacked, belongs to.
 
-    What is too wide is folded in its last column, if that leaves room for prose; else each row becomes a
-    stack of its cells.
+    The last column of a table that is too wide is folded, if that leaves room for prose; otherwise each row
+    becomes a stack of its cells.
 
-    :param width: of the terminal; ``None`` for a table that may be as wide as it is.
+    :param width: of the terminal; ``None`` if the table may be of any width.
     """
     lines = list(aligned(head, rows))
     if width is None or max(map(len, lines)) <= width:
@@ -32,8 +32,8 @@ def laid_out(
         for number, (line, row) in enumerate(zip(lines, table, strict=True)):
             first, *rest = fold(row[-1], width - indent)
             yield (line[:indent].ljust(indent) + first).rstrip(), number
-            for each in rest:
-                yield " " * indent + each, None
+            for folded in rest:
+                yield " " * indent + folded, None
         return
     label = max(map(len, head)) + 2
     for number, row in enumerate(rows, 1):
@@ -44,10 +44,10 @@ def laid_out(
                 yield f"{name:<{label}}{cell}", number
             elif cell:
                 yield name, None
-                for each in fold(cell, width - 2):
-                    yield f"  {each}", number
+                for folded in fold(cell, width - 2):
+                    yield f"  {folded}", number
 
 
 def fold(text: str, width: int) -> list[str]:
-    """A text in lines of a width; a word that is longer stays whole."""
+    """A text wrapped to a width; a longer word stays whole."""
     return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]

@@ -18,7 +18,7 @@ COLUMNS = ("export", "owner", "state", "destination", "every", "ends (UTC)", "id
 
 
 def list_exports(arguments: Namespace, hook: AepHook, output: Output) -> int:
-    """List the exports that are selected, by name."""
+    """List the selected exports, sorted by name."""
     selection = Selection.of(arguments.name, arguments.destination, arguments.owner)
     flows = hook.run(list_dataflows())
     selection.check(flows)

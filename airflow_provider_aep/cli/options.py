@@ -1,4 +1,4 @@
-"""What an option is, and those that several commands share.
+"""The record of an option, and the options that several commands share.
 
 Airflow reads this whenever anybody types ``airflow``, so nothing is imported here.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Words of our own, as this room must not import what they stand for; a test compares them.
+# Copies, as this module must not import the originals; a test compares them.
 DEFAULT_CONN_ID = "aep_default"
 DEFAULT_OWNER = "airflow"
 
@@ -19,7 +19,7 @@ class Option:
     """One option or argument.
 
     :param flags: ``--name``, or the bare name of a positional argument.
-    :param settings: the rest, as both parsers take it.
+    :param settings: the other arguments of ``add_argument``, which both parsers take.
     """
 
     flags: tuple[str, ...]
@@ -27,9 +27,9 @@ class Option:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def flag(name: str, told: str) -> Option:
+def flag(name: str, help_text: str) -> Option:
     """An option without a value."""
-    return Option((name,), told, {"action": "store_true"})
+    return Option((name,), help_text, {"action": "store_true"})
 
 
 PATHS = Option(

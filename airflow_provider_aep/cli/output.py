@@ -40,10 +40,10 @@ COLOURS = {
 class Output:
     """Where the results of a command go.
 
-    A reader that goes away (``aep plan | head``) must not stop a command half way through its work: what
-    cannot be written any more is dropped. ``trouble`` says why, unless the reader wanted no more.
+    A reader that goes away (``aep plan | head``) must not stop a command half way through its work: output
+    that can no longer be written is dropped. ``trouble`` holds the error, unless the reader closed the pipe.
 
-    :param as_json: then lines for people are not printed at all.
+    :param as_json: print only the JSON document, and no lines for people.
     """
 
     def __init__(self, stream: TextIO, *, as_json: bool) -> None:
@@ -62,7 +62,7 @@ class Output:
     def line(self, text: str = "", *, word: str = "") -> None:
         """A line for people.
 
-        :param word: the word in it that decides about the colour.
+        :param word: the word in it that is coloured, and decides the colour.
         """
         if self.as_json:
             return
@@ -74,19 +74,19 @@ class Output:
         from rich.color import ColorSystem
         from rich.style import Style
 
-        before, found, after = text.partition(word)
-        painted = Style.parse(colour).render(found, color_system=ColorSystem.STANDARD)
+        before, matched, after = text.partition(word)
+        painted = Style.parse(colour).render(matched, color_system=ColorSystem.STANDARD)
         self._write(f"{before}{painted}{after}")
 
     def text(self, text: str) -> None:
-        """Lines that are a document of their own, as they are."""
+        """Lines that are a document of their own, printed unchanged."""
         if not self.as_json:
             self._write(text.rstrip("\n"))
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], *, word: int = 0) -> None:
-        """Aligned columns, never cut; where a terminal is too narrow for them, folded or stacked.
+        """Aligned columns, never truncated; folded or stacked if the terminal is too narrow.
 
-        :param word: the column that decides about the colour.
+        :param word: the index of the column that decides the colour.
         """
         cells = [tuple(printable(str(cell)) for cell in row) for row in rows]
         words = [head[word], *("".join(row[word].split()[:1]) for row in cells)]
@@ -94,7 +94,7 @@ class Output:
             self.line(line, word="" if row is None else words[row])
 
     def entry(self, label: str, text: str, *, word: str = "") -> None:
-        """Prose after a label, folded under its beginning where a terminal is too narrow for a line."""
+        """Prose after a label, folded and indented if the terminal is too narrow for one line."""
         text, width = printable(text), self._width
         if width is None or len(label) + len(text) <= width:
             self.line(f"{label}{text}", word=word)
@@ -106,8 +106,8 @@ class Output:
             label, indent = "  ", 2
         first, *rest = fold(text, width - indent)
         self.line(f"{label}{first}", word=word if label.strip() else "")
-        for each in rest:
-            self.line(f"{'':<{indent}}{each}")
+        for folded in rest:
+            self.line(f"{'':<{indent}}{folded}")
 
     def _write(self, text: str) -> None:
         if self._stream is None:
@@ -122,23 +122,23 @@ class Output:
 
 
 def say(text: str, end: str = "\n") -> None:
-    """A line on standard error; nobody need read it."""
+    """Write a line to standard error, if it is open."""
     with suppress(OSError, ValueError):
         sys.stderr.write(f"{text}{end}")
         sys.stderr.flush()
 
 
 def plain_terminal() -> bool:
-    """Whether the terminal knows neither colours nor a cursor that moves."""
+    """Whether the terminal supports neither colours nor cursor movement."""
     return os.environ.get("TERM", "").lower() in ("dumb", "unknown")
 
 
 def _width_of(stream: TextIO) -> int:
-    """The columns of a terminal, or what ``COLUMNS`` says in their place."""
+    """The width of a terminal in columns; ``COLUMNS`` overrides it."""
     fallback = 80
     with suppress(OSError, ValueError):
         fallback = os.get_terminal_size(stream.fileno()).columns or fallback
-    # Asked of the stream above: standard output itself is turned aside meanwhile.
+    # ``stream``, as standard output itself is redirected at this point.
     columns = os.environ.get("COLUMNS", "")
     return int(columns) if columns.isascii() and columns.isdigit() and int(columns) > 0 else fallback
 
@@ -149,10 +149,10 @@ def counted(number: int, what: str) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An error in one line; of one that is not ours, its class too."""
+    """An error in one line, with its class if it is not an ``AepError``."""
     from airflow_provider_aep.errors import AepError
 
-    told = printable(" ".join(str(error).split()))
-    if isinstance(error, AepError) and told:
-        return told
-    return f"{type(error).__name__}: {told}" if told else type(error).__name__
+    message = printable(" ".join(str(error).split()))
+    if isinstance(error, AepError) and message:
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -1,6 +1,6 @@
-"""What may be typed after ``aep``: the parser, and what it says of what it does not know.
+"""The parser of ``aep``, and its messages about unknown arguments.
 
-Options are never abbreviated: what a script says today may mean another option tomorrow.
+Options cannot be abbreviated: an abbreviation in a script may mean another option tomorrow.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 
 from airflow_provider_aep import __version__
 from airflow_provider_aep.cli.output import say
-from airflow_provider_aep.cli.table import COMMANDS, told_exits
+from airflow_provider_aep.cli.table import COMMANDS, exits_in_words
 from airflow_provider_aep.flowservice.validation import nearest
 
-WRONG_USAGE = 1  # not argparse's 2, which a plan ends with that would change something
+WRONG_USAGE = 1  # not argparse's 2, with which a plan that would change something ends
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,19 +35,19 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:
             return
-        known = [str(each) for each in action.choices]
+        known = [str(choice) for choice in action.choices]
         rule = f"must be one of {', '.join(known)}{nearest(value, known)}"
         raise argparse.ArgumentError(action, f"{value!r} {rule}")
 
-    def refuse(self, strange: Sequence[str]) -> NoReturn:
-        """End with what was typed and means nothing."""
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """Exit with an error about arguments that are unknown."""
         known = [flag for action in self._actions for flag in action.option_strings]
-        first = strange[0].partition("=")[0]
-        self.error(f"nothing is known of {' '.join(strange)}{nearest(first, known)}")
+        first = unknown[0].partition("=")[0]
+        self.error(f"unknown argument: {' '.join(unknown)}{nearest(first, known)}")
 
 
 class _Version(argparse.Action):
-    """As argparse's own, which would look the versions up for each command."""
+    """Like argparse's own, but looks the versions up only when they are printed."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         parser._print_message(f"{versions()}\n", sys.stdout)
@@ -59,33 +59,33 @@ def make_parser() -> Parser:
     parser = Parser(
         prog="aep",
         description="Dataset exports from Adobe Experience Platform.",
-        epilog="`aep COMMAND --help` tells the options and exit codes of a command.",
+        epilog="`aep COMMAND --help` shows the options and exit codes of a command.",
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="tell the versions, and end")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the versions, and exit")
     commands = parser.add_subparsers(dest="subcommand", metavar="COMMAND")
     for command in COMMANDS:
-        one = commands.add_parser(
+        subparser = commands.add_parser(
             command.name,
             help=command.help,
             description=f"{command.help.capitalize()}.",
-            epilog=f"Exit codes: {told_exits(command)}",
+            epilog=f"Exit codes: {exits_in_words(command)}",
         )
         for option in command.options:
-            one.add_argument(*option.flags, help=option.help, **option.settings)
-        parser.commands[command.name] = one
+            subparser.add_argument(*option.flags, help=option.help, **option.settings)
+        parser.commands[command.name] = subparser
     return parser
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
-    """What was typed; ``None`` where that was nothing, and the help is told."""
+    """The parsed arguments; ``None`` if there were none and the help was printed."""
     parser = make_parser()
-    if "_ARGCOMPLETE" in os.environ:  # a shell asks how the line may go on
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks for completions
         import argcomplete
 
         argcomplete.autocomplete(parser)
-    arguments, strange = parser.parse_known_args(argv)
-    if strange:
-        parser.commands.get(arguments.subcommand or "", parser).refuse(strange)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        parser.commands.get(arguments.subcommand or "", parser).refuse(unknown)
     if arguments.subcommand is None:
         parser.print_help()
         return None
@@ -93,7 +93,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
 
 
 def versions() -> str:
-    """This program's version, and what it runs on, as a report of a fault needs it."""
+    """The versions of this program, Airflow and Python, for a bug report."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -1,4 +1,4 @@
-"""Plans in a file, so that what is ensured is what somebody has looked at."""
+"""Plans in a file, so that ``ensure`` does exactly what somebody has reviewed."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def read_plans(path: str) -> list[Mapping[str, Any]]:
     except OSError as error:
         raise AepConfigError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise AepConfigError(f"{path} is no file of plans as `plan --out` writes it") from None
+        raise AepConfigError(f"{path} is not a file of plans as `plan --out` writes it") from None
     return list(plans)

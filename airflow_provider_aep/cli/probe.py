@@ -1,4 +1,4 @@
-"""``aep probe``: the assumptions about the service against a real sandbox."""
+"""``aep probe``: check the assumptions about the service against a real sandbox."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def probe(arguments: Namespace, hook: AepHook, output: Output) -> int:
-    """:raises AepError: it could not begin."""
+    """:raises AepError: the probe could not begin."""
     if arguments.confirm_sandbox is not None and not arguments.write:
         raise AepConfigError("--confirm-sandbox goes with --write; without it nothing is written")
     ending = _write(arguments, hook) if arguments.write else Ending()
@@ -33,14 +33,14 @@ def probe(arguments: Namespace, hook: AepHook, output: Output) -> int:
         raise ending.trouble
     results = hook.run(examine(hook.sandbox, clock=_now, written=ending.written))
     output.document(to_json(results, version=__version__, wrote=arguments.write))
-    for one in results:
-        for line in lines_of(one):
-            output.line(line, word=one.seen.level)
-    told = summary(results)
+    for result in results:
+        for line in lines_of(result):
+            output.line(line, word=result.seen.level)
+    sums = summary(results)
     output.line()
     output.line(
-        f"{told['as assumed']} as assumed, {told['differs']} differ and are harmless, {told['error']} error, "
-        f"{told['not told']} not told"
+        f"{sums['as assumed']} as assumed, {sums['differs']} differ and are harmless, {sums['error']} error, "
+        f"{sums['not told']} not told"
     )
     return COULD_NOT_RUN if ending.left else exit_code(results)
 
@@ -64,8 +64,8 @@ def _write(arguments: Namespace, hook: AepHook) -> Ending:
         ending = carry_out(hook.run, export, say=_say)
     if ending.earlier:
         _say(f"removed {ending.earlier} entities that an earlier probe had left")
-    for one in ending.left:
-        _say(f"left behind: {one}")
+    for entity in ending.left:
+        _say(f"left behind: {entity}")
     if ending.left:
         _say("or remove them by running aep probe --write once more")
     return ending
@@ -73,9 +73,9 @@ def _write(arguments: Namespace, hook: AepHook) -> Ending:
 
 def tell_failure(error: Exception, output: Output) -> int:
     _say(one_line(error))
-    # On standard output is only what may be shown to others.
-    told = words_of(error) if isinstance(error, AepError) else f"ended with {type(error).__name__}"
-    output.document({"error": told})
+    # Standard output must hold only what may be shown to others.
+    message = words_of(error) if isinstance(error, AepError) else f"ended with {type(error).__name__}"
+    output.document({"error": message})
     return COULD_NOT_RUN
 
 
@@ -96,14 +96,14 @@ def _param(text: str) -> tuple[str, str]:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM end it as Ctrl-C does: what was made is removed first."""
+    """Let SIGTERM act like Ctrl-C: what was created is removed first."""
 
     def stop(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
     try:
         before: Any = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread, to which signals come
+    except ValueError:  # not the main thread, which alone receives signals
         yield
         return
     try:

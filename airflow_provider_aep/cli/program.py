@@ -1,7 +1,7 @@
-"""Two doors to the same commands, and what holds for each of them: errors, streams, exit codes.
+"""The two entry points of the commands, and what all commands share: errors, streams, exit codes.
 
 Only results go to standard output. Airflow's log lines, warnings and ours go to standard error, whatever
-stream they were meant for.
+stream they were written to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from airflow_provider_aep.cli.output import Output, one_line, say
 from airflow_provider_aep.cli.parser import parse
 from airflow_provider_aep.cli.streams import clean_stdout, drop_unread, open_streams
-from airflow_provider_aep.cli.table import COMMANDS, Command, told_exits
+from airflow_provider_aep.cli.table import COMMANDS, Command, exits_in_words
 
 INTERRUPTED = 130
 BY_NAME = {command.name: command for command in COMMANDS}
@@ -38,15 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def get_cli_commands() -> list[Any]:
-    """The commands as Airflow 3.2 and later adds them to its own."""
+    """The commands, for Airflow 3.2 and later to add to its own."""
     from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
 
-    argument: Any = Arg  # which has no types
+    argument: Any = Arg  # ``Arg`` has no type hints
     subcommands = [
         ActionCommand(
             name=command.name,
             help=command.help,
-            description=f"{command.help.capitalize()}. Exit codes: {told_exits(command)}",
+            description=f"{command.help.capitalize()}. Exit codes: {exits_in_words(command)}",
             func=_from_airflow(command),
             args=[argument(option.flags, option.help, **option.settings) for option in command.options],
         )
@@ -69,20 +69,20 @@ def run(arguments: argparse.Namespace) -> int:
             _refuse_empty(command, arguments)
             if hasattr(arguments, "conn_id") or hasattr(arguments, "channel"):
                 _import_airflow()
-            # Imported late, so that help is there at once.
+            # Imported late, so that help is shown at once.
             from airflow_provider_aep.cli import commands
 
-            # "import" is no name that a function can have.
+            # A function cannot be named "import".
             work = getattr(commands, f"{arguments.subcommand}_command")
             code = int(work(arguments, output))
         except KeyboardInterrupt:
             say("aep: interrupted")
             return INTERRUPTED
         except Exception as error:
-            told = one_line(error)
-            say(f"aep: {told}")
+            message = one_line(error)
+            say(f"aep: {message}")
             if output.as_json and not output.printed:
-                output.document({"error": told})
+                output.document({"error": message})
             code = failed
         if output.trouble is not None:
             say(f"aep: the results cannot be written: {output.trouble.strerror}")
@@ -91,16 +91,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _refuse_empty(command: Command, arguments: argparse.Namespace) -> None:
-    """Refuse what a script hands over whose variable is not set: an empty filter would select everything.
+    """Reject empty values, such as of a script's unset variable: an empty filter would select everything.
 
-    :raises AepConfigError: naming the option.
+    :raises AepConfigError: names the option.
     """
     from airflow_provider_aep.errors import AepConfigError
 
     for option in command.options:
         value = getattr(arguments, option.flags[0].lstrip("-").replace("-", "_"), None)
         given = value if isinstance(value, list) else [value]
-        if any(isinstance(each, str) and not each.strip() for each in given):
+        if any(isinstance(item, str) and not item.strip() for item in given):
             name = option.flags[0] if option.flags[0].startswith("-") else option.settings["metavar"]
             raise AepConfigError(f"{name} must not be empty")
 
@@ -116,9 +116,9 @@ def _from_airflow(command: Command) -> Callable[[argparse.Namespace], None]:
 
 @contextmanager
 def _as_a_server() -> Iterator[None]:
-    """Let Airflow 3 find connections in its database too, as its own ``airflow connections get`` does.
+    """Let Airflow 3 read connections from its database too, as its own ``airflow connections get`` does.
 
-    Without this, a process that is no task sees those of the environment and of secrets backends alone.
+    Without this, a process that is not a task sees only those of the environment and of secrets backends.
     """
     name = "_AIRFLOW_PROCESS_CONTEXT"
     before = os.environ.get(name)
@@ -132,9 +132,9 @@ def _as_a_server() -> Iterator[None]:
 
 @contextmanager
 def _without_noise() -> Iterator[None]:
-    """Keep what Airflow logs about itself from the screen."""
+    """Hide what Airflow logs about itself."""
     before = logging.root.manager.disable
-    # A connection that is not found is told with a traceback by some, and by ours in one line.
+    # Some secrets backends log a traceback for a missing connection; we print one line.
     logging.disable(max(before, logging.ERROR))
     try:
         with warnings.catch_warnings():
@@ -144,9 +144,9 @@ def _without_noise() -> Iterator[None]:
 
 
 def _import_airflow() -> None:
-    """Import Airflow, which is the slow part, and silence what it says about its own future."""
+    """Import Airflow, which is slow, and silence its deprecation warnings."""
     warnings.simplefilter("ignore", DeprecationWarning)
     import airflow.settings  # noqa: F401
 
-    # It has set filters of its own meanwhile.
+    # The import has set warning filters of its own.
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -18,9 +18,7 @@ from airflow_provider_aep.monitoring.timeline import Timeline, timeline_of
 from airflow_provider_aep.times import span_words
 
 COLUMNS = ("started (UTC)", "status", "records", "files", "bytes", "took", "errors")
-
-
-_AS_USUAL = AuditPolicy()
+_DEFAULT_POLICY = AuditPolicy()
 
 
 def latest_runs(
@@ -29,7 +27,7 @@ def latest_runs(
     """The timeline of a dataflow, and its runs, newest first.
 
     :raises AepValidationError: there is no such dataflow.
-    :raises AepAmbiguousNameError: several have the name.
+    :raises AepAmbiguousNameError: several have this name.
     """
     flow = Dataflow.from_api(find_dataflow(name_or_id, (yield from read_kind("dataflow"))))
     page_size = min(limit, LARGEST_PAGE)
@@ -42,13 +40,13 @@ def latest_runs(
     return timeline_of(flow, runs, now=now, known_from=known_from), runs
 
 
-def told_of(run: DataflowRun, timeline: Timeline) -> dict[str, Any]:
-    """A run with the verdict of the usual run policy; one that is under way is ``running`` or ``stuck``."""
+def run_to_json(run: DataflowRun, timeline: Timeline) -> dict[str, Any]:
+    """A run with the verdict of the default run policy; an unfinished one is ``running`` or ``stuck``."""
     if run.finished:
-        judged = judgement_of(run, timeline, _AS_USUAL)
+        judged = judgement_of(run, timeline, _DEFAULT_POLICY)
         status, outcome = judged.status, judged.choice
-    elif timeline.stuck_at(run, _AS_USUAL.runs):
-        status, outcome = "stuck", _AS_USUAL.runs.on_stuck
+    elif timeline.stuck_at(run, _DEFAULT_POLICY.runs):
+        status, outcome = "stuck", _DEFAULT_POLICY.runs.on_stuck
     else:
         status, outcome = "running", None
     tick = timeline.tick_of.get(run.id)
@@ -61,9 +59,9 @@ def told_of(run: DataflowRun, timeline: Timeline) -> dict[str, Any]:
 
 
 def row_of(run: DataflowRun, timeline: Timeline) -> tuple[object, ...]:
-    told = told_of(run, timeline)
+    judged = run_to_json(run, timeline)
     took = run.completed_at - run.started_at if run.started_at and run.completed_at else None
-    status = f"{told['verdict']} -> {told['outcome']}" if told["outcome"] else told["verdict"]
+    status = f"{judged['verdict']} -> {judged['outcome']}" if judged["outcome"] else judged["verdict"]
     return (
         f"{run.started_at:%Y-%m-%d %H:%M:%S}" if run.started_at else "?",
         status,

@@ -26,16 +26,16 @@ def validate_command(arguments: Namespace, output: Output) -> int:
     try:
         specs = specs_of(arguments.paths)
     except AepValidationError as error:
-        output.document({"ok": False, "problems": [one._asdict() for one in error.problems]})
+        output.document({"ok": False, "problems": [problem._asdict() for problem in error.problems]})
         for problem in error.problems:
             output.line(f"error  {problem}", word="error")
         output.line(counted(len(error.problems), "problem"))
         return 1
-    told = [
-        {"name": one.name, "owner": one.owner, "sandbox": one.sandbox, "warnings": one.warnings()}
-        for one in specs
+    described = [
+        {"name": spec.name, "owner": spec.owner, "sandbox": spec.sandbox, "warnings": spec.warnings()}
+        for spec in specs
     ]
-    output.document({"ok": True, "specs": told})
+    output.document({"ok": True, "specs": described})
     for spec in specs:
         for warning in spec.warnings():
             output.line(f"warn   {spec.name}: {warning}", word="warn")
@@ -55,7 +55,7 @@ def plan_command(arguments: Namespace, output: Output) -> int:
         hook=hook_of(arguments),
         rotate_credentials=arguments.rotate_credentials,
     )
-    plans = [one.plan for one in outcomes if one.plan and not one.error]
+    plans = [outcome.plan for outcome in outcomes if outcome.plan and not outcome.error]
     if arguments.out:
         write_plans(arguments.out, plans)
     summary = _summary(outcomes)
@@ -63,15 +63,15 @@ def plan_command(arguments: Namespace, output: Output) -> int:
         {
             "summary": summary,
             "plans": [plan.to_json() for plan in plans],
-            "errors": [_failure(one) for one in outcomes if one.error],
+            "errors": [_failure(outcome) for outcome in outcomes if outcome.error],
         }
     )
-    for one in outcomes:
-        for line in str(one.plan).splitlines() if one.plan and not one.error else ():
+    for outcome in outcomes:
+        for line in str(outcome.plan).splitlines() if outcome.plan and not outcome.error else ():
             output.line(line, word=line.split()[0] if line.startswith("  ") else "")
-        if one.error:
-            output.line(one.spec.name)
-            output.line(f"  error    {one_line(one.error)}", word="error")
+        if outcome.error:
+            output.line(outcome.spec.name)
+            output.line(f"  error    {one_line(outcome.error)}", word="error")
         output.line()
     failed = f", {summary['failed']} failed" if summary["failed"] else ""
     output.line(
@@ -92,18 +92,18 @@ def ensure_command(arguments: Namespace, output: Output) -> int:
         raise AepConfigError("standard input (-) can hold the specs or the plan, and not both")
     specs = specs_of(arguments.paths)
     plans = read_plans(arguments.plan) if arguments.plan else None
-    hook = hook_of(arguments)  # first, so that a connection that is missing is told once
+    hook = hook_of(arguments)  # first, so that a missing connection is reported once
     options = EnsureOptions(
         allow_replace=arguments.allow_replace,
         rotate_credentials=arguments.rotate_credentials,
         rollback_on_failure=arguments.rollback_on_failure,
     )
-    told: list[Outcome] = []
+    reported: list[Outcome] = []
 
-    def tell(outcome: Outcome) -> None:
-        if outcome in told:
+    def report(outcome: Outcome) -> None:
+        if outcome in reported:
             return
-        told.append(outcome)
+        reported.append(outcome)
         output.line(one_line_of(outcome), word="FAILED" if outcome.error else "")
         for warning in outcome.warnings:
             output.line(f"  warn   {warning}", word="warn")
@@ -113,7 +113,7 @@ def ensure_command(arguments: Namespace, output: Output) -> int:
         def done(outcome: Outcome) -> None:
             advance(outcome.spec.name)
             if advance is _nothing:
-                tell(outcome)
+                report(outcome)
 
         outcomes = ensure_specs(
             specs,
@@ -122,17 +122,17 @@ def ensure_command(arguments: Namespace, output: Output) -> int:
             planned=plans,
             progress=done,
         )
-    output.document({"exports": [one.to_json() for one in outcomes]})
-    for one in outcomes:
-        tell(one)
-    failed = sum(bool(one.error) for one in outcomes)
-    changed = sum(one.changed and not one.error for one in outcomes)
+    output.document({"exports": [outcome.to_json() for outcome in outcomes]})
+    for outcome in outcomes:
+        report(outcome)
+    failed = sum(bool(outcome.error) for outcome in outcomes)
+    changed = sum(outcome.changed and not outcome.error for outcome in outcomes)
     output.line(f"{changed} changed, {len(outcomes) - changed - failed} unchanged, {failed} failed")
     return 1 if failed else 0
 
 
 def one_line_of(outcome: Outcome) -> str:
-    """How an export went, in one line whatever its error says."""
+    """How an export went, in one line even if its error has several."""
     return " ".join(str(outcome).split())
 
 
@@ -163,14 +163,14 @@ def delete_command(arguments: Namespace, output: Output) -> int:
             output.line(f"{name}: error: {one_line(error)}", word="error")
             continue
         results.append(removal.to_json())
-        for one in removal.deleted:
-            output.line(f"{name}: deleted {one['kind']} {one['id']}")
-        for one in removal.kept:
-            output.line(f"{name}: kept {one['kind']} {one['id']}: {one['why']}")
+        for entity in removal.deleted:
+            output.line(f"{name}: deleted {entity['kind']} {entity['id']}")
+        for entity in removal.kept:
+            output.line(f"{name}: kept {entity['kind']} {entity['id']}: {entity['why']}")
         if not removal.deleted:
             output.line(f"{name}: nothing to delete")
     output.document({"exports": results})
-    return 1 if any("error" in one for one in results) else 0
+    return 1 if any("error" in result for result in results) else 0
 
 
 def import_command(arguments: Namespace, output: Output) -> int:
@@ -181,8 +181,8 @@ def import_command(arguments: Namespace, output: Output) -> int:
     hook = hook_of(arguments)
     wanted = None if arguments.all else arguments.name_or_id
     imported = hook.run(import_exports(wanted, owner=arguments.owner, sandbox=hook.sandbox))
-    good = [(one.document, one.notes) for one in imported if one.document is not None]
-    bad = [one for one in imported if one.error]
+    good = [(export.document, export.notes) for export in imported if export.document is not None]
+    bad = [export for export in imported if export.error]
     written = None
     if arguments.output not in (None, STDOUT) and good:
         written = arguments.output
@@ -193,18 +193,18 @@ def import_command(arguments: Namespace, output: Output) -> int:
     output.document(
         {
             "exports": [document for document, _ in good],
-            "notes": {one.dataflow_id: list(one.notes) for one in imported if one.notes},
-            "errors": {one.dataflow_id: one_line(one.error) for one in bad if one.error},
+            "notes": {export.dataflow_id: list(export.notes) for export in imported if export.notes},
+            "errors": {export.dataflow_id: one_line(export.error) for export in bad if export.error},
             "written": written,
         }
     )
-    for one in bad:
-        say(f"aep: {printable(one.name)}: {one_line(one.error or AepError())}")
+    for export in bad:
+        say(f"aep: {printable(export.name)}: {one_line(export.error or AepError())}")
     return 1 if bad else 0
 
 
 def _to_delete(arguments: Namespace) -> tuple[list[tuple[str, str, str | None]], bool]:
-    """Name, owner and sandbox of each export to delete, and whether specs say them."""
+    """Name, owner and sandbox of each export to delete, and whether they come from specs."""
     from airflow_provider_aep.exports.files import SUFFIXES
 
     target = arguments.target
@@ -213,20 +213,20 @@ def _to_delete(arguments: Namespace) -> tuple[list[tuple[str, str, str | None]],
         return [(target, arguments.owner or DEFAULT_OWNER, arguments.sandbox)], False
     if arguments.owner:
         raise AepConfigError("--owner goes with a name; the specs of a path name their owners themselves")
-    return [(one.name, one.owner, one.sandbox) for one in specs_of([target])], True
+    return [(spec.name, spec.owner, spec.sandbox) for spec in specs_of([target])], True
 
 
 def _summary(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """How many exports would have what done to them; each counts once, by the gravest."""
+    """The number of exports for each kind of change; an export counts once, by its gravest change."""
     counts = dict.fromkeys(("create", "update", "replace", "unchanged", "failed"), 0)
-    for one in outcomes:
-        if one.error or one.plan is None:
+    for outcome in outcomes:
+        if outcome.error or outcome.plan is None:
             counts["failed"] += 1
             continue
-        actions = {step.action for step in one.plan.steps}
+        actions = {step.action for step in outcome.plan.steps}
         if "replace" in actions:
             counts["replace"] += 1
-        elif one.plan.step("dataflow").action == "create":
+        elif outcome.plan.step("dataflow").action == "create":
             counts["create"] += 1
         elif actions & {"create", "update"}:
             counts["update"] += 1
@@ -241,7 +241,7 @@ def _failure(outcome: Outcome) -> dict[str, Any]:
 
 
 def _nothing(name: str) -> None:
-    """Advance no progress bar."""
+    """Progress without a bar: do nothing."""
 
 
 @contextmanager

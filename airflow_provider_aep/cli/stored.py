@@ -1,4 +1,4 @@
-"""What ``aep usage`` counts in the storages of exports: files and their bytes, by the day of each."""
+"""What ``aep usage`` counts in the storages of exports: files and bytes, by day."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_DATASET = "(no dataset in the folder)"
 class Stored:
     """The files of an export in the year.
 
-    :param why: why they could not be counted; empty where they were.
+    :param why: why they could not be counted; empty if they were.
     """
 
     account: Account
@@ -33,11 +33,15 @@ class Stored:
     def entries(self, subject: Subject) -> Iterator[Entry]:
         """An entry for each file."""
         flow, datasets = self.account.flow, self.account.datasets
-        one = datasets[0] if len(datasets) == 1 else NO_DATASET
-        for each in self.files:
-            names = {"export": flow.id, "destination": flow.destination, "dataset": each.dataset_id or one}
-            day = each.written_at.astimezone(self.account.zone).date()
-            yield Entry(subject=names.get(subject) or subject, day=day, records=None, bytes=each.bytes)
+        only = datasets[0] if len(datasets) == 1 else NO_DATASET
+        for file in self.files:
+            names = {
+                "export": flow.id,
+                "destination": flow.destination,
+                "dataset": file.dataset_id or only,
+            }
+            day = file.written_at.astimezone(self.account.zone).date()
+            yield Entry(subject=names.get(subject) or subject, day=day, records=None, bytes=file.bytes)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -45,7 +49,7 @@ class Stored:
             "dataflow_name": self.account.flow.name,
             "since": self.account.since.isoformat(),
             "files": None if self.why else len(self.files),
-            "bytes": None if self.why else sum(each.bytes for each in self.files),
+            "bytes": None if self.why else sum(file.bytes for file in self.files),
             "unread": self.why or None,
         }
 
@@ -53,53 +57,53 @@ class Stored:
 def storages_of(given: Iterable[str]) -> dict[str, str]:
     """The storage path of each export, by its name or id.
 
-    :raises AepValidationError: one cannot be read.
+    :raises AepValidationError: an entry is not valid.
     """
     from airflow_provider_aep.hooks.storage import check_storage_path
 
-    found: dict[str, str] = {}
-    for each in given:
-        name, equals, path = each.partition("=")
-        if not equals or not name.strip() or name.strip() in found:
+    storages: dict[str, str] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or not name.strip() or name.strip() in storages:
             problem = Problem("--storage", "must be EXPORT=URL, once for each export")
             raise AepValidationError("the arguments", [problem])
-        found[name.strip()] = check_storage_path(path.strip())
-    return found
+        storages[name.strip()] = check_storage_path(path.strip())
+    return storages
 
 
-def count_stored(found: Usage, storages: Mapping[str, str], conn_id: str | None) -> list[Stored]:
-    """What lies in the storages, of the year of the ledger.
+def count_stored(usage: Usage, storages: Mapping[str, str], conn_id: str | None) -> list[Stored]:
+    """The files of the ledger's year in the storages.
 
-    :raises AepValidationError: one is given for what is no export of the ledger.
+    :raises AepValidationError: a storage is given for an export that the ledger does not have.
     """
-    accounts = [_named(name, found) for name in storages]
+    accounts = [_named(name, usage) for name in storages]
     return [
-        _count(account, path, conn_id, found)
+        _count(account, path, conn_id, usage)
         for account, path in zip(accounts, storages.values(), strict=True)
     ]
 
 
-def _named(name: str, found: Usage) -> Account:
-    named = [one for one in found.accounts if name in (one.flow.id, one.flow.name)]
-    if len(named) == 1:
-        return named[0]
-    why = "no export" if not named else f"{len(named)} exports"
+def _named(name: str, usage: Usage) -> Account:
+    accounts = [account for account in usage.accounts if name in (account.flow.id, account.flow.name)]
+    if len(accounts) == 1:
+        return accounts[0]
+    why = "no export" if not accounts else f"{len(accounts)} exports"
     problem = Problem("--storage", f"names {name!r}, which {why} of the selection has: give its id")
     raise AepValidationError("the arguments", [problem])
 
 
-def _count(account: Account, path: str, conn_id: str | None, found: Usage) -> Stored:
+def _count(account: Account, path: str, conn_id: str | None, usage: Usage) -> Stored:
     from airflow_provider_aep.hooks.storage import stored_files, why_unread
 
-    since, until = account.since, min(found.at, year_of(found.year, found.zone)[1])
+    since, until = account.since, min(usage.at, year_of(usage.year, usage.zone)[1])
     try:
         files = stored_files(
             path, conn_id, since=since, until=until, dataset_ids=account.datasets, margin=timedelta()
         )
     except Exception as error:
         return Stored(account=account, why=why_unread(error))
-    # A run of New Year's Eve may write in the new year: a file belongs to one day alone.
-    return Stored(account=account, files=[each for each in files if _lies_in(each.written_at, since, until)])
+    # A run of New Year's Eve may write in the new year: a file belongs to only one day.
+    return Stored(account=account, files=[file for file in files if _lies_in(file.written_at, since, until)])
 
 
 def _lies_in(moment: datetime, since: datetime, until: datetime) -> bool:
@@ -108,24 +112,24 @@ def _lies_in(moment: datetime, since: datetime, until: datetime) -> bool:
 
 def stored_table(counted: Sequence[Stored], subject: Subject, period: Period) -> list[dict[str, Any]]:
     """Files and bytes by subject and period, as plain JSON."""
-    names = {one.account.flow.id: one.account.flow.name for one in counted}
-    entries = (entry for one in counted for entry in one.entries(subject))
+    names = {stored.account.flow.id: stored.account.flow.name for stored in counted}
+    entries = (entry for stored in counted for entry in stored.entries(subject))
     return [
         {
             "subject": key,
             "name": names.get(key, key),
             "period": when,
-            "files": found.runs,
-            "bytes": found.bytes,
+            "files": total.runs,
+            "bytes": total.bytes,
         }
-        for (key, when), found in sums(entries, period).items()
+        for (key, when), total in sums(entries, period).items()
     ]
 
 
 def stored_rows(counted: Sequence[Stored], subject: Subject, period: Period) -> list[tuple[str, ...]]:
-    """The same as rows of a table, with what could not be counted."""
+    """The same as rows of a table, with the exports that could not be counted."""
     rows = [
-        (each["name"], each["period"], f"{each['files']:,}", amount(each["bytes"], "bytes"))
-        for each in stored_table(counted, subject, period)
+        (entry["name"], entry["period"], f"{entry['files']:,}", amount(entry["bytes"], "bytes"))
+        for entry in stored_table(counted, subject, period)
     ]
-    return [*rows, *((one.account.flow.name, "?", "?", one.why) for one in counted if one.why)]
+    return [*rows, *((stored.account.flow.name, "?", "?", stored.why) for stored in counted if stored.why)]

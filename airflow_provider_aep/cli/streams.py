@@ -1,4 +1,4 @@
-"""The standard streams of the program, whatever its caller has made of them."""
+"""The standard streams of the program, even if its caller has closed or redirected them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TextIO
 
 
 def open_streams() -> None:
-    """Open the standard streams that the caller has closed (``>&-``), so that they lead nowhere.
+    """Open the standard streams that the caller has closed (``>&-``) on ``/dev/null``.
 
-    Else the next file that is opened would take the number of one, and get what is printed.
+    Otherwise the next file that is opened would get the descriptor of one, and receive what is printed.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
@@ -24,7 +24,7 @@ def open_streams() -> None:
 
 
 def drop_unread() -> None:
-    """Forget what nobody reads any more; else Python complains of it when it ends."""
+    """Drop output that nobody reads any more; otherwise Python complains when it exits."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -34,24 +34,24 @@ def drop_unread() -> None:
 
 @contextmanager
 def clean_stdout() -> Iterator[TextIO]:
-    """Standard output for results; whatever else writes to it meanwhile lands on standard error.
+    """Standard output for results; anything else that is written to it goes to standard error.
 
-    Loggers keep the stream that they were made with, so the file descriptor is turned aside too.
+    Loggers keep the stream that they were created with, so the file descriptor is redirected too.
     """
     given = sys.stdout
     try:
         descriptor = given.fileno()
-        told = sys.stderr.fileno()
+        error_descriptor = sys.stderr.fileno()
     except (OSError, ValueError, AttributeError):  # not a real stream: a test's, or a closed one
-        descriptor = told = -1
+        descriptor = error_descriptor = -1
     if descriptor != 1:
         with redirect_stdout(sys.stderr):
             yield given
         return
     given.flush()
     kept = os.dup(descriptor)
-    os.dup2(told, descriptor)
-    # A name with letters that the terminal has no code for is no reason to fail.
+    os.dup2(error_descriptor, descriptor)
+    # A character that the terminal's encoding lacks must not fail the command.
     stream = os.fdopen(kept, "w", encoding=given.encoding, errors="backslashreplace")
     try:
         with redirect_stdout(sys.stderr):
@@ -59,6 +59,6 @@ def clean_stdout() -> Iterator[TextIO]:
     finally:
         given.flush()
         os.dup2(kept, descriptor)
-        # What is left in the buffer of a pipe that nobody reads any more cannot be written.
+        # The buffer cannot be flushed to a pipe that nobody reads any more.
         with suppress(OSError):
             stream.close()

@@ -1,4 +1,4 @@
-"""Every command and option, once: what Airflow's command line and our own are both built from.
+"""Every command and option; Airflow's command line and our own are both built from this.
 
 Airflow reads this whenever anybody types ``airflow``, so nothing is imported here.
 """
@@ -27,8 +27,8 @@ from airflow_provider_aep.cli.options import (
 class Command:
     """One command; the function of the same name in ``commands`` carries it out.
 
-    :param exits: what each exit code means, beside 130 for one that was interrupted.
-    :param error: the exit code of an error that ended it.
+    :param exits: what each exit code means, besides 130 for an interrupted command.
+    :param error: the exit code if an error ends the command.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Command:
     error: int = 1
 
 
-def told_exits(command: Command) -> str:
-    """The exit codes in a line."""
+def exits_in_words(command: Command) -> str:
+    """The exit codes in one line."""
     return " ".join(f"{code}: {means}." for code, means in sorted(command.exits.items()))
 
 
 def _days(text: str) -> int | str:
-    """A number; what is none may be an ISO 8601 duration."""
+    """A number, or text that may be an ISO 8601 duration."""
     try:
         return int(text)
     except ValueError:
@@ -75,13 +75,13 @@ COMMANDS = (
         {0: "done, or nothing to do", 1: "some failed"},
         (
             PATHS,
-            flag("--allow-replace", "let other entities take the place of those that cannot be changed"),
+            flag("--allow-replace", "replace entities that cannot be changed"),
             ROTATE,
-            flag("--rollback-on-failure", "where an export fails, remove what was created for it"),
+            flag("--rollback-on-failure", "if an export fails, remove what was created for it"),
             Option(
                 ("--plan",),
-                "do only what this file of plans says (- for standard input); what has changed since is "
-                "refused",
+                "do only what this file of plans says (- for standard input); reject an export that has "
+                "changed since",
                 {"metavar": "FILE"},
             ),
             *TALKS,
@@ -95,17 +95,17 @@ COMMANDS = (
             Option(
                 ("target",),
                 "the name of an export, or a path of export specs: one that ends in .yaml, .yml or .json, or "
-                "leads somewhere and has a slash; - for specs on standard input",
+                "an existing one with a slash; - for specs on standard input",
                 {"metavar": "NAME_OR_PATH"},
             ),
             Option(
                 ("--owner",),
-                f"whose export it is, with a name (default: {DEFAULT_OWNER})",
+                f"the owner of the export, with a name (default: {DEFAULT_OWNER})",
                 {"metavar": "OWNER"},
             ),
-            flag("--with-base", "delete its base connection too, where nothing else needs it"),
-            flag("--ignore-not-found", "end with 0 where no export has the name"),
-            flag("--leftovers-only", "delete only what replacements and broken-off attempts left behind"),
+            flag("--with-base", "delete its base connection too, if nothing else needs it"),
+            flag("--ignore-not-found", "exit with 0 if no export has the name"),
+            flag("--leftovers-only", "delete only what replacements and interrupted attempts left behind"),
             YES,
             *TALKS,
         ),
@@ -113,7 +113,7 @@ COMMANDS = (
     Command(
         "list",
         "list the dataset exports of the sandbox",
-        {0: "listed, also where there is none", 1: "an error"},
+        {0: "listed, even if there are none", 1: "an error"},
         (*SELECTION, *TALKS),
     ),
     Command(
@@ -123,11 +123,11 @@ COMMANDS = (
         (
             NAME_OR_ID,
             Option(
-                ("--limit",), "at most so many (default: 20)", {"type": int, "default": 20, "metavar": "N"}
+                ("--limit",), "at most this many (default: 20)", {"type": int, "default": 20, "metavar": "N"}
             ),
             Option(
                 ("--since",),
-                "only those that started at or after this moment: ISO 8601 (in [aep] timezone without an "
+                "only those that started at or after this time: ISO 8601 (in [aep] timezone without an "
                 "offset), epoch seconds, or a duration before now, such as PT6H",
                 {"metavar": "MOMENT"},
             ),
@@ -136,7 +136,7 @@ COMMANDS = (
     ),
     Command(
         "explain",
-        "tell what came into an export, what went out, what was lost and why, and what to do now",
+        "show what came into an export, what went out, what was lost and why, and what to do now",
         {0: "nothing failed; warnings do not count", 1: "something did, or an error"},
         (
             NAME_OR_ID,
@@ -177,10 +177,10 @@ COMMANDS = (
             Option(
                 ("--since",),
                 "start of the window: ISO 8601 (in [aep] timezone without an offset), epoch seconds, "
-                "or a duration before its end, such as PT6H (default: P1D)",
+                "or a duration before the end, such as PT6H (default: P1D)",
                 {"metavar": "MOMENT"},
             ),
-            Option(("--until",), "its end, itself not in it (default: now)", {"metavar": "MOMENT"}),
+            Option(("--until",), "end of the window, exclusive (default: now)", {"metavar": "MOMENT"}),
             *SELECTION,
             Option(
                 ("--policy",),
@@ -193,8 +193,8 @@ COMMANDS = (
     ),
     Command(
         "usage",
-        "tell the records and bytes that were exported, and whether allowances will do",
-        {0: "told", 2: "an allowance is used up, or will be by the forecast", 1: "an error"},
+        "show the records and bytes that were exported, and whether allowances suffice",
+        {0: "shown", 2: "an allowance is used up, or will be by the forecast", 1: "an error"},
         (
             Option(
                 ("--by",),
@@ -220,7 +220,7 @@ COMMANDS = (
             Option(("--storage-conn-id",), "the Airflow connection to that storage", {"metavar": "ID"}),
             Option(
                 ("--requests",),
-                "read at most about so many pages of 100 runs; older runs are then missing (default: 100)",
+                "read at most about this many pages of 100 runs; older runs are then missing (default: 100)",
                 {"type": int, "default": 100, "metavar": "N"},
             ),
             *TALKS,
@@ -275,12 +275,12 @@ COMMANDS = (
             flag("--write", "also make an export that never runs, and remove it again"),
             Option(
                 ("--confirm-sandbox",),
-                "with --write: the name of the sandbox, typed out; needed where it is no development sandbox",
+                "with --write: the name of the sandbox, typed out; needed unless it is a development sandbox",
                 {"metavar": "NAME"},
             ),
             Option(
                 ("--destination",),
-                "with --write: where to (default: data_landing_zone, which needs no login)",
+                "with --write: the destination (default: data_landing_zone, which needs no login)",
                 {"default": "data_landing_zone", "metavar": "DESTINATION"},
             ),
             Option(
@@ -290,7 +290,7 @@ COMMANDS = (
             ),
             Option(
                 ("--target-param",),
-                "with --write: what that destination needs, such as bucketName=acme; may be repeated",
+                "with --write: a parameter of that destination, such as bucketName=acme; may be repeated",
                 {"action": "append", "metavar": "NAME=VALUE"},
             ),
             *TALKS,
@@ -300,7 +300,7 @@ COMMANDS = (
     Command(
         "import",
         "write the spec of an export that exists",
-        {0: "written", 1: "an error, or some that cannot be told as a spec"},
+        {0: "written", 1: "an error, or an export that a spec cannot express"},
         (
             Option(
                 ("name_or_id",),
@@ -315,7 +315,7 @@ COMMANDS = (
             ),
             Option(
                 ("--owner",),
-                f"whose those shall be that nobody owns (default: {DEFAULT_OWNER})",
+                f"the owner for exports that have none (default: {DEFAULT_OWNER})",
                 {"default": DEFAULT_OWNER, "metavar": "OWNER"},
             ),
             *TALKS,
@@ -323,7 +323,7 @@ COMMANDS = (
     ),
     Command(
         "completion",
-        "print what lets a shell complete commands and options",
+        "print a script for a shell to complete commands and options",
         {0: "printed", 1: "an error"},
         (
             Option(

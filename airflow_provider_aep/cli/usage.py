@@ -1,4 +1,4 @@
-"""``aep usage``: what was exported in a calendar year, and whether allowances will do."""
+"""``aep usage``: what was exported in a calendar year, and whether allowances suffice."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from airflow_provider_aep.monitoring.usage import Usage, check_year, read_usage
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks import AepHook
 
-WILL_NOT_DO = 2  # the exit code where an allowance is used up, or will be by the forecast
+WILL_NOT_DO = 2  # the exit code if an allowance is used up, or will be by the forecast
 SUBJECTS: Sequence[Subject] = ("export", "dataset", "destination")
 COLUMNS = ("name", "period", "runs", "failed", "records", "bytes")
-# So many pages hold 100,000 runs, which all are in memory at once.
+# These pages hold 100,000 runs, all in memory at once.
 MOST_REQUESTS = 1_000
 
 
 def usage(arguments: Namespace, hook: AepHook, output: Output) -> int:
-    """Read the ledger and tell it.
+    """Read the ledger and print it.
 
-    :raises AepValidationError: an argument makes no sense; nothing was asked.
+    :raises AepValidationError: an argument is not valid; nothing was requested.
     """
     from airflow_provider_aep.hooks.days import zone_of_days
 
@@ -42,7 +42,7 @@ def usage(arguments: Namespace, hook: AepHook, output: Output) -> int:
         problem = Problem("--requests", f"must be a whole number from 1 to {MOST_REQUESTS:,}")
         raise AepValidationError("the arguments", [problem])
     selection = Selection.of(arguments.name, arguments.destination, arguments.owner)
-    found = hook.run(
+    ledger = hook.run(
         read_usage(
             now=now,
             zone=zone,
@@ -52,56 +52,57 @@ def usage(arguments: Namespace, hook: AepHook, output: Output) -> int:
             most_pages=arguments.requests,
         )
     )
-    stored = count_stored(found, storages, arguments.storage_conn_id)
+    stored = count_stored(ledger, storages, arguments.storage_conn_id)
     period: Period = arguments.by
-    in_storage = {f"{each}s": stored_table(stored, each, period) for each in SUBJECTS}
-    in_storage["counted"] = [one.to_json() for one in stored]
-    output.document({"sandbox": hook.sandbox, **found.to_json(period), "storage": in_storage})
-    _tell(found, stored, hook.sandbox, arguments.of, period, output)
-    return WILL_NOT_DO if worst_of(found.standings) in ("used_up", "forecast") else 0
+    in_storage = {f"{subject}s": stored_table(stored, subject, period) for subject in SUBJECTS}
+    in_storage["counted"] = [counted.to_json() for counted in stored]
+    output.document({"sandbox": hook.sandbox, **ledger.to_json(period), "storage": in_storage})
+    _tell(ledger, stored, hook.sandbox, arguments.of, period, output)
+    return WILL_NOT_DO if worst_of(ledger.standings) in ("used_up", "forecast") else 0
 
 
 def _tell(
-    found: Usage,
+    ledger: Usage,
     stored: Sequence[Stored],
     sandbox: str,
     subject: Subject,
     period: Period,
     output: Output,
 ) -> None:
-    exports = f"{len(found.accounts)} export{'' if len(found.accounts) == 1 else 's'}"
-    output.line(f"{exports} in sandbox {sandbox}, {found.year}, in {found.zone}")
-    rows = found.table(subject, period)
+    exports = f"{len(ledger.accounts)} export{'' if len(ledger.accounts) == 1 else 's'}"
+    output.line(f"{exports} in sandbox {sandbox}, {ledger.year}, in {ledger.zone}")
+    rows = ledger.table(subject, period)
     if rows:
-        output.table(COLUMNS, [_row(each) for each in rows])
+        output.table(COLUMNS, [_row(row) for row in rows])
     else:
         output.line("no run is listed")
-    for total in found.table("sandbox", "year"):
-        output.line(f"in all: {_told(total, 'records')}, {_told(total, 'bytes')}, in {total['runs']:,} runs")
+    for total in ledger.table("sandbox", "year"):
+        records, size = _amount(total, "records"), _amount(total, "bytes")
+        output.line(f"in all: {records}, {size}, in {total['runs']:,} runs")
     if stored:
         output.line()
         output.table(STORED_COLUMNS, stored_rows(stored, subject, period))
-    for standing in found.standings:
+    for standing in ledger.standings:
         word = {"ok": "ok", "near": "warn", "forecast": "warn", "used_up": "fail"}[standing.status]
         output.line(f"{word:<5}  {standing.allowance.key}: {standing.told}", word=word)
-    for note in found.notes():
+    for note in ledger.notes():
         output.line(f"note   {note}")
 
 
-def _row(found: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        found["name"],
-        found["period"],
-        f"{found['runs']:,}",
-        f"{found['failed']:,}",
-        _told(found, "records"),
-        _told(found, "bytes"),
+        row["name"],
+        row["period"],
+        f"{row['runs']:,}",
+        f"{row['failed']:,}",
+        _amount(row, "records"),
+        _amount(row, "bytes"),
     )
 
 
-def _told(found: Mapping[str, Any], measure: Measure) -> str:
-    unknown, known = found[f"{measure}_unknown"], found[measure]
-    if unknown >= max(found["runs"], 1) and not known:
+def _amount(row: Mapping[str, Any], measure: Measure) -> str:
+    unknown, known = row[f"{measure}_unknown"], row[measure]
+    if unknown >= max(row["runs"], 1) and not known:
         return f"{measure} unknown"
-    told = f"at least {amount(known, measure)}" if found["incomplete"] else amount(known, measure)
-    return f"{told} + {unknown:,} run{'' if unknown == 1 else 's'} unknown" if unknown else told
+    text = f"at least {amount(known, measure)}" if row["incomplete"] else amount(known, measure)
+    return f"{text} + {unknown:,} run{'' if unknown == 1 else 's'} unknown" if unknown else text

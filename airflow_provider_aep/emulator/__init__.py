@@ -3,8 +3,8 @@
 ``Emulator`` is a plain object: ``handle(Request) -> Response``, no socket, no thread. ``server`` puts it
 behind HTTP on this machine, and ``python -m airflow_provider_aep.emulator`` runs that.
 
-Each rule says where it comes from. ``Source:`` names the Adobe document that states it; ``Assumed:``
-marks what no document tells, and what the emulator does about it.
+Each rule names its origin. ``Source:`` is the Adobe document that states it; ``Assumed:`` marks what no
+document says, and what the emulator does there.
 """
 
 from airflow_provider_aep.emulator.clock import Clock

@@ -18,7 +18,7 @@ from airflow_provider_aep.emulator.service import Emulator, check_sandboxes
 from airflow_provider_aep.emulator.state import StateFile
 from airflow_provider_aep.emulator.worlds import worlds_of
 
-# How often exports are written when nobody asks anything, in seconds.
+# How often exports are written while no requests arrive, in seconds.
 HEARTBEAT = 0.5
 
 
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 serve(emulator, given.port, log_requests=given.log_requests, changed=changed)
             )
         except OSError as error:
-            trouble = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror}"
+            trouble = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
             return _give_up(f"Port {given.port} {trouble}. Choose another with --port, or --port 0 for any.")
         _announce(emulator, url, given)
         try:
@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--root", type=Path, help="folder for exported files; without it none are written")
     parser.add_argument(
-        "--state", type=Path, help="file to keep the state in over a restart; without it all is forgotten"
+        "--state", type=Path, help="file that keeps the state over a restart; without it the state is lost"
     )
     parser.add_argument(
         "--log-requests", action="store_true", help="a line on standard error for each request"
@@ -176,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         dest="worlds",
         metavar="NAME",
-        help="let a named deviation hold (repeatable); docs/emulator.md lists them",
+        help="enter a named world (repeatable); docs/emulator.md lists them",
     )
     for switch in ("--bare-entities", "--run-per-dataset", "--reject-uncompressed-json", "--any-cadence"):
         parser.add_argument(switch, action="store_true")

@@ -1,10 +1,10 @@
-"""Batches: rows that were ingested together, and what the Catalog tells of them.
+"""Batches: rows that were ingested together, and the documents in which the Catalog shows them.
 
 Moments are seconds of the clock; in documents they are epoch *milliseconds*.
 
 Source: Catalog Service API reference, batchResponse (members, and the words of a status); batch ingestion
 guide (the names in ``metrics``, which the reference leaves open).
-Assumed: a batch is ``processing`` until it ends, and tells neither an end nor counts before; one that failed
+Assumed: a batch is ``processing`` until it ends, and shows neither an end nor counts before; a failed batch
 has no counts; the counts at the top and in ``metrics`` agree.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from airflow_provider_aep.emulator.entities import Document, milliseconds
 
-# What counts as ingested, and what else is an end; a batch of any other status is under way.
+# The statuses of ingested batches, and all that end a batch; with any other, a batch is under way.
 INGESTED = ("success", "active")
 FAILED = ("failed", "failure")
 ENDS = (*INGESTED, *FAILED, "aborted", "abandoned", "inactive", "deleted")
@@ -30,9 +30,9 @@ COUNTS = ("recordCount", "failedRecordCount", "size", "metrics")
 class Batch:
     """One batch of one dataset.
 
-    :param completed: when it ended; ``None`` where that is told nowhere.
-    :param rows: they are in the dataset from its end on, if it is a success.
-    :param members: what its document says beside, or in place of, the usual; ``None`` takes a member away.
+    :param completed: when it ended; ``None`` if its document has no end.
+    :param rows: how many rows the dataset gains when the batch ends with a success.
+    :param members: members that its document adds or replaces; ``None`` removes one.
     """
 
     id: str
@@ -45,26 +45,26 @@ class Batch:
 
     @property
     def created(self) -> int:
-        """What the Catalog calls its creation."""
-        told = self.members.get("created")
-        return milliseconds(self.opened) if told is None else int(told)
+        """The creation as the Catalog shows it, in epoch milliseconds."""
+        created = self.members.get("created")
+        return milliseconds(self.opened) if created is None else int(created)
 
     def status_at(self, at: float) -> str:
         over = self.completed is None or self._has_ended(at)
         return str(self.members.get("status", self.status if over else "processing"))
 
     def rows_at(self, at: float) -> int:
-        """How many rows it has brought by a moment."""
+        """How many rows it has added by a moment."""
         return self.rows if self.status in INGESTED and self._has_ended(at) else 0
 
     def _has_ended(self, at: float) -> bool:
-        # The small number keeps a float's last digit from losing the moment itself.
+        # The small number protects against rounding in the last digit.
         return self.completed is not None and self.completed <= at + 1e-6
 
     def to_api(self, at: float, owner: Mapping[str, str]) -> Document:
         """Its document at a moment.
 
-        :param owner: the organization and the sandbox, as all documents of the Catalog name them.
+        :param owner: the organization and the sandbox, which all documents of the Catalog name.
         """
         document: Document = {
             **owner,

@@ -1,4 +1,4 @@
-"""Which numbers the emulator can live with. Times are in seconds."""
+"""The numbers that the emulator accepts. Times are in seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ YEAR = 365 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A range of numbers, both ends included; neither infinity nor NaN is in any."""
+    """A range of numbers, both ends included; infinity and NaN are in none."""
 
     least: float
     most: float
@@ -23,7 +23,7 @@ class Bounds:
         return f"a {'whole ' if self.whole else ''}number from {self.least} to {self.most}"
 
     def check(self, name: str, value: object) -> None:
-        """:raises ValueError: the value is not among them; the message starts with its name."""
+        """:raises ValueError: the value is out of bounds; the message starts with its name."""
         if value not in self:
             raise ValueError(f"{name} must be {self}.")
 
@@ -35,7 +35,7 @@ TOKEN = Bounds(1, YEAR)
 # Source: Destinations API reference: a page holds 100 at most.
 PAGE = Bounds(1, 100, whole=True)
 PORT = Bounds(0, 65_535, whole=True)
-# Later dates would leave what calendars and folder names can hold.
+# Later dates would exceed what calendars and folder names can hold.
 AHEAD = Bounds(0, 100 * YEAR)
 # Seconds since the epoch, up to the year 9999.
 MOMENT = Bounds(0, 253_370_764_800)

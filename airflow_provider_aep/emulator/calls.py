@@ -1,4 +1,4 @@
-"""A request as the routes know it."""
+"""Requests in the form that the routes match."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ PUBLIC_BASE = "https://platform.adobe.io"
 
 
 def call_of(request: Request) -> Call:
-    """A request as the routes know it.
+    """A request in the form that the routes match.
 
-    A path without a host is the Flow Service's, unless it is another service's whole path.
+    A path without a host belongs to the Flow Service, unless it is the full path of another service.
     """
     parts = urlsplit(request.path)
     path = parts.path
@@ -23,7 +23,7 @@ def call_of(request: Request) -> Call:
     own = path.removeprefix(BASE_PATH)
     return Call(
         method=request.method.upper(),
-        # No other service lives below the Flow Service: such a path stays whole, and nobody serves it.
+        # No other service is below the Flow Service: such a path is kept whole, and no route matches it.
         path=path if own.startswith("/data/") else own or "/",
         base=f"{parts.scheme}://{parts.netloc}" if parts.netloc else PUBLIC_BASE,
         # A link to the next page arrives with its query in the path.
@@ -34,7 +34,7 @@ def call_of(request: Request) -> Call:
 
 
 def check_content_type(call: Call) -> None:
-    # A Request that carries ``json`` is JSON by its nature; HTTP has to say so in the header.
+    # A Request with ``json`` is JSON by definition; over HTTP the header must say so.
     kind = call.headers.get("content-type", "application/json")
     if call.body is not None and kind.split(";")[0].strip().lower() != "application/json":
         # Source: Platform troubleshooting guide.

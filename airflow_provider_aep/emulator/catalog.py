@@ -1,11 +1,11 @@
 """The Catalog: the datasets of a sandbox, and the batches in which their rows were ingested.
 
-Every answer is an object keyed by id, in the order of the answer; all times are epoch *milliseconds*.
+Every response is an object keyed by id, in the order of the listing; all times are epoch *milliseconds*.
 
 Source: Catalog Service API reference (batches, lastBatches, dataSets); "Filter Catalog data using query
 parameters" (limit, start, properties, orderBy, simple filters); "Look up multiple objects" (ids in the path).
-Assumed: without ``orderBy`` the oldest comes first, as "five and six chronologically" suggests; of several
-ids, those that are not there are left out; a parameter that no document names is refused.
+Assumed: without ``orderBy`` the oldest comes first, as "five and six chronologically" suggests; ids that do
+not exist are left out of a lookup of several; a parameter that no document names is refused.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from airflow_provider_aep.emulator.world import Call, World
 from airflow_provider_aep.flowservice.exchange import Response
 
 CATALOG_PATH = "/data/foundation/catalog"
-# Source: "Limit returned objects": 20 where no limit is given, from 1 to 100.
+# Source: "Limit returned objects": 20 by default, from 1 to 100.
 USUAL_PAGE, LARGEST_PAGE = 20, 100
 
-Found = tuple[str, Document]
+Keyed = tuple[str, Document]
 Chosen = Callable[[object], bool]
 
-# The members that a listing can be narrowed by. Source: the parameters of each listing in the reference.
+# The members by which a listing can be filtered. Source: the parameters of each listing in the reference.
 WRITTEN = ("created", "updated", "createdClient", "createdUser", "updatedUser", "version")
 COUNTED = ("recordCount", "failedRecordCount", "size")
 BATCH_FILTERS = (*WRITTEN, *COUNTED, "status", "started", "completed", "externalId")
@@ -47,35 +47,35 @@ def list_batches(world: World, call: Call) -> Response:
         "before": _whole(query, "createdBefore", 0) if "createdBefore" in query else math.inf,
     }
     is_status, is_batch, now = _chosen(query, "status"), _chosen(query, "batch"), world.clock()
-    found = [
+    batches = [
         batch
         for dataset in _shown(world, call, _chosen(query, "dataSet"))
         for batch in world.lake.batches(dataset, now, **window)
         if is_batch(batch.id) and is_status(batch.status_at(now))
     ]
-    found.sort(key=lambda batch: (batch.created, batch.id))
-    return _listed([_batch(world, call, each) for each in found], query, BATCH_FILTERS)
+    batches.sort(key=lambda batch: (batch.created, batch.id))
+    return _listed([_batch(world, call, batch) for batch in batches], query, BATCH_FILTERS)
 
 
 def get_batches(world: World, call: Call, batch_ids: str) -> Response:
     query = _query(call, "aggregate")
     shown, now = _shown(world, call), world.clock()
-    found = [
+    documents = [
         _batch(world, call, batch)
-        for each in batch_ids.split(",")
+        for batch_id in batch_ids.split(",")
         for dataset in shown
-        if (batch := world.lake.find_batch(dataset, each, now)) is not None
+        if (batch := world.lake.find_batch(dataset, batch_id, now)) is not None
     ]
-    return _looked_up("batches", batch_ids, found, query)
+    return _looked_up("batches", batch_ids, documents, query)
 
 
 def list_last_batches(world: World, call: Call) -> Response:
     """The last batch, the last success and the last failure of each dataset.
 
-    Assumed: the last one is the one that was created last; a dataset without batches is left out.
+    Assumed: the last batch is the one created last; a dataset without batches is left out.
     """
     query = _query(call, *LAST_FILTERS, "dataSetId")
-    found = []
+    documents = []
     for dataset in _shown(world, call, _chosen(query, "dataSetId")):
         last, success, failure = _lasts(world, dataset)
         if last is None:
@@ -89,31 +89,32 @@ def list_last_batches(world: World, call: Call) -> Response:
             "created": last.created,
             "updated": last.to_api(world.clock(), {})["updated"],
         }
-        found.append((dataset.id, document))
-    return _listed(found, query, LAST_FILTERS)
+        documents.append((dataset.id, document))
+    return _listed(documents, query, LAST_FILTERS)
 
 
 def list_datasets(world: World, call: Call) -> Response:
     query = _query(call, *DATASET_FILTERS)
-    found = [_dataset(world, call, each) for each in _shown(world, call)]
-    return _listed(found, query, DATASET_FILTERS)
+    documents = [_dataset(world, call, dataset) for dataset in _shown(world, call)]
+    return _listed(documents, query, DATASET_FILTERS)
 
 
 def get_datasets(world: World, call: Call, dataset_ids: str) -> Response:
     query = _query(call)
-    shown = {each.id: each for each in _shown(world, call)}
-    found = [_dataset(world, call, shown[each]) for each in dataset_ids.split(",") if each in shown]
-    return _looked_up("dataSets", dataset_ids, found, query)
+    shown = {dataset.id: dataset for dataset in _shown(world, call)}
+    ids = [dataset_id for dataset_id in dataset_ids.split(",") if dataset_id in shown]
+    documents = [_dataset(world, call, shown[dataset_id]) for dataset_id in ids]
+    return _looked_up("dataSets", dataset_ids, documents, query)
 
 
 # Documents
 
 
-def _batch(world: World, call: Call, batch: Batch) -> Found:
+def _batch(world: World, call: Call, batch: Batch) -> Keyed:
     return batch.id, batch.to_api(world.clock(), _owner(world, call))
 
 
-def _dataset(world: World, call: Call, dataset: Dataset) -> Found:
+def _dataset(world: World, call: Call, dataset: Dataset) -> Keyed:
     last, success, failure = _lasts(world, dataset)
     began = milliseconds(world.lake.began)
     document: Document = {
@@ -151,7 +152,7 @@ def _lasts(world: World, dataset: Dataset) -> tuple[Batch | None, Batch | None, 
     newest = list(reversed(world.lake.last_batches(dataset, now)))
 
     def last(statuses: Sequence[str]) -> Batch | None:
-        return next((each for each in newest if each.status_at(now) in statuses), None)
+        return next((batch for batch in newest if batch.status_at(now) in statuses), None)
 
     return next(iter(newest), None), last(INGESTED), last(FAILED)
 
@@ -179,7 +180,7 @@ def _query(call: Call, *known: str) -> dict[str, str]:
 
 
 def _chosen(query: Mapping[str, str], name: str) -> Chosen:
-    """Source: "Using simple filters": several values mean any of them, a ``!`` before them none of them."""
+    """Source: "Using simple filters": several values mean any of them; with a leading ``!``, none of them."""
     if name not in query:
         return _anything
     text = query[name]
@@ -197,41 +198,41 @@ def _whole(query: Mapping[str, str], name: str, default: int) -> int:
 # Answers
 
 
-def _listed(found: list[Found], query: Mapping[str, str], filters: Iterable[str]) -> Response:
-    """One page of a listing, narrowed and in the order that was asked for."""
+def _listed(documents: list[Keyed], query: Mapping[str, str], filters: Iterable[str]) -> Response:
+    """One page of a listing, filtered and in the requested order."""
     limit, start = _whole(query, "limit", USUAL_PAGE), _whole(query, "start", 0)
     if not 1 <= limit <= LARGEST_PAGE:
         # Source: invalid limits "result in 400-level error responses that outline proper ranges".
         raise bad_request(f"limit must be between 1 and {LARGEST_PAGE}")
     for name in filters:
         chosen = _chosen(query, name)
-        found = [each for each in found if chosen(each[1].get(name))]
-    # From the last member to the first, because sorting keeps the order of equals.
+        documents = [keyed for keyed in documents if chosen(keyed[1].get(name))]
+    # From the last member to the first, as sorting is stable.
     for order in reversed(query.get("orderBy", "asc:created").split(",")):
         direction, _, name = order.rpartition(":")
         if direction not in ("", "asc", "desc"):
             raise bad_request("The direction in orderBy must be asc or desc")
-        ranked = [(_rank(each[1].get(name)), each) for each in found]
+        ranked = [(_rank(keyed[1].get(name)), keyed) for keyed in documents]
         ranked.sort(key=lambda pair: pair[0], reverse=direction == "desc")
-        found = [each for _, each in ranked]
-    return _answer(found[start : start + limit], query)
+        documents = [keyed for _, keyed in ranked]
+    return _answer(documents[start : start + limit], query)
 
 
-def _looked_up(kind: str, ids: str, found: list[Found], query: Mapping[str, str]) -> Response:
-    if not found:
-        # Assumed: the words; the shape is that of its other errors.
+def _looked_up(kind: str, ids: str, documents: list[Keyed], query: Mapping[str, str]) -> Response:
+    if not documents:
+        # Assumed: the message; the shape is that of its other errors.
         raise placeholder_error(404, "NotFoundError", f"{kind} {ids} not found")
-    return _answer(found, query)
+    return _answer(documents, query)
 
 
-def _answer(found: Iterable[Found], query: Mapping[str, str]) -> Response:
-    """Source: "Limit displayed properties": an object that has none of them is shown empty."""
+def _answer(documents: Iterable[Keyed], query: Mapping[str, str]) -> Response:
+    """Source: "Limit displayed properties": an object without any of them is shown empty."""
     names = query["properties"].split(",") if query.get("properties") else None
     return reply(
         200,
         {
             key: document if names is None else {name: document[name] for name in names if name in document}
-            for key, document in found
+            for key, document in documents
         },
     )
 

@@ -1,10 +1,10 @@
-"""What a body must satisfy before anything is created or changed.
+"""The checks of a body before anything is created or changed.
 
-No refusal quotes a value: among the values are secrets.
+No refusal quotes a value, as a value may be a secret.
 
 Source: Destinations API reference (createBaseConnection and its neighbours), export datasets tutorial
 (the specs), Flow Service error table. Adobe does not say how much it checks at creation: checks of
-parameters against the spec and of strangers' ids are assumed.
+parameters against the spec, and of ids of other sandboxes, are assumed.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from airflow_provider_aep.emulator.schedule import checked_schedule
 from airflow_provider_aep.emulator.specs import DATA_LAKE
 from airflow_provider_aep.emulator.world import World
 
-# The tutorial lists fileType as required and calls it not applicable to dataset destinations.
+# The tutorial lists fileType as required, but says that it does not apply to dataset destinations.
 NOT_ENFORCED = frozenset({"fileType"})
 
-# The spec's own pattern for S3 and Google paths takes exponential time on some input; this one accepts
+# The spec's own pattern for S3 and Google paths takes exponential time on some inputs; this one matches
 # the same texts in linear time.
 PATH_PATTERN = r"^[0-9a-zA-Z\/\!\-_\.\*\''\(\)]*((\%SEGMENT_(NAME|ID)\%)?\/?)+$"
 SAME_LANGUAGE = {PATH_PATTERN: r"^[0-9a-zA-Z/!\-_.*'()]*(?:%SEGMENT_(?:NAME|ID)%/*)*$"}
@@ -46,7 +46,7 @@ def check_base_connection(world: World, body: Document, sandbox: str) -> Documen
         return {**body, "auth": None} if "auth" in body else dict(body)
     auth = auth if isinstance(auth, Mapping) else {}
     auth_spec = next(
-        (each for each in spec.get("authSpec") or () if each["name"] == auth.get("specName")), None
+        (offered for offered in spec.get("authSpec") or () if offered["name"] == auth.get("specName")), None
     )
     if auth_spec is None:
         raise flow_error(1415, 400, "The auth spec name is not part of the connection spec")
@@ -94,7 +94,7 @@ def check_flow(world: World, body: Document, sandbox: str, *, created: float) ->
     flow_spec = body.get("flowSpec")
     spec = world.specs.flow.get(str(flow_spec.get("id"))) if isinstance(flow_spec, Mapping) else None
     if spec is None:
-        # A flow spec of audience exports ends here as well: it is not one for datasets.
+        # This also refuses a flow spec of audience exports, which is not one for datasets.
         raise invalid_spec_id()
     sources = _one_of(world, sandbox, body, "sourceConnectionIds", "sourceConnections")
     targets = _one_of(world, sandbox, body, "targetConnectionIds", "targetConnections")
@@ -128,10 +128,10 @@ def _one_of(world: World, sandbox: str, body: Document, key: str, kind: str) -> 
     ids = body.get(key)
     if not isinstance(ids, list) or len(ids) != 1:
         raise undocumented(f"{key} must hold one id")
-    found = world.entities.find(kind, sandbox, ids[0])
-    if found is None:
+    entity = world.entities.find(kind, sandbox, ids[0])
+    if entity is None:
         raise undocumented(f"{key} names an entity that is not in this sandbox")
-    return found
+    return entity
 
 
 def _check_params(schema: Mapping[str, Any], params: object, pointer: str) -> Document:
@@ -153,5 +153,5 @@ def _check_params(schema: Mapping[str, Any], params: object, pointer: str) -> Do
 
 
 def _fits(pattern: str, text: str) -> bool:
-    # JSON Schema's "$" is the very end, while Python's also stops before a last line break.
+    # "$" means the very end in JSON Schema; in Python it also matches before a last line break.
     return not text.endswith("\n") and re.search(SAME_LANGUAGE.get(pattern, pattern), text) is not None

@@ -10,10 +10,10 @@ NEW_YEAR_2026 = 1_767_225_600.0
 
 
 class Clock:
-    """A clock that stands still until it is told to move, or one that runs and can be pushed ahead.
+    """A clock that stands still until it is advanced, or one that runs and can be advanced too.
 
-    :param now: where a standing clock begins.
-    :param source: what makes it run, such as ``time.time``; ``now`` then means nothing.
+    :param now: the start of a standing clock.
+    :param source: the clock that it follows, such as ``time.time``; ``now`` is then ignored.
     """
 
     def __init__(self, now: float = NEW_YEAR_2026, *, source: Callable[[], float] | None = None) -> None:
@@ -28,9 +28,9 @@ class Clock:
         return self()
 
     def advance(self, seconds: float) -> None:
-        """Push the clock ahead.
+        """Move the clock ahead.
 
-        :raises ValueError: that is back, or more than 100 years with all steps before.
+        :raises ValueError: the step is negative, or all steps together exceed 100 years.
         """
         AHEAD.check("seconds", seconds)
         if self._ahead + seconds not in AHEAD:

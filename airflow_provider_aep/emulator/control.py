@@ -1,6 +1,6 @@
 """The levers over HTTP, for a demo in another process: ``/emulator/...`` of the local server only.
 
-Bodies and answers are JSON; there is no login, because the server listens on this machine alone.
+Bodies and responses are JSON; there is no login, because the server only listens on this machine.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _touch(emulator: Emulator, body: Body) -> Any:
 
 
 def _worlds(emulator: Emulator, body: Body) -> Any:
-    known = [{"name": each.name, "says": each.says, "source": each.source} for each in WORLDS.values()]
+    known = [{"name": world.name, "says": world.says, "source": world.source} for world in WORLDS.values()]
     return {"worlds": list(emulator.worlds), "known": known}
 
 
@@ -107,7 +107,7 @@ def _advance(emulator: Emulator, body: Body) -> Any:
 
 
 def _log(emulator: Emulator, body: Body) -> Any:
-    return {"items": [each.to_json() for each in emulator.log]}
+    return {"items": [record.to_json() for record in emulator.log]}
 
 
 def _clear_log(emulator: Emulator, body: Body) -> Any:
@@ -140,11 +140,11 @@ LEVERS: dict[tuple[str, str], Callable[[Emulator, Body], Any]] = {
 def control(emulator: Emulator, method: str, path: str, body: Any) -> Response:
     lever = LEVERS.get((method, path.rstrip("/")))
     if lever is None:
-        return reply(404, {"error": "no such lever", "levers": [" ".join(each) for each in LEVERS]})
+        return reply(404, {"error": "no such lever", "levers": [" ".join(route) for route in LEVERS]})
     try:
-        done = lever(emulator, body if isinstance(body, dict) else {})
+        result = lever(emulator, body if isinstance(body, dict) else {})
     except Refusal as refusal:
         return refusal.response("emulator")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         return reply(400, {"error": f"{type(error).__name__}: {error}"})
-    return reply(200, done if done is not None else {"done": True})
+    return reply(200, result if result is not None else {"done": True})

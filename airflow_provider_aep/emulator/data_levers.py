@@ -1,4 +1,4 @@
-"""The levers of the emulator over what lies in the data lake: datasets, their batches and rows."""
+"""The emulator's levers for the data lake: datasets, their batches and rows."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class DataLevers:
         completed: float | None = None,
         **members: Any,
     ) -> str:
-        """The id of a batch of any kind; its rows are there from its end on, if it is a success.
+        """Add a batch of any kind, and return its id; its rows appear when it ends with a success.
 
-        :param opened: in seconds of the clock, by default now; with no ``completed`` it is over at once, and
-            with a ``status`` that is no end it is never over. It shows once its moment has come.
-        :param members: what its document says beside the usual, or in its place, such as ``metrics``,
-            ``errors``, ``replay`` and ``tags``; ``None`` takes a member away.
-        :raises ValueError: an argument is out of its bounds; the message starts with its name.
+        :param opened: in seconds of the clock, by default now. Without ``completed`` the batch ends at once,
+            or never if its ``status`` is not an end. It is listed from this time on.
+        :param members: members that its document adds or replaces, such as ``metrics``, ``errors``,
+            ``replay`` and ``tags``; ``None`` removes one.
+        :raises ValueError: an argument is out of bounds; the message starts with its name.
         :raises KeyError: no sandbox has the dataset.
         """
         ROWS.check("rows", rows)
@@ -63,17 +63,17 @@ class DataLevers:
             self._lake.remove(dataset_id)
 
     def expire_dataset(self, dataset_id: str, at: float) -> None:
-        """Let a dataset be deleted at a moment of the clock, as an expiration that is set on it does.
+        """Delete a dataset at a time of the clock, as a dataset expiration does.
 
-        Source: "Dataset expirations": then it is dropped from the lake. Assumed: at that very moment; and the
-        Catalog, whose documents name no expiration of a whole dataset, tells nothing before.
+        Source: "Dataset expirations": then it is dropped from the lake. Assumed: exactly at that time; and
+        the Catalog, whose documents name no expiration of a whole dataset, does not announce it.
         """
         MOMENT.check("at", at)
         with self._now():
             self._lake.anywhere(dataset_id).expires = at
 
     def label_dataset(self, dataset_id: str) -> None:
-        """Keep a dataset from the credential, in the Catalog, by an access label."""
+        """Hide a dataset from the credential in the Catalog, as an access label does."""
         with self._now():
             self._lake.hide(dataset_id)
 

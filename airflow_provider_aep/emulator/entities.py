@@ -1,7 +1,7 @@
-"""What the service remembers: entities per sandbox, their etags, and who touched them when.
+"""The entities of each sandbox, with their etags and audit fields.
 
 Audit times are epoch *milliseconds*. An etag contains its own double quotes, and every write makes a new
-one, also those of Adobe's own background services.
+one, including writes of Adobe's own background services.
 
 Source: Destinations API reference (audit fields, etags); update destination dataflows guide (quotes).
 """
@@ -18,13 +18,13 @@ from airflow_provider_aep.emulator.replies import not_found
 
 Document = dict[str, Any]
 
-# Who writes in the background, as seen in printed dataflows and runs.
+# The background services that write, as printed in samples of dataflows and runs.
 CONNECTORS = "acp_foundation_connectors"
 ACTIVATION = "aep_activation_batch"
 
 
 class Entities:
-    """The documents of every sandbox, by kind and id, in the order of their creation."""
+    """The documents of every sandbox, by kind and id, in order of creation."""
 
     def __init__(
         self, *, clock: Clock, dice: random.Random, org_id: str, client: str, sandboxes: Mapping[str, str]
@@ -40,7 +40,7 @@ class Entities:
     def add(
         self, kind: str, sandbox: str, document: Mapping[str, Any], *, by: str = "", at: float | None = None
     ) -> Document:
-        """Keep a new document, with an id, an etag and its audit fields.
+        """Store a new document with an id, an etag and audit fields.
 
         :param by: the background service that writes; empty for the caller.
         :param at: epoch seconds, when the clock has already moved past the event.
@@ -73,7 +73,7 @@ class Entities:
         by: str = "",
         at: float | None = None,
     ) -> Document:
-        """Write into a kept document; its etag moves."""
+        """Change a stored document; its etag moves."""
         document.update(changes)
         document["updatedAt"] = milliseconds(self._clock() if at is None else at)
         document["updatedBy"] = f"{by}@AdobeID" if by else f"{self._client}@techacct.adobe.com"
@@ -82,10 +82,10 @@ class Entities:
         return document
 
     def get(self, kind: str, sandbox: str, entity_id: str) -> Document:
-        found = self.find(kind, sandbox, entity_id)
-        if found is None:
+        document = self.find(kind, sandbox, entity_id)
+        if document is None:
             raise not_found(kind, entity_id)
-        return found
+        return document
 
     def find(self, kind: str, sandbox: str, entity_id: object) -> Document | None:
         return self._kept.get((kind, sandbox), {}).get(str(entity_id))
@@ -106,7 +106,7 @@ class Entities:
 
 
 def milliseconds(seconds: float) -> int:
-    """The last full millisecond: a time is never told before it has come."""
+    """The last full millisecond: a time is never shown before it has come."""
     near = round(seconds * 1000)
     # Compared in seconds, because the product's last digit can be one too few for a full millisecond.
     return near if near / 1000 <= seconds else near - 1

@@ -1,8 +1,8 @@
-"""Exports on disk: where files land, how they are called, and what is in them.
+"""Exports on disk: where files land, their names, and their content.
 
 ``<root>/<bucket or container>/<path>/<dataset id>/exportTime=YYYYMMDDHHMM/`` unless the schedule has a
-folder template. Files appear under their final names when all files of the export are complete: a reader
-never meets half a file.
+folder template. Files get their final names once all files of the export are complete, so a reader never
+finds half a file.
 
 Source: export datasets tutorial, "Verify successful dataset export" and the folder name macros.
 """
@@ -25,10 +25,10 @@ from urllib.parse import urlsplit
 from airflow_provider_aep.emulator.specs import DESTINATIONS, MARKETO_MEASURE, slug_of
 
 # Source: June 2026 release notes: a dataset of up to 50,000 records is exported as one file.
-# Assumed: of a larger one, each file holds so many.
+# Assumed: a larger one is split into files of this many.
 ROWS_PER_FILE = 50_000
 
-# What a row weighs when nothing is written to disk.
+# The size of a row when nothing is written to disk.
 ASSUMED_BYTES = {"PARQUET": 60, "JSON": 210}
 
 DEFAULT_FOLDER = "%DATASET_ID%/%EXPORT_TIME%"
@@ -46,7 +46,7 @@ DATE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """What one export of one dataset put down."""
+    """What one export of one dataset wrote."""
 
     rows: int
     files: int
@@ -74,7 +74,7 @@ class Exporter:
 
     def __init__(self, root: Path | None, *, dice: random.Random) -> None:
         self._root, self._dice = root, dice
-        # A file counts as one, and so does each full thousand of its rows.
+        # Each file counts as one, and each full thousand of its rows as one more.
         self.work_done = 0
 
     def land(self, door: Door, numbers: range, row: Callable[[int], Mapping[str, Any]]) -> Landed:
@@ -102,9 +102,9 @@ class Exporter:
 
 
 def check_root(root: Path) -> None:
-    """Make the folder for exported files, and try to write there.
+    """Create the folder for exported files, and try to write there.
 
-    :raises ValueError: it cannot be; the message starts with "root".
+    :raises ValueError: that fails; the message starts with "root".
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -116,21 +116,21 @@ def check_root(root: Path) -> None:
 
 
 def door_of(target: Mapping[str, Any], base: Mapping[str, Any] | None, folder: str) -> Door:
-    """The door that a target connection and its account stand for."""
+    """The door of a target connection and its base connection."""
     params = target["params"]
     slug = slug_of(target["connectionSpec"]["id"])
     if slug is None or slug == MARKETO_MEASURE:
-        # Assumed: nobody sees its files; on disk they show that the run delivered.
+        # Assumed: its files are not accessible; on disk they show that the run delivered.
         return Door(slug or "elsewhere", folder, "PARQUET", "GZIP")
     _, bucket_param, path_param = DESTINATIONS[slug]
     login = ((base or {}).get("auth") or {}).get("params") or {}
     if bucket_param:
         first = params[bucket_param]
     elif slug == "data_landing_zone":
-        # Source: Data Landing Zone page: one container per sandbox, always called so.
+        # Source: Data Landing Zone page: one container per sandbox, always with this name.
         first = "dlz-destination"
     elif slug == "adls_gen2":
-        # The container is part of the account's address; the folder shows at least its host.
+        # The container is part of the account's URL; the folder at least uses its host.
         first = urlsplit(str(login.get("url", ""))).hostname or "adls"
     else:
         first = login.get("domain") or "sftp"
@@ -138,7 +138,7 @@ def door_of(target: Mapping[str, Any], base: Mapping[str, Any] | None, folder: s
 
 
 def folder_name(template: str | None, moment: float, names: Mapping[str, str]) -> str:
-    """A folder template with its macros filled in; a macro that no document lists stays as it is."""
+    """A folder template with its macros filled in; an undocumented macro stays unchanged."""
     then = datetime.fromtimestamp(moment, UTC)
 
     def fill(macro: re.Match[str]) -> str:
@@ -153,7 +153,7 @@ def folder_name(template: str | None, moment: float, names: Mapping[str, str]) -
 
 
 def _inside(root: Path, *places: str) -> Path:
-    """A folder below the root, whatever a path tries: empty, ``.`` and ``..`` parts fall away."""
+    """A folder that is always below the root: empty, ``.`` and ``..`` parts of a path are dropped."""
     parts = [part.replace("\0", "") for place in places for part in re.split(r"[/\\]", place)]
     folder = root.joinpath(*(part.replace(":", "_") for part in parts if part.strip() not in ("", ".", "..")))
     if not folder.resolve().is_relative_to(root.resolve()):
@@ -163,7 +163,7 @@ def _inside(root: Path, *places: str) -> Path:
 
 def _write(path: Path, rows: Sequence[Mapping[str, Any]], door: Door) -> None:
     if door.file_type == "PARQUET":
-        # Only here, and on reading back, is pyarrow needed.
+        # pyarrow is only needed here and in ``readback``.
         import pyarrow as pa  # type: ignore[import-untyped]
         from pyarrow import parquet
 

@@ -1,4 +1,4 @@
-"""Trouble on demand: refusals, lost answers and silence, for the next requests that match.
+"""Trouble on demand: refusals, lost responses and stalls, for the next requests that match.
 
 Source: Platform troubleshooting guide (429050), Flow Service error table (1102, 1103, 1104).
 """
@@ -16,7 +16,7 @@ from airflow_provider_aep.flowservice.exchange import Response
 
 Kind = Literal["fail", "reset", "drop", "lose", "stall"]
 
-# A login is nobody's target unless it is named: tests mean the service when they say "the next request".
+# A fault never hits the login unless its match names it: by "the next request", tests mean the service.
 LOGIN = "POST /ims/token"
 
 TIMES = Bounds(1, 1_000_000, whole=True)
@@ -38,9 +38,9 @@ SAYS = {
 class Fault:
     """One kind of trouble.
 
-    :param kind: ``fail`` answers ``status``; ``reset`` breaks before anything is received; ``drop`` after
-        receiving, unprocessed; ``lose`` after processing; ``stall`` processes and answers too late.
-    :param match: part of "METHOD /path"; None for any call but the login.
+    :param kind: ``fail`` answers ``status``; ``reset`` breaks before anything is received; ``drop`` breaks
+        after receiving, unprocessed; ``lose`` breaks after processing; ``stall`` processes and answers late.
+    :param match: part of "METHOD /path"; None for any call except the login.
     :raises ValueError: a member is of another type or out of its bounds; the message starts with its name.
     """
 
@@ -75,18 +75,18 @@ class Fault:
     def response(self) -> Response:
         headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
         if isinstance(self.body, str):
-            # Not JSON: the page of a proxy on the way.
+            # Not JSON, like the page of a proxy in between.
             return Response(self.status, {"content-type": "text/html", **headers}, self.body.encode())
         document = _usual(self.status).document if self.body is None else self.body
         return reply(self.status, document, headers)
 
     def error(self, doing: str) -> AepTransportError:
-        """What a transport would raise, had this happened on the network."""
+        """The error that a transport would raise if this happened on the network."""
         return AepTransportError(f"{doing}: {SAYS[self.kind]} (emulated)", sent=self.kind != "reset")
 
 
 class Faults:
-    """Trouble in waiting, first come first served."""
+    """Ordered faults, first come first served."""
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
@@ -108,8 +108,8 @@ class Faults:
 
 
 def fault_from(document: Mapping[str, Any]) -> Fault:
-    """A fault as the control routes receive it."""
-    known = {each.name for each in fields(Fault)}
+    """The fault in a document that a control route received."""
+    known = {member.name for member in fields(Fault)}
     if "kind" not in document or set(document) - known:
         raise ValueError(f"A fault has a kind ({', '.join(SAYS)}) and some of {', '.join(sorted(known))}.")
     return Fault(**document)

@@ -30,7 +30,7 @@ DEFAULT_SANDBOX = "prod"
 
 
 class Gateway:
-    """Hands out tokens and turns away calls that lack one, or a header."""
+    """Issues tokens, and refuses calls without one or without a required header."""
 
     def __init__(
         self,
@@ -49,15 +49,15 @@ class Gateway:
         self._tokens: dict[str, float] = {}
 
     def token(self, form: Mapping[str, str]) -> Response:
-        # Source: OAuth Server-to-Server guide. Assumed: 400, as other clients report, where the
-        # standard would also allow 401.
+        # Source: OAuth Server-to-Server guide. Assumed: 400, as other clients report; the standard would
+        # also allow 401.
         if form.get("grant_type") != "client_credentials":
             raise _login_error("invalid_request", "grant_type must be client_credentials")
         if form.get("client_id") != self._client_id:
             raise _login_error("invalid_client", "invalid client_id parameter")
         if form.get("client_secret") != self._client_secret:
             raise _login_error("invalid_client", "invalid client_secret parameter")
-        # The parameter is "scope"; a "scopes" of older documents counts as none.
+        # The parameter is "scope"; the "scopes" of older documents is ignored.
         wanted = {scope.strip() for scope in form.get("scope", "").split(",")}
         if not wanted <= SCOPES:
             raise _login_error("invalid_scope", "the scopes are not on the credential")
@@ -75,7 +75,7 @@ class Gateway:
     def check(self, headers: Mapping[str, str]) -> None:
         """Refuse a call without login, key or organization.
 
-        Assumed: the order; the guide lists the codes without one.
+        Assumed: the order of the checks; the guide lists the codes without one.
         """
         kind, _, token = headers.get("authorization", "").partition(" ")
         if not token.strip() or kind.lower() != "bearer":

@@ -1,4 +1,4 @@
-"""What the emulator was asked, without anything secret."""
+"""The log of requests to the emulator, without secrets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SECRET_PARAMETERS = frozenset({"client_secret", "client_id", "access_token"})
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One request and how it was answered.
+    """One request and the status of its response.
 
     :param path: ``/flows`` for the Flow Service, the whole path for other services.
-    :param status: 0 when no answer was given.
+    :param status: 0 if there was no response.
     :param headers: the names, lower case, without values.
     :param body: the JSON body; auth parameters are hidden.
     """
@@ -53,7 +53,7 @@ def record(
 def without_secrets(body: Any) -> Any:
     """A copy of a body in which everything below ``auth`` or ``encryption`` is hidden."""
     if isinstance(body, list):
-        return [without_secrets(each) for each in body]
+        return [without_secrets(item) for item in body]
     if not isinstance(body, dict):
         return body
     if str(body.get("path", "")).startswith(("/auth", "/encryption")) and "value" in body:

@@ -1,11 +1,11 @@
 """The data lake: a few datasets that grow, and their rows.
 
-Every row follows from the seed, the dataset and the row's number, so nothing is stored and two emulators
-with one seed hold the same data. A dataset grows by a few rows in each hour of the schedule; how many is
-also drawn from the seed, so that histories look like histories.
+Every row is computed from the seed, the dataset and the row's number, so nothing is stored and two emulators
+with the same seed hold the same data. A dataset grows by a few rows in each hour of the schedule; how many is
+also drawn from the seed, so that histories look realistic.
 
-Rows come in batches: an old one for those a dataset begins with, one for each hour of growth (worked out as
-well, because a clock may leap), and those that were added by hand, which alone are kept.
+Rows come in batches: an old one for the initial rows of a dataset, one for each hour of growth (computed too,
+because a clock may leap), and those that were added by hand, which alone are stored.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Any
 from airflow_provider_aep.emulator.batches import ENDS, Batch
 
 Row = dict[str, Any]
-# So many hours of growth are drawn, about 14 months of a schedule; later ones are all the average. A clock
-# that leaps a century would otherwise keep everybody waiting.
+# How many hours of growth are drawn, about 14 months of a schedule; later hours all gain the average. A clock
+# that leaps a century would otherwise take very long.
 HOURS_DRAWN = 10_000
 BEGINNING = datetime(2025, 6, 1, tzinfo=UTC)
 
@@ -32,12 +32,13 @@ BEGINNING = datetime(2025, 6, 1, tzinfo=UTC)
 class Dataset:
     """One dataset.
 
-    :param rows: how many rows it begins with.
+    :param rows: its initial number of rows.
     :param hourly: how many it gains in an hour of the schedule, on average; 0 for one that never grows.
     :param kind: what a row looks like: ``profile``, ``event``, ``order``, ``loyalty`` or ``product``.
     :param schema: the id of its schema; by default one of its kind.
-    :param kept_for: after which time its rows expire, as the Catalog tells it (``P3M``). None really does.
-    :param expires: when the whole dataset goes, in seconds of the clock.
+    :param kept_for: after which time its rows expire, as the Catalog shows it (``P3M``). No row really
+        expires.
+    :param expires: when the whole dataset is deleted, in seconds of the clock.
     """
 
     id: str
@@ -111,10 +112,10 @@ class Lake:
 
     def shown(self, sandbox: str) -> list[Dataset]:
         """The datasets that the credential may see."""
-        return [each for each in self.datasets(sandbox) if each.id not in self._hidden]
+        return [dataset for dataset in self.datasets(sandbox) if dataset.id not in self._hidden]
 
     def hide(self, dataset_id: str) -> None:
-        """Keep a dataset from the Catalog, as an access label does."""
+        """Hide a dataset from the Catalog, as an access label does."""
         self._hidden.add(self.anywhere(dataset_id).id)
 
     def remove(self, dataset_id: str) -> None:
@@ -123,7 +124,7 @@ class Lake:
             datasets.pop(dataset_id, None)
 
     def expire(self, now: float) -> None:
-        """Take away the datasets whose time has come."""
+        """Delete the datasets that have expired."""
         for datasets in self._datasets.values():
             for dataset in list(datasets.values()):
                 if dataset.expires is not None and dataset.expires <= now:
@@ -139,7 +140,7 @@ class Lake:
         status: str = "success",
         members: Mapping[str, Any] | None = None,
     ) -> Batch:
-        """:param completed: by default at once, where the status is an end."""
+        """:param completed: by default at once, if the status is an end."""
         added = self._added.setdefault(self.anywhere(dataset_id).id, [])
         batch = Batch(
             id=_hex(f"{self._seed}:{dataset_id}:added:{len(added)}"),
@@ -156,11 +157,11 @@ class Lake:
     def batches(
         self, dataset: Dataset, at: float, *, after: float = -1, before: float = math.inf
     ) -> Iterator[Batch]:
-        """Those that are open or over at a moment, and were created between two others, both exclusive.
+        """The batches that have opened by a moment, and were created between two others, both exclusive.
 
-        Of its growth the newest hours alone, as many as are drawn.
+        The growth is limited to the newest hours, as many as are drawn.
 
-        :param after: epoch milliseconds, as ``before``.
+        :param after: epoch milliseconds, like ``before``.
         """
         until = min(at, before / 1000) + self._lead
         first, last = self._hours(after / 1000), self._hours(until)
@@ -193,7 +194,7 @@ class Lake:
         return self._grown_in(dataset, number) if there else None
 
     def _grown_in(self, dataset: Dataset, hour: int) -> Batch:
-        """What a dataset gained in an hour; in hour 0, what it begins with."""
+        """The rows that a dataset gained in an hour; in hour 0, its initial rows."""
         rows = self._gained(dataset, hour) - self._gained(dataset, hour - 1) if hour else dataset.rows
         ends = self._origin + hour * self._hour if hour else self.began + self._lead
         return Batch(
@@ -214,11 +215,11 @@ class Lake:
 
     @property
     def _lead(self) -> float:
-        # Assumed: a batch takes the tenth part of an hour.
+        # Assumed: a batch takes a tenth of an hour.
         return self._hour / 10
 
     def _hours(self, at: float) -> int:
-        # A tick falls on whole hours; the small number keeps a float's last digit from losing one.
+        # A tick falls on whole hours; the small number protects against rounding in the last digit.
         return max(0, int((at - self._origin) / self._hour + 1e-6))
 
     def count(self, dataset: Dataset, at: float) -> int:

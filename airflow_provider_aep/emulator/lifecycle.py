@@ -1,14 +1,14 @@
-"""How dataflows tick and how their runs move on.
+"""How dataflows tick and how their runs progress.
 
 Times of runs are on the emulator's clock. Only the *distance* between two ticks is scaled: tick ``k`` of
 a dataflow happens ``k * interval * hour`` seconds of the clock after its start, while its folder is named
-after ``k * interval`` full hours, so that folders stay as distinct as the real service keeps them.
+after ``k * interval`` full hours, so that folders stay as distinct as in the real service.
 
-Nothing runs in the background: whoever asks brings the state up to the clock first.
+Nothing runs in the background: each request first brings the state up to the clock.
 
 Source: export datasets tutorial (first everything, then what was added), Destinations API reference (runs).
-Assumed: a start in the past exports at once, ticks then count from there; a missed tick of a disabled
-dataflow is not made up for; a failed run leaves its rows to the next.
+Assumed: a start in the past exports at once, and ticks count from there; a tick of a disabled dataflow is
+skipped for good; the next run exports the rows of a failed one.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from airflow_provider_aep.emulator.specs import connection_specs
 
 logger = logging.getLogger(__name__)
 
-# What one call catches up with; the rest is left to the next, so that nobody waits long for an answer.
+# The most that one call catches up with; the rest is left to the next, so that no response takes long.
 TICKS_PER_CALL = 500
 WORK_PER_CALL = 500
 # Source: export datasets tutorial: the printed run without records took five milliseconds.
 ZERO_SECONDS = 0.005
-# A partial run loses one row in so many, and at least one.
+# A partial run loses one row in this many, and at least one.
 ROWS_PER_BAD_ROW = 20
 
 
@@ -44,8 +44,8 @@ class Course:
 
     :param anchor: when tick 0 happens.
     :param next: the number of the next tick.
-    :param exported: how many rows of each dataset are delivered.
-    :param minutes: export minutes that are taken, so that two exports never share a folder.
+    :param exported: how many rows of each dataset were delivered.
+    :param minutes: export minutes in use, so that two exports never share a folder.
     """
 
     flow: Document
@@ -58,7 +58,7 @@ class Course:
 
 @dataclass(slots=True)
 class Underway:
-    """A run that is not finished, or not even listed yet.
+    """A run that is not finished, or not listed yet.
 
     :param stops: its datasets, and how many rows each had when the run was due.
     """
@@ -77,7 +77,7 @@ class Lifecycle:
     def __init__(
         self, settings: Settings, entities: Entities, lake: Lake, exporter: Exporter, *, org_id: str
     ) -> None:
-        # Replaced where a world is entered that sets a switch.
+        # Replaced when the emulator enters a world that changes a setting.
         self.settings = settings
         self._entities, self._lake = entities, lake
         self._exporter, self._org = exporter, org_id
@@ -94,15 +94,15 @@ class Lifecycle:
         self._courses[flow["id"]] = Course(flow, cadence, max(cadence.start, ready))
 
     def rescheduled(self, flow: Document, now: float) -> None:
-        """Follow a changed schedule: a new start or step counts anew, a new end alone does not."""
+        """Follow a changed schedule: a new start or step restarts the count of ticks, a new end does not."""
         course, cadence = self._courses[flow["id"]], Cadence.of(flow["scheduleParams"])
         if (cadence.start, cadence.hours) != (course.cadence.start, course.cadence.hours):
             course.anchor, course.next = max(cadence.start, now), 0
         course.cadence = cadence
 
     def forget(self, flow: Document, now: float) -> None:
-        # Assumed: runs stay readable after their dataflow is gone, and what was under way is aborted.
-        for run in [each for each in self._underway if each.course.flow is flow]:
+        # Assumed: runs stay readable after their dataflow is deleted, and runs under way are aborted.
+        for run in [run for run in self._underway if run.course.flow is flow]:
             if run.document is None:
                 self._underway.remove(run)
             else:
@@ -136,7 +136,7 @@ class Lifecycle:
         _check_kinds([kind])
         for run in self._underway:
             if run.id == run_id:
-                # A late run that is not listed yet begins when it is told to end.
+                # A late run that is not listed yet begins when it is ended.
                 run.created = min(run.created, now)
                 self._list(run)
                 return self._finish(run, kind, now)
@@ -164,15 +164,15 @@ class Lifecycle:
 
     def _move_on(self, now: float) -> None:
         """List the runs that have begun and finish those that are over."""
-        for run in sorted(self._underway, key=lambda each: each.created):
+        for run in sorted(self._underway, key=lambda run: run.created):
             if run.created <= now:
                 self._list(run)
-        for run in sorted(self._underway, key=lambda each: each.ends):
+        for run in sorted(self._underway, key=lambda run: run.ends):
             if run.ends <= now and run.document is not None:
                 self._finish(run, run.kind, run.ends)
 
     def _due(self, course: Course) -> float:
-        """When a dataflow ticks next; never, if it is done."""
+        """When a dataflow ticks next; infinity if it never does."""
         if course.cadence.hours is None:
             due = course.anchor if course.next == 0 else math.inf
         else:
@@ -198,16 +198,18 @@ class Lifecycle:
             minute += 1
         course.minutes.add(minute)
         runs = []
-        for group in [(each,) for each in datasets] if apart else [datasets]:
+        for group in [(dataset_id,) for dataset_id in datasets] if apart else [datasets]:
             kind = self._next_kind(course.flow)
             if kind == "never":
                 continue
             created = at + (self.settings.late_seconds if kind == "late" else 0)
-            stops = {each: self._count(course.flow, each, at) for each in group}
+            stops = {dataset_id: self._count(course.flow, dataset_id, at) for dataset_id in group}
             run = Underway(self._entities.new_id(), course, kind, stops, minute * 60, created, created)
             if kind == "in_progress":
                 run.ends = math.inf
-            elif kind in ("zero", "withheld") or not any(self._numbers(run, each) for each in group):
+            elif kind in ("zero", "withheld") or not any(
+                self._numbers(run, dataset_id) for dataset_id in group
+            ):
                 run.ends += min(ZERO_SECONDS, self.settings.run_seconds)
             else:
                 run.ends += self.settings.run_seconds
@@ -245,8 +247,8 @@ class Lifecycle:
         try:
             exported = [self._export(run, kind, dataset_id) for dataset_id in run.stops]
         except (OSError, ValueError) as error:
-            # A full disk, a folder without rights, a name that no disk can hold: for the caller the run
-            # failed, as it would at Adobe.
+            # A full disk, missing rights, an impossible file name: for the caller the run failed, as it would
+            # at Adobe.
             logger.warning(
                 "run %s of %r failed, as its files cannot be written: %s", run.id, flow["name"], error
             )
@@ -262,7 +264,7 @@ class Lifecycle:
         self._entities.change("runs", document, ending, by=CONNECTORS, at=at)
         details = {
             "id": run.id,
-            # Assumed: a partial success counts as one here; the reference knows only these two words.
+            # Assumed: a partial success is a success here; the reference has only these two words.
             "state": "failed" if kind == "failed" else "success",
             "startedAtUTC": frame.started,
             "completedAtUTC": frame.completed,
@@ -306,7 +308,7 @@ class Lifecycle:
         return self._exporter.land(door, numbers, lambda number: self._lake.row(dataset, number))
 
     def _numbers(self, run: Underway, dataset_id: str) -> range:
-        """The rows that a run has to deliver: all of them, or those that came since the last delivery."""
+        """The rows that a run must deliver: all of them, or those added since the last delivery."""
         full = run.course.flow["scheduleParams"].get("exportMode") == FULL
         first = 0 if full else run.course.exported.get(dataset_id, 0)
         return range(first, max(first, run.stops[dataset_id]))

@@ -1,8 +1,8 @@
-"""Lists: filters, order and pages, as every ``GET`` of a collection speaks them.
+"""Listings: filters, order and pages of every ``GET`` of a collection.
 
 ``property=<path><operator><value>``, repeated for AND, a comma for OR, ``[]`` where the path goes through
-an array. The continuation token is opaque and contains an ``=``, because real ones do and clients have
-cut them off there.
+an array. The continuation token is opaque and contains an ``=``, because real ones do and some clients cut
+them off there.
 
 Source: "Sort and filter" guide of the Flow Service; Flow Service error table (the numbers).
 """
@@ -29,8 +29,8 @@ AUDIT = {
 }
 SPEC = {"id", "name", "providerId", "version", "attributes"}
 CONNECTION = AUDIT | {"connectionSpec", "baseConnectionId", "params", "data"}
-# The fields that a filter or an order may begin with.
-# Assumed: any path below them is allowed, and simply matches nothing when it is not there.
+# The fields that a filter or an order may start with.
+# Assumed: any path below them is allowed, and matches nothing if it does not exist.
 FIELDS = {
     "connectionSpecs": SPEC | {"authSpec", "targetSpec"},
     "flowSpecs": SPEC | {"sourceConnectionSpecIds", "targetConnectionSpecIds"},
@@ -67,16 +67,16 @@ def listed(kind: str, documents: Iterable[Document], query: Query, *, page_size:
             raise flow_error(1453, 400, "The continuationToken belongs to another query")
         start, filters, orderby = place["start"], place["property"], place["orderby"]
         limit = limit if "limit" in single else place["limit"]
-    found = list(documents)
-    for each in filters:
-        matches = _filter(kind, each)
-        found = [document for document in found if matches(document)]
+    matching = list(documents)
+    for filter_text in filters:
+        matches = _filter(kind, filter_text)
+        matching = [document for document in matching if matches(document)]
     if counting:
-        # Source: "Sort and filter" guide: the count comes alone.
-        return {"count": len(found)}
-    page = _ordered(kind, found, orderby)[start : start + limit]
+        # Source: "Sort and filter" guide: only the count is returned.
+        return {"count": len(matching)}
+    page = _ordered(kind, matching, orderby)[start : start + limit]
     links = {}
-    if start + limit < len(found):
+    if start + limit < len(matching):
         token = token_of({"start": start + limit, "limit": limit, "property": filters, "orderby": orderby})
         # Source: Destinations API reference: relative to the Flow Service, absent on the last page.
         links = {"next": {"href": f"/{kind}?continuationToken={quote(token)}"}}
@@ -89,8 +89,8 @@ def values_at(document: object, path: str) -> Iterator[Any]:
     name, array, _ = head.partition("[]")
     if not isinstance(document, Mapping) or name not in document:
         return
-    found = document[name]
-    for value in (found if isinstance(found, list) else ()) if array else (found,):
+    members = document[name]
+    for value in (members if isinstance(members, list) else ()) if array else (members,):
         if rest:
             yield from values_at(value, rest)
         else:
@@ -98,7 +98,7 @@ def values_at(document: object, path: str) -> Iterator[Any]:
 
 
 def _limit(text: str) -> int:
-    # Source: Destinations API reference: at most 100. Assumed: more is refused, not cut.
+    # Source: Destinations API reference: at most 100. Assumed: more is refused, not capped.
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 100:
         raise flow_error(1454, 400, "limit must be a whole number between 1 and 100")
     return int(text)
@@ -128,9 +128,9 @@ class _filter:
         self.bound = _number(self.values[0])
 
     def __call__(self, document: Document) -> bool:
-        found = values_at(document, self.path)
+        values = values_at(document, self.path)
         if self.operator == "==":
-            return any(_text(value) in self.values for value in found)
+            return any(_text(value) in self.values for value in values)
         return any(
             {
                 ">": value > self.bound,
@@ -138,7 +138,7 @@ class _filter:
                 "<": value < self.bound,
                 "<=": value <= self.bound,
             }[self.operator]
-            for value in found
+            for value in values
             if isinstance(value, (int, float))
         )
 
@@ -151,7 +151,7 @@ def _number(text: str) -> float:
 
 
 def _text(value: object) -> str:
-    # Assumed: equality is exact and minds upper and lower case.
+    # Assumed: equality is exact and case-sensitive.
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -159,12 +159,14 @@ def _ordered(kind: str, documents: list[Document], orderby: str) -> list[Documen
     if not orderby:
         # Source: Destinations API reference: "most recently created or updated first".
         newest = reversed(documents)
-        return sorted(newest, key=lambda each: -max(each.get("createdAt", 0), each.get("updatedAt", 0)))
+        return sorted(
+            newest, key=lambda document: -max(document.get("createdAt", 0), document.get("updatedAt", 0))
+        )
     for key in reversed(orderby.split(",")):
         path = key.strip().lstrip("+-")
         if path.split(".")[0] not in FIELDS[kind]:
             raise flow_error(1432, 400, "orderby must be a comma list of fields, each with an optional sign")
-        documents = sorted(documents, key=lambda each: _rank(each, path), reverse=key.startswith("-"))
+        documents = sorted(documents, key=lambda document: _rank(document, path), reverse=key.startswith("-"))
     return documents
 
 
@@ -177,7 +179,7 @@ def _rank(document: Document, path: str) -> tuple[bool, float, str]:
 
 def token_of(place: Document) -> str:
     text = json.dumps(place, separators=(",", ":"))
-    text += " " * (len(text) % 3 == 0)  # so that base64 pads: a token without "=" would prove nothing
+    text += " " * (len(text) % 3 == 0)  # so that base64 adds padding: every token must contain "="
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 

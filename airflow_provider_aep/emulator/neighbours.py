@@ -1,4 +1,4 @@
-"""The services next door that dataset exports need: ad hoc runs, the landing zone, sandboxes.
+"""The neighbouring services that dataset exports need: ad hoc runs, the landing zone, sandboxes.
 
 Source: Data Distiller guide "Export data" and Adobe's Python client (ad hoc runs of datasets, which no
 reference covers), Data Landing Zone page (credentials), Sandbox API reference.
@@ -19,16 +19,16 @@ NOT_READY = "Following order ID(s) are not ready for dataset export, please wait
 def run_adhoc(world: World, call: Call) -> Response:
     """Export datasets of a dataflow now, one run for each dataset.
 
-    Assumed: the status 400 of the refusals, whose texts Adobe's own client looks for.
+    Assumed: the status 400 of the refusals, whose messages Adobe's own client matches.
     """
     if not call.headers.get("accept", "").replace(" ", "").startswith(ADHOC_ACCEPT):
         raise undocumented(f"The Accept header must be {ADHOC_ACCEPT}; version=1")
     info = call.document.get("activationInfo")
     wanted = info.get("destinations") if isinstance(info, dict) else None
-    if not isinstance(wanted, list) or not wanted or not all(isinstance(each, dict) for each in wanted):
+    if not isinstance(wanted, list) or not wanted or not all(isinstance(item, dict) for item in wanted):
         raise undocumented("activationInfo.destinations must list at least one dataflow")
     now = world.clock()
-    pairs = [(str(each.get("flowId")), _dataset_ids(each)) for each in wanted]
+    pairs = [(str(item.get("flowId")), _dataset_ids(item)) for item in wanted]
     for flow_id, datasets in pairs:
         _check_ready(world, call.sandbox, flow_id, datasets, now)
     return reply(
@@ -81,7 +81,7 @@ def _check_ready(world: World, sandbox: str, flow_id: str, datasets: list[str], 
 
 
 def landing_zone_credentials(world: World, call: Call) -> Response:
-    # Source: Data Landing Zone page, the answer on Azure.
+    # Source: Data Landing Zone page, the response on Azure.
     if dict(call.query).get("type") != "dlz_destination":
         raise undocumented("The query parameter type must be dlz_destination")
     token = f"sv=2024-01-01&sr=c&sp=racwdlm&sig=emulated{int(world.clock())}"

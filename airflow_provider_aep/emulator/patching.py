@@ -1,4 +1,4 @@
-"""The PATCH of entities: an array of JSON-Patch operations under an If-Match.
+"""The PATCH of entities: an array of JSON Patch operations with an If-Match header.
 
 Source: Destinations API reference and "Update destination dataflows" guide; Flow Service error table.
 """
@@ -15,7 +15,7 @@ from airflow_provider_aep.emulator.replies import flow_error, stale, undocumente
 def check_match(if_match: str | None, etag: str) -> None:
     if not if_match:
         raise flow_error(1403, 400, "The If-Match header is required")
-    # The quotes belong to the etag: without them it is another etag.
+    # The quotes are part of the etag: without them it is a different etag.
     if if_match != etag:
         raise stale(if_match, etag)
 
@@ -23,12 +23,12 @@ def check_match(if_match: str | None, etag: str) -> None:
 def patched(document: Document, operations: object, *, writable: frozenset[str]) -> Document:
     """A changed copy of a document.
 
-    :param writable: the first names of the paths that may be written.
+    :param writable: the first names of the paths that may be changed.
     """
     if not operations:
         raise flow_error(1405, 400, "The request body is empty")
     if not isinstance(operations, list):
-        # The Sources reference draws the body of a connection's PATCH as one object, its samples as an array.
+        # In the Sources reference, the schema of this body is one object, and its samples are arrays.
         raise undocumented("The body of a PATCH is an array of operations")
     changed = copy.deepcopy(document)
     for operation in operations:

@@ -1,6 +1,6 @@
 """Fixtures for your own tests: ``pytest_plugins = ["airflow_provider_aep.emulator.pytest_plugin"]``.
 
-Override ``aep_emulator_options`` to choose what ``Emulator`` takes, for instance ``{"root": tmp_path}``.
+Override ``aep_emulator_options`` to set the arguments of ``Emulator``, for instance ``{"root": tmp_path}``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def aep_worlds() -> Sequence[str]:
 def aep_emulator(aep_emulator_options: dict[str, Any], aep_worlds: Sequence[str]) -> Emulator:
     """An emulator whose time stands still until ``aep_emulator.clock.advance(seconds)``.
 
-    It stands at the moment the test began, because operators ask the real clock when a schedule starts.
+    It shows the time at which the test began, because operators use the real clock for the start of a
+    schedule.
     """
     return Emulator(**{"clock": Clock(time.time()), "worlds": aep_worlds, **aep_emulator_options})
 
@@ -53,7 +54,7 @@ def aep_emulator(aep_emulator_options: dict[str, Any], aep_worlds: Sequence[str]
 def aep_context() -> dict[str, Any]:
     """A context for ``execute``; ``aep_context["ti"].pushed("key")`` is what the task pushed to XCom.
 
-    Its DAG run was triggered by hand, when the test began.
+    Its DAG run was triggered manually when the test began.
     """
     context = context_of(FakeTaskInstance())
     # Schedules count whole seconds, so a dataflow that starts "now" may start a fraction of one earlier.

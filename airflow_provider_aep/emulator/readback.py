@@ -1,4 +1,4 @@
-"""Reading exports back: how many rows really lie in the files, whatever a run claims."""
+"""Read exports back: how many rows the files really hold, independent of the run's counts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ DATASET_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
 class ExportFolder:
     """One folder of exported files.
 
-    :param dataset_id: from the path; None when the folder template leaves it out.
-    :param export_time: from the path; None when the folder template leaves it out.
+    :param dataset_id: from the path; None if the folder template leaves it out.
+    :param export_time: from the path; None if the folder template leaves it out.
     """
 
     path: Path
@@ -29,7 +29,7 @@ class ExportFolder:
 
 
 def read_exports(root: Path) -> list[ExportFolder]:
-    """Every folder below ``root`` that holds exported files, in the order of their paths."""
+    """Every folder below ``root`` with exported files, sorted by path."""
     folders: dict[Path, list[Path]] = {}
     for path in sorted(root.rglob("part-*")):
         if path.is_file():

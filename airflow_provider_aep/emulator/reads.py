@@ -1,4 +1,4 @@
-"""Reads: specs, exportable datasets, and any entity by list or by id.
+"""Reads: specs, exportable datasets, and entities, listed or by id.
 
 Source: Destinations API reference; export datasets tutorial (configs).
 """
@@ -29,9 +29,9 @@ def get_spec(world: World, call: Call, spec_id: str) -> Response:
 
 
 def list_datasets(world: World, call: Call, spec_id: str) -> Response:
-    """The exportable datasets, paged by offset and not by token.
+    """The exportable datasets, paged by offset, not by token.
 
-    Assumed: ``properties`` chooses nothing. The tutorial asks for two and its answer shows seven.
+    Assumed: ``properties`` has no effect. The tutorial asks for two, and its sample response shows seven.
     """
     if spec_id != DATA_LAKE:
         # Source: export datasets tutorial: the id "must be" the data lake's.
@@ -45,16 +45,16 @@ def list_datasets(world: World, call: Call, spec_id: str) -> Response:
     start, limit = _whole(query, "start", 0), _whole(query, "limit", 20)
     if not 1 <= limit <= 100:
         raise undocumented("limit must be between 1 and 100")
-    found = world.lake.datasets(call.sandbox)
+    datasets = world.lake.datasets(call.sandbox)
     if "name" in query:
-        found = [dataset for dataset in found if dataset.name == query["name"]]
-    page = found[start : start + limit]
+        datasets = [dataset for dataset in datasets if dataset.name == query["name"]]
+    page = datasets[start : start + limit]
     info = {
         "start": start,
-        # The index of the last one on this page: the tutorial's one-item page shows end 0.
+        # The index of the last dataset on this page: the tutorial's page with one item shows end 0.
         "end": max(start, start + len(page) - 1),
-        "total": len(found),
-        "hasNext": start + limit < len(found),
+        "total": len(datasets),
+        "hasNext": start + limit < len(datasets),
     }
     return reply(200, {"items": [dataset.to_api() for dataset in page], "pageInfo": info})
 
@@ -68,7 +68,7 @@ def list_entities(world: World, call: Call) -> Response:
 def get_entity(world: World, call: Call, entity_id: str) -> Response:
     kind = call.path.split("/")[1]
     view = viewed(world, kind, world.entities.get(kind, call.sandbox, entity_id))
-    # The reference wraps the entity in items, the newest tutorial prints it bare.
+    # The reference wraps the entity in items; the newest tutorial prints it bare.
     return reply(200, view if world.settings.bare_entities else {"items": [view]})
 
 

@@ -1,4 +1,4 @@
-"""How the service says yes and, in four shapes, no.
+"""The responses of the service: success and, in four shapes, errors.
 
 Source: Platform troubleshooting guide (the gateway's shape), access labels guide (the Flow Service's
 current shape, from its two printed answers), Destinations API reference (the older shape), Flow Service
@@ -15,8 +15,8 @@ from airflow_provider_aep.flowservice.exchange import Response
 
 ERRORS = "https://ns.adobe.com/aep/errors/"
 
-# Assumed: Adobe documents no code for a bad schedule, a missing parameter, an unknown dataset or a
-# stranger's id, so the emulator answers 400 with a number of its own, outside Adobe's 1100 to 2299.
+# Assumed: Adobe documents no code for a bad schedule, a missing parameter, an unknown dataset or an id of
+# another sandbox, so the emulator answers 400 with its own number, outside Adobe's range of 1100 to 2299.
 UNDOCUMENTED = 9400
 
 TITLES = {
@@ -34,7 +34,7 @@ TITLES = {
 
 
 class Refusal(Exception):
-    """An answer of 400 or more, raised wherever a rule is broken."""
+    """A response of 400 or more, raised wherever a rule is broken."""
 
     def __init__(self, status: int, document: Mapping[str, Any]) -> None:
         super().__init__(f"{status} {document}")
@@ -75,7 +75,7 @@ def flow_error(number: int, status: int, detail: str, **report: str) -> Refusal:
 
 
 def undocumented(detail: str) -> Refusal:
-    """A 400 for something that Adobe surely refuses, with words that are ours."""
+    """A 400 for something that Adobe surely refuses, with our own message."""
     return flow_error(UNDOCUMENTED, 400, detail)
 
 

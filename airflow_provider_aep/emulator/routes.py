@@ -1,4 +1,4 @@
-"""Which request goes where: the whole surface of the emulator on one page."""
+"""All routes of the emulator, with their handlers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Route:
     def match(self, call: Call) -> dict[str, str] | None:
         if call.method != self.method:
             return None
-        found = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", self.path), call.path)
-        return found.groupdict() if found else None
+        matched = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", self.path), call.path)
+        return matched.groupdict() if matched else None
 
 
 ROUTES = (
@@ -74,5 +74,5 @@ def routed(world: World, call: Call) -> Response:
     for route in ROUTES:
         if (names := route.match(call)) is not None:
             return route.handler(world, call, **names)
-    # Assumed: the gateway's shape for a path that nobody serves.
+    # Assumed: the gateway's shape for a path without a route.
     raise gateway_error("404000", "Requested resource is not found")

@@ -1,4 +1,4 @@
-"""The documents of dataflow runs, in every state the references and their samples show.
+"""The documents of dataflow runs, in every state that the references and their samples show.
 
 All times are epoch *milliseconds*.
 
@@ -14,17 +14,17 @@ from typing import Any
 
 Document = dict[str, Any]
 
-# Constant in every printed run.
+# The same in every printed run.
 XDM_PROCESSOR = ("c4f238e3-7334-4933-8b56-64d7ea43ea54", "Activation Batch XdmProcessor Activity")
 PUBLISHER = ("51d82b36-6b8f-11eb-9439-0242ac130002", "Activation Batch Publisher Activity")
 
-# Assumed: what a row weighs in the lake.
+# Assumed: the size of a row in the lake.
 BYTES_READ_PER_ROW = 220
 
 ABORTED = {"code": "ACTIVATION_BATCH-0000-FAILED", "message": "Job aborted."}
 
-# How a run can end, and how a run can be odd. With "never" a tick makes no run. Everything after that is a
-# document that some sample, schema or client hints at; scripts ask for them by name.
+# How a run can end, and how its document can be odd. With "never" a tick makes no run. The kinds after it are
+# documents that some sample, schema or client hints at.
 KINDS = (
     "success",
     "zero",
@@ -59,7 +59,7 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What every run document repeats: its ends and its times."""
+    """What every run document repeats: its connections and its times."""
 
     source_id: str
     target_id: str
@@ -89,20 +89,22 @@ def finished(kind: str, frame: Frame, exported: Sequence[Exported]) -> Document:
         return {"metrics": None, "activities": None}
     if kind == "failed":
         return _failed(frame)
-    document = _good(kind, frame, exported) if any(each.read for each in exported) else _zero(frame, exported)
+    document = (
+        _good(kind, frame, exported) if any(dataset.read for dataset in exported) else _zero(frame, exported)
+    )
     return _odd(kind, document)
 
 
 def _good(kind: str, frame: Frame, exported: Sequence[Exported]) -> Document:
-    errors = _errors(sum(each.failed for each in exported))
+    errors = _errors(sum(dataset.failed for dataset in exported))
     if kind == "success_with_errors":
         # Source: "Monitor dataflows" guide: one record of a hundred failed, the run is a success.
         errors = _errors(1)
     status = "partialSuccess" if kind == "partial" else "success"
-    files = sum(each.files for each in exported)
+    files = sum(dataset.files for dataset in exported)
     sizes = {
-        "inputBytes": sum(each.read for each in exported) * BYTES_READ_PER_ROW,
-        "outputBytes": sum(each.bytes for each in exported),
+        "inputBytes": sum(dataset.read for dataset in exported) * BYTES_READ_PER_ROW,
+        "outputBytes": sum(dataset.bytes for dataset in exported),
     }
     return {
         "metrics": {
@@ -151,37 +153,37 @@ def _failed(frame: Frame) -> Document:
 
 
 def _records(frame: Frame, exported: Sequence[Exported], errors: list[Document]) -> Document:
-    written = sum(each.written for each in exported)
+    written = sum(dataset.written for dataset in exported)
     totals = {"outputRecordCount": written, "createdRecordCount": written}
     # Assumed: audience runs say "segment:<id>" here; the dataset sample is cut off before it.
     entities = [
         {
-            "id": f"dataset:{each.dataset_id}",
-            "outputRecordCount": each.written,
-            "createdRecordCount": each.written,
+            "id": f"dataset:{dataset.dataset_id}",
+            "outputRecordCount": dataset.written,
+            "createdRecordCount": dataset.written,
         }
-        for each in exported
+        for dataset in exported
     ]
     records: Document = {
-        "inputRecordCount": sum(each.read for each in exported),
+        "inputRecordCount": sum(dataset.read for dataset in exported),
         **totals,
         "skippedRecordCount": 0,
         "sourceSummaries": [_source_summary(frame, exported)],
         "targetSummaries": [{"id": frame.target_id, **totals, "entitySummaries": entities}],
     }
     if errors:
-        records |= {"failedRecordCount": sum(each["count"] for each in errors), "failedInfo": errors}
+        records |= {"failedRecordCount": sum(error["count"] for error in errors), "failedInfo": errors}
     return records
 
 
 def _source_summary(frame: Frame, exported: Sequence[Exported]) -> Document:
     return {
         "id": frame.source_id,
-        "inputRecordCount": sum(each.read for each in exported),
+        "inputRecordCount": sum(dataset.read for dataset in exported),
         "skippedRecordCount": 0,
         "entitySummaries": [
-            {"id": f"dataset:{each.dataset_id}", "inputRecordCount": each.read, "skippedRecordCount": 0}
-            for each in exported
+            {"id": f"dataset:{dataset.dataset_id}", "inputRecordCount": dataset.read, "skippedRecordCount": 0}
+            for dataset in exported
         ],
     }
 
@@ -228,12 +230,12 @@ def _activities(status: str, errors: list[Document]) -> list[Document]:
 
 
 def _odd(kind: str, document: Document) -> Document:
-    """Turn a good document into one of the odd ones."""
+    """Turn a good document into an odd one."""
     metrics = document["metrics"]
     if kind == "unknown_status":
         metrics["statusSummary"]["status"] = "reconciling"
     if kind == "negative_counts":
-        # Source: source notifications: -1 where the service does not know.
+        # Source: source notifications: -1 for a count that the service does not know.
         metrics["sizeSummary"]["inputBytes"] = -1
         metrics["recordSummary"]["inputRecordCount"] = -1
         metrics.setdefault("fileSummary", {})["inputFileCount"] = -1

@@ -1,7 +1,7 @@
 """Schedules of dataset exports: which are allowed, and when they tick.
 
-``scheduleParams`` carry epoch *seconds*. An "hour" of the schedule lasts as many seconds of the clock as
-the emulator is told, so that a three-hourly export can tick every six seconds in a demo.
+``scheduleParams`` carry epoch *seconds*. A setting of the emulator says how many seconds of the clock an
+"hour" of the schedule lasts, so that a three-hourly export can tick every six seconds in a demo.
 
 Source: export datasets tutorial, the table of export modes, time units and intervals.
 """
@@ -18,9 +18,9 @@ from airflow_provider_aep.emulator.replies import undocumented
 
 INCREMENTAL, FULL = "FIRST_FULL_THEN_INCREMENTAL", "DAILY_FULL_EXPORT"
 
-# Source: July 2026 release notes: hourly exports. Hour 8 is in the user interface's guide alone; hour 24 is
-# the tutorial's own older value and still passes; an export once has the interval 0.
-# Assumed: what no document names is refused, unless the emulator is told `any_cadence`.
+# Source: July 2026 release notes: hourly exports. Hour 8 is only in the guide to the user interface; hour 24
+# is an older value of the tutorial and is still accepted; a one-time export has the interval 0.
+# Assumed: undocumented combinations are refused, unless `any_cadence` is set.
 ALLOWED = {
     (INCREMENTAL, "hour"): {1, 3, 6, 8, 9, 12, 24},
     (INCREMENTAL, "day"): {1},
@@ -35,7 +35,7 @@ MILLISECONDS = 100_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """When a dataflow exports. ``hours`` is the step between two exports, or None for an export once."""
+    """When a dataflow exports. ``hours`` is the step between two exports, or None for a one-time export."""
 
     start: int
     end: int
@@ -51,12 +51,12 @@ class Cadence:
 def checked_schedule(params: object, *, created: float, any_cadence: bool) -> dict[str, Any]:
     """The schedule as the service stores it, or a refusal.
 
-    :param any_cadence: let any interval of a unit pass that is known from anywhere.
+    :param any_cadence: accept any interval of a known unit.
     """
     if not isinstance(params, Mapping):
         raise undocumented("scheduleParams is required")
     unit, interval = params.get("timeUnit"), _whole_number(params, "interval")
-    # Assumed: without an exportMode (it came in September 2024) the interval tells which one is meant.
+    # Assumed: without an exportMode (added in September 2024), the interval decides which one is meant.
     mode = str(params.get("exportMode", FULL if (unit, interval) == ("day", 0) else INCREMENTAL))
     known = interval in ALLOWED.get((mode, str(unit)), set())
     if not known and not (any_cadence and unit in HOURS):
@@ -67,7 +67,7 @@ def checked_schedule(params: object, *, created: float, any_cadence: bool) -> di
         if not isinstance(params.get(key, ""), str):
             raise undocumented(f"scheduleParams.{key} must be a text")
     start = _whole_number(params, "startTime")
-    # Source: export datasets tutorial: an end time left out becomes six months after creation.
+    # Source: export datasets tutorial: a missing end time becomes six months after creation.
     end = _whole_number(params, "endTime") if "endTime" in params else _six_months_after(created)
     if max(start, end) >= MILLISECONDS:
         raise undocumented("startTime and endTime are epoch seconds, not milliseconds")
@@ -78,7 +78,7 @@ def checked_schedule(params: object, *, created: float, any_cadence: bool) -> di
 
 def _whole_number(params: Mapping[str, Any], key: str) -> int:
     value = params.get(key)
-    # Assumed: Adobe's Python client sends the interval as text, so text that is a number passes.
+    # Assumed: numbers as text are accepted, as Adobe's Python client sends the interval like this.
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:

@@ -1,7 +1,7 @@
 """The emulator behind HTTP, on this machine only.
 
-The server adds nothing to the answers; it only makes network trouble real: a reset is a reset, a lost
-answer is a closed connection after the work is done, a stall is silence.
+The server does not change responses; it only makes network trouble real: a reset is a reset, a lost response
+is a connection closed after processing, a stall is silence.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ LOOPBACK = "127.0.0.1"
 LARGEST_BODY = 10_000_000
 LONGEST_LINE = 8_192
 MOST_TRAILERS = 100
-# No document of the service is nested half as deep; what works through one calls itself for each level.
+# No document of the service is nested half as deep, and code that walks one recurses for each level.
 DEEPEST_BODY = 50
-# So many clients may knock at once before any of them is turned away.
+# How many connections may wait before one is refused.
 BACKLOG = 512
-# Closing a socket that "lingers" for zero seconds sends a reset instead of an orderly end.
+# Closing a socket that "lingers" for zero seconds sends a reset instead of an orderly close.
 RESET = struct.pack("ii", 1, 0)
 
 
 class EmulatorServer(ThreadingHTTPServer):
-    """A listening server; ``url`` is where.
+    """A listening server; ``url`` is its address.
 
     :param log_requests: write a line on standard error for each request.
-    :param changed: called after each request but a GET, before its response is sent.
+    :param changed: called after each request except a GET, before its response is sent.
     :raises OSError: the port is taken.
     """
 
@@ -72,7 +72,7 @@ class EmulatorServer(ThreadingHTTPServer):
             super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that went away is no news.
+        # A client that disconnects is not worth reporting.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -81,7 +81,7 @@ class Door(BaseHTTPRequestHandler):
     server: EmulatorServer
     protocol_version = "HTTP/1.1"
     server_version = "aep-emulator"
-    # Otherwise the small pieces of an answer wait for one another.
+    # Otherwise the small pieces of a response wait for one another.
     disable_nagle_algorithm = True
 
     def _serve(self) -> None:
@@ -113,7 +113,7 @@ class Door(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _serve
 
     def _target(self) -> str:
-        """Path and query, also of a request that names the whole URL, as one to a proxy does."""
+        """Path and query, even if the request contains the whole URL, as one to a proxy does."""
         if self.path.startswith("/"):
             return self.path
         try:
@@ -128,7 +128,7 @@ class Door(BaseHTTPRequestHandler):
         lengths = set(self.headers.get_all("content-length", ()))
         codings = self.headers.get_all("transfer-encoding", ())
         if codings:
-            if lengths or [each.strip().lower() for each in codings] != ["chunked"]:
+            if lengths or [coding.strip().lower() for coding in codings] != ["chunked"]:
                 raise self._malformed(
                     "The transfer encoding is not acceptable: chunked, and no content length"
                 )
@@ -139,7 +139,7 @@ class Door(BaseHTTPRequestHandler):
         return self.rfile.read(int(length))
 
     def _chunks(self) -> Iterator[bytes]:
-        """The parts of a body whose length is not told in advance.
+        """The parts of a chunked body.
 
         Source: RFC 9112, section 7.1.
         """
@@ -163,7 +163,7 @@ class Door(BaseHTTPRequestHandler):
         return self.rfile.readline(LONGEST_LINE).rstrip(b"\r\n")
 
     def _malformed(self, detail: str) -> Refusal:
-        """What is left of such a request cannot be told from the next one."""
+        """Close the connection: the rest of such a request cannot be separated from the next one."""
         self.close_connection = True
         return bad_request(detail)
 
@@ -182,22 +182,22 @@ class Door(BaseHTTPRequestHandler):
             raise bad_request("The body is nested too deep")
         if not path.startswith("/emulator"):
             return self.server.emulator.answer(Request(self.command, url, headers=headers, json=document))
-        # A page in a browser cannot send this type to another host without asking first.
+        # A web page cannot send this type to another host without a preflight request.
         if self.command == "POST" and not headers["content-type"].startswith("application/json"):
             raise bad_request("A valid content-type must be specified")
         return control(self.server.emulator, self.command, path, document), None
 
     def _log(self, end: object, began: float) -> None:
-        # Without the query: that of a login may hold its secret.
+        # Without the query, as that of a login may hold its secret.
         milliseconds = (time.monotonic() - began) * 1000
         self.log_message("%s %s %s %.0f ms", self.command, self.path.partition("?")[0], end, milliseconds)
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        """Told by ``_log``, with what it took."""
+        """Replaced by ``_log``, which also logs the duration."""
 
     def log_message(self, format: str, *args: Any) -> None:
         if self.server.log_requests:
-            line = ascii(format % args)[1:-1]  # a path may hold what moves a cursor
+            line = ascii(format % args)[1:-1]  # a path may contain terminal control characters
             sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
 
 
@@ -205,11 +205,11 @@ def _is_deep(document: object) -> bool:
     level = [document]
     for _ in range(DEEPEST_BODY):
         nested = [
-            each.values() if isinstance(each, dict) else each
-            for each in level
-            if isinstance(each, dict | list)
+            value.values() if isinstance(value, dict) else value
+            for value in level
+            if isinstance(value, dict | list)
         ]
-        level = [each for members in nested for each in members]
+        level = [value for members in nested for value in members]
         if not level:
             return False
     return True
@@ -217,9 +217,9 @@ def _is_deep(document: object) -> bool:
 
 @contextmanager
 def serve(emulator: Emulator, port: int = 0, **given: Any) -> Iterator[str]:
-    """Serve on a port (0 for any free one) as long as the block lasts; gives the base URL.
+    """Serve on a port (0 for any free one) for the duration of the block; yields the base URL.
 
-    :param given: the rest of what ``EmulatorServer`` takes.
+    :param given: further arguments of ``EmulatorServer``.
     """
     server = EmulatorServer(emulator, port, **given)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="aep-emulator")

@@ -1,8 +1,8 @@
 """The emulator: one object that answers requests as Adobe's services would.
 
-Deterministic given its clock and seed. ``handle`` is the whole interface; the rest are the levers with
-which a test or a demo makes things happen. Those over the data lake are in ``data_levers``, and trouble is in
-``trouble``.
+It is deterministic, given its clock and seed. ``handle`` is the whole interface; everything else is a lever
+with which a test or a demo makes things happen. Levers for the data lake are in ``data_levers``, and those
+that make trouble in ``trouble``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ SANDBOX_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*")
 class Emulator(DataLevers, Trouble):
     """A local Adobe Experience Platform.
 
-    :param root: folder for exported files; None writes nothing, counts behave all the same.
+    :param root: folder for exported files; with None nothing is written, but counts work the same way.
     :param clock: epoch seconds; a ``Clock`` can be moved by hand.
     :param hour: how many seconds of the clock an hour of an export schedule lasts; with 2.0 a
         three-hourly export ticks every six seconds.
@@ -59,8 +59,8 @@ class Emulator(DataLevers, Trouble):
     :param late_seconds: how long after its tick a late run appears; by default 170 minutes of the schedule.
     :param adhoc_seconds: how old a dataflow must be for ad hoc runs; by default ten minutes of the schedule.
     :param sandboxes: their names; the first one's datasets have the published ids.
-    :param worlds: names of deviations from the usual picture, see ``worlds.WORLDS``.
-    :raises ValueError: an argument is out of its bounds; the message starts with its name.
+    :param worlds: names of deviations from the default behaviour, see ``worlds.WORLDS``.
+    :raises ValueError: an argument is out of bounds; the message starts with its name.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Emulator(DataLevers, Trouble):
     send = handle
 
     def answer(self, request: Request) -> tuple[Response, Fault | None]:
-        """The answer, and the network fault that keeps it from arriving, if one is ordered."""
+        """The response, and the network fault that keeps it from arriving, if one was ordered."""
         with self._now():
             call = call_of(request)
             fault = self._faults.take(f"{call.method} {call.path}")
@@ -177,11 +177,11 @@ class Emulator(DataLevers, Trouble):
             return response, broken
 
     def requests(self, method: str | None = None, path: str | None = None) -> list[Record]:
-        """The log, narrowed; ``path`` may hold wildcards, as in ``/flows/*``."""
+        """The filtered log; ``path`` may contain wildcards, as in ``/flows/*``."""
         return [
-            each
-            for each in self.log
-            if method in (None, each.method) and (path is None or fnmatchcase(each.path, path))
+            record
+            for record in self.log
+            if method in (None, record.method) and (path is None or fnmatchcase(record.path, path))
         ]
 
     # Levers
@@ -192,7 +192,7 @@ class Emulator(DataLevers, Trouble):
             pass
 
     def script_runs(self, flow: str | None, kinds: Sequence[str]) -> None:
-        """Decide how coming runs end: of one dataflow (by name or id), or of any when ``flow`` is None."""
+        """Decide how the next runs end: of one dataflow (by name or id), or of any if ``flow`` is None."""
         with self._now():
             self._world.lifecycle.script(flow, kinds)
 
@@ -202,7 +202,7 @@ class Emulator(DataLevers, Trouble):
             self._world.lifecycle.finish(run_id, kind, self.clock())
 
     def run_now(self, flow_id: str) -> list[str]:
-        """Export a dataflow outside its schedule; the ids of the runs."""
+        """Export a dataflow outside its schedule; return the ids of the runs."""
         with self._now():
             return self._world.lifecycle.run_now(flow_id, self.clock())
 
@@ -212,7 +212,7 @@ class Emulator(DataLevers, Trouble):
             return [viewed(self._world, kind, kept) for kept in self._world.entities.all(kind, sandbox)]
 
     def touch(self, kind: str, entity_id: str, sandbox: str = "prod") -> str:
-        """Move an etag, as Adobe's background services do; the new etag."""
+        """Move an etag, as Adobe's background services do; return the new one."""
         with self._now():
             kept = self._world.entities.get(kind, sandbox, entity_id)
             return str(self._world.entities.change(kind, kept, {}, by=CONNECTORS)["etag"])
@@ -221,11 +221,11 @@ class Emulator(DataLevers, Trouble):
 
     @property
     def worlds(self) -> tuple[str, ...]:
-        """The names of the deviations that hold now."""
+        """The names of the active deviations."""
         return self._layer.names
 
     def enter(self, *names: str) -> None:
-        """Let these deviations hold, beside those that hold already.
+        """Activate these deviations in addition to the active ones.
 
         :raises ValueError: a name is unknown.
         """
@@ -234,7 +234,7 @@ class Emulator(DataLevers, Trouble):
             self._follow_settings()
 
     def leave(self, *names: str) -> None:
-        """Let these deviations hold no longer; without names, all of them.
+        """Deactivate these deviations; without names, all of them.
 
         :raises ValueError: a name is unknown.
         """
@@ -248,26 +248,26 @@ class Emulator(DataLevers, Trouble):
         self._world.lifecycle.settings = settings
 
     def spec(self, spec_id: str) -> Document:
-        """A connection spec or flow spec, to be changed and offered again."""
+        """A copy of a connection spec or flow spec, to be changed and offered again."""
         specs = self._world.specs
         return copy.deepcopy(specs.connection.get(spec_id) or specs.flow[spec_id])
 
     def offer(self, spec: Document) -> None:
-        """Serve a spec, also in place of the one with its id; a flow spec has ``targetConnectionSpecIds``."""
+        """Serve a spec, replacing one with the same id; a flow spec has ``targetConnectionSpecIds``."""
         with self._lock:
             kind = "flowSpecs" if "targetConnectionSpecIds" in spec else "connectionSpecs"
             self._world.specs.of(kind)[spec["id"]] = copy.deepcopy(spec)
 
     def withdraw(self, spec_id: str) -> None:
-        """Serve a spec no more."""
+        """Stop serving a spec."""
         with self._lock:
             self._world.specs.connection.pop(spec_id, None)
             self._world.specs.flow.pop(spec_id, None)
 
     def add_foreign_flow(self, name: str, *, sandbox: str = "prod", **schedule: Any) -> str:
-        """The id of a new dataflow of the seventh destination, Marketo Measure Ultimate.
+        """Add a dataflow of the seventh destination, Marketo Measure Ultimate, and return its id.
 
-        :param schedule: what differs from every two hours, starting now.
+        :param schedule: members that differ from the default: every two hours, starting now.
         """
         with self._now():
             return add_foreign_flow(self._world, name, sandbox, schedule)
@@ -277,7 +277,7 @@ class Emulator(DataLevers, Trouble):
 
     @contextmanager
     def _now(self) -> Iterator[None]:
-        """One caller at a time, in a state that is up to the clock."""
+        """Let in one caller at a time, and bring the state up to the clock first."""
         with self._lock:
             self._world.lifecycle.catch_up(self.clock())
             self._lake.expire(self.clock())
@@ -298,7 +298,7 @@ class Emulator(DataLevers, Trouble):
 
 
 def check_sandboxes(names: Sequence[str]) -> None:
-    """:raises ValueError: there is none, one is no name, or two are the same."""
+    """:raises ValueError: the list is empty, a name is not valid, or two are the same."""
     good = not isinstance(names, str) and len(set(names)) == len(names) > 0
     if not good or not all(SANDBOX_NAME.fullmatch(name) for name in names):
         raise ValueError("sandboxes must be different names of letters, digits and hyphens, at least one.")

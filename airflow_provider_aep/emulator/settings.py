@@ -1,4 +1,4 @@
-"""What one emulator decides where Adobe's documents leave a choice, and how fast its time goes."""
+"""The choices of one emulator where Adobe's documents leave one, and the speed of its time."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How this emulator decides what Adobe leaves open; times are seconds of the clock.
+    """The choices of this emulator where Adobe leaves one; times are seconds of the clock.
 
     :param hour: how long an hour of an export schedule lasts.
     :param run_seconds: how long a run is in progress.
     :param late_seconds: how long after its tick a late run appears.
     :param adhoc_seconds: how old a dataflow must be for an ad hoc run.
     :param initializing_seconds: how long a new dataflow is ``initializing``.
-    :param bare_entities: answer a read by id with the bare entity, as the newest tutorial prints it.
+    :param bare_entities: return the bare entity for a read by id, as the newest tutorial prints it.
     :param run_per_dataset: one run for each dataset of a dataflow, rather than one for all.
     :param reject_uncompressed_json: refuse JSON without compression, which the tutorial's text forbids
-        and its samples use.
-    :param any_cadence: take schedules that no document names, such as every two hours or every week.
+        but its samples use.
+    :param any_cadence: accept undocumented schedules, such as every two hours or every week.
     """
 
     hour: float

@@ -1,7 +1,7 @@
-"""A dataflow of the seventh destination, which nobody sets up through the API.
+"""A dataflow of the seventh destination, which cannot be set up through the API.
 
 Source: Marketo Measure Ultimate catalog page: it takes datasets, "every two hours".
-Assumed: all else, ids and entities among it; and that the dataflow looks like any other export.
+Assumed: everything else, such as its ids and entities, and that the dataflow looks like any other export.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_provider_aep.emulator.writes import create_connection, create_flow
 
 
 def add_foreign_flow(world: World, name: str, sandbox: str, schedule: Mapping[str, Any]) -> str:
-    """The id of a new dataflow to Marketo Measure Ultimate, of the sandbox's first dataset."""
+    """Add a dataflow of the sandbox's first dataset to Marketo Measure Ultimate; return its id."""
     flow_spec_id = DESTINATIONS[MARKETO_MEASURE][0]
     (spec_id,) = flow_specs()[flow_spec_id]["targetConnectionSpecIds"]
     named = {"name": name, "connectionSpec": {"id": spec_id, "version": "1.0"}}
@@ -51,7 +51,7 @@ def add_foreign_flow(world: World, name: str, sandbox: str, schedule: Mapping[st
             "scheduleParams": every_three_hours,
         },
     )
-    # Set apart from the create: its cadence is one that the API may refuse.
+    # Set after the create, as the API may refuse this cadence.
     kept = world.entities.get("flows", sandbox, flow_id)
     kept["scheduleParams"] = {**every_three_hours, "interval": 2, **schedule}
     world.lifecycle.rescheduled(kept, world.clock())

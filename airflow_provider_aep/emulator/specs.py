@@ -1,11 +1,11 @@
 """The specs the emulator serves: seven destinations, the data lake, and a flow spec for each destination.
 
-The documents in ``specs/`` are the emulator's own, written from the tutorial, so that a slip in the
+The documents in ``specs/`` are the emulator's own, written from the tutorial, so that a mistake in the
 client's constants shows up as a refused request.
 
 Source: export datasets tutorial (ids, auth and target specs). The flow specs' bodies are in no public
 document: they are synthetic, and say so in ``attributes``. So are ids and specs of Marketo Measure Ultimate:
-its catalog page tells only that it takes datasets.
+its catalog page only says that it takes datasets.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def connection_specs() -> dict[str, Document]:
     """Every connection spec, by id."""
     lake = {
         "id": DATA_LAKE,
-        # Assumed: only Adobe's Python client tells the name of this spec.
+        # Assumed: only Adobe's Python client has the name of this spec.
         "name": "activation-datalake",
         "providerId": PROVIDER,
         "version": "1.0",
@@ -59,7 +59,7 @@ def flow_specs() -> dict[str, Document]:
     return {
         flow_spec_id: {
             "id": flow_spec_id,
-            # Assumed: how a flow spec is called.
+            # Assumed: the name of a flow spec.
             "name": f"{_destination(slug)['name']} dataset export",
             "providerId": PROVIDER,
             "version": "1.0",
@@ -76,13 +76,13 @@ def flow_specs() -> dict[str, Document]:
 
 @dataclass(frozen=True, slots=True)
 class Specs:
-    """What one emulator offers: the documents above, until a lever changes them."""
+    """The specs that one emulator serves: the documents above, until a lever changes them."""
 
     connection: dict[str, Document] = field(default_factory=lambda: copy.deepcopy(connection_specs()))
     flow: dict[str, Document] = field(default_factory=lambda: copy.deepcopy(flow_specs()))
 
     def of(self, kind: str) -> dict[str, Document]:
-        """Those of ``connectionSpecs`` or ``flowSpecs``, by id."""
+        """The ``connectionSpecs`` or ``flowSpecs``, by id."""
         return self.connection if kind == "connectionSpecs" else self.flow
 
 
@@ -103,7 +103,7 @@ SCHEDULE_SCHEMA: Document = {
 
 @cache
 def slug_of(connection_spec_id: str) -> str | None:
-    """The destination's document name, by its connection spec; none for one that a lever added."""
+    """The destination's document name, by its connection spec; ``None`` for one that a lever added."""
     return next((slug for slug in DESTINATIONS if _destination(slug)["id"] == connection_spec_id), None)
 
 

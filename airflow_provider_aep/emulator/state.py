@@ -1,10 +1,11 @@
-"""What an emulator remembers, in a file, so that it goes on where it ended.
+"""The state of an emulator in a file, so that it continues where it stopped.
 
-One JSON document, readable by its owner alone, written beside the file and renamed into its place: whoever
-reads it never meets half of it. It holds no login: of a base connection's ``auth`` only what decides where
-files land is kept. Tokens, ordered faults, the log, changed specs and what a world had seen are forgotten.
+The file is one JSON document that only its owner may read. It is written under another name and renamed, so a
+reader never finds half of it. It holds no login: of a base connection's ``auth``, only what decides where
+files land is kept. Tokens, ordered faults, the log, changed specs and the memories of worlds are not kept.
 
-What would have happened while nothing ran is caught up with, as at a service that never ends.
+After a restart, the emulator catches up with what would have happened meanwhile, like a service that never
+stops.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ from airflow_provider_aep.emulator.service import Emulator
 logger = logging.getLogger(__name__)
 
 FORMAT = 1
-# The members of a login that name the folder of exported files, and the day on which it was given.
+# The members of a login that name the folder of exported files, and the day on which access was granted.
 PLACES = ("authorizedDate", "domain", "url")
 
 
 class StateFile:
     """The file of one emulator.
 
-    :param path: the file; it is made where there is none.
+    :param path: the file; it is created if it does not exist.
     """
 
     def __init__(self, path: Path, emulator: Emulator) -> None:
@@ -50,13 +51,13 @@ class StateFile:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Restore the emulator, keep other emulators away from the file, and save once more at the end.
+        """Restore the emulator, lock the file against other emulators, and save once more at the end.
 
-        :raises ValueError: another emulator has the file, or it holds no state of such an emulator.
+        :raises ValueError: another emulator uses the file, or it does not hold the state of such an emulator.
         :raises OSError: it cannot be read or written.
         """
         if self._path.exists() and not self._path.is_file():
-            raise ValueError("it is no file")  # a device, say, that would be read for ever
+            raise ValueError("it is not a file")  # reading a device, for instance, may never end
         with self._path.with_name(f"{self._path.name}.lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -71,7 +72,7 @@ class StateFile:
                 self.save()
 
     def save(self) -> None:
-        """Write the file; a disk that is full is told once, and does not stop the emulator."""
+        """Write the file; a full disk is reported once, and does not stop the emulator."""
         try:
             self._write()
             self._trouble = ""
@@ -87,8 +88,8 @@ class StateFile:
     def _write(self) -> None:
         with self._emulator._lock:
             document = state_of(self._emulator)
-            # Under the lock up to the rename, so that no older state takes the place of a newer one. The lock
-            # file keeps others away, so the name may stay the same, and what a kill left is written over.
+            # Locked until after the rename, so that no older state replaces a newer one. The lock file keeps
+            # other emulators away, so a fixed name is safe, and overwrites what a killed process left.
             growing = self._path.with_name(f".{self._path.name}.growing")
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
             try:
@@ -104,7 +105,7 @@ class StateFile:
 
 
 def state_of(emulator: Emulator) -> dict[str, Any]:
-    """What an emulator remembers, as plain JSON."""
+    """The state of an emulator as plain JSON."""
     world, entities, lake = emulator._world, emulator._world.entities, emulator._lake
     lifecycle = world.lifecycle
     return {
@@ -113,17 +114,18 @@ def state_of(emulator: Emulator) -> dict[str, Any]:
         "origin": lake._origin,
         "ahead": emulator.clock._ahead,
         "worlds": list(emulator.worlds),
-        "dice": [each.getstate() for each in _dice(emulator)],
+        "dice": [dice.getstate() for dice in _dice(emulator)],
         "writes": entities._writes,
         "entities": [
-            [kind, sandbox, [_without_login(kind, each) for each in documents.values()]]
+            [kind, sandbox, [_without_login(kind, document) for document in documents.values()]]
             for (kind, sandbox), documents in entities._kept.items()
         ],
         "came": emulator._layer._entities._came,
         "datasets": {
-            sandbox: [asdict(each) for each in held.values()] for sandbox, held in lake._datasets.items()
+            sandbox: [asdict(dataset) for dataset in held.values()]
+            for sandbox, held in lake._datasets.items()
         },
-        "batches": {dataset: [asdict(each) for each in added] for dataset, added in lake._added.items()},
+        "batches": {dataset: [asdict(batch) for batch in added] for dataset, added in lake._added.items()},
         "hidden": sorted(lake._hidden),
         "courses": [
             [
@@ -154,9 +156,9 @@ def state_of(emulator: Emulator) -> dict[str, Any]:
 
 
 def restore(emulator: Emulator, content: bytes) -> None:
-    """Let a new emulator remember what another one did.
+    """Give a new emulator the state of an earlier one.
 
-    :raises ValueError: the content is no such state, or that of an emulator of another kind.
+    :raises ValueError: the content is not such a state, or the emulator had other options.
     """
     try:
         held = json.loads(content)
@@ -166,8 +168,8 @@ def restore(emulator: Emulator, content: bytes) -> None:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError("it holds no state of this version of the emulator") from None
     if other:
-        told = ", ".join(f"{name} {held[name]!r}" for name in other)
-        raise ValueError(f"it was written with other options: {told}")
+        options = ", ".join(f"{name} {held[name]!r}" for name in other)
+        raise ValueError(f"it was written with other options: {options}")
     try:
         with emulator._lock:
             _restore(emulator, held)
@@ -176,7 +178,7 @@ def restore(emulator: Emulator, content: bytes) -> None:
 
 
 def _kind(emulator: Emulator) -> dict[str, Any]:
-    """What has to be the same for a state to fit."""
+    """The options that must be the same for a state to fit."""
     lake = emulator._lake
     return {"seed": lake._seed, "hour_seconds": lake._hour, "sandboxes": list(emulator.sandboxes)}
 
@@ -189,17 +191,19 @@ def _restore(emulator: Emulator, held: dict[str, Any]) -> None:
         dice.setstate((version, tuple(numbers), gauss))
     entities._writes = int(held["writes"])
     entities._kept = {
-        (kind, sandbox): {each["id"]: each for each in documents}
+        (kind, sandbox): {document["id"]: document for document in documents}
         for kind, sandbox, documents in held["entities"]
     }
     emulator._layer._entities._came = dict(held["came"])
     lake._origin = float(held["origin"])
     lake._grown.clear()
     lake._datasets = {
-        sandbox: {each["id"]: Dataset(**each) for each in datasets}
+        sandbox: {members["id"]: Dataset(**members) for members in datasets}
         for sandbox, datasets in held["datasets"].items()
     }
-    lake._added = {dataset: [Batch(**each) for each in added] for dataset, added in held["batches"].items()}
+    lake._added = {
+        dataset: [Batch(**members) for members in added] for dataset, added in held["batches"].items()
+    }
     lake._hidden = set(held["hidden"])
     for sandbox, flow_id, anchor, number, exported, minutes in held["courses"]:
         flow = entities._kept["flows", sandbox][flow_id]
@@ -216,7 +220,7 @@ def _restore(emulator: Emulator, held: dict[str, Any]) -> None:
 
 
 def _dice(emulator: Emulator) -> tuple[random.Random, ...]:
-    """Every source of ids and names, so that none comes twice."""
+    """The random generators of ids and names, so that none is repeated."""
     world = emulator._world
     lifecycle = world.lifecycle
     return world.entities._dice, lifecycle._dice, lifecycle._exporter._dice, emulator._gateway._dice
@@ -228,7 +232,7 @@ def _without_login(kind: str, document: Document) -> Document:
     kept: Document = without_secrets(document)
     if params := (document.get("auth") or {}).get("params"):
         shown = dict.fromkeys(params, HIDDEN) | {name: params[name] for name in PLACES if name in params}
-        if "url" in shown:  # its host names the folder; what follows may be a signature
+        if "url" in shown:  # the host names the folder; the rest may contain a signature
             shown["url"] = f"https://{urlsplit(str(params['url'])).hostname}"
         kept["auth"]["params"] = shown
     return kept

@@ -1,6 +1,6 @@
-"""The part of Airflow's task instance that operators and sensors touch, and a context around it.
+"""The part of Airflow's task instance that operators and sensors use, and a context around it.
 
-With it a task is carried out in a test without a DAG run and without a database: ``task.execute(context)``.
+It lets a test run a task without a DAG run and without a database: ``task.execute(context)``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass
 class FakeTaskInstance:
-    """Keeps XComs, which must be plain JSON: Airflow stores nothing else without further ado.
+    """Keeps XComs, which must be plain JSON: Airflow stores nothing else by default.
 
     :param xcoms: what tasks have pushed, by task id, map index and key.
     :param earlier: what the same task pushed in the DAG runs before this one, by key.
@@ -51,9 +51,9 @@ class FakeTaskInstance:
 
 
 def context_of(ti: FakeTaskInstance, **more: Any) -> dict[str, Any]:
-    """A context for ``execute``: of a DAG run that was triggered by hand and has no data interval.
+    """A context for ``execute``: of a DAG run that was triggered manually and has no data interval.
 
-    :param more: what else is in it, such as ``data_interval_start``.
+    :param more: further members, such as ``data_interval_start``.
     """
     run = SimpleNamespace(run_after=None, start_date=None, run_id=ti.run_id)
     return {"ti": ti, "dag": None, "dag_run": run, "params": {}, **more}

@@ -12,7 +12,7 @@ from airflow_provider_aep.emulator.faults import Fault, Faults
 class Trouble:
     """A part of ``Emulator``.
 
-    Each lever strikes the next ``times`` requests whose "METHOD /path" contains ``match``.
+    Each lever affects the next ``times`` requests whose "METHOD /path" contains ``match``.
     """
 
     _faults: Faults
@@ -27,23 +27,23 @@ class Trouble:
         retry_after: float | str | None = None,
         body: Any = None,
     ) -> None:
-        """Answer with a status, unprocessed. A ``str`` body is sent as a proxy's page, else as JSON."""
+        """Answer with a status, unprocessed. A ``str`` body is sent like a proxy's page, others as JSON."""
         self.order(Fault("fail", times, match, status, retry_after, body))
 
     def reset_next(self, *, times: int = 1, match: str | None = None) -> None:
-        """No connection: nothing was received."""
+        """Reset the connection before anything is received."""
         self.order(Fault("reset", times, match))
 
     def drop_next(self, *, times: int = 1, match: str | None = None) -> None:
-        """The connection breaks after the request, which is not processed."""
+        """Break the connection after the request, which is not processed."""
         self.order(Fault("drop", times, match))
 
     def lose_next(self, *, times: int = 1, match: str | None = None) -> None:
-        """The request is processed, its answer is lost."""
+        """Process the request, but lose its response."""
         self.order(Fault("lose", times, match))
 
     def stall_next(self, seconds: float, *, times: int = 1, match: str | None = None) -> None:
-        """The request is processed, its answer comes late; in-process, a read timeout."""
+        """Process the request, but send the response late; in-process, raise a read timeout."""
         self.order(Fault("stall", times, match, seconds=seconds))
 
     def order(self, fault: Fault) -> None:

@@ -19,7 +19,7 @@ def viewed(world: World, kind: str, kept: Document) -> Document:
 
 
 def _base_connection(kept: Document) -> Document:
-    # Assumed: no document says whether a read shows the login's values; here only the day stays legible.
+    # Assumed: a read hides the login's values, except the day; no document says so.
     auth = kept.get("auth")
     if not auth:
         return dict(kept)

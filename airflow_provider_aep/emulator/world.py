@@ -31,8 +31,8 @@ class World:
 class Call:
     """A request that passed the gateway.
 
-    :param path: the path as routes know it: ``/flows`` of the Flow Service, ``/data/...`` of others.
-    :param base: scheme and host as the caller wrote them.
+    :param path: as the routes match it: ``/flows`` of the Flow Service, ``/data/...`` of others.
+    :param base: scheme and host as the caller sent them.
     """
 
     method: str
@@ -45,7 +45,7 @@ class Call:
 
     @property
     def document(self) -> Document:
-        """The body, which has to be a JSON object."""
+        """The body, which must be a JSON object."""
         if not isinstance(self.body, dict):
             raise bad_request("The request body must be a JSON object")
         return self.body

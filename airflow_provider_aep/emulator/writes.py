@@ -29,7 +29,7 @@ CHECKS: dict[str, Callable[[World, Document, str], Document]] = {
 
 WRITABLE = {
     "connections": frozenset({"name", "description", "auth", "encryption"}),
-    # The datasets of a source connection are fixed: a dataflow is given another source connection.
+    # The datasets of a source connection are fixed: a dataflow gets another source connection instead.
     "sourceConnections": frozenset({"name", "description"}),
     "targetConnections": frozenset({"name", "description", "params"}),
     "flows": frozenset(
@@ -45,7 +45,7 @@ WRITABLE = {
     ),
 }
 
-# What a create body may not decide: the service does.
+# Members of a create body that only the service sets.
 SERVICE_FIELDS = {
     *("id", "etag", "version", "state", "inheritedAttributes", "lastOperation", "lastRunDetails", "runs"),
     *("createdAt", "createdBy", "createdClient", "updatedAt", "updatedBy", "updatedClient"),
@@ -59,7 +59,7 @@ def create_connection(world: World, call: Call) -> Response:
     made = CHECKS[kind](world, _given(call.document), call.sandbox)
     kept = world.entities.add(kind, call.sandbox, {**made, "state": "enabled"})
     if kind == "sourceConnections":
-        # Source: export datasets tutorial: the read shows a base connection that nobody sent.
+        # Source: export datasets tutorial: a read shows a base connection that the client did not send.
         base = {"id": world.entities.new_id(), "connectionSpec": made["connectionSpec"]}
         kept |= {"baseConnectionId": base["id"], "inheritedAttributes": {"baseConnection": base}}
     if kind == "targetConnections":
@@ -108,7 +108,7 @@ def _patch_flow(world: World, call: Call, kept: Document) -> Response:
 
 
 def act_on_flow(world: World, call: Call, flow_id: str) -> Response:
-    """Enable or disable. No If-Match is documented, so none is asked for."""
+    """Enable or disable. No If-Match is documented, so none is required."""
     kept = world.entities.get("flows", call.sandbox, flow_id)
     # Assumed: any case. The guide sends lower case, the Sources reference lists upper case.
     word = dict(call.query).get("op", "").lower()
@@ -120,7 +120,7 @@ def act_on_flow(world: World, call: Call, flow_id: str) -> Response:
     if kept["state"] == "initializing":
         raise flow_error(1420, 400, "The action is not possible while the flow is initializing")
     if kept["state"] == wanted:
-        # Source: Flow Service error table. Assumed: it also holds for enabling twice.
+        # Source: Flow Service error table. Assumed: it also applies to enabling twice.
         raise flow_error(1422, 400, f"The action {word} is not applicable to the state {kept['state']}")
     operation = _operation("update", world.clock())
     return _changed(world.entities.change("flows", kept, {"state": wanted, "lastOperation": operation}))
@@ -144,7 +144,7 @@ def delete_entity(world: World, call: Call, entity_id: str) -> Response:
 
 
 def test_connection(world: World, call: Call, connection_id: str) -> Response:
-    # Source: Sources API reference. Assumed: destinations answer it too, and every login is good.
+    # Source: Sources API reference. Assumed: destinations have it too, and every login is good.
     world.entities.get("connections", call.sandbox, connection_id)
     return reply(200, {"result": True})
 
@@ -169,7 +169,7 @@ def _first_user(world: World, kind: str, kept: Document) -> str | None:
 
 def _touches(body: object, path: str) -> bool:
     operations = body if isinstance(body, list) else []
-    return any(str(each.get("path", "")).startswith(path) for each in operations if isinstance(each, dict))
+    return any(str(item.get("path", "")).startswith(path) for item in operations if isinstance(item, dict))
 
 
 def _given(body: Document) -> Document:

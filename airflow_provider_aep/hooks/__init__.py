@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from airflow_provider_aep._lazy import lazily
 from airflow_provider_aep.hooks.aep import AepHook
 
 if TYPE_CHECKING:
@@ -11,11 +12,5 @@ if TYPE_CHECKING:
 
 __all__ = ["AepConnection", "AepHook"]
 
-
-def __getattr__(name: str) -> Any:
-    # Who asks nothing need not load it.
-    if name == "AepConnection":
-        from airflow_provider_aep.hooks.connection import AepConnection
-
-        return AepConnection
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Who asks nothing need not load it.
+__getattr__ = lazily(__name__, {"AepConnection": "connection"})

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_aep.flowservice.dataflow_record import Dataflow
-from airflow_provider_aep.flowservice.run_record import DataflowRun, each_once, pick_runs
 from airflow_provider_aep.flowservice.schedule import parse_moment
 from airflow_provider_aep.flowservice.validation import check_id
-from airflow_provider_aep.monitoring.ticks import SKEW
 
 if TYPE_CHECKING:
+    from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+    from airflow_provider_aep.flowservice.run_record import DataflowRun
     from airflow_provider_aep.monitoring.attribution import Served
     from airflow_provider_aep.monitoring.timeline import Timeline
 
@@ -97,6 +96,8 @@ class Wait(NamedTuple):
 
         :raises AepValidationError: an id or a moment is none.
         """
+        from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+
         tick, longest = told.get("tick"), told.get("longest")
         of_tick = tick and TickWait(
             at=parse_moment("tick", tick["at"]),
@@ -127,6 +128,8 @@ class Wait(NamedTuple):
         if self.whole:
             return True
         if self.tick is not None:
+            from airflow_provider_aep.monitoring.ticks import SKEW
+
             # Whatever came before it, a run that began with this tick or later must have ended first.
             opens = self.tick.at - SKEW
             ended = any(run.finished and run.started_at and run.started_at >= opens for run in runs)
@@ -138,6 +141,8 @@ class Wait(NamedTuple):
 
     def pick(self, runs: Iterable[DataflowRun]) -> list[DataflowRun]:
         """The given runs, or those of the window; each once."""
+        from airflow_provider_aep.flowservice.run_record import each_once, pick_runs
+
         once = {run.id: run for run in each_once(runs)}
         if self.run_ids:
             return [once[run_id] for run_id in self.run_ids if run_id in once]
@@ -201,6 +206,9 @@ class Sighting(NamedTuple):
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Sighting:
         """What ``to_json`` made."""
+        from airflow_provider_aep.flowservice.dataflow_record import Dataflow
+        from airflow_provider_aep.flowservice.run_record import DataflowRun
+
         return cls(
             runs=tuple(DataflowRun.from_api(run) for run in told["runs"]),
             finished=True,

@@ -1,4 +1,4 @@
-"""What all operators of this provider share: the connection, and creating an entity only once."""
+"""The base of all operators of this provider: the connection, and creating an entity only once."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# What an upstream task returns may stand for an argument until the task runs: `create.output`, an XComArg.
+# The result of an upstream task as an argument: `create.output`, an XComArg.
 Upstream = Any
 # ISO 8601, a datetime, or epoch seconds.
 Moment = str | float | datetime | None
 
 
 class Once(TypedDict):
-    """How a create call recognises what an earlier try of its task made."""
+    """How a create call recognises what an earlier attempt of its task created."""
 
     marker: str
     look_first: bool
@@ -64,15 +64,15 @@ class AepOperator(BaseOperator):
 
     @cached_property
     def hook(self) -> AepHook:
-        # Imported here: parsing a DAG file must not pay for the conversation with the service.
+        # Imported here: parsing a DAG file must not pay for the client of the service.
         from airflow_provider_aep.hooks import AepHook
 
         return AepHook(self.aep_conn_id, sandbox=self.sandbox)
 
     def _once(self, context: Any) -> Once:
-        """The mark of this task instance, which all its tries share.
+        """The mark of this task instance, which all its attempts share.
 
-        A first try has nothing to look for, and pays for no look-up.
+        A first attempt has nothing to find, so it makes no lookup.
         """
         from airflow_provider_aep.flowservice.creation import task_marker
 
@@ -81,9 +81,9 @@ class AepOperator(BaseOperator):
         return {"marker": task_marker(identity), "look_first": ti.try_number > 1}
 
     def _make(self, exchange: Exchange[T]) -> T:
-        """Run an exchange that makes something; what it has made and cannot see, a retry would make again.
+        """Run an exchange that creates an entity.
 
-        :raises AirflowFailException: from an ``AepUnseenError``.
+        :raises AirflowFailException: from an ``AepUnseenError``: a retry would create the entity again.
         """
         try:
             return self.hook.run(exchange)
@@ -93,7 +93,7 @@ class AepOperator(BaseOperator):
     def _finish(self, context: Any, what: str, name: str, created: Created) -> str:
         """Log a created entity, keep its etag, return its id."""
         if created.adopted:
-            self.log.info("An earlier try had created %s %s (%s): adopted", what, created.id, name)
+            self.log.info("An earlier attempt had created %s %s (%s): adopted", what, created.id, name)
         else:
             self.log.info("Created %s %s (%s)", what, created.id, name)
         if created.etag is not None:  # Airflow 3.0 refuses an XCom of None

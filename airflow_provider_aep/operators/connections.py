@@ -10,11 +10,11 @@ from airflow_provider_aep.operators.base import AepOperator, Upstream
 
 
 class AepGetConnectionSpecOperator(AepOperator):
-    """Read Adobe's spec of a destination: what its login and its target parameters must hold.
+    """Read Adobe's spec of a destination: what its login and its target parameters must contain.
 
     :param destination: ``s3``, ``azure_blob``, ``adls_gen2``, ``data_landing_zone``, ``gcs`` or ``sftp``.
-        Another that the organization has goes by the name, or an id, that ``AepListDestinationsOperator``
-        gives. Templated.
+        For another destination of the organization, the name or an id that
+        ``AepListDestinationsOperator`` returns. Templated.
     :return: the spec as a dict, with ``authSpec`` and ``targetSpec``.
     """
 
@@ -34,11 +34,11 @@ class AepGetConnectionSpecOperator(AepOperator):
 
 
 class AepListDestinationsOperator(AepOperator):
-    """List the destinations that the organization's live specs offer for datasets, and what each takes.
+    """List the destinations that the organization's live specs offer for datasets, with their parameters.
 
     :return: a list of dicts with ``name`` (for ``destination=...``), ``title``, ``connection_spec_id``,
         ``flow_spec_id``, ``logins``, ``target_params``, ``required_target_params``, ``encryptions``,
-        ``cadences``, and ``problem`` where a spec could not be read.
+        ``cadences``, and ``problem`` if a spec could not be read.
     """
 
     def execute(self, context: Any) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ class AepListDestinationsOperator(AepOperator):
 
 
 class AepCreateSourceConnectionOperator(AepOperator):
-    """Say which datasets to export. They cannot be changed afterwards.
+    """Create a source connection: the datasets to export, which cannot be changed afterwards.
 
     :param name: its name; the service does not require names to be unique. Templated.
     :param datasets: ids, or dicts with ``id`` and ``name`` as ``AepListDatasetsOperator`` returns them.
@@ -96,15 +96,15 @@ class AepCreateSourceConnectionOperator(AepOperator):
 
 
 class AepCreateBaseConnectionOperator(AepOperator):
-    """Store the login to a cloud storage in Experience Platform.
+    """Create a base connection: the login to a cloud storage, stored in Experience Platform.
 
     The login is read from a second Airflow connection while the task runs, checked against Adobe's live
     spec, and sent; it never appears in a log, a rendered template or an XCom.
 
     :param name: its name; the service does not require names to be unique. Templated.
     :param destination: as for ``AepGetConnectionSpecOperator``. Templated.
-    :param credentials_conn_id: an Airflow connection with the storage's login, in its usual fields; none
-        for Data Landing Zone, which Adobe owns. Templated.
+    :param credentials_conn_id: an Airflow connection with the storage's login, in its usual fields;
+        ``None`` for Data Landing Zone, which Adobe owns. Templated.
     :param encryption_conn_id: an Airflow connection with a public key in ``extra.public_key``, for Adobe's
         file encryption. Templated.
     :param description: free text. Templated.
@@ -121,7 +121,7 @@ class AepCreateBaseConnectionOperator(AepOperator):
     )
     name = Text()
     destination = Text()
-    # The destination decides whether there is a login, and which.
+    # Whether a login is needed, and which, depends on the destination.
     credentials_conn_id = Text(optional=True, leaves_out=True)
     encryption_conn_id = Text(optional=True)
     description = Text(optional=True)
@@ -162,7 +162,7 @@ class AepCreateBaseConnectionOperator(AepOperator):
         )
         if created.adopted:
             self.log.warning(
-                "The login of an adopted base connection stays as the earlier try sent it. If you corrected "
+                "The adopted base connection keeps the login that the earlier attempt sent. If you corrected "
                 "%r since, delete base connection %s and clear this task",
                 self.credentials_conn_id,
                 created.id,
@@ -171,13 +171,13 @@ class AepCreateBaseConnectionOperator(AepOperator):
 
 
 class AepCreateTargetConnectionOperator(AepOperator):
-    """Say where in a cloud storage the files go, and in which format.
+    """Create a target connection: where in a cloud storage the files go, and in which format.
 
     :param name: its name; the service does not require names to be unique. Templated.
     :param destination: as for ``AepGetConnectionSpecOperator``. Templated.
     :param base_connection_id: from ``AepCreateBaseConnectionOperator``. Templated.
-    :param target_params: in Adobe's words: the location (``bucketName`` and ``path`` for S3),
-        ``datasetFileType`` (``JSON`` or ``PARQUET``) and ``compression`` (``GZIP``, unless given).
+    :param target_params: with Adobe's names: the location (``bucketName`` and ``path`` for S3),
+        ``datasetFileType`` (``JSON`` or ``PARQUET``) and ``compression`` (by default ``GZIP``).
         Templated.
     :param description: free text. Templated.
     :return: the id of the target connection; its etag goes to XCom key ``etag``.

@@ -1,4 +1,4 @@
-"""What operators on an existing dataflow share: its id, and the button to its page."""
+"""The base of operators on an existing dataflow: its id, and the link to its page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_aep.operators.links import AepDataflowLink, push_dataflow_
 
 
 class AepDataflowOperator(AepOperator):
-    """Base of the operators that do something with an existing dataflow.
+    """Base of the operators on an existing dataflow.
 
     :param dataflow_id: from ``AepCreateDataflowOperator``. Templated.
     """

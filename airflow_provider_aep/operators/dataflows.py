@@ -29,14 +29,14 @@ __all__ = [
 
 
 class AepCreateDataflowOperator(AepOperator):
-    """Tie a source and a target connection together on an export schedule. The dataflow starts enabled.
+    """Create a dataflow: a source and a target connection, and an export schedule. It starts enabled.
 
     :param name: its name; the service does not require names to be unique. Templated.
     :param destination: as for ``AepGetConnectionSpecOperator``. Templated.
     :param source_connection_id: from ``AepCreateSourceConnectionOperator``. Templated.
     :param target_connection_id: from ``AepCreateTargetConnectionOperator``. Templated.
     :param schedule: a word (``once``, ``1h``, ``3h``, ``6h``, ``9h``, ``12h``, ``1d``, or another whole
-        number of hours or days, which the live flow spec is asked about), or a dict with ``every`` and
+        number of hours or days, which is checked with the live flow spec), or a dict with ``every`` and
         optionally ``start``, ``end`` and ``folder_template``. Templated.
     :param description: free text. Templated.
     :return: the id of the dataflow; its etag goes to XCom key ``etag``.
@@ -88,8 +88,8 @@ class AepCreateDataflowOperator(AepOperator):
         schedule = parse_schedule(self.schedule, now=now)
         check_new(schedule.every)
         destination = self.hook.run(find_destination(self.destination))
-        told = self.hook.run(cadence_warnings(destination.flow_spec_id, schedule.every))
-        for warning in (*schedule.warnings(), *told):
+        warnings = self.hook.run(cadence_warnings(destination.flow_spec_id, schedule.every))
+        for warning in (*schedule.warnings(), *warnings):
             self.log.warning("%s", warning)
         created = self._make(
             create_dataflow(
@@ -111,15 +111,15 @@ class AepListDataflowsOperator(AepOperator):
     """List the dataflows of the sandbox that export datasets, newest first.
 
     With ``due_from`` and ``due_until`` it lists those that should have exported in that window: they are
-    enabled and their schedule has a tick in it. A DAG that maps a sensor over them looks at each tick once.
+    enabled and their schedule has a tick in it. A DAG that maps a sensor over them waits for each tick once.
 
-    :param name_contains: only those whose name holds this text, in any letter case. Templated.
+    :param name_contains: only those whose name contains this text, in any letter case. Templated.
     :param due_from: start of the window: ISO 8601, ``datetime`` or epoch seconds. Templated.
-    :param due_until: end of the window, itself not in it. Templated.
+    :param due_until: end of the window, exclusive. Templated.
     :return: a list of dicts with ``id``, ``name``, ``state``, ``destination`` and ``schedule``; with a
         window also ``ticks`` (ISO 8601: those in the window, for the sensor's ``tick``), ``due_at`` and
         ``due_before`` (the first of them, and the first one after the window, or ``None``), and
-        ``runs_due`` (how many ticks the window has).
+        ``runs_due`` (the number of ticks in the window).
     """
 
     template_fields: Sequence[str] = (
@@ -154,13 +154,13 @@ class AepListDataflowsOperator(AepOperator):
         is_windowed = self.due_from or self.due_until
         window = parse_window(self.due_from, self.due_until, zone_of_days()) if is_windowed else None
         part = part_of_name(self.name_contains)
-        found = [flow for flow in self.hook.run(list_dataflows()) if part in flow.name.casefold()]
+        flows = [flow for flow in self.hook.run(list_dataflows()) if part in flow.name.casefold()]
         if window is None:
-            self.log.info("Export dataflows found in sandbox %s: %d", self.hook.sandbox, len(found))
-            return [flow.to_json() for flow in found]
+            self.log.info("Export dataflows found in sandbox %s: %d", self.hook.sandbox, len(flows))
+            return [flow.to_json() for flow in flows]
         start, end = window
         due = []
-        for flow, ticks in due_ticks(found, start, end):
+        for flow, ticks in due_ticks(flows, start, end):
             # The tick that ends the wait lies within the next step.
             following = flow.ticks(end, end + flow.step + timedelta(seconds=1))
             due.append(
@@ -172,7 +172,7 @@ class AepListDataflowsOperator(AepOperator):
                     "ticks": [tick.isoformat() for tick in ticks],
                 }
             )
-        self.log.info("%d of %d export dataflows were due from %s to %s", len(due), len(found), start, end)
+        self.log.info("%d of %d export dataflows were due from %s to %s", len(due), len(flows), start, end)
         return due
 
 
@@ -180,7 +180,7 @@ class AepListDataflowRunsOperator(AepDataflowOperator):
     """List the runs of a dataflow, newest first.
 
     :param dataflow_id: the dataflow. Templated.
-    :param started_after: only runs that started at or after this moment: ISO 8601, ``datetime`` or epoch
+    :param started_after: only runs that started at or after this time: ISO 8601, ``datetime`` or epoch
         seconds. Templated.
     :return: a list of dicts: ``id``, ``status``, ``started_at``, ``records_out``, ``errors`` and more.
     """
@@ -198,17 +198,17 @@ class AepListDataflowRunsOperator(AepDataflowOperator):
 
         self._link(context)
         since = moment_in_zone("started_after", self.started_after) if self.started_after else None
-        found = self.hook.run(list_runs(self.dataflow_id, started_after=since))
-        self.log.info("Dataflow %s has %d runs since %s", self.dataflow_id, len(found), since or "its start")
-        return [run.to_json() for run in found]
+        runs = self.hook.run(list_runs(self.dataflow_id, started_after=since))
+        self.log.info("Dataflow %s has %d runs since %s", self.dataflow_id, len(runs), since or "its start")
+        return [run.to_json() for run in runs]
 
 
 class AepUpdateDataflowOperator(AepDataflowOperator):
-    """Change the schedule of a dataflow. Done at once when it is so already.
+    """Change the schedule of a dataflow. Does nothing if it has this schedule already.
 
     :param dataflow_id: the dataflow. Templated.
-    :param schedule: as for ``AepCreateDataflowOperator``, but what it leaves out stays as it is, ``every``
-        too: ``{"end": "2027-06-01"}`` is enough. Templated.
+    :param schedule: as for ``AepCreateDataflowOperator``, but keys that are left out stay as they are,
+        ``every`` too: ``{"end": "2027-06-01"}`` is enough. Templated.
     :return: the id of the dataflow.
     """
 
@@ -239,26 +239,25 @@ class AepUpdateDataflowOperator(AepDataflowOperator):
         self.log.info("Dataflow %s exported %s, and now exports %s", self.dataflow_id, before, after)
         expiry = expiry_of(changed.after, now=now)
         if expiry and expiry.days <= 0:
-            told = "Its schedule %s: it exports nothing until it gets a later end"
-            self.log.warning(told, expiry.words)
+            self.log.warning("Its schedule %s: it exports nothing until it gets a later end", expiry.words)
         return self.dataflow_id
 
 
 class AepRunExportOperator(AepDataflowOperator):
     """Export datasets of a dataflow now, outside its schedule, in runs of their own.
 
-    The dataflow has to be enabled and about ten minutes old. Not every organization may do this.
+    The dataflow must be enabled and about ten minutes old. Not every organization may do this.
 
-    An ad hoc run cannot be marked as this task's. When the task is retried after its worker was killed, it
-    asks again: while the first run lasts, the service answers that one is going on, and that one is adopted;
-    once it is over, the datasets are exported a second time.
+    An ad hoc run cannot be marked as this task's. A retry after a killed worker requests a run again: while
+    the first run lasts, the service reports it, and the task adopts it; once it is over, the datasets are
+    exported a second time.
 
     :param dataflow_id: the dataflow. Templated.
     :param datasets: ids of datasets that the dataflow exports, or dicts with ``id``; by default all of
         them. Templated.
-    :param ready_timeout: for how long to ask again, once a minute, while the service says that a new dataflow
-        is not ready: seconds, a ``timedelta``, or an ISO 8601 duration.
-    :return: the ids of the runs, as a list; a sensor or ``AepListDataflowRunsOperator`` tells how they end.
+    :param ready_timeout: how long to retry, once a minute, while the service reports that a new dataflow is
+        not ready: seconds, a ``timedelta``, or an ISO 8601 duration.
+    :return: the ids of the runs, as a list; a sensor or ``AepListDataflowRunsOperator`` shows how they end.
     """
 
     template_fields: Sequence[str] = (*AepDataflowOperator.template_fields, "datasets")
@@ -281,25 +280,25 @@ class AepRunExportOperator(AepDataflowOperator):
         from airflow_provider_aep.flowservice.adhoc import run_export
 
         self._link(context)
-        found = self._make(
+        runs = self._make(
             run_export(self.dataflow_id, self.datasets, ready_within=self.ready_timeout.total_seconds())
         )
-        for run in found:
-            said = "was under way already: adopted" if run.adopted else "has begun"
-            self.log.info("Run %s of dataset %s %s", run.run_id, run.dataset_id or "(not told)", said)
-        ids = list(dict.fromkeys(run.run_id for run in found))
+        for run in runs:
+            outcome = "was under way already: adopted" if run.adopted else "has begun"
+            self.log.info("Run %s of dataset %s %s", run.run_id, run.dataset_id or "(not told)", outcome)
+        ids = list(dict.fromkeys(run.run_id for run in runs))
         self.log.info("Dataflow %s exports now, in %d runs", self.dataflow_id, len(ids))
         return ids
 
 
 class AepDeleteDataflowOperator(AepDataflowOperator):
-    """Delete a dataflow. Its connections stay. Done at once when it is gone already.
+    """Delete a dataflow. Its connections stay. Does nothing if it is gone already.
 
     :param dataflow_id: the dataflow. Templated.
     :return: its id.
     """
 
-    operator_extra_links = ()  # what is gone has no page
+    operator_extra_links = ()  # a deleted dataflow has no page
 
     def execute(self, context: Any) -> str:
         from airflow_provider_aep.flowservice.dataflows import delete_dataflow

@@ -1,4 +1,4 @@
-"""Operator to find the datasets that can be exported."""
+"""Operator that lists the datasets that can be exported."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from airflow_provider_aep.operators.base import AepOperator
 class AepListDatasetsOperator(AepOperator):
     """List the datasets of the sandbox that can be exported.
 
-    :param name_contains: only those whose name holds this text, in any letter case. Templated.
-    :return: a list of dicts with ``id``, ``name`` and ``description``, fit for
+    :param name_contains: only those whose name contains this text, in any letter case. Templated.
+    :return: a list of dicts with ``id``, ``name`` and ``description``, for
         ``AepCreateSourceConnectionOperator(datasets=...)``.
     """
 
@@ -27,6 +27,6 @@ class AepListDatasetsOperator(AepOperator):
     def execute(self, context: Any) -> list[dict[str, Any]]:
         from airflow_provider_aep.flowservice.datasets import list_datasets
 
-        found = self.hook.run(list_datasets(name_contains=self.name_contains))
-        self.log.info("Datasets found in sandbox %s: %d", self.hook.sandbox, len(found))
-        return [dataset.to_json() for dataset in found]
+        datasets = self.hook.run(list_datasets(name_contains=self.name_contains))
+        self.log.info("Datasets found in sandbox %s: %d", self.hook.sandbox, len(datasets))
+        return [dataset.to_json() for dataset in datasets]

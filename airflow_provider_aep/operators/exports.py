@@ -1,4 +1,4 @@
-"""Operators for declared exports: what would have to happen, make it so, remove it."""
+"""Operators for declared exports: plan, ensure, delete."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ if TYPE_CHECKING:
     from airflow_provider_aep.exports.plan import Plan
     from airflow_provider_aep.exports.spec import ExportSpec
 
-# A spec as a document, or the path of a file that holds one; of ``specs``, a file or folder with several.
+# A spec as a document, or the path of a file with one; in ``specs``, of a file or folder with several.
 Spec = Mapping[str, Any] | str | Path
 OnChanges = Literal["ok", "warn", "fail", "skip"]
 ON_CHANGES = ("ok", "warn", "fail", "skip")
 
-# Where plans and outcomes are kept, also those of a task that failed: always lists.
-# What of the outcome of one export other tasks take as an argument: ensure.output["dataflow_id"].
+# The parts of one export's outcome that other tasks take as arguments: ensure.output["dataflow_id"].
 OUTPUTS = (
     "sandbox",
     "dataflow_id",
@@ -45,11 +44,11 @@ OUTPUTS = (
 class AepExportOperator(AepOperator):
     """Base of the operators that take any number of export specs.
 
-    :param spec: one export spec: a dict, or the path of a YAML or JSON file with exactly one. Templated; what
-        a file holds is not.
+    :param spec: one export spec: a dict, or the path of a YAML or JSON file with exactly one. Templated; the
+        content of a file is not.
     :param specs: several: a list of dicts and paths, or the path of a file or folder. Templated likewise.
-    :raises AepConfigError: not exactly one of the two is given, or a path does not lead to specs.
-    :raises AepValidationError: with all problems of all specs, as far as they are known already.
+    :raises AepConfigError: not exactly one of the two is given, or a path has no specs.
+    :raises AepValidationError: with all problems of all specs that can be known by then.
     """
 
     template_fields: Sequence[str] = (*AepOperator.template_fields, "spec", "specs")
@@ -87,15 +86,15 @@ class AepExportOperator(AepOperator):
 
 
 class AepPlanExportOperator(AepExportOperator):
-    """Say what would have to happen so that exports are what their specs declare. Changes nothing.
+    """Plan what must change for exports to match their specs. Changes nothing.
 
     :param spec: as for every operator of declared exports. Templated.
     :param specs: likewise. Templated.
     :param rotate_credentials: plan to send the storages' logins again. Templated.
-    :param on_changes: what the task does where something would change: ``ok``, ``warn`` in the log, ``fail``
-        (without a retry, which would see the same) or ``skip``.
-    :return: the plan as a dict; with ``specs``, a list of them. XCom key ``aep_plans`` has the list in any
-        case, also where the task fails or is skipped.
+    :param on_changes: what the task does if something would change: ``ok``, ``warn`` in the log, ``fail``
+        (without a retry, which would find the same) or ``skip``.
+    :return: the plan as a dict; with ``specs``, a list of them. XCom key ``aep_plans`` always has the list,
+        even if the task fails or is skipped.
     """
 
     template_fields: Sequence[str] = (*AepExportOperator.template_fields, "rotate_credentials")
@@ -121,41 +120,41 @@ class AepPlanExportOperator(AepExportOperator):
             hook=self.hook,
             rotate_credentials=self.rotate_credentials,
         )
-        plans = [one.plan for one in outcomes if one.plan]
-        told = [plan.to_json() for plan in plans]
-        context["ti"].xcom_push(key=PLANS_KEY, value=told)
+        plans = [outcome.plan for outcome in outcomes if outcome.plan]
+        documents = [plan.to_json() for plan in plans]
+        context["ti"].xcom_push(key=PLANS_KEY, value=documents)
         for plan in plans:
             alarming = plan.warnings or (plan.changes and self.on_changes == "warn")
             (self.log.warning if alarming else self.log.info)("%s", plan)
         self._link(context, outcomes[0])
         check_outcomes(outcomes)
         self._judge([plan for plan in plans if plan.changes])
-        return self._result(told)
+        return self._result(documents)
 
     def _judge(self, changing: Sequence[Plan]) -> None:
         if not changing or self.on_changes not in ("fail", "skip"):
             return
         count = f"{len(changing)} export{'s differ' if len(changing) > 1 else ' differs'} from"
-        said = "\n".join([f"{count} the spec:", *map(str, changing)])
-        raise AirflowFailException(said) if self.on_changes == "fail" else AirflowSkipException(said)
+        message = "\n".join([f"{count} the spec:", *map(str, changing)])
+        raise AirflowFailException(message) if self.on_changes == "fail" else AirflowSkipException(message)
 
 
 class AepEnsureExportOperator(AepExportOperator):
     """Make exports what their specs declare: create, update, or leave them as they are.
 
-    Safe to repeat, and to retry: everything that is made carries the mark of its export and is found again.
+    Safe to repeat and to retry: every entity carries the mark of its export, so the next attempt finds it.
 
     :param spec: as for every operator of declared exports. Templated.
-    :param specs: likewise; one that fails does not keep the others from being ensured. Templated.
-    :param allow_replace: let other entities take the place of those that cannot be changed. Templated.
+    :param specs: likewise; if one fails, the others are still ensured. Templated.
+    :param allow_replace: replace entities that cannot be changed. Templated.
     :param rotate_credentials: send the storages' logins again. Templated.
-    :param rollback_on_failure: where an export fails, remove what this attempt created for it. Templated.
-    :param plan: what ``AepPlanExportOperator`` returned for the same specs: where something else would have
-        to happen by now, nothing happens to that export, and the task fails. Templated.
-    :return: what became of the export, as a dict: ``dataflow_id`` and the three other ids, ``changed``,
+    :param rollback_on_failure: if an export fails, remove what this attempt created for it. Templated.
+    :param plan: what ``AepPlanExportOperator`` returned for the same specs: an export whose plan is different
+        by now is left unchanged, and the task fails. Templated.
+    :return: the outcome of the export, as a dict: ``dataflow_id`` and the three other ids, ``changed``,
         ``created``, ``updated``, ``deleted``, ``left_behind``, ``warnings`` and more; the ids, ``sandbox``
-        and ``changed`` are XCom keys too. With ``specs``, a list of dicts. XCom key ``aep_exports`` has the
-        list in any case, also where the task fails.
+        and ``changed`` are XCom keys too. With ``specs``, a list of dicts. XCom key ``aep_exports``
+        always has the list, even if the task fails.
     """
 
     template_fields: Sequence[str] = (
@@ -194,12 +193,12 @@ class AepEnsureExportOperator(AepExportOperator):
         from airflow_provider_aep.exports.apply import EnsureOptions
         from airflow_provider_aep.hooks.declared import check_outcomes, ensure_specs
 
-        told: dict[int, str] = {}
+        logged: dict[int, str] = {}
 
-        def tell(outcome: Outcome) -> None:
-            # Said again only where it has changed since, as by a roll-back.
-            if told.get(id(outcome)) != str(outcome):
-                told[id(outcome)] = str(outcome)
+        def log_outcome(outcome: Outcome) -> None:
+            # Logged again only if it has changed since, as by a rollback.
+            if logged.get(id(outcome)) != str(outcome):
+                logged[id(outcome)] = str(outcome)
                 (self.log.error if outcome.error else self.log.info)("%s", outcome)
 
         outcomes = ensure_specs(
@@ -212,10 +211,10 @@ class AepEnsureExportOperator(AepExportOperator):
             ),
             planned=_plans(self.plan) if self._planned else None,
             starting=lambda outcome: self.log.info("%s", outcome.plan),
-            progress=tell,
+            progress=log_outcome,
         )
         for outcome in outcomes:
-            tell(outcome)
+            log_outcome(outcome)
             for warning in outcome.warnings:
                 self.log.warning("%s: %s", outcome.spec.name, warning)
         results = [outcome.to_json() for outcome in outcomes]
@@ -224,8 +223,8 @@ class AepEnsureExportOperator(AepExportOperator):
         try:
             check_outcomes(outcomes)
         except AepError as error:
-            if any(isinstance(one.error, AepUnseenError) for one in outcomes):
-                # What was made and is not seen, a retry would make again.
+            if any(isinstance(outcome.error, AepUnseenError) for outcome in outcomes):
+                # A retry would create again what was created but is not visible yet.
                 raise AirflowFailException(str(error)) from error
             raise
         if self._given.alone:
@@ -236,16 +235,16 @@ class AepEnsureExportOperator(AepExportOperator):
 
 
 class AepDeleteExportOperator(AepOperator):
-    """Delete an export: its dataflow, then its connections. Done at once when it is gone already.
+    """Delete an export: its dataflow, then its connections. Does nothing if it is gone already.
 
-    Only what carries the export's mark goes, and only what nothing else uses.
+    It deletes only entities that carry the export's mark and that nothing else uses.
 
-    :param spec: the export by its spec, as for the other operators of exports; name, owner and sandbox count.
-        Templated.
-    :param name: or the export by its name. Templated.
+    :param spec: the export's spec, as for the other operators of exports; only name, owner and sandbox are
+        used. Templated.
+    :param name: or the export's name. Templated.
     :param export_owner: with ``name``: the owner that its spec declares; by default ``airflow``. Templated.
-    :param with_base: delete its base connection too, where nothing else needs it. Templated.
-    :param leftovers_only: delete only what replacements and broken-off attempts have left behind. Templated.
+    :param with_base: delete its base connection too, if nothing else needs it. Templated.
+    :param leftovers_only: delete only what replacements and interrupted attempts left behind. Templated.
     :return: a dict with ``deleted`` and ``kept`` (with ``why``), lists of dicts with ``kind`` and ``id``.
     """
 
@@ -309,20 +308,20 @@ class AepDeleteExportOperator(AepOperator):
             with_base=self.with_base,
             leftovers_only=self.leftovers_only,
         )
-        for one in removal.deleted:
-            self.log.info("Deleted %s %s", one["kind"], one["id"])
-        for one in removal.kept:
-            self.log.info("Kept %s %s: %s", one["kind"], one["id"], one["why"])
+        for entity in removal.deleted:
+            self.log.info("Deleted %s %s", entity["kind"], entity["id"])
+        for entity in removal.kept:
+            self.log.info("Kept %s %s: %s", entity["kind"], entity["id"], entity["why"])
         if not removal.deleted:
             self.log.info("Export %r of %s: nothing was deleted", name, owner)
         return removal.to_json()
 
 
 def _plans(given: object) -> list[Mapping[str, Any]]:
-    """What was planned for each export."""
+    """The plan of each export."""
     plans = [given] if isinstance(given, Mapping) else given
     if isinstance(plans, Iterable) and not isinstance(plans, str):
-        listed = list(plans)  # what mapped tasks return comes as a sequence that is no list
+        listed = list(plans)  # results of mapped tasks come as a lazy sequence, not as a list
         if listed and all(map(_is_plan, listed)):
             return listed
     rule = "must be what AepPlanExportOperator returned"

@@ -1,7 +1,7 @@
 """How a task takes export specs: as documents or as paths, checked when the DAG is parsed and when it runs.
 
-Whatever is known when the DAG is parsed is checked then, so that a mistake is an import error of the DAG.
-Templates and results of other tasks are left until the task runs, when everything is checked again.
+Parsing the DAG checks whatever is known by then, so that a mistake is an import error of the DAG. Templates
+and results of other tasks have to wait until the task runs, which checks everything again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airflow_provider_aep.operators.bundles import load_bundled_specs
 if TYPE_CHECKING:
     from airflow_provider_aep.exports.spec import ExportSpec
 
-# Stands for what another task has yet to return: the check of a spec passes over templates.
+# Placeholder for what another task has yet to return: the check of a spec ignores templates.
 _LATER = "{{ later }}"
 
 NOTHING = f"{RENDERED_TO_NOTHING}, or leave it out of the spec"
@@ -29,8 +29,8 @@ Placed = tuple[str, object]
 class GivenSpecs:
     """The argument ``spec`` or ``specs`` of a task.
 
-    :param spec: a document, the path of a file that holds one, or what will be one of them.
-    :param specs: a list of these, the path of a file or folder with several, or what will be.
+    :param spec: a document, the path of a file with one, or a template or task result that will be one.
+    :param specs: a list of these, the path of a file or folder with several, or what will be one.
     :raises AepConfigError: not exactly one of the two is given.
     """
 
@@ -39,24 +39,24 @@ class GivenSpecs:
             raise AepConfigError(f"task {task.task_id!r}: give exactly one of spec and specs")
         self.alone = specs is None
         self._given = spec if self.alone else specs
-        # Where a path starts. Read now: Airflow 2 renames the file of a DAG once it is parsed.
+        # Where paths start. Read now, as Airflow 2 changes the file of a DAG once it is parsed.
         self._dag_file = task.dag.fileloc if task.has_dag() else None
 
     def check(self) -> None:
         """Check what is known when the DAG is parsed.
 
-        :raises AepConfigError: a path is missing or leads outside, or a file holds several where one belongs.
+        :raises AepConfigError: a path is missing or leads outside, or a file has several specs, not one.
         :raises AepValidationError: with all problems of all specs.
         """
         from airflow_provider_aep.exports.spec import parse_spec, parse_specs
 
         given = _without_upstream(self._given)
-        found = self._read(given, early=True)
+        placed = self._read(given, early=True)
         if _is_path(given):
-            return  # its files are checked as they are read, and nothing stands beside them
+            return  # reading its files has checked them, and there is nothing else
         errors: list[AepValidationError] = []
         complete = True
-        for place, document in found:
+        for place, document in placed:
             try:
                 complete &= parse_spec(document, place=place, templated=True) is not None
             except AepValidationError as error:
@@ -64,24 +64,26 @@ class GivenSpecs:
         if len(errors) == 1:
             raise errors[0]
         if errors:
-            raise AepValidationError("the export specs", [each for one in errors for each in one.problems])
-        if complete and len(found) > 1:
-            parse_specs([document for _, document in found], places=[place for place, _ in found])
+            raise AepValidationError(
+                "the export specs", [problem for error in errors for problem in error.problems]
+            )
+        if complete and len(placed) > 1:
+            parse_specs([document for _, document in placed], places=[place for place, _ in placed])
 
     def parse(self, rendered: object) -> list[ExportSpec]:
-        """The specs, now that the argument is rendered."""
+        """The specs of the rendered argument."""
         from airflow_provider_aep.exports.spec import parse_spec, parse_specs
 
         if emptied := list(_emptied(self._given, rendered)):
             problems = [Problem(place or ("spec" if self.alone else "specs"), NOTHING) for place in emptied]
             raise AepValidationError("the export spec" if self.alone else "the export specs", problems)
-        found = self._read(as_typed(self._given, rendered), early=False)
+        placed = self._read(as_typed(self._given, rendered), early=False)
         if self.alone:
-            return [parse_spec(document, place=place) for place, document in found]
-        return parse_specs([document for _, document in found], places=[place for place, _ in found])
+            return [parse_spec(document, place=place) for place, document in placed]
+        return parse_specs([document for _, document in placed], places=[place for place, _ in placed])
 
     def _read(self, given: object, *, early: bool) -> list[Placed]:
-        """The documents, each with its place; ``early``, without what is still to be rendered."""
+        """The documents, each with its place; with ``early``, without those that are still to be rendered."""
         if early and is_template(given):
             return []
         if _is_path(given):
@@ -94,20 +96,20 @@ class GivenSpecs:
             )
         if self.alone:
             return [("", given)]
-        # What mapped tasks return comes as a sequence that is no list.
+        # Results of mapped tasks come as a lazy sequence, not as a list.
         if isinstance(given, Mapping) or not isinstance(given, Iterable):
             raise AepValidationError(
                 "the arguments", [Problem("specs", "must be a list of specs, or a path")]
             )
-        found: list[Placed] = []
+        placed: list[Placed] = []
         for index, item in enumerate(given):
             if isinstance(item, str | Path):
-                found += self._from_file(item, early=early)
+                placed += self._from_file(item, early=early)
             else:
-                found.append((f"specs[{index}]", item))
-        if not found and not early:
+                placed.append((f"specs[{index}]", item))
+        if not placed and not early:
             raise AepValidationError("the arguments", [Problem("specs", "must name at least one spec")])
-        return found
+        return placed
 
     def _from_file(self, path: str | Path, *, early: bool) -> list[Placed]:
         if early and is_template(str(path)):
@@ -118,7 +120,10 @@ class GivenSpecs:
             raise AepConfigError(
                 f"export spec {path}: holds {count} specs. Give it as specs instead of spec."
             )
-        return [(f"{path}[{index}]" if count > 1 else str(path), one) for index, one in enumerate(documents)]
+        return [
+            (f"{path}[{index}]" if count > 1 else str(path), document)
+            for index, document in enumerate(documents)
+        ]
 
 
 def paths_as_text(given: Any) -> Any:
@@ -129,34 +134,34 @@ def paths_as_text(given: Any) -> Any:
 
 
 def _is_path(given: object) -> TypeGuard[str | Path]:
-    """Whether the whole argument is a path: a text is one unless it is JSON."""
+    """Whether the whole argument is a path: a string is one unless it is JSON."""
     return isinstance(given, Path) or (isinstance(given, str) and given.lstrip()[:1] not in ("{", "["))
 
 
 def _without_upstream(value: object) -> object:
-    """``value`` with a template in the place of every result that another task has yet to return."""
+    """``value`` with a template in place of every result that another task has yet to return."""
     if isinstance(value, Mapping):
-        return {key: _without_upstream(each) for key, each in value.items()}
+        return {key: _without_upstream(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_upstream(each) for each in value]
-    # XComArgs and their kin, which each Airflow line keeps in another module.
+        return [_without_upstream(item) for item in value]
+    # XComArgs and similar classes, which each Airflow line keeps in another module.
     return _LATER if hasattr(value, "iter_references") else value
 
 
 def _emptied(given: object, rendered: object, place: str = "") -> Iterator[str]:
-    """The places of templates, and of what other tasks return, that have come to nothing.
+    """The places of templates and task results that were rendered to nothing.
 
-    Left as it is, a name would be "None", and a field that is missing would mean its default.
+    Without this check, a name would be "None", and an empty field would silently mean its default.
     """
     if is_later(given):
         if is_nothing(rendered):
             yield place
     elif isinstance(given, Mapping) and isinstance(rendered, Mapping):
-        for key, each in given.items():
-            yield from _emptied(each, rendered.get(key), f"{place}/{key}")
+        for key, member in given.items():
+            yield from _emptied(member, rendered.get(key), f"{place}/{key}")
     elif isinstance(given, list | tuple) and isinstance(rendered, list | tuple):
-        for index, (one, other) in enumerate(zip(given, rendered, strict=True)):
-            yield from _emptied(one, other, f"{place}/{index}" if place else f"specs[{index}]")
+        for index, (item, rendered_item) in enumerate(zip(given, rendered, strict=True)):
+            yield from _emptied(item, rendered_item, f"{place}/{index}" if place else f"specs[{index}]")
 
 
 def _json(text: str) -> Any:
@@ -164,7 +169,7 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         rule = (
-            "was rendered to a text that is no JSON: end the template with `| tojson`, or set "
+            "was rendered to a text that is not JSON: end the template with `| tojson`, or set "
             "render_template_as_native_obj on the DAG"
         )
         raise AepValidationError("the export specs", [Problem("spec", rule)]) from None

@@ -9,16 +9,16 @@ from airflow_provider_aep.operators.xcom_keys import LINK_KEY
 
 
 class AepDataflowLink(BaseOperatorLink):
-    """To the page of a task's dataflow in the Platform UI.
+    """The link to the page of a task's dataflow in the Platform UI.
 
-    The task pushes the address as soon as it knows the dataflow, so the link works while it still runs.
+    The task pushes the address as soon as it knows the dataflow, so the link works while the task still runs.
     """
 
     name = "AEP dataflow"
     xcom_key = LINK_KEY
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """The stored address. Airflow 3 reads the XCom itself; 2.11 asks here."""
+        """The stored address. Airflow 3 reads the XCom itself; 2.11 calls this."""
         return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
 
 
@@ -28,8 +28,8 @@ def push_dataflow_link(context: Any, url: str) -> None:
 
 
 def leave_links(operator: Any) -> None:
-    """Keep Airflow 3 from reading the address when the running task ends, only to write it once more.
+    """Keep Airflow 3 from reading the address when the running task ends, only to write it again.
 
-    The UI knows a task's links from the DAG, and not from the task that runs.
+    The UI takes a task's links from the DAG, not from the running task.
     """
     operator.operator_extra_links = ()

@@ -1,4 +1,4 @@
-"""Moments that are templates: what can be told of them when the DAG is parsed."""
+"""Moments that are templates: what can be checked when the DAG is parsed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOMENTS = (
 
 
 def check_moments(given: Mapping[str, Any]) -> None:
-    """Refuse a template that Airflow renders to a moment of UTC, and that is read in another zone.
+    """Reject a template that Airflow renders in UTC, and that would be read in another zone.
 
     :param given: arguments of a task, or of the ``partial`` of a mapped one, by name.
     :raises AepValidationError: when the DAG is parsed.

@@ -1,4 +1,4 @@
-"""Checking all exports of a sandbox in one task."""
+"""Check all exports of a sandbox in one task."""
 
 from __future__ import annotations
 
@@ -25,59 +25,60 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.policy import AuditPolicy
     from airflow_provider_aep.monitoring.selection import Selection
 
-# Of a first check whose DAG run has no data interval.
+# The window of a first check whose DAG run has no data interval.
 USUAL_WINDOW = timedelta(days=1)
-# However long ago the last check was.
+# The longest window, however long ago the last check was.
 LONGEST_WINDOW = timedelta(days=7)
 MOST_LAG = timedelta(days=1)
 NAMED = 10
 
 
 class AepCheckExportsOperator(AepOperator):
-    """Check the export dataflows of a sandbox: what became known to be wrong since the last check.
+    """Check the export dataflows of a sandbox for problems that became known since the last check.
 
-    Each check begins where the last one that judged has ended, and ends ``lag`` before its own moment, as the
-    service shows the end of a run a while after it happened. A finding belongs to the check in whose window
-    it became known: a run ended, a deadline passed, a run became stuck. So each is told once. What was told
-    before and is still so is listed as standing. Set ``max_active_runs=1`` on the DAG, so that checks
-    follow each other. A DAG run that is triggered goes on from the last check of any kind; those that the
-    timetable makes go on from each other, and tell what it told once more.
+    Each check begins where the last completed check ended, and ends ``lag`` before its own time, as the
+    service shows the end of a run with a delay. A finding belongs to the check in whose window it became
+    known: a run ended, a deadline passed, a run became stuck. So each finding is reported once. A problem
+    that was reported before and persists is listed as standing. Set ``max_active_runs=1`` on the DAG, so that
+    checks run one after the other. A triggered DAG run continues from the last check of any kind; scheduled
+    runs continue from each other, and report again what a triggered one reported.
 
     :param since: start of the window: ISO 8601 or ``datetime``, without an offset in ``[aep] timezone``, or
-        epoch seconds. By default where the last
-        check ended, else the start of the data interval, else a day before its end. Given, everything since
-        then is told, up to ``until`` or now, whatever has been told before. Templated.
-    :param until: its end; by default ``lag`` before the end of the data interval, or before the moment at
+        epoch seconds. By default where the last check ended, else the start of the data interval, else a day
+        before its end. If given, the check reports everything since then, up to ``until`` or now, even if it
+        was reported before. Templated.
+    :param until: its end; by default ``lag`` before the end of the data interval, or before the time at
         which the DAG run was due or triggered. Templated.
-    :param lag: how long after it happened the service may show an end: seconds, a ``timedelta``, or an
+    :param lag: how long the service may take to show that a run ended: seconds, a ``timedelta``, or an
         ISO 8601 duration.
-    :param name_contains: only dataflows with this in their name, in whatever letter case. Templated.
-    :param destinations: only to these destinations, such as ``["s3"]``; one that is not in our table goes by
-        the name that its spec gives. Templated.
+    :param name_contains: only dataflows with this in their name, in any letter case. Templated.
+    :param destinations: only to these destinations, such as ``["s3"]``; one that is not built in has the
+        name that its spec gives. Templated.
     :param export_owner: only those that this owner declared. Templated.
     :param run_policy: arguments of the sensor's run policy, such as ``{"max_drop": 0.5}``; see ``RunPolicy``.
     :param on_missing: ``fail``, ``warn``, ``skip`` or ``ok`` for a tick without a run after 150 minutes.
     :param on_late: the same for a run that started later than that.
     :param on_doubled: the same for a tick for which more runs delivered than it owes.
-    :param on_disabled: the same for a dataflow that is switched off.
-    :param on_ends_soon: the same for a schedule that has ended, or will within ``ends_soon_days``.
+    :param on_disabled: the same for a disabled dataflow.
+    :param on_ends_soon: the same for a schedule that has ended, or will end within ``ends_soon_days``.
     :param on_unread: the same for a dataflow whose runs could not be read.
     :param on_unreadable: the same for a schedule that cannot be read: a missing run would not be noticed.
-    :param on_standing: the same for what was told before and is still so. By default it alerts nobody again.
+    :param on_standing: the same for a problem that was reported before and persists. By default it alerts
+        nobody again.
     :param on_allowance: the same for an allowance that is used up or nearly, or will be by the forecast.
-    :param on_nothing: the same where no dataflow is selected: a check of nothing would be green for ever.
+    :param on_nothing: the same if no dataflow is selected: a check of nothing would always succeed.
     :param allowance: what the selected exports may export, such as ``exported_bytes=5TB/year`` or
-        ``exported_records=2000000/month``; one or a list. It takes some requests more, a bounded number that
-        the log tells. Templated.
-    :param ends_soon_days: how long before its end a schedule is worth a word: days, a ``timedelta``, or an
+        ``exported_records=2000000/month``; one or a list. It takes more requests, a bounded number that the
+        log shows. Templated.
+    :param ends_soon_days: how long before its end a schedule is reported: days, a ``timedelta``, or an
         ISO 8601 duration.
-    :param alert_on_backfill: let the check of a backfill fail and alert as any other does. By default it only
-        tells what it found.
+    :param alert_on_backfill: let the check of a backfill fail and alert like any other. By default it only
+        reports what it found.
     :return: a dict with ``sandbox``, ``since``, ``until``, ``outcome``, ``totals`` and ``notes``. The XCom
-        key ``aep_check``, also of a task that failed, has the same and the ``exports``, the worst first; each
-        with ``dataflow_id``, ``dataflow_name``, ``outcome``, ``findings``, ``standing``, ``verdict``,
-        ``verdicts`` and more. It has 192 KiB at most; ``left_out`` counts what did not fit.
-    :raises AepValidationError: an argument makes no sense; nothing was asked.
+        key ``aep_check``, which a failed task has too, adds the ``exports``, the worst first; each has
+        ``dataflow_id``, ``dataflow_name``, ``outcome``, ``findings``, ``standing``, ``verdict``, ``verdicts``
+        and more. It holds 192 KiB at most; ``left_out`` counts what did not fit.
+    :raises AepValidationError: an argument is not valid; nothing was requested.
     """
 
     template_fields: Sequence[str] = (
@@ -171,20 +172,20 @@ class AepCheckExportsOperator(AepOperator):
         )
         quiet = window.is_backfill and not self.alert_on_backfill
         place = {"sandbox": self.hook.sandbox, "conn_id": self.aep_conn_id}
-        found = {**place, **audit.to_json(), "quiet": quiet, "notes": window.notes}
+        result = {**place, **audit.to_json(), "quiet": quiet, "notes": window.notes}
         if not audit.exports:
-            found["told"] = audit.told_nothing()
+            result["told"] = audit.told_nothing()
         bad = [export.dataflow for export in audit.exports if export.outcome in ("fail", "warn")]
         places = places_of(self, bad)
-        for export in found["exports"]:
+        for export in result["exports"]:
             if export["dataflow_id"] in places:
                 export["location"] = places[export["dataflow_id"]]
             export["dataflow_url"] = self.hook.dataflow_url(export["dataflow_id"])
         for verdict in (verdict for export in audit.exports for verdict in export.verdicts):
-            metrics.judged({**verdict.to_json(), "sandbox": found["sandbox"]})
-        # Before the task may fail: a notifier reads it from there, and the next check goes on from here.
-        found = bounded(found)
-        context["ti"].xcom_push(key=CHECK_KEY, value=found)
+            metrics.judged({**verdict.to_json(), "sandbox": result["sandbox"]})
+        # Pushed before the task may fail: a notifier reads it, and the next check continues from here.
+        result = bounded(result)
+        context["ti"].xcom_push(key=CHECK_KEY, value=result)
         if window.hands_over:
             handover = {**audit.handover.to_json(), "scope": self._scope(selection)}
             context["ti"].xcom_push(key=window.hands_over, value=handover)
@@ -199,18 +200,23 @@ class AepCheckExportsOperator(AepOperator):
             window.until,
             _table_of(audit),
         )
-        for each in audit.allowances:
-            level = logging.INFO if each.outcome in ("ok", "skip") else logging.WARNING
-            told, requests = each.standing.told, each.requests
-            self.log.log(level, "%s: %s (%d requests more)", each.standing.allowance.key, told, requests)
+        for allowance in audit.allowances:
+            level = logging.INFO if allowance.outcome in ("ok", "skip") else logging.WARNING
+            self.log.log(
+                level,
+                "%s: %s (%d requests more)",
+                allowance.standing.allowance.key,
+                allowance.standing.told,
+                allowance.requests,
+            )
         if quiet:
             self.log.info("A backfill: nobody is alerted")
         elif audit.outcome == "fail":
             raise AirflowFailException(_summary(audit, "fail"))
         elif audit.outcome == "skip":
             raise AirflowSkipException(_summary(audit, "skip"))
-        # The exports are kept once: a return value is an XCom too.
-        return {name: value for name, value in found.items() if name != "exports"}
+        # The exports are stored only once: a return value is an XCom too.
+        return {name: value for name, value in result.items() if name != "exports"}
 
     def _policy(self) -> AuditPolicy:
         from airflow_provider_aep.monitoring.policy import AuditPolicy, run_policy
@@ -223,7 +229,7 @@ class AepCheckExportsOperator(AepOperator):
         return Selection.of(self.name_contains, self.destinations, self.export_owner)
 
     def _scope(self, selection: Selection) -> str:
-        """What is looked at: what a check of something else handed over is of no use."""
+        """What this check covers: a handover from a check with another scope is of no use."""
         return f"{self.aep_conn_id} {self.hook.sandbox} {selection}"
 
     def _window(self, context: Any, scope: str) -> _Window:
@@ -234,7 +240,7 @@ class AepCheckExportsOperator(AepOperator):
         kind = str(getattr(run, "run_type", "")).rpartition(".")[2].lower()
         is_backfill, date = kind.startswith("backfill"), _logical_date(context)
         by_hand = kind not in ("scheduled", "") and not is_backfill
-        # A run that was triggered by hand has no data interval on Airflow 3, or that of another.
+        # A manually triggered run has no data interval on Airflow 3, or that of another run.
         due = (by_hand and date) or context.get("data_interval_end") or getattr(run, "run_after", None)
         due = due or getattr(run, "start_date", None) or now
         zone = zone_of_days()
@@ -247,7 +253,7 @@ class AepCheckExportsOperator(AepOperator):
             until = min(parse_moment("until", due), now) - self.lag
         start = context.get("data_interval_start")
         since = parse_moment("since", start) - self.lag if start else until
-        # Of a run by hand on Airflow 2, and of a cron schedule on Airflow 3, both ends are one moment.
+        # Both ends are the same for a manual run on Airflow 2, and for a cron schedule on Airflow 3.
         since = since if since < until else until - USUAL_WINDOW
         if is_backfill:
             return _Window(since, until, is_backfill=True)
@@ -265,34 +271,34 @@ class AepCheckExportsOperator(AepOperator):
             notes.append(
                 f"The last check ended at {before.until:%Y-%m-%d %H:%M} UTC; this one looks back "
                 f"{LONGEST_WINDOW.days} days, to {since:%Y-%m-%d %H:%M}, and what became known in between is "
-                "not told. Clear an older check, or give since, to look further back."
+                "not reported. Clear an older check, or give since, to look further back."
             )
         return _Window(since, until, before=before, hands_over=key, notes=notes)
 
     def _handed_over(self, context: Any, keys: Sequence[str], scope: str, until: datetime) -> Handover | None:
-        """What the last check before this one handed over, whatever became of its DAG run."""
+        """The handover of the last check before this one, even if its DAG run failed."""
         from airflow_provider_aep.monitoring.handover import Handover
 
         ti = context["ti"]
-        kept = [
+        values = [
             ti.xcom_pull(key=key, task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True)
             for key in keys
         ]
-        found = [
-            Handover.from_json(each)
-            for each in kept
-            if isinstance(each, Mapping) and each.get("scope") == scope
+        handovers = [
+            Handover.from_json(value)
+            for value in values
+            if isinstance(value, Mapping) and value.get("scope") == scope
         ]
-        earlier = [each for each in found if each is not None and each.until < until]
-        return max(earlier, key=lambda each: each.until, default=None)
+        earlier = [handover for handover in handovers if handover is not None and handover.until < until]
+        return max(earlier, key=lambda handover: handover.until, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """From when to when a check looks.
+    """The window of a check.
 
-    :param before: what the last check handed over.
-    :param hands_over: the XCom key for the next check; empty where this one is not part of the sequence.
+    :param before: the handover of the last check.
+    :param hands_over: the XCom key for the next check; empty if this one is not part of the sequence.
     """
 
     since: datetime
@@ -308,17 +314,17 @@ def _logical_date(context: Any) -> datetime | None:
 
 
 def _summary(audit: Audit, outcome: str) -> str:
-    """The exports of an outcome and what was found of them, as many as fit into a message."""
+    """The exports with an outcome and their findings, as many as fit into a message."""
     from airflow_provider_aep.monitoring.audit_table import found_in
 
     if not audit.exports:
         return audit.told_nothing()
     bad = [export for export in audit.exports if export.outcome == outcome]
-    told = [f"{export.dataflow.name!r}: {'; '.join(found_in(export))[:300]}" for export in bad[:NAMED]]
+    details = [f"{export.dataflow.name!r}: {'; '.join(found_in(export))[:300]}" for export in bad[:NAMED]]
     more = f" And {len(bad) - NAMED} more." if len(bad) > NAMED else ""
-    allowances = [each.standing for each in audit.allowances if each.outcome == outcome]
-    spent = "".join(f" Allowance {each.allowance.key}: {each.told}." for each in allowances)
-    exports = f"{len(bad)} of {len(audit.exports)} exports: {'. '.join(told)}.{more}" if bad else ""
+    standings = [allowance.standing for allowance in audit.allowances if allowance.outcome == outcome]
+    spent = "".join(f" Allowance {standing.allowance.key}: {standing.told}." for standing in standings)
+    exports = f"{len(bad)} of {len(audit.exports)} exports: {'. '.join(details)}.{more}" if bad else ""
     return f"{exports}{spent}".strip()
 
 

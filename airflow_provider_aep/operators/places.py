@@ -1,4 +1,4 @@
-"""Where the files of exports lie, for whoever is told that they are not well."""
+"""Where the files of exports are, for the reader of an alert."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Asking(Protocol):
-    """A task that can ask the service, and has a log."""
+    """A task that can call the service, and has a log."""
 
     @property
     def hook(self) -> AepHook: ...
@@ -22,7 +22,7 @@ class Asking(Protocol):
 
 
 def places_of(task: Asking, flows: Sequence[Dataflow]) -> dict[str, str]:
-    """The URL of the folder of all files of each dataflow, by its id; of none where that cannot be read."""
+    """The URL of the folder with all files of each dataflow, by its id; empty if they cannot be read."""
     from airflow_provider_aep.flowservice.locations import read_places
 
     if not flows:
@@ -30,6 +30,6 @@ def places_of(task: Asking, flows: Sequence[Dataflow]) -> dict[str, str]:
     try:
         return task.hook.run(read_places(flows))
     except Exception as error:
-        # It helps whoever reads an alert, and is no reason to tell nothing.
-        task.log.warning("Where exports deliver cannot be told: %s", without_words(error))
+        # The places only help the reader of an alert; the alert is sent without them.
+        task.log.warning("Where exports deliver cannot be read: %s", without_words(error))
         return {}

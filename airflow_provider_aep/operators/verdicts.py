@@ -1,4 +1,4 @@
-"""Ending a task by the verdicts that another one has returned."""
+"""Fail a task by the verdicts of an earlier task."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
 
 
 class AepRequireGoodExportsOperator(BaseOperator):
-    """Fail where an ``AepExportsSensor`` has a verdict of ``fail``; asks nothing of Adobe.
+    """Fail if an ``AepExportsSensor`` has a verdict of ``fail``; sends no request to Adobe.
 
-    So the sensor can succeed, and send the asset events of what is good, while the DAG run fails. Whoever
-    was told of the verdicts is not told again by this task.
+    So the sensor can succeed, and send the asset events of the good exports, while the DAG run fails. This
+    task does not alert about the verdicts again.
 
     :param found: what the sensor returned: its ``output``. Templated.
     :return: the outcome: ``ok``, ``warn`` or ``skip``.
@@ -37,10 +37,10 @@ class AepRequireGoodExportsOperator(BaseOperator):
         if not _is_of_a_sensor(found):
             problem = Problem("found", "must be what an AepExportsSensor returned")
             raise AepValidationError("the arguments", [problem])
-        # The notifier, as a callback, finds here that there is nothing to add.
+        # Tells the notifier, as a callback, that there is nothing to add.
         context["ti"].xcom_push(key=CHECK_KEY, value={"quiet": True, "exports": []})
         totals = found["totals"]
-        bad = [each for each in found["verdicts"] if each["outcome"] == "fail"]
+        bad = [verdict for verdict in found["verdicts"] if verdict["outcome"] == "fail"]
         if found["outcome"] == "fail" or bad:
             more = max(totals.get("fail", 0) - len(bad), 0)
             raise AirflowFailException(told_of_bad(bad, sum(totals.values()), more=more))
@@ -54,10 +54,12 @@ def _is_of_a_sensor(found: Any) -> TypeGuard[Mapping[str, Any]]:
     if not isinstance(found, Mapping) or found.get("outcome") not in CONCERN:
         return False
     totals, verdicts = found.get("totals"), found.get("verdicts")
-    if not isinstance(totals, Mapping) or not all(isinstance(each, int) for each in totals.values()):
+    if not isinstance(totals, Mapping) or not all(isinstance(total, int) for total in totals.values()):
         return False
-    if not isinstance(verdicts, list | tuple) or not all(isinstance(each, Mapping) for each in verdicts):
+    if not isinstance(verdicts, list | tuple) or not all(
+        isinstance(verdict, Mapping) for verdict in verdicts
+    ):
         return False
-    return all(each.get("outcome") in CONCERN for each in verdicts) and all(
-        {"dataflow_name", "reason"} <= each.keys() for each in verdicts if each["outcome"] == "fail"
+    return all(verdict.get("outcome") in CONCERN for verdict in verdicts) and all(
+        {"dataflow_name", "reason"} <= verdict.keys() for verdict in verdicts if verdict["outcome"] == "fail"
     )

@@ -1,4 +1,4 @@
-"""Which connections there are, and which of them a viewer may see."""
+"""The AEP connections of this Airflow, and which of them a viewer may see."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Place = tuple[str, str | None]
 
 
 def listed_places(session: Any) -> list[Place]:
-    """Connections of type ``aep`` in Airflow's database and in the environment, and what the setting names.
+    """Connections of type ``aep`` in Airflow's database and environment, and those that the setting names.
 
     Secrets backends cannot be listed: ``[aep] page_connections`` names theirs.
     """
-    found: list[Place] = [
+    places: list[Place] = [
         (conn_id, None) for conn_id in (*_in_database(session), *_in_environment(os.environ))
     ]
     for word in conf.get("aep", "page_connections", fallback="").split(","):
         conn_id, _, sandbox = word.strip().partition("/")
         if conn_id:
-            found.append((conn_id, sandbox.strip() or None))
-    return sorted(set(found), key=lambda place: (place[0], place[1] or ""))
+            places.append((conn_id, sandbox.strip() or None))
+    return sorted(set(places), key=lambda place: (place[0], place[1] or ""))
 
 
 def permitted(places: Iterable[Place], user: Any) -> list[Place]:
-    """Those whose connection the viewer may read."""
+    """The places whose connection the viewer may read."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails
     from airflow.models.connection import Connection
@@ -64,7 +64,7 @@ def authorized_dags(user: Any) -> set[str]:
 
 
 def team_of(model: Any, key: str) -> dict[str, Any]:
-    """Whose a connection or a DAG is, where this Airflow knows teams."""
+    """The team of a connection or a DAG, if this Airflow has teams."""
     return {"team_name": model.get_team_name(key)} if hasattr(model, "get_team_name") else {}
 
 

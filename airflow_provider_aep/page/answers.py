@@ -1,4 +1,4 @@
-"""What the browser side is told, field by field: no document of the service leaves the server whole."""
+"""The responses to the browser, field by field: no document of the service leaves the server whole."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ MOST_RUNS = 100
 MOST_FINDINGS = 50
 MOST_FOLDERS = 10
 LONGEST_TEXT = 2000
-# A schedule whose next tick is further away than this has ended, or hardly goes on.
+# A schedule whose next tick is further away than this is treated as if it had ended.
 FURTHEST_AHEAD = timedelta(days=400)
 _RUN_ID = re.compile(r"\b([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-_AS_USUAL = RunPolicy()
+_DEFAULT_POLICY = RunPolicy()
 
 
-def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now: datetime) -> dict[str, Any]:
-    """One export, as the table shows it."""
-    flow, words = one.flow, schedule_words(one.flow.schedule)
+def export_row(
+    export: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now: datetime
+) -> dict[str, Any]:
+    """One export, as a row of the table."""
+    flow, words = export.flow, schedule_words(export.flow.schedule)
     destination = DESTINATIONS.get(flow.destination or "")
     ends_at = words["end"]
     left = datetime.fromisoformat(ends_at) - now if ends_at else None
-    current = one.states[-1] if one.states else None
+    current = export.states[-1] if export.states else None
     return {
         "conn_id": conn_id,
         "sandbox": sandbox,
@@ -57,24 +59,24 @@ def export_row(one: Overviewed, facts: Facts, *, conn_id: str, sandbox: str, now
         "ends_at": ends_at,
         "days_left": None if left is None else left.days,
         "ends_in": None if left is None or left <= timedelta() else span_words(left),
-        "owner": owner_of(one),
+        "owner": owner_of(export),
         "lands_in": location.url or None if (location := location_in(facts, flow)) else None,
-        "warnings": [_told(finding.told) for finding in one.warnings],
-        "outcome": one.outcome,
-        "severity": one.severity,
-        # What the last tick has come to, and the last of which that is known, where it is another one.
-        "current": _state(current) if current and current is not one.decided else None,
-        "decided": _state(one.decided) if one.decided else None,
-        "bad": one.bad,
-        "last_good_at": iso(one.last_good_at),
-        "ticks": [_tick(state) for state in one.states],
+        "warnings": [_sentence(finding.told) for finding in export.warnings],
+        "outcome": export.outcome,
+        "severity": export.severity,
+        # The state of the last tick, and of the last decided one if that is another.
+        "current": _state(current) if current and current is not export.decided else None,
+        "decided": _state(export.decided) if export.decided else None,
+        "bad": export.bad,
+        "last_good_at": iso(export.last_good_at),
+        "ticks": [_tick(state) for state in export.states],
     }
 
 
 def _next_tick(flow: Dataflow, now: datetime) -> datetime | None:
     if flow.state != "enabled":
         return None
-    # Once a schedule has begun, the next tick is at most a step away.
+    # Once a schedule has begun, the next tick is at most one step away.
     for ahead in (flow.step, FURTHEST_AHEAD):
         if coming := flow.ticks(now, now + ahead):
             return coming[0]
@@ -82,13 +84,13 @@ def _next_tick(flow: Dataflow, now: datetime) -> datetime | None:
 
 
 def _state(state: State) -> dict[str, Any]:
-    return {"at": iso(state.at), "kind": state.kind, "told": _told(state.told)}
+    return {"at": iso(state.at), "kind": state.kind, "told": _sentence(state.told)}
 
 
 def _tick(state: State) -> list[Any]:
-    """Time, kind and records; and ``True`` for the first, full export, which is no measure of the others."""
-    told: list[Any] = [iso(state.at), state.kind, state.records]
-    return [*told, True] if state.is_first else told
+    """Time, kind and records; and ``True`` for the first, full export, which does not compare with others."""
+    fields: list[Any] = [iso(state.at), state.kind, state.records]
+    return [*fields, True] if state.is_first else fields
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -104,16 +106,18 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def location_in(facts: Facts, flow: Dataflow) -> Location | None:
-    """Where an export delivers; ``None`` where its target connection may not be seen."""
-    target = next((facts.targets[each] for each in flow.target_connection_ids if each in facts.targets), None)
+    """Where an export delivers; ``None`` if its target connection cannot be read."""
+    ids = (target_id for target_id in flow.target_connection_ids if target_id in facts.targets)
+    target = next((facts.targets[target_id] for target_id in ids), None)
     if target is None:
         return None
-    ids = [each for source in flow.source_connection_ids for each, _ in facts.datasets.get(source, ())]
-    return location_of(flow, target, dataset_ids=ids)
+    datasets = (facts.datasets.get(source_id, ()) for source_id in flow.source_connection_ids)
+    dataset_ids = [dataset_id for of_source in datasets for dataset_id, _ in of_source]
+    return location_of(flow, target, dataset_ids=dataset_ids)
 
 
 def _folders(run: DataflowRun, tick: datetime | None, location: Location | None) -> list[str]:
-    """The folders of a run's files, where it wrote any and they can be told exactly."""
+    """The folders of a run's files, if it wrote any and the folders are known exactly."""
     if location is None or not run.finished or not run.records_out:
         return []
     at, sure = location.folder_time(run.started_at, tick)
@@ -121,15 +125,15 @@ def _folders(run: DataflowRun, tick: datetime | None, location: Location | None)
     return [_short(folder.url) for folder in folders if sure and folder.exact][:MOST_FOLDERS]
 
 
-def run_row(run: DataflowRun, one: Overviewed, facts: Facts) -> dict[str, Any]:
-    """One run, with the verdict of the usual policy, what Adobe's errors mean, and where its files are.
+def run_row(run: DataflowRun, export: Overviewed, facts: Facts) -> dict[str, Any]:
+    """One run, with the verdict of the default policy, what Adobe's errors mean, and where its files are.
 
-    ``usual_seconds`` is how long runs before it took, of one that is under way.
+    For a run that is under way, ``usual_seconds`` is how long earlier runs took.
     """
-    timeline = one.timeline
+    timeline = export.timeline
     usual = None if run.finished else usual_duration(timeline.past.before(run))
-    verdict = judge_runs([run], _AS_USUAL) if run.finished else None
-    is_stuck = timeline.stuck_at(run, _AS_USUAL) is not None
+    verdict = judge_runs([run], _DEFAULT_POLICY) if run.finished else None
+    is_stuck = timeline.stuck_at(run, _DEFAULT_POLICY) is not None
     tick = timeline.tick_of.get(run.id)
     return {
         "id": run.id,
@@ -139,14 +143,14 @@ def run_row(run: DataflowRun, one: Overviewed, facts: Facts) -> dict[str, Any]:
         "tick": iso(tick.at) if tick else None,
         "is_first": timeline.past.is_first(run),
         "kind": KINDS.get(verdict.status, "failed") if verdict else "stuck" if is_stuck else "running",
-        "outcome": verdict.outcome if verdict else _AS_USUAL.on_stuck if is_stuck else None,
-        "reason": _told(verdict.reason if verdict else told_running((run,), timeline)),
+        "outcome": verdict.outcome if verdict else _DEFAULT_POLICY.on_stuck if is_stuck else None,
+        "reason": _sentence(verdict.reason if verdict else told_running((run,), timeline)),
         "records": run.records_out,
         "bytes": run.bytes_out,
         "files": run.files_out,
         "duration_seconds": _seconds(run),
         "usual_seconds": usual.total_seconds() if usual else None,
-        "folders": _folders(run, tick.at if tick else None, location_in(facts, one.flow)),
+        "folders": _folders(run, tick.at if tick else None, location_in(facts, export.flow)),
         "errors": [
             {name: text and _short(text) for name, text in error_told(error.code, error.message).items()}
             for error in run.errors
@@ -154,22 +158,22 @@ def run_row(run: DataflowRun, one: Overviewed, facts: Facts) -> dict[str, Any]:
     }
 
 
-def export_detail(one: Overviewed, snapshot: Snapshot) -> dict[str, Any]:
+def export_detail(export: Overviewed, snapshot: Snapshot) -> dict[str, Any]:
     """The runs, findings and entities of one export."""
-    runs = one.runs[:MOST_RUNS]
-    # The first, full export is no measure of the others.
-    good = [run for run in runs if run.status is RunStatus.SUCCESS and not one.timeline.past.is_first(run)]
+    runs = export.runs[:MOST_RUNS]
+    # The first, full export does not compare with the others.
+    good = [run for run in runs if run.status is RunStatus.SUCCESS and not export.timeline.past.is_first(run)]
     return {
-        "runs": [run_row(run, one, snapshot.facts) for run in runs],
-        "lands": _lands(location_in(snapshot.facts, one.flow)),
+        "runs": [run_row(run, export, snapshot.facts) for run in runs],
+        "lands": _lands(location_in(snapshot.facts, export.flow)),
         "usual": {
-            # An empty run is legitimate, and no measure of those that are not.
+            # An empty run is legitimate, but does not compare with the others.
             "records": usual_range([run.records_out for run in good if run.records_out]),
             "bytes": usual_range([run.bytes_out for run in good if run.bytes_out]),
-            "duration_seconds": usual_range([each for run in good if (each := _seconds(run)) is not None]),
+            "duration_seconds": usual_range([took for run in good if (took := _seconds(run)) is not None]),
         },
-        "findings": [_finding(each) for each in one.findings[::-1][:MOST_FINDINGS]],
-        "entities": _entities(one, snapshot.facts),
+        "findings": [_finding(finding) for finding in export.findings[::-1][:MOST_FINDINGS]],
+        "entities": _entities(export, snapshot.facts),
     }
 
 
@@ -183,25 +187,25 @@ def _lands(location: Location | None) -> dict[str, Any] | None:
     }
 
 
-def owner_of(one: Overviewed) -> str | None:
+def owner_of(export: Overviewed) -> str | None:
     """Who declared the export, by the mark in its description."""
-    mark = read_mark(one.flow.raw)
+    mark = read_mark(export.flow.raw)
     return mark.owner if mark else None
 
 
-def _entities(one: Overviewed, facts: Facts) -> list[dict[str, Any]]:
-    flow = one.flow
-    found: list[tuple[str, str | None, str | None]] = [("dataflow", flow.id, flow.name)]
+def _entities(export: Overviewed, facts: Facts) -> list[dict[str, Any]]:
+    flow = export.flow
+    entities: list[tuple[str, str | None, str | None]] = [("dataflow", flow.id, flow.name)]
     for source_id in flow.source_connection_ids:
-        found.append(("source connection", source_id, facts.sources.get(source_id)))
-        found += [("dataset", dataset_id, name) for dataset_id, name in facts.datasets.get(source_id, ())]
+        entities.append(("source connection", source_id, facts.sources.get(source_id)))
+        entities += [("dataset", dataset_id, name) for dataset_id, name in facts.datasets.get(source_id, ())]
     for target_id in flow.target_connection_ids:
         target = facts.targets.get(target_id, {})
-        found.append(("target connection", target_id, target.get("name")))
-        found.append(("base connection", target.get("baseConnectionId"), None))
+        entities.append(("target connection", target_id, target.get("name")))
+        entities.append(("base connection", target.get("baseConnectionId"), None))
     return [
         {"kind": kind, "id": entity_id, "name": name and _short(name)}
-        for kind, entity_id, name in found
+        for kind, entity_id, name in entities
         if entity_id
     ]
 
@@ -217,8 +221,8 @@ def iso(moment: datetime | None) -> str | None:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
 
 
-def _told(sentence: str) -> str:
-    """A sentence where the id of the run is told beside it, and need not be whole."""
+def _sentence(sentence: str) -> str:
+    """A sentence with short run ids: the full id is shown beside it."""
     return _RUN_ID.sub(r"\1", _short(sentence))
 
 

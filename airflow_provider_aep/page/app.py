@@ -1,7 +1,7 @@
 """The routes of the exports page. Only the API server imports this.
 
-Each of them asks for a user who may see plugins, and answers with what that user may see. All of them only
-read, and no secret and no document of the service leaves through them.
+Each route requires a user who may see plugins, and returns what that user may see. All routes only read, and
+never return a secret or a whole document of the service.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ from airflow_provider_aep.page.usage import Ledger, ledger_row, read_ledger
 log = logging.getLogger(__name__)
 
 WWW = Path(__file__).parent / "www"
-# How long a viewer waits for the first result before the page says that it is being read.
+# How long a request waits for the first result before the page shows that it is loading.
 PATIENCE_SECONDS = 1.0
 REFRESH_SECONDS = 30.0
-# The ledger takes the runs of a year.
+# The ledger reads the runs of a year.
 LEDGER_SECONDS = 3600.0
-# A story takes more requests than a look at all exports.
+# A story takes more requests than a poll of all exports.
 STORY_SECONDS = 120.0
 HEADERS = (
-    # Nothing here is a document of its own; whatever is opened as one may do nothing at all.
+    # No response is a page of its own; if one is opened as a page, it may do nothing.
     (
         b"content-security-policy",
         b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -89,7 +89,7 @@ def read_story_of(conn_id: str, sandbox: str, dataflow_id: str) -> Story:
 
 
 def origin_of(conn_id: str, sandbox: str | None) -> Hashable:
-    """Whose exports a connection leads to: another host, organization or client is another origin."""
+    """Where a connection leads: another host, organization or client is another origin."""
     conn = AepHook(conn_id).get_conn()
     return conn.platform_url, conn.credentials.org_id, conn.credentials.client_id, sandbox or conn.sandbox
 
@@ -102,7 +102,7 @@ files = StaticFiles(directory=WWW)
 
 
 def refresh_seconds() -> float:
-    """How long results are shared, and how often a page asks for new ones."""
+    """How long results are shared, and how often a page requests new ones."""
     return max(1.0, span_setting("page_refresh_seconds", default=str(REFRESH_SECONDS)))
 
 
@@ -114,17 +114,17 @@ def exports(user: GetUserDep, session: SessionDep) -> Response:
 
 @router.get("/api/runs/{run_id}")
 def run(run_id: str, user: GetUserDep, session: SessionDep) -> dict[str, Any]:
-    """Which export a run is of, and which task instances have judged it; of those that the viewer may see."""
+    """The export of a run, and the task instances that judged it, as far as the viewer may see them."""
     views = views_of(session, user, _look)
     for view in views:
-        for flow_id, one in view.exports.items():
-            found = next((each for each in one.runs if each.id == run_id), None)
-            if found:
-                since = found.started_at or view.seen.snapshot.at - timedelta(days=1)
+        for flow_id, overviewed in view.exports.items():
+            run = next((run for run in overviewed.runs if run.id == run_id), None)
+            if run:
+                since = run.started_at or view.seen.snapshot.at - timedelta(days=1)
                 judges = [
-                    {**each, "path": instance_path(**each)}
-                    for each in judges_of(session, run_id, since=since)
-                    if may_see_dag(each["dag_id"], user)
+                    {**judge, "path": instance_path(**judge)}
+                    for judge in judges_of(session, run_id, since=since)
+                    if may_see_dag(judge["dag_id"], user)
                 ]
                 return {
                     "refresh_seconds": STORY_SECONDS,
@@ -146,15 +146,15 @@ def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, sessi
         seen = view.seen
         if seen.snapshot is None and seen.sandbox in (None, sandbox):
             return {"refresh_seconds": refresh_seconds(), "source": view.to_json(), "export": None}
-        found = view.exports.get(dataflow_id) if seen.sandbox == sandbox else None
-        if found and seen.snapshot:
+        overviewed = view.exports.get(dataflow_id) if seen.sandbox == sandbox else None
+        if overviewed and seen.snapshot:
             place = {"conn_id": conn_id, "sandbox": sandbox}
             return {
                 "at": iso(seen.snapshot.at),
                 "refresh_seconds": refresh_seconds(),
                 "source": view.to_json(),
-                "export": export_row(found, seen.snapshot.facts, now=seen.snapshot.at, **place),
-                **export_detail(found, seen.snapshot),
+                "export": export_row(overviewed, seen.snapshot.facts, now=seen.snapshot.at, **place),
+                **export_detail(overviewed, seen.snapshot),
                 "links": {
                     **_platform_link(conn_id, sandbox, dataflow_id),
                     "task": _task_link(session, user, dataflow_id),
@@ -165,26 +165,26 @@ def export(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, sessi
 
 @router.get("/api/usage")
 def usage(user: GetUserDep, session: SessionDep) -> Response:
-    """What was exported in the year, sandbox by sandbox, of those that the viewer may see."""
+    """What was exported in the year, for each sandbox that the viewer may see."""
     seen = _look(permitted(listed_places(session), user), ledgers, fresh=LEDGER_SECONDS)
-    return _rows_of([View(seen=each) for each in seen], b"usage", LEDGER_SECONDS / 10)
+    return _rows_of([View(seen=source) for source in seen], b"usage", LEDGER_SECONDS / 10)
 
 
 @router.get("/api/exports/{conn_id}/{sandbox}/{dataflow_id}/story")
 def story(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, session: SessionDep) -> Any:
-    """What came into one export and what went out in the last days, and what can be done now."""
+    """What came into one export and what went out in the last days, and what to do now."""
     for view in _views_of(conn_id, dataflow_id, user, session):
         seen = view.seen
         if seen.snapshot is None and seen.sandbox in (None, sandbox):
             return {"refresh_seconds": refresh_seconds(), "source": view.to_json(), "story": None}
         if seen.sandbox == sandbox and dataflow_id in view.exports:
-            told = stories.of(conn_id, sandbox, dataflow_id).look(
+            current = stories.of(conn_id, sandbox, dataflow_id).look(
                 fresh_seconds=max(STORY_SECONDS, refresh_seconds()), patience=PATIENCE_SECONDS
             )
             return {
                 "refresh_seconds": max(REFRESH_SECONDS, refresh_seconds()),
-                "source": told.to_json() | ({} if view.only is None else {"error": hushed(told.error)}),
-                "story": told.snapshot.told if told.snapshot else None,
+                "source": current.to_json() | ({} if view.only is None else {"error": hushed(current.error)}),
+                "story": current.snapshot.told if current.snapshot else None,
             }
     raise HTTPException(404, "There is no such export, or no longer")
 
@@ -198,14 +198,14 @@ def task(
     session: SessionDep,
     map_index: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
 ) -> dict[str, Any]:
-    """What a task instance waited for, or judged."""
+    """The run that a task instance waited for, or the exports that it judged."""
     place = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
     verdict = verdict_of(session, **place)
     if verdict is None and (check := check_of(session, **place)):
         return _checked(check, views_of(session, user, _look))
     if verdict is None:
-        told = "This task has judged no export, or none yet."
-        return {"state": "nothing", "told": told, "refresh_seconds": refresh_seconds()}
+        message = "This task has judged no export, or none yet."
+        return {"state": "nothing", "told": message, "refresh_seconds": refresh_seconds()}
     dataflow_id, sandbox = str(verdict.get("dataflow_id")), verdict.get("sandbox")
     run_ids = list(map(str, sequence(verdict.get("run_ids"))))
     answer: dict[str, Any] = {
@@ -223,11 +223,11 @@ def task(
     }
     for view in views_of(session, user, _look):
         seen = view.seen
-        found = view.exports.get(dataflow_id) if seen.sandbox == sandbox else None
-        if found:
+        overviewed = view.exports.get(dataflow_id) if seen.sandbox == sandbox else None
+        if overviewed:
             answer["conn_id"] = seen.conn_id
             answer["runs"] = [
-                run_row(each, found, seen.snapshot.facts) for each in found.runs if each.id in run_ids
+                run_row(run, overviewed, seen.snapshot.facts) for run in overviewed.runs if run.id in run_ids
             ]
             answer["links"] |= _platform_link(seen.conn_id, str(sandbox), dataflow_id)
             answer["page"] = _page_of(seen.conn_id, sandbox, dataflow_id, next(iter(run_ids), None))
@@ -237,25 +237,25 @@ def task(
 
 @router.get("/static/{name}")
 async def static(name: str, request: Request) -> Response:
-    """The browser side. It holds no data, and yet is for those alone who may see the page."""
+    """A file of the browser side. It holds no data, but only users who may see the page get it."""
     return await files.get_response(name, request.scope)
 
 
 def _views_of(conn_id: str, dataflow_id: str, user: Any, session: Any) -> list[View]:
     """What a viewer sees of one connection.
 
-    :raises HTTPException: 403, as the viewer may see neither the connection nor the export by its DAG.
+    :raises HTTPException: 403: the viewer may see neither the connection nor, through its DAG, the export.
     """
     views = views_of(session, user, _look, conn_id=conn_id)
     views = [view for view in views if view.only is None or dataflow_id in view.only]
     if not views:
-        # The same for a connection that is not there: what exists is not told.
+        # The same as for a missing connection, so that the response does not reveal what exists.
         raise HTTPException(403, "Forbidden")
     return views
 
 
 def _checked(check: dict[str, Any], views: list[View]) -> dict[str, Any]:
-    """What a task has judged of many exports; each links to the page where the viewer sees it there."""
+    """The exports that a task judged; each has a link to the page if the viewer sees it there."""
     sandbox = check.get("sandbox")
     seen_in = {key: view.seen for view in views if view.seen.sandbox == sandbox for key in view.exports}
 
@@ -263,13 +263,13 @@ def _checked(check: dict[str, Any], views: list[View]) -> dict[str, Any]:
         seen = seen_in.get(dataflow_id)
         return _page_of(seen.conn_id, sandbox, dataflow_id, run_id) if seen else None
 
-    told = str(check.get("told") or "")
-    head = {"state": "checked", "told": told, "refresh_seconds": refresh_seconds(), "sandbox": sandbox}
+    message = str(check.get("told") or "")
+    head = {"state": "checked", "told": message, "refresh_seconds": refresh_seconds(), "sandbox": sandbox}
     return {**head, **judged_rows(check, page_of)}
 
 
 def _page_of(conn_id: str, sandbox: Any, dataflow_id: str, run: Any) -> str:
-    """The address of an export on the page, with the run that it is about."""
+    """The address of an export on the page, and of the run if there is one."""
     opened = f"plugin/aep-exports?export={conn_id}/{sandbox}/{dataflow_id}"
     return f"{opened}&run={run}" if run else opened
 
@@ -277,19 +277,21 @@ def _page_of(conn_id: str, sandbox: Any, dataflow_id: str, run: Any) -> str:
 def _look(places: list[Place], among: Sources | None = None, *, fresh: float | None = None) -> list[Seen]:
     among = sources if among is None else among
     fresh = refresh_seconds() if fresh is None else fresh
-    found = [among.of(*place) for place in places]
-    # All of them begin to read before any of them is waited for.
-    for one in found:
-        one.look(fresh_seconds=fresh, patience=0)
+    chosen = [among.of(*place) for place in places]
+    # All sources begin to read before we wait for any of them.
+    for source in chosen:
+        source.look(fresh_seconds=fresh, patience=0)
     until = time.monotonic() + PATIENCE_SECONDS
-    return [one.look(fresh_seconds=fresh, patience=max(0.0, until - time.monotonic())) for one in found]
+    return [
+        source.look(fresh_seconds=fresh, patience=max(0.0, until - time.monotonic())) for source in chosen
+    ]
 
 
 def _rows_of(views: list[View], name: bytes, refresh: float) -> Response:
     """The rows of several sources as one document, under a name."""
-    head = {"refresh_seconds": refresh, "sources": [one.to_json() for one in views]}
-    rows = b",".join(rows for one in views if (rows := one.rows))
-    # The rows are kept as JSON; only what differs from viewer to viewer is made anew.
+    head = {"refresh_seconds": refresh, "sources": [view.to_json() for view in views]}
+    rows = b",".join(rows for view in views if (rows := view.rows))
+    # The rows are cached as JSON; only what differs between viewers is serialized again.
     body = b'%b,"%b":[%b]}' % (json.dumps(head).encode()[:-1], name, rows)
     return Response(body, media_type="application/json")
 
@@ -297,7 +299,7 @@ def _rows_of(views: list[View], name: bytes, refresh: float) -> Response:
 def _platform_link(conn_id: str, sandbox: str, dataflow_id: str) -> dict[str, Any]:
     try:
         return {"platform": AepHook(conn_id, sandbox=sandbox).dataflow_url(dataflow_id)}
-    except AepError:  # the connection was broken since the exports were read
+    except AepError:  # the connection became unusable after the exports were read
         return {"platform": None}
 
 
@@ -315,7 +317,7 @@ async def _broken(request: Request, fault: Exception) -> JSONResponse:
 
 
 class Guarded:
-    """An app whose every answer, errors included, carries the headers."""
+    """An app that adds the headers to every response, errors included."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner

@@ -1,6 +1,7 @@
-"""What a task that judges many exports has found, as the tab on its task instance shows it.
+"""The result of a task that judges many exports, for the tab on its task instance.
 
-A check and a sensor of many exports leave it in one shape, under one XCom key; see ``operators.monitoring``.
+A check and a sensor for many exports push it in the same shape, under one XCom key; see
+``operators.monitoring``.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ OUTCOMES = ("fail", "warn", "skip", "none", "ok")
 MOST_FINDINGS = 10
 LONGEST_TEXT = 500
 
-# The page of an export, from its id and that of a run; ``None`` where the viewer does not see it.
+# The page of an export, from its id and that of a run; ``None`` if the viewer may not see it.
 PageOf = Callable[[str, "str | None"], "str | None"]
 
 
 def judged_rows(check: Mapping[str, Any], page_of: PageOf) -> dict[str, Any]:
-    """What a check found, with a row for each export, the worst first.
+    """The result of a check, with a row for each export, the worst first.
 
-    An XCom is whatever somebody wrote there, so nothing is taken to be in it.
+    An XCom holds whatever somebody pushed, so no field is assumed to exist.
     """
-    exports = [mapping(each) for each in (*sequence(check.get("exports")), *sequence(check.get("well")))]
-    rows = [_row(each, page_of) for each in exports if each.get("dataflow_id")]
+    exports = [mapping(export) for export in (*sequence(check.get("exports")), *sequence(check.get("well")))]
+    rows = [_row(export, page_of) for export in exports if export.get("dataflow_id")]
     left_out = check.get("left_out")
     allowances = map(mapping, sequence(check.get("allowances")))
     minded = [each.get("told") for each in allowances if each.get("outcome") in ("fail", "warn")]
@@ -43,23 +44,24 @@ def judged_rows(check: Mapping[str, Any], page_of: PageOf) -> dict[str, Any]:
 
 
 def _row(export: Mapping[str, Any], page_of: PageOf) -> dict[str, Any]:
-    findings = [mapping(each) for each in sequence(export.get("findings"))]
-    standing = [mapping(each) for each in sequence(export.get("standing"))]
+    findings = [mapping(finding) for finding in sequence(export.get("findings"))]
+    standing = [mapping(finding) for finding in sequence(export.get("standing"))]
     recovered = mapping(export.get("recovered"))
-    found = [
-        *(_finding(each, is_standing=False) for each in findings),
-        *(_finding(each, is_standing=True) for each in standing),
+    shown = [
+        *(_finding(finding, is_standing=False) for finding in findings),
+        *(_finding(finding, is_standing=True) for finding in standing),
     ]
-    runs = (run for each in (*findings, *standing, recovered) for run in sequence(each.get("run_ids")))
+    sources = (*findings, *standing, recovered)
+    run_ids = (run_id for source in sources for run_id in sequence(source.get("run_ids")))
     dataflow_id = str(export["dataflow_id"])
     return {
         "dataflow_id": dataflow_id,
         "dataflow_name": _text(export.get("dataflow_name")),
         "outcome": _outcome(export.get("outcome")),
         "recovered": _text(recovered.get("reason") or recovered.get("told")),
-        "findings": found[:MOST_FINDINGS],
-        "more": max(len(found) - MOST_FINDINGS, 0),
-        "page": page_of(dataflow_id, next(map(str, runs), None)),
+        "findings": shown[:MOST_FINDINGS],
+        "more": max(len(shown) - MOST_FINDINGS, 0),
+        "page": page_of(dataflow_id, next(map(str, run_ids), None)),
         "platform": _text(export.get("dataflow_url")),
     }
 

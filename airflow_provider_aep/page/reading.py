@@ -1,4 +1,4 @@
-"""What the page knows of one sandbox, read from the service at once."""
+"""A snapshot of one sandbox for the page, read from the service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FACTS_LIVE = timedelta(minutes=10)
 class Facts:
     """What dataflows refer to, by id.
 
-    :param datasets: for each source connection its datasets, as id and name.
+    :param datasets: the datasets of each source connection, as id and name.
     :param targets: the target connections, with their names, base connections and parameters.
     """
 
@@ -57,7 +57,7 @@ class Snapshot:
 
 
 def read_snapshot(sandbox: str, before: Snapshot | None, *, now: datetime) -> Exchange[Snapshot]:
-    """The exports of the sandbox that the exchange talks to; only what is new since ``before``.
+    """The exports of the sandbox that the exchange talks to; reads only what is new since ``before``.
 
     :raises AepError: the dataflows cannot be listed.
     """
@@ -69,35 +69,38 @@ def read_snapshot(sandbox: str, before: Snapshot | None, *, now: datetime) -> Ex
         datasets=before.source_datasets if before else None,
     )
     facts = before.facts if before else None
-    named = {each for one in exports for each in one.flow.source_connection_ids}
+    named = {source_id for export in exports for source_id in export.flow.source_connection_ids}
     if facts is None or now - facts.read_at > FACTS_LIVE or not named <= facts.sources.keys():
         facts = yield from _read_facts(now, named)
     return Snapshot(
         sandbox=sandbox,
         at=now,
-        exports={one.flow.id: one for one in exports},
+        exports={export.flow.id: export for export in exports},
         facts=facts,
         source_datasets=datasets,
     )
 
 
 def _read_facts(now: datetime, named: set[str]) -> Exchange[Facts]:
-    """Whoever may see dataflows need not see all that they refer to: what is refused is left out."""
+    """What dataflows refer to. A list that is refused is left out: not every credential sees all of them."""
     lists = [read_kind("source connection"), read_kind("target connection")]
     sources, targets = yield from together(lists, at_most=2)
     (datasets,) = yield from together([list_datasets()], at_most=1)
-    names = {one.id: one.name for one in datasets.value} if isinstance(datasets, Done) else {}
-    found_sources: list[Document] = sources.value if isinstance(sources, Done) else []
-    found_targets: list[Document] = targets.value if isinstance(targets, Done) else []
+    names = {dataset.id: dataset.name for dataset in datasets.value} if isinstance(datasets, Done) else {}
+    source_documents: list[Document] = sources.value if isinstance(sources, Done) else []
+    target_documents: list[Document] = targets.value if isinstance(targets, Done) else []
     return Facts(
         read_at=now,
-        datasets={str(one["id"]): _datasets(one, names) for one in found_sources},
+        datasets={str(source["id"]): _datasets(source, names) for source in source_documents},
         targets={
-            str(one["id"]): {name: one.get(name) for name in ("name", "baseConnectionId", "params")}
-            for one in found_targets
+            str(target["id"]): {name: target.get(name) for name in ("name", "baseConnectionId", "params")}
+            for target in target_documents
         },
-        # Also those that are not there: they are not looked for again at each look.
-        sources={**dict.fromkeys(named), **{str(one["id"]): _text(one.get("name")) for one in found_sources}},
+        # Missing ones are kept too, so that they are not requested again at each poll.
+        sources={
+            **dict.fromkeys(named),
+            **{str(source["id"]): _text(source.get("name")) for source in source_documents},
+        },
     )
 
 
@@ -111,7 +114,7 @@ def _text(value: object) -> str | None:
 
 
 def trouble_of(error: AepError, sandbox: str | None) -> dict[str, str | None]:
-    """Why nothing (new) could be read: ``kind``, ``told`` and ``hint``."""
+    """Why nothing new could be read, as ``kind``, ``told`` and ``hint``."""
     if isinstance(error, AepConfigError | AepValidationError):
         return {"kind": "misconfigured", "told": str(error), "hint": "Correct the Airflow connection."}
     if isinstance(error, AepTooLargeError):

@@ -1,5 +1,5 @@
-"""Which exports a viewer sees: those of the connections that they may read and, where the administrator
-allows it, those of the DAGs that they may see.
+"""Which exports a viewer sees: those of the connections that they may read and, if the administrator allows
+it, those of the DAGs that they may see.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class View:
             return {}
         if self.only is None:
             return dict(snapshot.exports)
-        return {key: one for key, one in snapshot.exports.items() if key in self.only}
+        return {key: export for key, export in snapshot.exports.items() if key in self.only}
 
     @property
     def rows(self) -> bytes:
@@ -43,19 +43,19 @@ class View:
         return rows_of(self.seen.conn_id, self.seen.snapshot, only=self.exports)
 
     def to_json(self) -> dict[str, Any]:
-        """Of a connection that the viewer may not read it is told that there is trouble, and not which; and
-        nothing before it is known that they see an export of it.
+        """For a connection that the viewer may not read, only the kind of a trouble is shown, and its name
+        only once it is known that they see an export of it.
         """
-        told = {**self.seen.to_json(), "limited": self.only is not None}
+        document = {**self.seen.to_json(), "limited": self.only is not None}
         if self.only is not None:
             if not self.exports:
-                told["conn_id"] = told["sandbox"] = None
-            told["error"] = hushed(told["error"])
-        return told
+                document["conn_id"] = document["sandbox"] = None
+            document["error"] = hushed(document["error"])
+        return document
 
 
 def hushed(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """A trouble by its kind alone: its words may quote a connection that the viewer may not read."""
+    """Only the kind of a trouble: its message may quote a connection that the viewer may not read."""
     return {"kind": error["kind"], "told": "", "hint": None} if error else None
 
 
@@ -65,7 +65,7 @@ Look = Callable[[list[Place]], list[Seen]]
 def views_of(session: Any, user: Any, look: Look, *, conn_id: str | None = None) -> list[View]:
     """What a viewer sees of all listed connections, or of one of them.
 
-    A connection of which the viewer may see no export is left out, as if it did not exist.
+    A connection is left out, as if it did not exist, if the viewer may see none of its exports.
     """
     places = [place for place in listed_places(session) if conn_id in (None, place[0])]
     whole = permitted(places, user)
@@ -84,17 +84,17 @@ def _seen_by_dag(session: Any, user: Any) -> frozenset[str]:
 
 
 class _Links:
-    """The DAGs of the exports, read anew once a minute: a page asks every few seconds."""
+    """The DAGs of the exports, cached for a minute: a page polls every few seconds."""
 
     def __init__(self) -> None:
         self._read_at: float | None = None
-        self._found: dict[str, set[str]] = {}
+        self._dags: dict[str, set[str]] = {}
 
     def of(self, session: Any) -> dict[str, set[str]]:
         now = time.monotonic()
         if self._read_at is None or now - self._read_at > 60:
-            self._found, self._read_at = dags_of_exports(session), now
-        return self._found
+            self._dags, self._read_at = dags_of_exports(session), now
+        return self._dags
 
     def forget(self) -> None:
         self._read_at = None

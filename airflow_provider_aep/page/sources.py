@@ -1,6 +1,6 @@
 """Results that all viewers share.
 
-One reader at a time for each connection and sandbox, in a thread of its own. Viewers get what there is at
+Each connection and sandbox has one reader at a time, in a thread of its own. Viewers get the current state at
 once: the last good result with its age, and why there is no newer one.
 """
 
@@ -22,17 +22,17 @@ from airflow_provider_aep.times import span_words
 
 log = logging.getLogger(__name__)
 
-# Results that nobody has asked for in so long are dropped.
+# Results that nobody has requested for this long are dropped.
 FORGOTTEN_SECONDS = 3600.0
-# A look is repeated for half a minute before it fails; whoever watches the page hears of trouble sooner.
+# A read is retried for half a minute before it fails; the page reports trouble sooner.
 SLOW_SECONDS = 10.0
-# After trouble a look is due as soon, however long its result would be shared.
+# After trouble the next read is due this soon, even if results are shared for longer.
 AFTER_TROUBLE_SECONDS = 60.0
 
-# What is read is a snapshot of the exports, or another record that knows its sandbox.
+# Reads a snapshot of the exports, or another record that has a sandbox.
 Read = Callable[[str, "str | None", Any], Any]
 Tell = Callable[[str, Any], bytes]
-# Whose data a connection and sandbox lead to just now; what was read under another origin is not shown.
+# Where a connection and sandbox lead now; what was read under another origin is not shown.
 Origin = Callable[[str, "str | None"], Hashable]
 
 
@@ -40,9 +40,9 @@ Origin = Callable[[str, "str | None"], Hashable]
 class Seen:
     """What a viewer gets of one source.
 
-    :param state: ``ok``, ``stale`` (the newest look failed), ``error`` (no look succeeded) or ``loading``.
-    :param snapshot: what was read last; ``None`` before that.
-    :param rows: the same as JSON, without the brackets around them; made once for all viewers.
+    :param state: ``ok``, ``stale`` (the newest read failed), ``error`` (no read succeeded) or ``loading``.
+    :param snapshot: the last result; ``None`` before the first.
+    :param rows: the same as JSON, without the surrounding brackets; serialized once for all viewers.
     """
 
     conn_id: str
@@ -64,7 +64,7 @@ class Seen:
 
 
 class Source:
-    """What is known of one connection and sandbox, read again when somebody asks and they are old."""
+    """The result for one connection and sandbox, read again when somebody requests it and it is old."""
 
     def __init__(
         self, conn_id: str, sandbox: str | None, read: Read, tell: Tell, origin: Origin | None = None
@@ -83,7 +83,7 @@ class Source:
         self._rows = b""
 
     def look(self, *, fresh_seconds: float, patience: float) -> Seen:
-        """What there is, after a new look was begun where that is due.
+        """The current state; starts a new read if one is due.
 
         :param patience: how many seconds to wait for the very first result.
         """
@@ -121,12 +121,12 @@ class Source:
         )
 
     def _slowness(self) -> Mapping[str, str | None] | None:
-        """What there is to say of a look that goes on for long."""
+        """The trouble to report if the current read takes long."""
         lasts = time.monotonic() - self._began_at
         if self._reader is None or not self._reader.is_alive() or lasts < SLOW_SECONDS:
             return None
-        told = f"the newest look has lasted {span_words(lasts)} and goes on"
-        return {"kind": "unreachable", "told": told, "hint": None}
+        message = f"the newest read has lasted {span_words(lasts)} and continues"
+        return {"kind": "unreachable", "told": message, "hint": None}
 
     def _renew(self) -> None:
         error: Mapping[str, str | None] | None = None
@@ -140,19 +140,19 @@ class Source:
         except AepError as reason:
             error = trouble_of(reason, self.sandbox)
         except AirflowNotFoundException:
-            told = f"there is no Airflow connection {self.conn_id!r}"
-            error = {"kind": "misconfigured", "told": told, "hint": None}
+            message = f"there is no Airflow connection {self.conn_id!r}"
+            error = {"kind": "misconfigured", "told": message, "hint": None}
         except Exception as fault:
-            # Its words may quote anything; its class and place are enough to find it.
+            # The message may quote anything; class and place are enough to find the fault.
             log.error("The exports page could not read %s: %s", self.conn_id, without_words(fault))
-            told = f"reading the exports failed with {type(fault).__name__}"
-            error = {"kind": "broken", "told": told, "hint": "The log of the API server says where."}
+            message = f"reading the exports failed with {type(fault).__name__}"
+            error = {"kind": "broken", "told": message, "hint": "The log of the API server says where."}
         with self._lock:
             self._snapshot, self._rows, self._error = snapshot, rows, error
             self._read_at, self._ended_at = read_at, time.monotonic()
 
     def _is_another(self, origin: Hashable) -> bool:
-        """Whether the connection leads elsewhere than when it was read; then what was read goes at once."""
+        """Whether the connection leads elsewhere than before; if so, drop what was read."""
         with self._lock:
             before, self._origin_read = self._origin_read, origin
             if before in (None, origin):
@@ -169,15 +169,15 @@ def rows_of(conn_id: str, snapshot: Snapshot, *, only: Container[str] | None = N
     """
     place = {"conn_id": conn_id, "sandbox": snapshot.sandbox}
     rows = [
-        json.dumps(export_row(one, snapshot.facts, now=snapshot.at, **place), separators=(",", ":"))
-        for key, one in snapshot.exports.items()
+        json.dumps(export_row(export, snapshot.facts, now=snapshot.at, **place), separators=(",", ":"))
+        for key, export in snapshot.exports.items()
         if only is None or key in only
     ]
     return ",".join(rows).encode()
 
 
 class Sources:
-    """All sources that somebody has asked for lately."""
+    """All sources that somebody has requested lately."""
 
     def __init__(self, read: Read, tell: Tell = rows_of, *, origin: Origin | None = None) -> None:
         self._read, self._tell, self._origin = read, tell, origin
@@ -187,8 +187,9 @@ class Sources:
     def of(self, conn_id: str, sandbox: str | None) -> Source:
         with self._lock:
             now = time.monotonic()
-            for key in [key for key, one in self._sources.items() if now - one.asked_at > FORGOTTEN_SECONDS]:
-                del self._sources[key]
+            for old, source in list(self._sources.items()):
+                if now - source.asked_at > FORGOTTEN_SECONDS:
+                    del self._sources[old]
             key = (conn_id, sandbox)
             if key not in self._sources:
                 self._sources[key] = Source(conn_id, sandbox, self._read, self._tell, self._origin)

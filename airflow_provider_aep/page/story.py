@@ -1,4 +1,4 @@
-"""The story of one export for the page: read when somebody opens it, and shared by all who look at it."""
+"""The story of one export for the page: read when somebody opens it, and shared by all viewers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.monitoring.telling import read_story
 from airflow_provider_aep.page.sources import FORGOTTEN_SECONDS, Origin, Source
 
-# So many stories are read at once: each takes some requests.
+# How many stories are read at once: each takes some requests.
 AT_ONCE = 4
 MOST_ROWS = 200
 
@@ -25,7 +25,7 @@ Read = Callable[[str, str, str], "Story"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What is told of one export of a sandbox."""
+    """The story of one export of a sandbox, as the browser gets it."""
 
     sandbox: str
     told: Mapping[str, Any] = field(repr=False)
@@ -38,14 +38,13 @@ def read_told(dataflow_id: str, *, conn_id: str, sandbox: str, now: datetime) ->
     """
     flow = yield from get_dataflow(dataflow_id)
     story = yield from read_story(flow, now=now, conn_id=conn_id, sandbox=sandbox)
-    return Story(sandbox=sandbox, told=told_of(story))
+    return Story(sandbox=sandbox, told=story_to_json(story))
 
 
-def told_of(story: Mapping[str, Any]) -> dict[str, Any]:
-    """What the browser side is told of a story, field by field.
+def story_to_json(story: Mapping[str, Any]) -> dict[str, Any]:
+    """The story for the browser, field by field.
 
-    ``came_in`` and ``went_out`` hold time, status and records, for the drawing; ``lanes`` the rows, the
-    newest ones where there are many.
+    ``came_in`` and ``went_out`` hold time, status and records, for the chart; ``lanes`` the newest rows.
     """
     return {
         "outcome": story["outcome"],
@@ -54,15 +53,13 @@ def told_of(story: Mapping[str, Any]) -> dict[str, Any]:
         "totals": story["totals"],
         "came_in": [
             [
-                each["at"],
-                "lost" if each["lost"] else "delayed" if each["later_run"] else each["status"],
-                each["records"],
+                batch["at"],
+                "lost" if batch["lost"] else "delayed" if batch["later_run"] else batch["status"],
+                batch["records"],
             ]
-            for each in story["ingestion"]
+            for batch in story["ingestion"]
         ],
-        "went_out": [
-            [each["at"], each["status"], each["records"], each["is_first"]] for each in story["exports"]
-        ],
+        "went_out": [[run["at"], run["status"], run["records"], run["is_first"]] for run in story["exports"]],
         "lanes": story["lanes"][-MOST_ROWS:],
         "notes": story["notes"],
         "actions": story["actions"],
@@ -81,12 +78,11 @@ class Stories:
     def of(self, conn_id: str, sandbox: str, dataflow_id: str) -> Source:
         with self._lock:
             now, key = time.monotonic(), (conn_id, sandbox, dataflow_id)
-            for old in [
-                each for each, one in self._sources.items() if now - one.asked_at > FORGOTTEN_SECONDS
-            ]:
-                del self._sources[old]
+            for old, source in list(self._sources.items()):
+                if now - source.asked_at > FORGOTTEN_SECONDS:
+                    del self._sources[old]
             if key not in self._sources:
-                # What is told is a dict already, and goes into the answer as it is.
+                # A story is a dict already and goes into the response as it is, so it needs no rows.
                 read = partial(self._reading, dataflow_id)
                 self._sources[key] = Source(conn_id, sandbox, read, _no_rows, self._origin)
             return self._sources[key]

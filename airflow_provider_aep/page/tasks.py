@@ -1,4 +1,4 @@
-"""What Airflow's database tells about the tasks of exports."""
+"""The tasks of exports, from Airflow's database."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from urllib.parse import quote
 from airflow_provider_aep.flowservice.exchange import whole
 from airflow_provider_aep.operators.xcom_keys import CHECK_KEY, LINK_KEY, VERDICT_KEY
 
-# Looked through for the task of an export; tasks that ran longer ago are not found.
+# How many links are searched for the task of an export; older tasks are not found.
 MOST_LINKS = 200
 MOST_JUDGES = 20
-# A DAG that has not linked to an export for so long no longer is one of its DAGs.
+# A DAG that has not linked to an export for this long no longer counts as one of its DAGs.
 LINKED_WITHIN = timedelta(days=90)
 MOST_LINKS_OF_ALL = 20_000
 _DATAFLOW = re.compile(r"/browse/([0-9A-Za-z_.-]+)")
 
 
 def verdict_of(session: Any, **instance: Any) -> dict[str, Any] | None:
-    """The verdict that a task instance pushed, in its last try; ``None`` where there is none.
+    """The verdict that the last attempt of a task instance pushed; ``None`` if there is none.
 
     :param instance: ``dag_id``, ``run_id``, ``task_id`` and ``map_index``.
     """
-    found = _pushed(session, VERDICT_KEY, **instance)
-    return found if found and "status" in found else None
+    verdict = _pushed(session, VERDICT_KEY, **instance)
+    return verdict if verdict and "status" in verdict else None
 
 
 def check_of(session: Any, **instance: Any) -> dict[str, Any] | None:
-    """What a check, or a sensor of many exports, pushed, likewise."""
-    found = _pushed(session, CHECK_KEY, **instance)
-    return found if found and "exports" in found else None
+    """The result that a check, or a sensor for many exports, pushed, likewise."""
+    check = _pushed(session, CHECK_KEY, **instance)
+    return check if check and "exports" in check else None
 
 
 def _pushed(
@@ -43,12 +43,12 @@ def _pushed(
     query = XComModel.get_many(
         key=key, dag_ids=dag_id, run_id=run_id, task_ids=task_id, map_indexes=map_index, limit=1
     )
-    found = session.scalars(query).first()
-    return _plain(found.value) if found else None
+    xcom = session.scalars(query).first()
+    return _plain(xcom.value) if xcom else None
 
 
 def tasks_of(session: Any, dataflow_id: str) -> list[tuple[str, str]]:
-    """DAG and task id of those that linked to a dataflow, the one that made it before those that watch it."""
+    """DAG and task ids of the tasks that linked to a dataflow; those that create it before sensors."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.xcom import XComModel
     from sqlalchemy import String, and_, cast, select
@@ -111,11 +111,11 @@ def dags_of_exports(session: Any) -> dict[str, set[str]]:
         .order_by(XComModel.timestamp.desc())
         .limit(MOST_LINKS_OF_ALL)
     )
-    found: dict[str, set[str]] = {}
+    dags: dict[str, set[str]] = {}
     for dag_id, value in session.execute(query):
         if linked := _DATAFLOW.search(str(value)):
-            found.setdefault(linked[1], set()).add(dag_id)
-    return found
+            dags.setdefault(linked[1], set()).add(dag_id)
+    return dags
 
 
 def task_path(dag_id: str, task_id: str) -> str:
@@ -124,14 +124,14 @@ def task_path(dag_id: str, task_id: str) -> str:
 
 
 def instance_path(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
-    """The page of a task instance, which begins with its log."""
-    dag, run, task = (quote(each, safe="") for each in (dag_id, run_id, task_id))
+    """The page of a task instance, which opens with its log."""
+    dag, run, task = (quote(name, safe="") for name in (dag_id, run_id, task_id))
     return f"dags/{dag}/runs/{run}/tasks/{task}" + (f"/mapped/{map_index}" if map_index >= 0 else "")
 
 
 def _plain(value: Any) -> dict[str, Any] | None:
-    """A value as the database holds it; a reference of an XCom backend of one's own is not followed."""
-    # The column holds JSON, and in it what the task sent, which is JSON again.
+    """The value in the database; a reference of a custom XCom backend is not followed."""
+    # The column holds JSON, which contains what the task sent, which is JSON again.
     while isinstance(value, str):
         try:
             value = whole(json.loads(value))

@@ -1,4 +1,4 @@
-"""What the browser side is told of the ledger: a year by month, export, dataset and destination."""
+"""The ledger for the browser: a year by month, export, dataset and destination."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _COUNTS = ("runs", "failed", "records", "records_unknown", "bytes", "bytes_unkno
 class Ledger:
     """The ledger of one sandbox.
 
-    :param dataset_names: by the id of the dataset, as far as they may be seen.
-    :param problem: what is wrong with the setting of the allowance, if anything.
+    :param dataset_names: by the id of the dataset, if the credential may list datasets.
+    :param problem: what is wrong with the setting ``page_allowance``, if anything.
     """
 
     sandbox: str
@@ -37,18 +37,18 @@ def read_ledger(sandbox: str, *, allowance: str, now: datetime, zone: tzinfo = U
     """The ledger of the sandbox that the exchange talks to.
 
     :param zone: where days begin at midnight.
-    :param allowance: as the setting ``[aep] page_allowance`` gives it: several are separated by commas.
+    :param allowance: the setting ``[aep] page_allowance``: several are separated by commas.
     :raises AepError: the dataflows cannot be listed.
     """
     allowances, problem = _given(allowance)
     usage = yield from read_usage(now=now, zone=zone, allowances=allowances)
     (datasets,) = yield from together([list_datasets()], at_most=1)
-    names = {one.id: one.name for one in datasets.value} if isinstance(datasets, Done) else {}
+    names = {dataset.id: dataset.name for dataset in datasets.value} if isinstance(datasets, Done) else {}
     return Ledger(sandbox=sandbox, usage=usage, dataset_names=names, problem=problem)
 
 
 def _given(setting: str) -> tuple[tuple[Allowance, ...], str]:
-    words = [word for each in setting.split(",") if (word := each.strip())]
+    words = [word for part in setting.split(",") if (word := part.strip())]
     try:
         return parse_allowances(words), ""
     except AepValidationError as error:
@@ -58,9 +58,9 @@ def _given(setting: str) -> tuple[tuple[Allowance, ...], str]:
 def ledger_row(conn_id: str, ledger: Ledger) -> bytes:
     """The ledger of one sandbox as JSON."""
     usage = ledger.usage
-    destinations = {one.flow.id: one.flow.destination for one in usage.accounts}
+    destinations = {account.flow.id: account.flow.destination for account in usage.accounts}
     total = usage.table("sandbox", "year")
-    told = {
+    document = {
         "conn_id": conn_id,
         "sandbox": ledger.sandbox,
         "year": usage.year,
@@ -69,35 +69,35 @@ def ledger_row(conn_id: str, ledger: Ledger) -> bytes:
         "known_from": iso(usage.known_from),
         "problem": ledger.problem,
         "notes": usage.notes(),
-        "allowances": [one.to_json() for one in usage.standings],
+        "allowances": [standing.to_json() for standing in usage.standings],
         "total": _counts(total[0]) if total else None,
-        "months": [{"month": each["period"], **_counts(each)} for each in usage.table("sandbox", "month")],
+        "months": [{"month": row["period"], **_counts(row)} for row in usage.table("sandbox", "month")],
         "destinations": [
-            {"name": _title(each["name"]), **_counts(each)} for each in usage.table("destination", "year")
+            {"name": _title(row["name"]), **_counts(row)} for row in usage.table("destination", "year")
         ],
         "datasets": [
             {
-                "id": each["subject"],
-                "name": ledger.dataset_names.get(each["subject"], each["name"]),
-                **_counts(each),
+                "id": row["subject"],
+                "name": ledger.dataset_names.get(row["subject"], row["name"]),
+                **_counts(row),
             }
-            for each in usage.table("dataset", "year")
+            for row in usage.table("dataset", "year")
         ],
         "exports": [
             {
-                "id": each["subject"],
-                "name": each["name"],
-                "destination": _title(destinations.get(each["subject"])),
-                **_counts(each),
+                "id": row["subject"],
+                "name": row["name"],
+                "destination": _title(destinations.get(row["subject"])),
+                **_counts(row),
             }
-            for each in usage.table("export", "year")
+            for row in usage.table("export", "year")
         ],
     }
-    return json.dumps(told, separators=(",", ":")).encode()
+    return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _counts(found: Mapping[str, Any]) -> dict[str, int]:
-    return {name: found[name] for name in _COUNTS}
+def _counts(row: Mapping[str, Any]) -> dict[str, int]:
+    return {name: row[name] for name in _COUNTS}
 
 
 def _title(destination: str | None) -> str | None:

@@ -1,1 +1,1 @@
-"""What the documents leave open, looked up in a real sandbox."""
+"""Checks in a real sandbox of what the documents leave open."""

@@ -1,4 +1,4 @@
-"""Requests of the probe. Unlike the client they put up with every answer, and keep what it looked like."""
+"""Requests of the probe. Unlike the client's, they accept every response, and keep its form."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Params = Sequence[tuple[str, str | int]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a listing, as it came.
+    """One page of a listing, as it was received.
 
-    :param link: whatever stands at ``_links.next``.
+    :param link: the raw value at ``_links.next``.
     """
 
     body: Document
@@ -30,12 +30,12 @@ class Page:
 
 @dataclass(slots=True)
 class Listing:
-    """The pages that were read of a listing.
+    """The pages of a listing that were read.
 
     :param error: why reading ended early.
     :param complete: there is no further page.
-    :param repeated: the service gave a token again.
-    :param alone: a token was refused beside the filters of its first page.
+    :param repeated: the service repeated a token.
+    :param alone: a token was refused together with the filters of its first page.
     """
 
     pages: list[Page] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Listing:
 
     @property
     def items(self) -> list[Document]:
-        """Each entity once, in the order in which they came."""
+        """Each entity once, in the order of the listing."""
         return list({str(item["id"]): item for page in self.pages for item in page.items}.values())
 
     @property
@@ -61,7 +61,7 @@ class Listing:
 def ask(
     path: str, params: Params = (), *, method: str = "GET", **given: Any
 ) -> Exchange[Response | AepError]:
-    """What is answered, or the error that the client makes of it."""
+    """The response, or the error that the client raises for it."""
     try:
         return (yield Request(method, path, params=params, **given))
     except AepError as error:
@@ -77,11 +77,11 @@ def read_listing(
     most: int = 3,
     until: str | None = None,
 ) -> Exchange[Listing]:
-    """A listing, page by page, in whatever way the service links them.
+    """A listing, page by page, however the service links the pages.
 
     :param filters: pairs of a path and a value, or of values joined by commas.
-    :param most: how many pages are read at most.
-    :param until: the id of an entity; with it, reading ends.
+    :param most: the maximum number of pages.
+    :param until: the id of an entity at which reading ends.
     """
     params: list[tuple[str, str | int]] = [("property", f"{path}=={value}") for path, value in filters]
     if orderby:
@@ -125,12 +125,12 @@ def address_of(link: object) -> str:
 
 
 def read_one(kind: str, entity_id: str) -> Exchange[tuple[Document, bool, Response] | AepError]:
-    """An entity by its id, whether it was wrapped in ``items``, and the answer."""
+    """An entity by its id, whether it was wrapped in ``items``, and the response."""
     reply = yield from ask(f"/{kind}/{entity_id}")
     if isinstance(reply, AepError):
         return reply
     wrapped = "items" in reply.json
-    found = mapping(next(iter(sequence(reply.json.get("items"))), None)) if wrapped else mapping(reply.json)
-    if not found.get("id"):
+    entity = mapping(next(iter(sequence(reply.json.get("items"))), None)) if wrapped else mapping(reply.json)
+    if not entity.get("id"):
         return AepNotFoundError(doing=f"GET /{kind}", status=reply.status, message="no such entity")
-    return found, wrapped, reply
+    return entity, wrapped, reply

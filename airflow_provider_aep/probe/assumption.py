@@ -1,4 +1,4 @@
-"""An assumption about the service, and how to find out whether it holds."""
+"""An assumption about the service, and how to check it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Look = Callable[[Sample], Exchange[Seen]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumption:
-    """One thing that the provider takes for granted.
+    """One assumption of the provider.
 
-    :param documents: what they say of it, or that they say nothing.
-    :param source: which document; see docs/flow-service-notes.md for the names.
-    :param provider: what it does about it, also where things differ.
-    :param look: how to find out.
-    :param writes: only an export that was made for it can tell.
+    :param documents: what the documents say about it, or that they say nothing.
+    :param source: the document; see docs/flow-service-notes.md for the names.
+    :param provider: what the provider does, also if the service differs.
+    :param look: the check.
+    :param writes: whether the check needs an export that is created for it.
     """
 
     name: str
@@ -33,25 +33,25 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An assumption, and what was seen."""
+    """An assumption, and the result of its check."""
 
     assumption: Assumption
     seen: Seen
 
     def to_json(self) -> dict[str, str]:
-        one = self.assumption
+        assumption = self.assumption
         return {
-            "name": one.name,
+            "name": assumption.name,
             "result": self.seen.level,
-            "documents": one.documents,
-            "source": one.source,
+            "documents": assumption.documents,
+            "source": assumption.source,
             "seen": self.seen.words,
-            "provider": one.provider,
+            "provider": assumption.provider,
         }
 
 
 def seen_in(judge: Callable[[Sample], Seen]) -> Look:
-    """A look that sends no further request."""
+    """A check that sends no further request."""
 
     def look(sample: Sample) -> Exchange[Seen]:
         yield from ()

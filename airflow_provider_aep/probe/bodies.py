@@ -1,4 +1,4 @@
-"""What is sent for each entity of the export that a probe makes.
+"""The request bodies for the entities of the export that a probe creates.
 
 Source: "Export datasets by using the Flow Service API"; read 2026-11.
 """
@@ -14,7 +14,7 @@ from airflow_provider_aep.flowservice.documents import Document
 
 STARTS_IN = timedelta(days=365)
 LASTS = timedelta(days=1)
-# Letter case, two blanks, and lengths at which something may be cut.
+# Mixed letter case, two blanks, and lengths at which the service may cut.
 NAME = "{mark}  Keeps Its Letter Case and Blanks"
 DESCRIPTION = "{mark}: Made by aep probe to see what the service keeps." + " It never exports anything." * 9
 SHORT_DESCRIPTION = "{mark}: Made by aep probe"
@@ -30,13 +30,13 @@ def bodies_of(
     target_params: Mapping[str, Any],
     now: datetime,
 ) -> dict[str, dict[str, Any]]:
-    """The body for each kind, but for the ids of others.
+    """The body for each kind, without the ids of other entities.
 
-    :param dataset: the one that it would export, with ``id`` and ``name``.
-    :param mark: what its names and descriptions begin with.
-    :param login: as ``login_from_fields`` makes it; ``None`` where the destination takes none.
-    :param target_params: what the destination needs beside the path, such as ``bucketName``.
-    :param now: it starts a year later.
+    :param dataset: the dataset of the export, with ``id`` and ``name``.
+    :param mark: the beginning of its names and descriptions.
+    :param login: as ``login_from_fields`` returns it; ``None`` if the destination needs none.
+    :param target_params: what the destination needs besides the path, such as ``bucketName``.
+    :param now: the schedule starts a year later.
     """
     named = {
         "name": NAME.format(mark=mark),

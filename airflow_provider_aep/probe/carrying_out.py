@@ -1,4 +1,4 @@
-"""Making an export for the looks, and removing it whatever happens in between.
+"""Create an export for the checks, and remove it whatever happens in between.
 
 Source: the same as for ``export``.
 """
@@ -19,18 +19,18 @@ T = TypeVar("T")
 
 
 class Run(Protocol):
-    """What carries out an exchange, such as ``AepHook.run``."""
+    """Runs an exchange, such as ``AepHook.run``."""
 
     def __call__(self, exchange: Exchange[T], /) -> T: ...
 
 
 @dataclass(slots=True, kw_only=True)
 class Ending:
-    """How it went.
+    """How the probe's export ended.
 
-    :param written: what was seen; ``None`` where it was broken off.
+    :param written: what was observed; ``None`` if the probe was interrupted.
     :param earlier: how many entities of earlier probes were removed.
-    :param trouble: what broke it off: an error, or an interruption.
+    :param trouble: what ended it early: an error, or an interruption.
     :param left: what could not be removed.
     """
 
@@ -41,21 +41,21 @@ class Ending:
 
 
 def check_may_write(sandbox: str, typed: str | None) -> Exchange[None]:
-    """Whether an export may be made in a sandbox: in a development sandbox, or where its name was typed out.
+    """Check that an export may be created: in a development sandbox, or if its name was typed out.
 
     :raises AepConfigError: it may not.
     """
     if typed is not None:
         if typed != sandbox:
             raise AepConfigError(
-                f"--confirm-sandbox names another sandbox than {sandbox!r}, which is talked to. Nothing was "
+                f"--confirm-sandbox names another sandbox than {sandbox!r}, the one in use. Nothing was "
                 "written"
             )
         return
     kind, doubt = yield from read_sandbox_type(sandbox)
     if kind == "development" and doubt is None:
         return
-    why = f"the Sandbox API calls it {kind!r}" if doubt is None else "the Sandbox API does not tell its type"
+    why = f"the Sandbox API calls it {kind!r}" if doubt is None else "the Sandbox API does not show its type"
     raise AepConfigError(
         f"sandbox {sandbox!r} is not known as a development sandbox: {why}. Nothing was written. To make an "
         f"export there that never runs, type its name: --confirm-sandbox {sandbox}"
@@ -63,9 +63,9 @@ def check_may_write(sandbox: str, typed: str | None) -> Exchange[None]:
 
 
 def carry_out(run: Run, export: ProbeExport, *, say: Callable[[str], Any]) -> Ending:
-    """Remove what earlier probes have left, make the export, and remove it, also after Ctrl-C or an error.
+    """Remove what earlier probes left, create the export, and remove it, even after Ctrl-C or an error.
 
-    :param say: told what happens to what was made, where something went wrong.
+    :param say: called with a message about the removal, if something went wrong.
     """
     ending = Ending()
     try:
@@ -74,7 +74,7 @@ def carry_out(run: Run, export: ProbeExport, *, say: Callable[[str], Any]) -> En
     except BaseException as trouble:
         ending.trouble = trouble
     if export.remains():
-        say("removing what the probe has made; interrupt once more to leave it and be told what it is")
+        say("removing what the probe created; interrupt again to leave it and list it")
         try:
             run(export.remove_all())
         except BaseException as trouble:

@@ -1,4 +1,4 @@
-"""Judgements about the export that was made: how it was changed, switched off and removed.
+"""Judgements about the probe's export: how it was changed, disabled and deleted.
 
 Source: Destinations API reference; Flow Service error table; the guides about updating and deleting; read
 2026-11.
@@ -17,7 +17,7 @@ from airflow_provider_aep.times import span_words
 
 
 def judge_match(written: Written) -> Seen | None:
-    """What ``If-Match`` takes, and whether a stale one is refused."""
+    """Which etag ``If-Match`` accepts, and whether a stale one is refused."""
     change = written.change
     if change is None:
         return None
@@ -50,7 +50,7 @@ PATCHED = "a PATCH that is taken"
 
 
 def in_change(judge: Callable[[Change], Seen | None]) -> Judge:
-    """A judgement about a change that the service took."""
+    """A judgement about a change that the service accepted."""
 
     def judged(written: Written) -> Seen | None:
         if written.change is None or written.change.refused:
@@ -61,7 +61,7 @@ def in_change(judge: Callable[[Change], Seen | None]) -> Judge:
 
 
 def judge_change_shown(place: str) -> Judge:
-    """After how long a change shows, ``by_id`` or ``listed``."""
+    """How soon a change shows, ``by_id`` or ``listed``."""
     most = inf if place == "listed" else LOOKS_FOR
     return in_change(lambda change: shown_after([getattr(change.when, place)], most=most))
 
@@ -100,12 +100,12 @@ def judge_deleted(written: Written) -> Seen | None:
             return fails(f"a {CALLED[kind]} must be disabled first")
         if removal.refused:
             return fails(f"of a {CALLED[kind]} {words_of(removal.refused)}")
-    told = {
+    statuses = {
         str(removal.status)
         for kind, removal in written.removals.items()
         if kind == "flows" or not written.took_along
     }
-    return either(told == {"202"}, "202", ", ".join(sorted(told))) if told else None
+    return either(statuses == {"202"}, "202", ", ".join(sorted(statuses))) if statuses else None
 
 
 def judge_deleted_twice(written: Written) -> Seen | None:
@@ -114,10 +114,12 @@ def judge_deleted_twice(written: Written) -> Seen | None:
 
 
 def judge_gone(place: str) -> Judge:
-    """After how long what was deleted was gone, ``by_id`` or ``listed``."""
+    """How soon a deleted entity is gone, ``by_id`` or ``listed``."""
 
     def judge(written: Written) -> Seen | None:
-        return shown_after(getattr(one.when, place) for one in written.removals.values() if not one.refused)
+        return shown_after(
+            getattr(removal.when, place) for removal in written.removals.values() if not removal.refused
+        )
 
     return judge
 

@@ -1,4 +1,4 @@
-"""Changing the dataflow that a probe has made: its description, and whether it is enabled."""
+"""Change the dataflow of a probe: its description, and whether it is enabled."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ from airflow_provider_aep.probe.written import Change, Written
 
 
 def change(flow_id: str, description: str, narrow: tuple[str, str], clock: Clock) -> Exchange[Change]:
-    """Give a dataflow another description, first with the etag that is read, then with that one again."""
-    done = Change()
+    """Change the description of a dataflow, first with its etag, then with the same, now stale, etag."""
+    result = Change()
     operations = [{"op": "replace", "path": "/description", "value": description}]
     began = clock()
     for pause in pauses():
-        found = yield from read_one("flows", flow_id)
-        if isinstance(found, AepError):
-            done.refused = found
-            return done
-        done.etag = etag_of(found[0], found[2])
-        reply = yield from _patch(flow_id, done.etag, operations)
-        if isinstance(reply, AepPreconditionError) and '"' not in str(done.etag):
-            quoted = yield from _patch(flow_id, f'"{done.etag}"', operations)
-            done.needed_quotes = not isinstance(quoted, AepError)
-            reply = quoted if done.needed_quotes else reply
-        done.waited = since(began, clock)
+        current = yield from read_one("flows", flow_id)
+        if isinstance(current, AepError):
+            result.refused = current
+            return result
+        result.etag = etag_of(current[0], current[2])
+        reply = yield from _patch(flow_id, result.etag, operations)
+        if isinstance(reply, AepPreconditionError) and '"' not in str(result.etag):
+            quoted = yield from _patch(flow_id, f'"{result.etag}"', operations)
+            result.needed_quotes = not isinstance(quoted, AepError)
+            reply = quoted if result.needed_quotes else reply
+        result.waited = since(began, clock)
         if not isinstance(reply, AepError):
-            done.status, done.body, done.refused = reply.status, mapping(reply.json), None
+            result.status, result.body, result.refused = reply.status, mapping(reply.json), None
             break
-        done.refused = reply
+        result.refused = reply
         if not may_pass(reply) or pause is None:
-            return done
+            return result
         yield Pause(pause)
 
-    def is_changed(one: Document) -> bool:
+    def is_changed(document: Document) -> bool:
         # A listing may leave descriptions out, and letter case may not survive.
-        return "description" not in one or str(one["description"]).lower() == description
+        return "description" not in document or str(document["description"]).lower() == description
 
-    done.when = yield from until_shown("flows", flow_id, is_changed, narrow, clock)
+    result.when = yield from until_shown("flows", flow_id, is_changed, narrow, clock)
     after = yield from read_one("flows", flow_id)
-    done.etag_after = None if isinstance(after, AepError) else etag_of(after[0], after[2])
-    stale = yield from _patch(flow_id, done.etag, operations)
-    done.stale = stale if isinstance(stale, AepError) else None
-    return done
+    result.etag_after = None if isinstance(after, AepError) else etag_of(after[0], after[2])
+    stale = yield from _patch(flow_id, result.etag, operations)
+    result.stale = stale if isinstance(stale, AepError) else None
+    return result
 
 
 def switch(written: Written, flow_id: str) -> Exchange[None]:
-    """Disable twice, and enable again: whether only a disabled dataflow can be deleted is seen later."""
+    """Disable twice, and enable again: the deletion shows whether it requires a disabled dataflow."""
     yield from _note_state(written, flow_id)
     for op in ("disable", "disable", "enable"):
         for pause in pauses():
@@ -77,8 +77,8 @@ def _act(flow_id: str, op: str) -> Exchange[Response | AepError]:
 
 
 def _note_state(written: Written, flow_id: str) -> Exchange[None]:
-    found = yield from read_one("flows", flow_id)
-    written.states.append(None if isinstance(found, AepError) else found[0].get("state"))
+    flow = yield from read_one("flows", flow_id)
+    written.states.append(None if isinstance(flow, AepError) else flow[0].get("state"))
 
 
 def _patch(flow_id: str, etag: object, operations: object) -> Exchange[Response | AepError]:

@@ -1,4 +1,4 @@
-"""Looks at entities, specs and the sandbox itself: what can be read, and whether two reads tell the same.
+"""Checks of entities, specs and the sandbox itself: what can be read, and whether two reads agree.
 
 Source: Destinations API reference; "Export datasets by using the Flow Service API"; read 2026-11.
 """
@@ -62,11 +62,11 @@ def look_at_wrapping(sample: Sample) -> Exchange[Seen]:
     """Whether a read by id is wrapped in ``items``."""
     seen: dict[bool, list[str]] = {True: [], False: []}
     for kind in KINDS:
-        for one in sample.of(kind)[:1]:
-            found = yield from read_one(kind, str(one["id"]))
-            if isinstance(found, AepError):
-                return fails(f"a read by id is {words_of(found)}")
-            seen[found[1]].append(kind)
+        for entity in sample.of(kind)[:1]:
+            read = yield from read_one(kind, str(entity["id"]))
+            if isinstance(read, AepError):
+                return fails(f"a read by id is {words_of(read)}")
+            seen[read[1]].append(kind)
     if not any(seen.values()):
         return untold("an entity")
     return either(not seen[False], "wrapped in items", f"bare: {', '.join(seen[False])}")
@@ -84,21 +84,21 @@ def look_at_missing(sample: Sample) -> Exchange[Seen]:
 
 
 def look_at_listed(*keys: str) -> Look:
-    """Whether listings tell of some members what reads by id tell."""
+    """Whether listings show the same values of some members as reads by id."""
 
     def look(sample: Sample) -> Exchange[Seen]:
         compared = 0
         for kind in KINDS:
             for listed in sample.of(kind)[:3]:
-                found = yield from read_one(kind, str(listed["id"]))
-                if isinstance(found, AepError):
+                read = yield from read_one(kind, str(listed["id"]))
+                if isinstance(read, AepError):
                     continue
-                for key in (key for key in keys if found[0].get(key) not in (None, "", {}, [])):
+                for key in (key for key in keys if read[0].get(key) not in (None, "", {}, [])):
                     compared += 1
                     if key not in listed:
-                        told = f"{kind} are listed without {key}"
-                        return fails(told) if key == "state" else differs(told)
-                    if listed[key] != found[0][key]:
+                        words = f"{kind} are listed without {key}"
+                        return fails(words) if key == "state" else differs(words)
+                    if listed[key] != read[0][key]:
                         return differs(f"{kind} are listed with another {key} than a read by id shows")
         if not compared:
             return untold(f"an entity with {' or '.join(keys)}")
@@ -108,15 +108,15 @@ def look_at_listed(*keys: str) -> Look:
 
 
 def look_at_etag(sample: Sample) -> Exchange[Seen]:
-    """Where the etag of an entity stands, and how it is spelt."""
+    """Where the etag of an entity is, and its spelling."""
     for listed in sample.of("flows")[:1] or sample.of("targetConnections")[:1]:
         kind = "flows" if listed in sample.of("flows") else "targetConnections"
         reads = []
         for _ in range(2):
-            found = yield from read_one(kind, str(listed["id"]))
-            if isinstance(found, AepError):
-                return fails(f"a read by id is {words_of(found)}")
-            reads.append(found)
+            read = yield from read_one(kind, str(listed["id"]))
+            if isinstance(read, AepError):
+                return fails(f"a read by id is {words_of(read)}")
+            reads.append(read)
         etag, header = reads[0][0].get("etag"), reads[0][2].headers.get("etag")
         if not etag:
             return fails("it is in a header, and not in the document" if header else "there is none")
@@ -131,13 +131,13 @@ def look_at_etag(sample: Sample) -> Exchange[Seen]:
 
 
 def judge_moments(sample: Sample) -> Seen:
-    documents = [one for kind in KINDS for one in sample.of(kind)]
+    documents = [document for kind in KINDS for document in sample.of(kind)]
     if not documents:
         return untold("an entity")
     for key in ("createdAt", "updatedAt"):
-        values = [one.get(key) for one in documents]
+        values = [document.get(key) for document in documents]
         if all(value is None for value in values):
-            return differs(f"{key} is not told")
+            return differs(f"{key} is not shown")
         if any(isinstance(value, str) for value in values):
             return differs(f"{key} is a text")
         if any(isinstance(value, int | float) and value < LEAST_MILLISECONDS for value in values):
@@ -147,7 +147,11 @@ def judge_moments(sample: Sample) -> Seen:
 
 def judge_absent(sample: Sample) -> Seen:
     nulls = {
-        word(key) for kind in KINDS for one in sample.of(kind) for key, value in one.items() if value is None
+        word(key)
+        for kind in KINDS
+        for entity in sample.of(kind)
+        for key, value in entity.items()
+        if value is None
     }
     return either(not nulls, "it is left out", f"some are null: {', '.join(sorted(nulls))}")
 
@@ -156,8 +160,8 @@ def judge_states(sample: Sample) -> Seen:
     states = {word(flow.get("state")) for flow in sample.of("flows")}
     if not states:
         return untold("a dataflow")
-    told = f"words seen: {', '.join(sorted(states))}"
-    return either(states <= {"enabled", "disabled", "initializing", "draft"}, told, told)
+    words = f"words seen: {', '.join(sorted(states))}"
+    return either(states <= {"enabled", "disabled", "initializing", "draft"}, words, words)
 
 
 def judge_inherited(sample: Sample) -> Seen:
@@ -167,28 +171,28 @@ def judge_inherited(sample: Sample) -> Seen:
     inherited = [mapping(flow.get("inheritedAttributes")) for flow in exports]
     if not all(inherited):
         return differs("dataflows without inheritedAttributes")
-    if any(not isinstance(one.get("targetConnections"), list) for one in inherited):
-        return differs("its connections are no array")
+    if any(not isinstance(attributes.get("targetConnections"), list) for attributes in inherited):
+        return differs("its connections are not an array")
     return assumed("dataflows have them, with arrays of connections")
 
 
 def judge_logins(sample: Sample) -> Seen:
     bases = sample.of("connections")
-    with_login = [one for one in bases if set(values_at(one, "connectionSpec.id")) & _LOGIN_SPECS]
+    with_login = [base for base in bases if set(values_at(base, "connectionSpec.id")) & _LOGIN_SPECS]
     if not with_login:
         return untold("a base connection to a storage that takes a login")
-    if not all(one.get("auth") for one in with_login):
+    if not all(base.get("auth") for base in with_login):
         return differs("base connections are listed without auth")
-    if not all(_is_masked(mapping(mapping(one["auth"]).get("params"))) for one in with_login):
+    if not all(_is_masked(mapping(mapping(base["auth"]).get("params"))) for base in with_login):
         return differs("auth is listed, and not all of its values are masked")
     return assumed("auth is listed, its values masked")
 
 
-_LOGIN_SPECS = {one.connection_spec_id for one in DESTINATIONS.values() if one.logins}
+_LOGIN_SPECS = {known.connection_spec_id for known in DESTINATIONS.values() if known.logins}
 
 
 def _is_masked(params: Document) -> bool:
-    """Whether all values are one placeholder; that of a single value has no letters and no digits."""
+    """Whether all values are the same placeholder; a single value must have no letters and digits."""
     values = [str(value) for key, value in params.items() if key != "authorizedDate"]
     return len(set(values)) < min(len(values), 2) or not any(map(str.isalnum, "".join(values)))
 
@@ -198,17 +202,17 @@ def _schedules(sample: Sample) -> list[Document]:
 
 
 def judge_schedules(sample: Sample) -> Seen:
-    """How schedules of exports are spelt."""
-    for one in _schedules(sample):
-        if "timeUnit" not in one:
-            return differs("frequency in the place of timeUnit" if "frequency" in one else "no timeUnit")
-        if one["timeUnit"] not in ("hour", "day", "week", "month"):
-            return differs(f"the time unit {word(one['timeUnit'])}")
-        if "exportMode" not in one:
+    """The spelling of schedules of exports."""
+    for schedule in _schedules(sample):
+        if "timeUnit" not in schedule:
+            return differs("frequency instead of timeUnit" if "frequency" in schedule else "no timeUnit")
+        if schedule["timeUnit"] not in ("hour", "day", "week", "month"):
+            return differs(f"the time unit {word(schedule['timeUnit'])}")
+        if "exportMode" not in schedule:
             return differs("no exportMode (as in dataflows from before September 2024)")
-        if "folderNameTemplate" in one:
-            return differs("folderNameTemplate in the place of foldernameTemplate")
-        if one.get("endTime") is None:
+        if "folderNameTemplate" in schedule:
+            return differs("folderNameTemplate instead of foldernameTemplate")
+        if schedule.get("endTime") is None:
             return differs("no endTime")
     if not _schedules(sample):
         return untold(SCHEDULE)
@@ -216,8 +220,9 @@ def judge_schedules(sample: Sample) -> Seen:
 
 
 def judge_schedule_numbers(sample: Sample) -> Seen:
-    times = [one[key] for one in _schedules(sample) for key in ("startTime", "endTime") if key in one]
-    numbers = [*times, *(one["interval"] for one in _schedules(sample) if "interval" in one)]
+    schedules = _schedules(sample)
+    times = [schedule[key] for schedule in schedules for key in ("startTime", "endTime") if key in schedule]
+    numbers = [*times, *(schedule["interval"] for schedule in schedules if "interval" in schedule)]
     if not numbers:
         return untold(SCHEDULE)
     if any(isinstance(value, str) for value in numbers):
@@ -228,55 +233,61 @@ def judge_schedule_numbers(sample: Sample) -> Seen:
 
 
 def judge_cadences(sample: Sample) -> Seen:
-    seen = {word_of(one) or "(another)" for one in _schedules(sample)}
+    seen = {word_of(schedule) or "(another)" for schedule in _schedules(sample)}
     if not seen:
         return untold(SCHEDULE)
-    told = f"seen: {', '.join(sorted(seen))}"
-    return either(seen <= {*CADENCES}, told, told)
+    words = f"seen: {', '.join(sorted(seen))}"
+    return either(seen <= {*CADENCES}, words, words)
 
 
 def judge_params(sample: Sample) -> Seen:
-    """How the parameters of target connections are spelt."""
-    exporting = {str(each) for flow in sample.exports for each in sequence(flow.get("targetConnectionIds"))}
+    """The spelling of the parameters of target connections."""
+    exporting = {
+        str(target_id) for flow in sample.exports for target_id in sequence(flow.get("targetConnectionIds"))
+    }
     params = [
-        mapping(one.get("params")) for one in sample.of("targetConnections") if str(one["id"]) in exporting
+        mapping(target.get("params"))
+        for target in sample.of("targetConnections")
+        if str(target["id"]) in exporting
     ]
     if not any(params):
         return untold("a target connection of an export") if not params else differs("params are not listed")
-    for one in params:
-        kinds = one.get("datasetFileType")
+    for members in params:
+        kinds = members.get("datasetFileType")
         if kinds is not None and kinds not in ("JSON", "PARQUET"):
             return differs(f"file type {word(kinds)}")
-        if one.get("compression") not in (None, "GZIP", "NONE"):
-            return differs(f"compression {word(one['compression'])}")
-        if "mode" not in one:
+        if members.get("compression") not in (None, "GZIP", "NONE"):
+            return differs(f"compression {word(members['compression'])}")
+        if "mode" not in members:
             return differs("mode is not shown")
     return assumed(f"{count(len(params), 'target connection')} with words in upper case, and mode")
 
 
 def _lake_sources(sample: Sample) -> list[Document]:
     sources = sample.of("sourceConnections")
-    return [one for one in sources if DATA_LAKE_SPEC_ID in values_at(one, "connectionSpec.id")]
+    return [source for source in sources if DATA_LAKE_SPEC_ID in values_at(source, "connectionSpec.id")]
 
 
 def judge_sources(sample: Sample) -> Seen:
-    """What source connections tell of their datasets."""
-    items = [item for one in _lake_sources(sample) for item in datasets_of(one)]
+    """How source connections name their datasets."""
+    items = [item for source in _lake_sources(sample) for item in datasets_of(source)]
     if not _lake_sources(sample):
         return untold("a source connection of an export")
     if not items or not all(item.get("dataSetId") for item in items):
-        return fails("datasets are not told by dataSetId")
+        return fails("datasets are not named by dataSetId")
     named = "" if all(item.get("name") for item in items) else ", some without a name"
     return assumed(f"{count(len(items), 'dataset')} by dataSetId{named}")
 
 
 def look_at_hidden_datasets(sample: Sample) -> Exchange[Seen]:
-    """Whether what is exported is in the listing of what can be exported."""
-    exported = {str(item.get("dataSetId")) for one in _lake_sources(sample) for item in datasets_of(one)}
+    """Whether the exported datasets are in the listing of exportable datasets."""
+    exported = {
+        str(item.get("dataSetId")) for source in _lake_sources(sample) for item in datasets_of(source)
+    }
     if not exported:
         return untold("a source connection of an export")
     listed = yield from list_datasets()
-    hidden = len(exported - {one.id for one in listed})
+    hidden = len(exported - {dataset.id for dataset in listed})
     return either(
         not hidden,
         f"all {len(exported)} datasets that are exported are listed",
@@ -285,16 +296,16 @@ def look_at_hidden_datasets(sample: Sample) -> Exchange[Seen]:
 
 
 def look_at_connection_specs(sample: Sample) -> Exchange[Seen]:
-    """Whether the specs of the six destinations can be read, and hold what the provider sends."""
+    """Whether the specs of the six destinations can be read, and match what the provider sends."""
     for slug, destination in DESTINATIONS.items():
-        found = yield from read_one("connectionSpecs", destination.connection_spec_id)
-        if isinstance(found, AepError):
-            return fails(f"{slug}: {words_of(found)}")
-        spec, wrapped, _ = found
-        known = {one.spec_name for one in destination.logins}
+        read = yield from read_one("connectionSpecs", destination.connection_spec_id)
+        if isinstance(read, AepError):
+            return fails(f"{slug}: {words_of(read)}")
+        spec, wrapped, _ = read
+        known = {login.spec_name for login in destination.logins}
         if known and not spec.get("authSpec"):
             return fails(f"{slug}: no authSpec")
-        if known and not known & {each["name"] for each in offered_logins(spec)}:
+        if known and not known & {offered["name"] for offered in offered_logins(spec)}:
             return fails(f"{slug}: none of the logins that are known")
         if not params_of(mapping(spec.get("targetSpec")))[0]:
             return differs(f"{slug}: no targetSpec")
@@ -306,15 +317,13 @@ def look_at_connection_specs(sample: Sample) -> Exchange[Seen]:
 def look_at_flow_specs(sample: Sample) -> Exchange[Seen]:
     telling = 0
     for slug, destination in DESTINATIONS.items():
-        found = yield from read_one("flowSpecs", destination.flow_spec_id)
-        if isinstance(found, AepError):
-            return differs(f"{slug}: {words_of(found)}")
-        if not params_of(mapping(found[0].get("scheduleSpec")))[0]:
+        read = yield from read_one("flowSpecs", destination.flow_spec_id)
+        if isinstance(read, AepError):
+            return differs(f"{slug}: {words_of(read)}")
+        if not params_of(mapping(read[0].get("scheduleSpec")))[0]:
             return differs(f"{slug}: no scheduleSpec")
-        telling += allowed(found[0], "3h") != "not told"
-    return assumed(
-        f"all {len(DESTINATIONS)} can be read, with a scheduleSpec; {telling} tell which cadences there are"
-    )
+        telling += allowed(read[0], "3h") != "not told"
+    return assumed(f"all {len(DESTINATIONS)} can be read, with a scheduleSpec; {telling} list the cadences")
 
 
 def judge_other_destinations(sample: Sample) -> Seen:

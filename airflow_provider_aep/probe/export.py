@@ -1,7 +1,7 @@
-"""The export that a probe makes: never run, marked as the probe's, and removed whatever happens.
+"""The export that a probe creates: it never runs, carries the probe's mark, and is removed whatever happens.
 
-Its dataflow starts in a year. Each entity has a name that begins with a mark, and its description does too,
-so that what an earlier probe left is recognized even where the service keeps only one of the two.
+Its dataflow starts in a year. The name and the description of each entity begin with a mark, so that what an
+earlier probe left is recognized even if the service keeps only one of the two.
 
 Source: "Export datasets by using the Flow Service API"; "Update destination dataflows"; the guides about
 deleting; read 2026-11.
@@ -42,7 +42,7 @@ from airflow_provider_aep.probe.patience import (
 from airflow_provider_aep.probe.removing import IN_ORDER, delete, is_gone
 from airflow_provider_aep.probe.written import CALLED, Made, Removal, Written
 
-# Half a minute: whoever interrupts a probe does not wait for long.
+# Half a minute, as a user who interrupts a probe will not wait long.
 LAST_LOOKS = 6
 _MARK = re.compile(r"aep-probe-[0-9a-f]{12}\b", re.IGNORECASE)
 _FILTERABLE = re.compile(r"\w[\w .:-]*")
@@ -50,7 +50,7 @@ _FILTERABLE = re.compile(r"\w[\w .:-]*")
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Something of which it is not shown that it is gone. Without an id, the answer to its POST was lost."""
+    """An entity that may still exist. Without an id, the response to its POST was lost."""
 
     kind: str
     id: str | None
@@ -67,12 +67,12 @@ class Left:
 
 @dataclass(slots=True, kw_only=True)
 class ProbeExport:
-    """One export, and what has been made of it by now.
+    """One export, and its entities that exist so far.
 
-    :param dataset: the one that it would export, with ``id`` and ``name``.
-    :param login: as ``login_from_fields`` makes it; ``None`` where the destination takes none.
-    :param target_params: what the destination needs beside the path, such as ``bucketName``.
-    :param left: kind and id of what exists; ``unsure`` are kinds of which one may exist without our knowing.
+    :param dataset: the dataset of the export, with ``id`` and ``name``.
+    :param login: as ``login_from_fields`` returns it; ``None`` if the destination needs none.
+    :param target_params: what the destination needs besides the path, such as ``bucketName``.
+    :param left: kind and id of what exists; ``unsure`` holds kinds of which an unknown entity may exist.
     """
 
     destination: Destination
@@ -86,7 +86,7 @@ class ProbeExport:
     _brief: bool = False
 
     def live(self) -> Exchange[Written]:
-        """Make, look, change, remove. What remains is in ``left``; ``remove_all`` takes care of it.
+        """Create, observe, change and remove the export. ``remove_all`` removes what is still in ``left``.
 
         :raises AepError: the service cannot be reached any more, or this connection may not write.
         """
@@ -131,16 +131,16 @@ class ProbeExport:
         if made.id is None:
             return
         asked = self.clock()
-        made.when = yield from until_shown(kind, made.id, lambda one: True, self._narrow(kind), self.clock)
+        made.when = yield from until_shown(kind, made.id, lambda _: True, self._narrow(kind), self.clock)
         made.read = yield from self._read(kind, made.id)
         listing = yield from read_whole(kind, until=made.id)
-        made.listed = next((one for one in listing.items if one["id"] == made.id), {})
+        made.listed = next((item for item in listing.items if item["id"] == made.id), {})
         created = epoch_moment(_as_number(made.read.get("createdAt")))
         if created and written.clock_ahead is None:
             written.clock_ahead = (created - asked).total_seconds()
 
     def _variant(self, body: Mapping[str, Any], params: Mapping[str, Any]) -> Exchange[Made]:
-        """One more target connection, with other parameters."""
+        """Create another target connection, with other parameters."""
         made = yield from self._post("targetConnections", {**body, "params": {**body["params"], **params}})
         if made.id:
             made.read = yield from self._read("targetConnections", made.id)
@@ -148,9 +148,9 @@ class ProbeExport:
 
     def _read(self, kind: str, entity_id: str) -> Exchange[Document]:
         for pause in pauses():
-            found = yield from read_one(kind, entity_id)
-            if not isinstance(found, AepError):
-                return found[0]
+            read = yield from read_one(kind, entity_id)
+            if not isinstance(read, AepError):
+                return read[0]
             if pause is None:
                 break
             yield Pause(pause)
@@ -159,7 +159,7 @@ class ProbeExport:
     def _post(self, kind: str, body: Mapping[str, Any], *, patient: bool = False) -> Exchange[Made]:
         """Create one entity.
 
-        :param patient: it refers to what was only just made, which the service may not know yet.
+        :param patient: it refers to a new entity, which the service may not know yet.
         """
         made, began = Made(kind=kind, sent=self._shortened(body) if self._brief else body), self.clock()
         for pause in pauses():
@@ -173,7 +173,7 @@ class ProbeExport:
             if not isinstance(reply, AepError) or isinstance(reply, AepServerError | AepTransportError):
                 if not isinstance(reply, AepError):
                     made.status, made.body, made.id = reply.status, mapping(reply.json), _id_in(reply)
-                # Without an id, or with an answer that was lost, there may be something all the same.
+                # Without an id, or after a lost response, the entity may exist all the same.
                 made.id = made.id or (yield from self._find(kind))
                 if made.id:
                     self._keep(kind, made.id)
@@ -198,12 +198,12 @@ class ProbeExport:
         self.unsure.discard(kind)
 
     def _find(self, kind: str, *, looks: int | None = None) -> Exchange[str | None]:
-        """One of ours whose id we were not told."""
+        """The id of one of our entities that we do not know yet."""
         for pause in islice(pauses(), looks):
-            known = {entity_id for each, entity_id in self.left if each == kind}
-            for one in (yield from read_whole(kind)).items:
-                if self._is_ours(one) and str(one["id"]) not in known:
-                    return str(one["id"])
+            known = {entity_id for left_kind, entity_id in self.left if left_kind == kind}
+            for item in (yield from read_whole(kind)).items:
+                if self._is_ours(item) and str(item["id"]) not in known:
+                    return str(item["id"])
             if pause is None:
                 break
             yield Pause(pause)
@@ -213,7 +213,7 @@ class ProbeExport:
         return self.mark in f"{document.get('name')} {document.get('description')}".lower()
 
     def _narrow(self, kind: str) -> tuple[str, str]:
-        """The filter by which the provider lists a kind."""
+        """The filter with which the provider lists a kind."""
         if kind == "flows":
             return "flowSpec.id", self.destination.flow_spec_id
         lake = kind == "sourceConnections"
@@ -227,7 +227,7 @@ class ProbeExport:
             "id": ("id", f"{written.id_of('sourceConnections')},{made.id}"),
         }
         for what, (path, value) in asked.items():
-            # A comma in a text would mean something.
+            # A comma in a value would have a meaning.
             if what == "id" or _FILTERABLE.fullmatch(value):
                 listing = yield from read_listing("flows", [(path, value)], limit=20)
                 written.found_by[what] = listing.error or made.id in listing.ids
@@ -254,16 +254,16 @@ class ProbeExport:
         return removal
 
     def _left_of(self, kind: str) -> list[str]:
-        return [entity_id for each, entity_id in self.left if each == kind]
+        return [entity_id for left_kind, entity_id in self.left if left_kind == kind]
 
     def remove_all(self) -> Exchange[list[Left]]:
-        """Remove whatever of this export is known or can be found; what is left of it.
+        """Remove all entities of this export that are known or can be found; return what is left.
 
         :raises AepError: the service cannot be reached; see ``remains`` for what is left.
         """
         for kind in IN_ORDER:
-            if kind in self.unsure and (found := (yield from self._find(kind, looks=LAST_LOOKS))):
-                self._keep(kind, found)
+            if kind in self.unsure and (entity := (yield from self._find(kind, looks=LAST_LOOKS))):
+                self._keep(kind, entity)
             for entity_id in self._left_of(kind):
                 yield from self._delete(kind, entity_id)
         return self.remains()
@@ -273,18 +273,18 @@ class ProbeExport:
         return [*known, *(Left(kind, None, self.mark) for kind in IN_ORDER if kind in self.unsure)]
 
     def remove_earlier(self) -> Exchange[int]:
-        """Remove what earlier probes have left; how many entities that were."""
+        """Remove what earlier probes left; return the number of entities."""
         removed = 0
         for kind in IN_ORDER:
-            for one in (yield from read_whole(kind)).items:
-                if is_of_a_probe(one):
-                    yield from delete(kind, str(one["id"]), self.clock)
+            for item in (yield from read_whole(kind)).items:
+                if is_of_a_probe(item):
+                    yield from delete(kind, str(item["id"]), self.clock)
                     removed += 1
         return removed
 
 
 def is_of_a_probe(document: Document) -> bool:
-    """Whether an entity bears the mark of a probe at the beginning of its name, or of its description."""
+    """Whether the name or the description of an entity begins with the mark of a probe."""
     texts = (str(document.get(key) or "").strip() for key in ("name", "description"))
     return any(_MARK.match(text) for text in texts)
 

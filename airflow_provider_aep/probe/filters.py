@@ -1,4 +1,4 @@
-"""Looks at filters and order: what is asked for is compared with what plain listings show.
+"""Checks of filters and order: their results are compared with plain listings.
 
 Source: "Sort and filter responses in the Flow Service API"; read 2026-11.
 """
@@ -19,12 +19,12 @@ from airflow_provider_aep.probe.assumption import Look
 from airflow_provider_aep.probe.sample import KINDS, Sample
 from airflow_provider_aep.probe.words import Seen, assumed, count, differs, either, fails, untold, words_of
 
-# What can stand in a filter without a meaning of its own.
+# Values that have no special meaning in a filter.
 PLAIN = re.compile(r"\w[\w .-]*")
 
 
 def look_at_filter(path: str, *kinds: str) -> Look:
-    """A filter with one value, on the first of ``kinds`` that holds something to ask for."""
+    """A filter with one value, on the first of ``kinds`` with a usable value."""
 
     def look(sample: Sample) -> Exchange[Seen]:
         for kind in kinds:
@@ -37,7 +37,7 @@ def look_at_filter(path: str, *kinds: str) -> Look:
 
 
 def rarest(documents: Sequence[Document], path: str) -> tuple[Document, str] | None:
-    """An entity, and its value at a path, that as few others as possible have."""
+    """An entity, and its value at a path: the value that the fewest entities have."""
     values = [(document, _text(value)) for document in documents for value in values_at(document, path)]
     usable = [(document, value) for document, value in values if PLAIN.fullmatch(value)]
     if not usable:
@@ -49,13 +49,13 @@ def rarest(documents: Sequence[Document], path: str) -> tuple[Document, str] | N
 def judge_filter(listing: Listing, path: str, entity: Document, value: str) -> Seen:
     if listing.error and not listing.pages:
         return differs(words_of(listing.error))
-    found = listing.items
-    strangers = [one for one in found if value not in map(_text, values_at(one, path))]
+    items = listing.items
+    strangers = [item for item in items if value not in map(_text, values_at(item, path))]
     if entity["id"] not in listing.ids:
-        return differs("finds nothing of what is there" if not found else "finds others instead")
+        return differs("finds nothing of what is there" if not items else "finds others instead")
     if strangers:
         return differs(f"finds {count(len(strangers), 'other')} too")
-    return assumed(f"finds {len(found)} {'entity' if len(found) == 1 else 'entities'}, and no other")
+    return assumed(f"finds {len(items)} {'entity' if len(items) == 1 else 'entities'}, and no other")
 
 
 def _text(value: object) -> str:
@@ -63,9 +63,9 @@ def _text(value: object) -> str:
 
 
 def look_at_name(sample: Sample) -> Exchange[Seen]:
-    """A filter on the name: exactly that name, or also parts and other letter case."""
+    """A filter on the name: whether it also finds parts, or other letter case."""
     for kind in KINDS:
-        fit = [one for one in sample.of(kind) if len(str(one.get("name"))) > 3]
+        fit = [entity for entity in sample.of(kind) if len(str(entity.get("name"))) > 3]
         if not (chosen := rarest(fit, "name")):
             continue
         entity, name = chosen
@@ -87,11 +87,11 @@ def look_at_name(sample: Sample) -> Exchange[Seen]:
 
 
 def look_at_values(number: int) -> Look:
-    """So many values in one filter; those that exist stand at its ends and in its middle."""
+    """This many values in one filter; the existing ones are at its ends and in its middle."""
 
     def look(sample: Sample) -> Exchange[Seen]:
         for kind in KINDS:
-            there = [str(one["id"]) for one in sample.of(kind)[: min(number, 3)]]
+            there = [str(entity["id"]) for entity in sample.of(kind)[: min(number, 3)]]
             if len(there) < 2:
                 continue
             nobody = [str(uuid.uuid4()) for _ in range(number - len(there))]
@@ -113,10 +113,10 @@ def look_at_several_flows(sample: Sample) -> Exchange[Seen]:
     listing = yield from read_listing("runs", wanted, orderby="-createdAt", limit=sample.limit, most=20)
     if listing.error and not listing.pages:
         return differs(words_of(listing.error))
-    told = {str(run.get("flowId")) for run in listing.items}
-    if told - set(ids):
+    listed = {str(run.get("flowId")) for run in listing.items}
+    if listed - set(ids):
         return differs("finds runs of other dataflows too")
-    missing = len(set(ids) - told)
+    missing = len(set(ids) - listed)
     return either(
         not missing, "finds the runs of both", f"finds no run of {missing} of 2 dataflows that have run"
     )
@@ -125,7 +125,7 @@ def look_at_several_flows(sample: Sample) -> Exchange[Seen]:
 def _judge_several(listing: Listing, ids: Sequence[str]) -> Seen:
     if listing.error and not listing.pages:
         return differs(words_of(listing.error))
-    missing = [each for each in ids if each not in listing.ids]
+    missing = [entity_id for entity_id in ids if entity_id not in listing.ids]
     if missing:
         return differs(f"leaves out {len(missing)} of {len(ids)} entities that are there")
     if listing.ids - set(ids):
@@ -134,19 +134,21 @@ def _judge_several(listing: Listing, ids: Sequence[str]) -> Seen:
 
 
 def look_at_order(sample: Sample) -> Exchange[Seen]:
-    """``orderby=-createdAt``, on every kind that holds enough."""
+    """``orderby=-createdAt``, on every kind with enough entities."""
     seen = []
     for kind in ("flows", "sourceConnections", "targetConnections", "runs"):
         moments = {
-            one["createdAt"] for one in sample.of(kind) if isinstance(one.get("createdAt"), int | float)
+            entity["createdAt"]
+            for entity in sample.of(kind)
+            if isinstance(entity.get("createdAt"), int | float)
         }
         if len(moments) < 3:
             continue
         listing = yield from read_listing(kind, orderby="-createdAt", limit=sample.limit, most=1)
         if listing.error and not listing.pages:
             return differs(words_of(listing.error))
-        if (what := _judge_order(listing.items)) is not None:
-            return differs(f"{kind}: {what}")
+        if (problem := _judge_order(listing.items)) is not None:
+            return differs(f"{kind}: {problem}")
         seen.append(kind)
     if not seen:
         return untold("three entities of a kind that were created at different times")
@@ -154,7 +156,7 @@ def look_at_order(sample: Sample) -> Exchange[Seen]:
 
 
 def look_at_order_of_changed(sample: Sample) -> Exchange[Seen]:
-    """Whether a change moves an entity up; only one that was changed after a newer one came can tell."""
+    """Whether a change moves an entity up: needs one that was changed after a newer one was created."""
     for kind in ("flows", "sourceConnections", "targetConnections", "connections", "runs"):
         if not any(_overtaken(*pair) for pair in pairwise(_by_creation(sample.of(kind)))):
             continue
@@ -170,20 +172,20 @@ def look_at_order_of_changed(sample: Sample) -> Exchange[Seen]:
 def judge_default_order(sample: Sample) -> Seen:
     for kind in ("flows", "runs"):
         documents = sample.of(kind)
-        last = [max(_number(one, "createdAt"), _number(one, "updatedAt")) for one in documents]
-        made = [_number(one, "createdAt") for one in documents]
+        last = [max(_number(entity, "createdAt"), _number(entity, "updatedAt")) for entity in documents]
+        made = [_number(entity, "createdAt") for entity in documents]
         if len(set(made)) < 3:
             continue
         for moments, what in ((last, "last created or changed first"), (made, "last created first")):
-            if all(one >= other for one, other in pairwise(moments)):
+            if all(earlier >= later for earlier, later in pairwise(moments)):
                 return assumed(f"{kind}: {what}")
         return differs(f"{kind}: in another order")
     return untold("three dataflows or runs")
 
 
 def _by_creation(documents: Sequence[Document]) -> list[Document]:
-    dated = [one for one in documents if _number(one, "createdAt") and _number(one, "updatedAt")]
-    return sorted(dated, key=lambda one: _number(one, "createdAt"))
+    dated = [entity for entity in documents if _number(entity, "createdAt") and _number(entity, "updatedAt")]
+    return sorted(dated, key=lambda entity: _number(entity, "createdAt"))
 
 
 def _overtaken(older: Document, newer: Document) -> bool:
@@ -192,13 +194,13 @@ def _overtaken(older: Document, newer: Document) -> bool:
 
 
 def _judge_order(documents: Sequence[Document]) -> str | None:
-    made = [_number(one, "createdAt") for one in documents]
-    changed = [max(_number(one, "createdAt"), _number(one, "updatedAt")) for one in documents]
-    if all(one >= other for one, other in pairwise(made)):
+    made = [_number(entity, "createdAt") for entity in documents]
+    changed = [max(_number(entity, "createdAt"), _number(entity, "updatedAt")) for entity in documents]
+    if all(first >= second for first, second in pairwise(made)):
         return None
-    if all(one <= other for one, other in pairwise(made)):
+    if all(first <= second for first, second in pairwise(made)):
         return "the oldest come first"
-    if all(one >= other for one, other in pairwise(changed)):
+    if all(first >= second for first, second in pairwise(changed)):
         return "the last changed come first"
     return "in no order that could be made out"
 
@@ -209,7 +211,7 @@ def _number(document: Document, key: str) -> float:
 
 
 def look_at_nothing_found(sample: Sample) -> Exchange[Seen]:
-    """What a listing looks like that finds nothing."""
+    """The form of a listing without results."""
     reply = yield from ask("/flows", [("property", f"id=={uuid.uuid4()}"), *sized(sample)])
     if isinstance(reply, AepError):
         return untold("a filter on id that the service accepts")

@@ -1,6 +1,6 @@
-"""Looks at the Catalog: whether it tells of batches and datasets as an explanation of empty runs needs it.
+"""Checks of the Catalog: whether it shows batches and datasets as the explanation of empty runs needs them.
 
-Of batches the newest page of one exported dataset is read. Nothing of ids or names is told.
+Only the newest page of batches of one exported dataset is read. No ids or names are reported.
 
 Source: Catalog Service API reference; "Filter Catalog data using query parameters"; read 2026-11.
 """
@@ -23,7 +23,7 @@ Batches = Mapping[str, Mapping[str, Any]]
 MEMBERS = ("created", "completed", "metrics", "recordCount", "relatedObjects", "status")
 NOT_THERE = "ffffffffffffffffffffffff"
 NO_DATASET = "an exported dataset that has several batches"
-# Of so many datasets, one with batches is looked for.
+# How many datasets are searched for one with batches.
 MOST_DATASETS = 5
 
 
@@ -34,7 +34,7 @@ def look_at_batches(sample: Sample) -> Exchange[Seen]:
         if isinstance(batches, Seen):
             return batches
         if len(batches) < 2:
-            continue  # tells of no order
+            continue  # too few to show an order
         if len(batches) == LEAST_PAGE:
             more = yield from _list(dataset_id, ("start", LEAST_PAGE))
             if more and not isinstance(more, Seen):
@@ -50,11 +50,13 @@ def _judge(batches: Batches) -> Seen:
         return differs("they are not in the order that was asked for")
     good = [batch for batch in batches.values() if batch.get("status") == "success"]
     counted = [
-        one for one in good if count_of(mapping(one.get("metrics")).get("outputRecordCount")) is not None
+        batch
+        for batch in good
+        if count_of(mapping(batch.get("metrics")).get("outputRecordCount")) is not None
     ]
     if good and not counted:
-        at_top = any(count_of(one.get("recordCount")) is not None for one in good)
-        return differs("they tell recordCount alone" if at_top else "they tell no records")
+        at_top = any(count_of(batch.get("recordCount")) is not None for batch in good)
+        return differs("they only show recordCount" if at_top else "they show no record counts")
     return assumed("an object by id, the newest first, with records in metrics")
 
 
@@ -67,12 +69,12 @@ def look_at_window(sample: Sample) -> Exchange[Seen]:
         moments = sorted(map(_created, batches.values()))
         if not moments or moments[0] == moments[-1]:
             continue
-        found = yield from _list(dataset_id, ("createdAfter", moments[0]))
-        if isinstance(found, Seen):
-            return found
-        if not found:
+        newer = yield from _list(dataset_id, ("createdAfter", moments[0]))
+        if isinstance(newer, Seen):
+            return newer
+        if not newer:
             return differs("finds nothing of what is there")
-        if min(map(_created, found.values())) <= moments[0]:
+        if min(map(_created, newer.values())) <= moments[0]:
             return differs("finds what is older too")
         return assumed("finds what is newer, and no other")
     return untold(NO_DATASET)
@@ -91,17 +93,17 @@ def look_at_several(sample: Sample) -> Exchange[Seen]:
             break
     else:
         return untold("two exported datasets that have batches")
-    found = yield from _list(",".join(newest), ("createdAfter", max(0, min(newest.values()) - 1)))
-    if isinstance(found, Seen):
-        return found
-    shown = {value for batch in found.values() for value in values_at(batch, "relatedObjects[].id")}
+    listed = yield from _list(",".join(newest), ("createdAfter", max(0, min(newest.values()) - 1)))
+    if isinstance(listed, Seen):
+        return listed
+    shown = {value for batch in listed.values() for value in values_at(batch, "relatedObjects[].id")}
     if newest.keys() <= shown:
         return assumed("finds those of both")
-    return differs("finds those of one alone" if newest.keys() & shown else "finds nothing of what is there")
+    return differs("finds only those of one" if newest.keys() & shown else "finds nothing of what is there")
 
 
 def look_at_catalog_datasets(sample: Sample) -> Exchange[Seen]:
-    """A dataset, beside one that is not there."""
+    """A dataset, together with one that does not exist."""
     ids = _datasets(sample)
     if not ids:
         return untold("an exported dataset")
@@ -116,7 +118,7 @@ def look_at_catalog_datasets(sample: Sample) -> Exchange[Seen]:
 
 
 def _list(dataset_ids: str, *more: tuple[str, str | int]) -> Exchange[Batches | Seen]:
-    """The newest batches; what is seen instead where they cannot be read."""
+    """The newest batches, or what is seen if they cannot be read."""
     asked: Params = [
         ("dataSet", dataset_ids),
         ("orderBy", "desc:created"),
@@ -129,7 +131,7 @@ def _list(dataset_ids: str, *more: tuple[str, str | int]) -> Exchange[Batches | 
         return differs(words_of(reply))
     if not isinstance(reply.json, Mapping):
         return differs("they come as a list")
-    if not all(isinstance(each, Mapping) for each in reply.json.values()):
+    if not all(isinstance(batch, Mapping) for batch in reply.json.values()):
         return differs("they do not come as an object by id")
     return dict(reply.json)
 

@@ -1,4 +1,4 @@
-"""Judgements about the export that was made: what was sent, and what is shown of it.
+"""Judgements about the probe's export: what was sent, and what the service shows.
 
 Source: Destinations API reference; Flow Service error table; read 2026-11.
 """
@@ -19,11 +19,11 @@ from airflow_provider_aep.probe.words import Seen, assumed, differs, either, fai
 from airflow_provider_aep.probe.written import CALLED, Made, Written
 from airflow_provider_aep.times import span_words
 
-# ``None``: it was not made, so nothing can be told.
+# ``None``: the entity was not created, so there is nothing to judge.
 Judge = Callable[[Written], Seen | None]
 
 AT_ONCE = 2.0
-# For so long the client looks for what it has written itself, before it ends with an error.
+# How long the client looks for its own writes before it ends with an error.
 LOOKS_FOR = sum(PATIENCE)
 PATHS = ("path", "remotePath")
 SCHEDULE_WORDS = ("exportMode", "timeUnit", "foldernameTemplate")
@@ -43,28 +43,28 @@ def _all_made(written: Written) -> list[Made]:
 
 
 def _read(*made: Made | None) -> list[Made]:
-    return [one for one in made if one and one.read]
+    return [entity for entity in made if entity and entity.read]
 
 
 def shown_after(seconds: Iterable[float | None], *, most: float = LOOKS_FOR) -> Seen | None:
     """How soon something showed.
 
-    :param most: what shows later ends in an error.
+    :param most: in seconds; later than this is an error.
     """
-    times = [inf if each is None else each for each in seconds]
+    times = [inf if moment is None else moment for moment in seconds]
     slowest = max(times, default=0.0)
     if slowest < AT_ONCE:
         return assumed("at once") if times else None
-    told = (
+    delay = (
         f"after up to {span_words(slowest)}"
         if slowest < inf
         else f"not within {span_words(patience.PATIENCE)}"
     )
-    return differs(told) if slowest <= most else fails(told)
+    return differs(delay) if slowest <= most else fails(delay)
 
 
 def judge_created(written: Written) -> Seen | None:
-    """The answers to the POSTs."""
+    """The responses to the POSTs."""
     for made in written.made.values():
         if made.refused and not made.id:
             return fails(f"a {CALLED[made.kind]} is {words_of(made.refused)}")
@@ -83,14 +83,14 @@ def judge_created(written: Written) -> Seen | None:
 
 def judge_long_descriptions(written: Written) -> Seen | None:
     made = _all_made(written)
-    if any(one.shorter for one in made):
+    if any(entity.shorter for entity in made):
         return fails("a long description is refused")
     return assumed(f"{len(str(made[0].sent['description']))} characters are taken") if made else None
 
 
 def judge_referable(written: Written) -> Seen | None:
     return (
-        shown_after([one.waited for one in _all_made(written)], most=AT_ONCE)
+        shown_after([entity.waited for entity in _all_made(written)], most=AT_ONCE)
         if "flows" in written.made
         else None
     )
@@ -102,8 +102,8 @@ def judge_twin(written: Written) -> Seen | None:
         return None
     if twin.refused and not twin.id:
         return fails(f"a second entity of the same name is {words_of(twin.refused)}")
-    found = "the second POST answers with the entity that is there"
-    return either(twin.id != first.id, "a second entity of the same name is made", found)
+    same_entity = "the second POST answers with the entity that is there"
+    return either(twin.id != first.id, "a second entity of the same name is made", same_entity)
 
 
 def judge_uncompressed(written: Written) -> Seen | None:
@@ -114,16 +114,16 @@ def judge_uncompressed(written: Written) -> Seen | None:
 
 
 def judge_shown(place: str) -> Judge:
-    """After how long what was created can be read ``by_id``, ``listed`` or ``filtered``."""
+    """How soon a new entity is shown ``by_id``, ``listed`` or ``filtered``."""
 
     def judge(written: Written) -> Seen | None:
         made = _all_made(written)
         if place == "by_id":
-            return shown_after([one.when.by_id for one in made], most=AT_ONCE)
-        if place == "filtered" and not all(one.when.filterable for one in made):
+            return shown_after([entity.when.by_id for entity in made], most=AT_ONCE)
+        if place == "filtered" and not all(entity.when.filterable for entity in made):
             return differs("the filter does not find what has long been there either")
-        seen = shown_after([getattr(one.when, place) for one in made])
-        if seen and seen.level != "error" and not all(one.when.steady for one in made):
+        seen = shown_after([getattr(entity.when, place) for entity in made])
+        if seen and seen.level != "error" and not all(entity.when.steady for entity in made):
             return differs("shown by one listing, and not by the next one")
         return seen
 
@@ -144,18 +144,19 @@ def judge_text(key: str, *, listed: bool) -> Judge:
     """Whether a name or description comes back as it was sent."""
 
     def judge(written: Written) -> Seen | None:
-        made = [(one, one.listed if listed else one.read) for one in _all_made(written)]
-        for one, document in made:
-            sent, shown = str(one.sent[key]), document.get(key)
+        made = [(entity, entity.listed if listed else entity.read) for entity in _all_made(written)]
+        for entity, document in made:
+            sent, shown = str(entity.sent[key]), document.get(key)
             if document and sent != shown:
-                told = (
-                    f"a listing of a {CALLED[one.kind]}"
+                place = (
+                    f"a listing of a {CALLED[entity.kind]}"
                     if listed
-                    else f"a read by id of a {CALLED[one.kind]}"
+                    else f"a read by id of a {CALLED[entity.kind]}"
                 )
-                # Where a listing shows none, a read by id may; nothing else makes up for a mark that is lost.
+                # A listing without descriptions is harmless, as a read by id may show them; any other lost
+                # mark is not.
                 lost = key == "description" and not same_text(sent, shown) and not (listed and not shown)
-                return (fails if lost else differs)(f"{told} shows {_how_changed(sent, shown)}")
+                return (fails if lost else differs)(f"{place} shows {_how_changed(sent, shown)}")
         return assumed("as it was sent") if any(document for _, document in made) else None
 
     return judge
@@ -174,9 +175,9 @@ def _how_changed(sent: str, shown: object) -> str:
 
 def judge_path(written: Written) -> Seen | None:
     made = _read(written.made.get("targetConnections"), written.slashed)
-    for one in made:
+    for entity in made:
         for key in PATHS:
-            sent, shown = one.sent["params"].get(key), mapping(one.read.get("params")).get(key)
+            sent, shown = entity.sent["params"].get(key), mapping(entity.read.get("params")).get(key)
             if sent != shown:
                 slashes = str(shown).strip("/") == str(sent).strip("/")
                 return differs(
@@ -188,8 +189,10 @@ def judge_path(written: Written) -> Seen | None:
 
 def judge_params(written: Written) -> Seen | None:
     made = _read(written.made.get("targetConnections"), written.manifest)
-    seen = [_compared(one.sent["params"], mapping(one.read.get("params")), skip=PATHS) for one in made]
-    return next((one for one in seen if one.level != "as assumed"), seen[0] if seen else None)
+    seen = [
+        _compared(entity.sent["params"], mapping(entity.read.get("params")), skip=PATHS) for entity in made
+    ]
+    return next((result for result in seen if result.level != "as assumed"), seen[0] if seen else None)
 
 
 def judge_schedule(*keys: str) -> Judge:
@@ -232,10 +235,10 @@ def judge_datasets(written: Written) -> Seen | None:
 
 def judge_found_by(what: str) -> Judge:
     def judge(written: Written) -> Seen | None:
-        found = written.found_by.get(what)
-        if found is None or isinstance(found, AepError):
-            return differs(words_of(found)) if found else None
-        return either(found, "it finds what has just been made", "it does not find what has just been made")
+        shown = written.found_by.get(what)
+        if shown is None or isinstance(shown, AepError):
+            return differs(words_of(shown)) if shown else None
+        return either(shown, "it finds what has just been made", "it does not find what has just been made")
 
     return judge
 

@@ -1,4 +1,4 @@
-"""Looks at pages: how large they are, how they follow each other, where they end.
+"""Checks of pages: their size, the links between them, and their end.
 
 Source: Destinations API reference, the listings; Flow Service error table; read 2026-11.
 """
@@ -26,14 +26,14 @@ def judge_limit(sample: Sample) -> Seen:
         size = "no limit at all" if sample.limit is None else f"a limit of {sample.limit}"
         return differs(f"a limit of {LARGEST_PAGE} is {sample.limit_refused}; {size} is accepted")
     listings = (*sample.kinds.values(), sample.runs)
-    pages = [page for each in listings for page in each.pages]
-    # A full page is followed by one that holds more.
+    pages = [page for listing in listings for page in listing.pages]
+    # A page with a non-empty successor should be full.
     followed = [
-        page for each in listings for page, after in pairwise(each.pages) if page.items and after.items
+        page for listing in listings for page, after in pairwise(listing.pages) if page.items and after.items
     ]
     cut = [len(page.items) for page in followed if len(page.items) < LARGEST_PAGE]
     if cut:
-        return differs(f"accepted, and pages hold {max(cut)} at most all the same")
+        return differs(f"accepted, but pages hold at most {max(cut)}")
     largest = max((len(page.items) for page in pages), default=0)
     if largest <= 20:
         return untold("more than 20 entities of a kind")
@@ -41,7 +41,7 @@ def judge_limit(sample: Sample) -> Seen:
 
 
 def judge_link(sample: Sample) -> Seen:
-    """Which form the link to the next page has."""
+    """The form of the link to the next page."""
     linked = [
         (kind, page.link)
         for kind, listing in _listings(sample)
@@ -52,7 +52,7 @@ def judge_link(sample: Sample) -> Seen:
         return untold(SMALL_PAGES)
     kind, link = linked[0]
     if isinstance(link, str):
-        return differs("the link is a text, and no object with href")
+        return differs("the link is a text, not an object with href")
     parts = urlsplit(address_of(link))
     if parts.netloc:
         return differs("the link is a whole URL")
@@ -62,7 +62,7 @@ def judge_link(sample: Sample) -> Seen:
 
 
 def judge_end(sample: Sample) -> Seen:
-    """What the last page looks like."""
+    """The form of the last page."""
     if sample.walk is None:
         return untold(SMALL_PAGES)
     listing = sample.walk[2]
@@ -79,7 +79,7 @@ def judge_end(sample: Sample) -> Seen:
 
 
 def judge_pages(sample: Sample) -> Seen:
-    """Whether pages hold each entity, and once."""
+    """Whether pages contain each entity exactly once."""
     if sample.walk is None:
         return untold(SMALL_PAGES)
     kind, limit, listing = sample.walk
@@ -98,11 +98,11 @@ def judge_pages(sample: Sample) -> Seen:
 
 
 def look_at_token(sample: Sample) -> Exchange[Seen]:
-    """What a token carries: asked with a filter and an order, and then with the token alone."""
-    found = yield from _second_page(sample)
-    if isinstance(found, Seen):
-        return found
-    kind, _, token, expected = found
+    """What a token carries: read with a filter and an order, then with only the token."""
+    second = yield from _second_page(sample)
+    if isinstance(second, Seen):
+        return second
+    kind, _, token, expected = second
     reply = yield from ask(f"/{kind}", [("continuationToken", token), ("limit", 1)])
     if isinstance(reply, AepError):
         reply = yield from ask(f"/{kind}", [("continuationToken", token)])
@@ -111,29 +111,29 @@ def look_at_token(sample: Sample) -> Exchange[Seen]:
     ids = [item["id"] for item in (yield from _first_items(kind, reply))]
     return either(
         ids[:1] == [expected],
-        "a token alone goes on with filter and order",
+        "a token alone continues with filter and order",
         "a token alone forgets filter or order",
     )
 
 
 def look_at_token_and_filters(sample: Sample) -> Exchange[Seen]:
-    found = yield from _second_page(sample)
-    if isinstance(found, Seen):
-        return found
-    kind, params, token, expected = found
+    second = yield from _second_page(sample)
+    if isinstance(second, Seen):
+        return second
+    kind, params, token, expected = second
     reply = yield from ask(f"/{kind}", [*params, ("continuationToken", token)])
     if isinstance(reply, AepError):
-        return differs(f"filters beside a token are {words_of(reply)}")
+        return differs(f"filters with a token are {words_of(reply)}")
     ids = [item["id"] for item in (yield from _first_items(kind, reply))]
     return either(
         expected in ids[:2],
         "the same filters may go with the token",
-        "filters beside a token lead to another page",
+        "filters with a token lead to another page",
     )
 
 
 def _first_items(kind: str, reply: Response) -> Exchange[Sequence[Document]]:
-    """The entities of a page; of the next one where it is empty."""
+    """The entities of a page, or of the next one if it is empty."""
     page = page_of(reply)
     if page.items or page.token is None:
         return page.items
@@ -142,21 +142,21 @@ def _first_items(kind: str, reply: Response) -> Exchange[Sequence[Document]]:
 
 
 def _second_page(sample: Sample) -> Exchange[tuple[str, list[tuple[str, str | int]], str, str] | Seen]:
-    """A listing asked for one by one, its token, and the entity that comes second."""
+    """A listing with one entity per page: its parameters, its token, and its second entity."""
     needs = untold("three entities with one connection or flow spec that were created at different times")
     for kind, path in (
         ("flows", "flowSpec.id"),
         ("sourceConnections", "connectionSpec.id"),
         ("targetConnections", "connectionSpec.id"),
     ):
-        values = [value for one in sample.of(kind) for value in values_at(one, path)]
+        values = [value for entity in sample.of(kind) for value in values_at(entity, path)]
         often = max(set(values), key=values.count, default=None)
-        # Oldest first: an order that a listing has only if it is asked for.
+        # Oldest first, which no listing is by default.
         ordered = yield from read_listing(
             kind, [(path, str(often))], orderby="createdAt", limit=sample.limit, most=1
         )
         items = ordered.items
-        if often is None or len(items) < 3 or len({one.get("createdAt") for one in items[:3]}) < 3:
+        if often is None or len(items) < 3 or len({item.get("createdAt") for item in items[:3]}) < 3:
             continue
         params: list[tuple[str, str | int]] = [
             ("property", f"{path}=={often}"),
@@ -167,14 +167,14 @@ def _second_page(sample: Sample) -> Exchange[tuple[str, list[tuple[str, str | in
         if isinstance(reply, AepError):
             return untold("filters and an order that the service accepts")
         page = page_of(reply)
-        if page.token is None or [one["id"] for one in page.items] != [items[0]["id"]]:
+        if page.token is None or [item["id"] for item in page.items] != [items[0]["id"]]:
             continue
         return kind, params, page.token, str(items[1]["id"])
     return needs
 
 
 def look_at_long_listing(sample: Sample) -> Exchange[Seen]:
-    """Whether a listing goes on after a hundred entities."""
+    """Whether a listing continues after a hundred entities."""
     longest = max(len(listing.items) for _, listing in _listings(sample))
     if longest > LARGEST_PAGE:
         return assumed("a listing went on")
@@ -193,11 +193,11 @@ def look_at_long_listing(sample: Sample) -> Exchange[Seen]:
 def judge_count(sample: Sample) -> Seen:
     pages = [page for _, listing in _listings(sample) for page in listing.pages]
     counted = any("count" in page.body for page in pages)
-    return either(not counted, "a page has items and links, and no count", "a page also tells a count")
+    return either(not counted, "a page has items and links, and no count", "a page also has a count")
 
 
 def look_at_datasets(sample: Sample) -> Exchange[Seen]:
-    """The listing of exportable datasets, which pages in its own way."""
+    """The listing of exportable datasets, which has its own way of paging."""
     path = f"/connectionSpecs/{DATA_LAKE_SPEC_ID}/configs"
     asked: Params = [("outputType", "activationDatasets"), ("outputField", "datasets")]
     first = yield from ask(path, [*asked, ("start", 0), ("limit", LARGEST_PAGE)])
@@ -206,13 +206,13 @@ def look_at_datasets(sample: Sample) -> Exchange[Seen]:
         if isinstance(smaller, AepError):
             return fails(f"the listing is {words_of(smaller)}")
         return fails(f"a limit of {LARGEST_PAGE} is {words_of(first)}")
-    items = [mapping(one) for one in sequence(first.json.get("items"))]
+    items = [mapping(item) for item in sequence(first.json.get("items"))]
     info = mapping(first.json.get("pageInfo"))
     if not items:
         return untold("a dataset that can be exported")
-    if not all(one.get("id") for one in items):
+    if not all(item.get("id") for item in items):
         return fails("datasets without an id")
-    if not all(one.get("name") for one in items):
+    if not all(item.get("name") for item in items):
         return differs("datasets without a name")
     if not isinstance(info.get("hasNext"), bool):
         return differs("pageInfo.hasNext is not there")
@@ -224,20 +224,20 @@ def look_at_datasets(sample: Sample) -> Exchange[Seen]:
         if isinstance(reply, AepError):
             return fails(f"a page of one is {words_of(reply)}")
         pages.append(reply.json)
-    ids = [[str(mapping(one).get("id")) for one in sequence(page.get("items"))] for page in pages]
+    ids = [[str(mapping(item).get("id")) for item in sequence(page.get("items"))] for page in pages]
     if not ids[0] or not ids[1]:
         return differs("a page has less than was asked for, although there is more")
     if ids[0] == ids[1]:
         return fails("start is ignored: each page is the first one")
     if set(ids[1]) - set(ids[0]) and mapping(pages[0].get("pageInfo")).get("hasNext") is not True:
         return fails("hasNext is not true although there are more")
-    if [each for page in ids for each in page] != [str(one["id"]) for one in items[:2]]:
+    if [dataset_id for page in ids for dataset_id in page] != [str(item["id"]) for item in items[:2]]:
         return differs("pages of one come in another order, or another size")
     if len(items) < LARGEST_PAGE and info["hasNext"]:
         behind = yield from ask(path, [*asked, ("start", len(items)), ("limit", LARGEST_PAGE)])
         more = not isinstance(behind, AepError) and sequence(behind.json.get("items"))
         return differs("pages hold less than the limit" if more else "hasNext is true on the last page too")
-    return assumed(f"{count(len(items), 'dataset')} with id and name, pages by start, hasNext tells more")
+    return assumed(f"{count(len(items), 'dataset')} with id and name, pages by start, hasNext shows more")
 
 
 def _listings(sample: Sample) -> list[tuple[str, Listing]]:

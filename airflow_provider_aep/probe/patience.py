@@ -1,4 +1,4 @@
-"""Requests around an export that is being made: patient with the service, given up when it is cut off."""
+"""Requests for the probe's export: retried with patience, but not if the service cannot be reached."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from airflow_provider_aep.probe.written import Shown
 T = TypeVar("T")
 Clock = Callable[[], datetime]
 
-# How long is waited until something shows, or the service takes what it refused.
+# How long to wait until something shows, or until the service accepts what it refused.
 PATIENCE = 120.0
 LONGEST_PAUSE = 15.0
-# Shown so often in a row, it stays.
+# What shows this often in a row is there to stay.
 STREAK = 3
 MOST_PAGES = 50
 
 
 def pauses() -> Iterator[float | None]:
-    """Growing pauses that add up to ``PATIENCE``; the last one is ``None``: no further attempt."""
+    """Growing pauses that add up to ``PATIENCE``; then ``None``: there is no further attempt."""
     pause, left = 1.0, PATIENCE
     while left > 0:
         yield min(pause, left)
@@ -63,7 +63,7 @@ def read_listing(kind: str, filters: Filters = (), **given: Any) -> Exchange[Lis
 
 
 def read_whole(kind: str, *, until: str | None = None) -> Exchange[Listing]:
-    """A plain listing, however large the pages may be; with an id, up to that entity."""
+    """A plain listing, with whatever page size is accepted; with an id, up to that entity."""
     listing = Listing()
     for limit in (LARGEST_PAGE, 20, None):
         listing = yield from read_listing(kind, limit=limit, until=until)
@@ -72,28 +72,28 @@ def read_whole(kind: str, *, until: str | None = None) -> Exchange[Listing]:
     return listing
 
 
-def unless_cut_off(found: T) -> T:
-    """What was found; an error after which nothing else can be found either is raised."""
-    if isinstance(found, AepTransportError | AepServerError | AepRateLimitError | AepWriteRefusedError):
-        raise found
-    return found
+def unless_cut_off(result: T) -> T:
+    """Return a result, but raise an error after which further requests would fail too."""
+    if isinstance(result, AepTransportError | AepServerError | AepRateLimitError | AepWriteRefusedError):
+        raise result
+    return result
 
 
 def until_shown(
     kind: str, entity_id: str, is_so: Callable[[Document], bool], narrow: tuple[str, str], clock: Clock
 ) -> Exchange[Shown]:
-    """Ask by id, by listing and by filtered listing until each shows it, several times in a row.
+    """Poll by id, listing and filtered listing until all show the entity, several times in a row.
 
     :param narrow: path and value of the filter.
     """
     began, shown, streak = clock(), Shown(), 0
     for pause in pauses():
-        found = yield from read_one(kind, entity_id)
+        read = yield from read_one(kind, entity_id)
         plain = yield from read_whole(kind, until=entity_id)
         filtered = yield from read_listing(kind, [narrow], orderby="-createdAt", limit=20, until=entity_id)
-        there = not isinstance(found, AepError) and is_so(found[0])
-        listed = any(one["id"] == entity_id and is_so(one) for one in plain.items)
-        narrowed = any(one["id"] == entity_id and is_so(one) for one in filtered.items)
+        there = not isinstance(read, AepError) and is_so(read[0])
+        listed = any(item["id"] == entity_id and is_so(item) for item in plain.items)
+        narrowed = any(item["id"] == entity_id and is_so(item) for item in filtered.items)
         seconds = since(began, clock)
         if (shown.listed is not None and not listed) or (shown.filtered is not None and not narrowed):
             shown.steady = False
@@ -111,19 +111,19 @@ def until_shown(
 
 
 def _is_deaf(filtered: Listing, plain: Listing, entity_id: str, narrow: tuple[str, str]) -> bool:
-    """Whether a filter finds nothing, although others that it should find have long been there."""
+    """Whether a filter finds nothing, although it should find entities that have long existed."""
     path, value = narrow
-    others = [one for one in plain.items if one["id"] != entity_id and value in values_at(one, path)]
+    others = [item for item in plain.items if item["id"] != entity_id and value in values_at(item, path)]
     return bool(filtered.error) or (not filtered.items and bool(others))
 
 
 def is_bad_request(error: object) -> bool:
-    """Refused in a way that may pass: what it concerns is not ready."""
+    """Whether a refusal may be temporary, as the entity is not ready."""
     return isinstance(error, AepApiError) and error.status in (400, 404, 409, 412, 422)
 
 
 def may_pass(error: object) -> bool:
-    """Refused as not possible at the moment; an error without a code may be that too."""
+    """Whether a refusal says that it is temporary; an error without a code may be that too."""
     if not is_bad_request(error) or not isinstance(error, AepApiError):
         return False
     return error.status != 400 or not error.code or is_transitional(error)

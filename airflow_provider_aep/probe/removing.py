@@ -1,4 +1,4 @@
-"""Deleting what a probe has made, and proving that it is gone: by id and by listing."""
+"""Delete what a probe created, and prove that it is gone: by id and by listing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from airflow_provider_aep.probe.patience import (
 )
 from airflow_provider_aep.probe.written import Removal, Shown
 
-# A dataflow goes before what it uses.
+# A dataflow is deleted before what it uses.
 IN_ORDER = ("flows", "targetConnections", "sourceConnections", "connections")
 
 
 def delete(kind: str, entity_id: str, clock: Clock) -> Exchange[Removal]:
-    """Delete, as soon as the service lets us, and look until nothing shows it any more."""
+    """Delete as soon as the service allows it, and poll until nothing shows the entity any more."""
     removal = Removal()
     for pause in pauses():
         reply = yield from ask(f"/{kind}/{entity_id}", method="DELETE")
@@ -61,8 +61,8 @@ def _until_gone(kind: str, entity_id: str, clock: Clock) -> Exchange[Shown]:
 
 
 def _disable(flow_id: str) -> Exchange[bool]:
-    found = yield from read_one("flows", flow_id)
-    if isinstance(found, AepError) or str(found[0].get("state")).lower() != "enabled":
+    flow = yield from read_one("flows", flow_id)
+    if isinstance(flow, AepError) or str(flow[0].get("state")).lower() != "enabled":
         return False
     reply = yield from ask(f"/flows/{flow_id}/action", [("op", "disable")], method="POST")
     return not isinstance(reply, AepError)

@@ -1,4 +1,4 @@
-"""Going through all assumptions, and what comes out: a report that holds no name, no id and no secret."""
+"""Check all assumptions, and report the results without names, ids or secrets."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ALL_RIGHT, DEVIATES, COULD_NOT_RUN = 0, 1, 2
 def examine(
     sandbox: str, *, clock: Callable[[], datetime], written: Written | None = None
 ) -> Exchange[list[Result]]:
-    """Look up every assumption. Only GETs are sent.
+    """Check every assumption. Only GETs are sent.
 
-    :param written: what became of an export that was made for it, if one was.
-    :raises AepError: dataflows cannot even be listed.
+    :param written: what was observed with an export that was created for it, if any.
+    :raises AepError: dataflows cannot be listed.
     """
     sample = yield from take_sample(sandbox, clock())
     sample.written = written
@@ -43,35 +43,35 @@ def _look(assumption: Assumption, sample: Sample) -> Exchange[Seen]:
     except AepError as error:
         return fails(words_of(error))
     except (KeyError, TypeError, AttributeError, ValueError, IndexError):
-        return fails("an answer has a shape that could not be read")
+        return fails("a response has a form that could not be read")
 
 
 def exit_code(results: Sequence[Result]) -> int:
-    return DEVIATES if any(one.seen.level == "error" for one in results) else ALL_RIGHT
+    return DEVIATES if any(result.seen.level == "error" for result in results) else ALL_RIGHT
 
 
 def to_json(results: Sequence[Result], *, version: str, wrote: bool) -> dict[str, Any]:
-    """The report as a document. It says nothing of whose sandbox it was."""
+    """The report as a document. It does not name the sandbox or its owner."""
     return {
         "format": 1,
         "provider": version,
         "wrote": wrote,
         "summary": summary(results),
-        "results": [one.to_json() for one in results],
+        "results": [result.to_json() for result in results],
     }
 
 
 def lines_of(result: Result) -> list[str]:
     """A result for people: what was seen, what the documents say, what the provider does."""
-    one = result.assumption
-    source = "" if one.source == "none" else f" ({one.source})"
+    assumption = result.assumption
+    source = "" if assumption.source == "none" else f" ({assumption.source})"
     return [
-        f"{result.seen.level:<10}  {one.name}: {result.seen.words}",
-        f"{'':<10}    documents: {one.documents}{source}",
-        f"{'':<10}    provider: {one.provider}",
+        f"{result.seen.level:<10}  {assumption.name}: {result.seen.words}",
+        f"{'':<10}    documents: {assumption.documents}{source}",
+        f"{'':<10}    provider: {assumption.provider}",
     ]
 
 
 def summary(results: Sequence[Result]) -> dict[str, int]:
-    told = Counter(one.seen.level for one in results)
-    return {level: told[level] for level in LEVELS}
+    counts = Counter(result.seen.level for result in results)
+    return {level: counts[level] for level in LEVELS}

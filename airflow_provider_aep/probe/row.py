@@ -1,4 +1,4 @@
-"""A row of the table of assumptions, and the words that many rows share."""
+"""A row of the table of assumptions, and the texts that many rows share."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from airflow_provider_aep.probe.assumption import Assumption, Look
 SILENT = ("they do not say", "none")
 FILTERS, REFERENCE, TUTORIAL, GUIDES = "filter guide", "Destinations reference", "tutorial", "guides"
 CATALOG = "Catalog guides"
-ALL = "takes nothing for absent before it has read the listing without a filter"
-SPELLING = "takes it for the same from then on, with a warning"
+ALL = "assumes that nothing is absent before it has read the listing without a filter"
+SPELLING = "treats it as equal from then on, with a warning"
 
 
 def row(

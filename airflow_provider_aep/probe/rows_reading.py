@@ -1,4 +1,4 @@
-"""What is taken for granted of reading, and how each of it is looked up."""
+"""The assumptions about reading, and their checks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from airflow_provider_aep.probe import documents, filters, paging, runs
 from airflow_provider_aep.probe.assumption import seen_in
 from airflow_provider_aep.probe.row import ALL, FILTERS, GUIDES, REFERENCE, SPELLING, TUTORIAL, row
 
-ORDER = "looks at what comes back, and reads to the end where it is not in that order"
+ORDER = "checks the order of what comes back, and reads to the end if it is another"
 IN_LISTINGS = ("flows", "sourceConnections", "targetConnections", "connections")
 
 
@@ -20,8 +20,8 @@ ACCESS = (
     row(
         "type of the sandbox",
         documents.look_at_sandbox,
-        "writes nothing where the connection asks for a development sandbox and this cannot be read",
-        ("the Sandbox API tells development or production", "Sandbox API reference"),
+        "writes nothing if the connection requires a development sandbox and the type cannot be read",
+        ("the Sandbox API says development or production", "Sandbox API reference"),
     ),
 )
 
@@ -29,7 +29,7 @@ ASKING = (
     row(
         "filter on id",
         filters.look_at_filter("id", *IN_LISTINGS),
-        "reads by id what such a listing leaves out",
+        "reads by id what the listing leaves out",
         ("== finds entities with that value", FILTERS),
     ),
     row(
@@ -47,25 +47,25 @@ ASKING = (
     row(
         "filter on a member of a member",
         filters.look_at_filter("connectionSpec.id", "targetConnections", "sourceConnections", "connections"),
-        f"chooses itself; {ALL}",
+        f"filters the results itself; {ALL}",
         ("shown for some members, such as flowSpec.id", FILTERS),
     ),
     row(
         "filter on a member of an array",
         filters.look_at_filter("targetConnectionIds[]", "flows"),
-        "lists all dataflows where it finds none",
+        "lists all dataflows if the filter finds none",
         ("[] goes into an array", FILTERS),
     ),
     row(
         "filter on inheritedAttributes",
         filters.look_at_filter("inheritedAttributes.properties.isDestinationFlow", "flows"),
-        "lists all dataflows where it finds no export; finds exports by their flow specs too",
-        ("shown by the tutorial, in no sample of an answer", TUTORIAL),
+        "lists all dataflows if the filter finds no export; also finds exports by their flow specs",
+        ("shown by the tutorial, but in no sample response", TUTORIAL),
     ),
     row(
         "filter on flowId",
         runs.look_at_strangers,
-        "leaves out runs of other dataflows; one that is left out is not seen",
+        "ignores runs of other dataflows; cannot notice a missing run",
         ("== finds the runs of that dataflow; a sample shows another's", TUTORIAL),
     ),
     row(
@@ -77,13 +77,13 @@ ASKING = (
     row(
         "a hundred values in a filter",
         filters.look_at_values(100),
-        "reads by id what is left out, or each by itself where that is refused",
-        ("no limit is told", "none"),
+        "reads by id what is left out, or each one separately if the filter is refused",
+        ("no limit is documented", "none"),
     ),
     row(
         "runs of several dataflows",
         filters.look_at_several_flows,
-        "asks for each alone where a list is refused, or leaves out one that has runs",
+        "requests each separately if a list is refused, or leaves out one that has runs",
         ("a comma means OR; no example with flowId", FILTERS),
     ),
     row(
@@ -101,54 +101,54 @@ ASKING = (
     row(
         "order that nobody asked for",
         seen_in(filters.judge_default_order),
-        "asks for an order where it does not read to the end",
+        "requests an order if it does not read to the end",
         ("most recently created or updated first", REFERENCE),
     ),
     row(
         "limit of 100",
         seen_in(paging.judge_limit),
-        "asks without a limit where it is refused, and follows the links whatever the size of a page",
+        "sends no limit if it is refused, and follows the links whatever the page size",
         ("at most 100 entities", REFERENCE),
     ),
     row(
         "link to the next page",
         seen_in(paging.judge_link),
-        "reads the token out of any form",
+        "reads the token from any form",
         ("an object with a relative href", REFERENCE),
     ),
     row(
         "pages",
         seen_in(paging.judge_pages),
-        "counts each entity once, and goes on as long as there is a link",
+        "counts each entity once, and continues while there is a link",
     ),
     row(
         "last page",
         seen_in(paging.judge_end),
-        "ends with an error where a token repeats",
+        "ends with an error if a token repeats",
         ("no link to a next one", REFERENCE),
     ),
     row(
         "token alone",
         paging.look_at_token,
         "sends the same filters and order with every page",
-        ("what a token carries is not said", "none"),
+        ("not documented: what a token carries", "none"),
     ),
     row(
         "token beside filters",
         paging.look_at_token_and_filters,
-        "reads anew without filter and order where they are refused, and chooses itself",
+        "reads again without filter and order if they are refused, and filters itself",
         ("Adobe's client sends them together", "Adobe's client"),
     ),
     row(
         "listings of more than 100",
         paging.look_at_long_listing,
-        "cannot know of what is behind an end that it is shown",
+        "cannot notice entities behind a false end",
         ("a page has at most 100, and a link", REFERENCE),
     ),
     row(
         "listing that finds nothing",
         filters.look_at_nothing_found,
-        "ends with an error where there are no items",
+        "ends with an error if items is missing",
         ("items is not required", REFERENCE),
     ),
     row(
@@ -169,50 +169,50 @@ READING = (
     row(
         "read of what is not there",
         documents.look_at_missing,
-        "takes 404 for an absence, and an answer with nothing in it; ends with any other as its error",
+        "treats 404, and a response without entities, as absence; ends with any other error",
         ("404, or 400, with the code 1439", "labels guide; error table"),
     ),
     row(
         "descriptions in listings",
         documents.look_at_listed("description"),
-        "reads by id where a listing shows none",
+        "reads by id if a listing shows none",
         ("samples show them", REFERENCE),
     ),
     row(
         "other members in listings",
         documents.look_at_listed("name", "state", "params", "scheduleParams"),
-        "warns of what it misses; replaces no dataflow whose state is not told",
+        "warns of missing members; replaces no dataflow whose state is not shown",
         ("samples show them", REFERENCE),
     ),
     row(
         "etag",
         documents.look_at_etag,
-        "sends it back as it came; without one nothing can be changed",
-        ("in the document, its double quotes are a part of it", GUIDES),
+        "sends it back unchanged; without one nothing can be changed",
+        ("in the document, including its double quotes", GUIDES),
     ),
     row(
         "times of entities",
         seen_in(documents.judge_moments),
-        "tells seconds by their size, and reads texts; orders by id where there are none",
+        "recognizes seconds by their size, and reads texts; sorts by id without times",
         ("createdAt and updatedAt in epoch milliseconds", REFERENCE),
     ),
-    row("what an entity lacks", seen_in(documents.judge_absent), "takes null for absent"),
+    row("what an entity lacks", seen_in(documents.judge_absent), "treats null as absent"),
     row(
         "states of dataflows",
         seen_in(documents.judge_states),
-        "compares in any letter case",
+        "ignores letter case",
         ("enabled or disabled", GUIDES),
     ),
     row(
         "inheritedAttributes",
         seen_in(documents.judge_inherited),
-        "goes by flow specs, sourceConnectionIds and targetConnectionIds",
+        "uses flow specs, sourceConnectionIds and targetConnectionIds instead",
         ("samples show arrays, the schema an object", REFERENCE),
     ),
     row(
         "logins in listings",
         seen_in(documents.judge_logins),
-        "takes them out as they arrive; never compares, logs or keeps them",
+        "removes them on arrival; never compares, logs or keeps them",
         ("samples show placeholders", REFERENCE),
     ),
     row(
@@ -224,13 +224,13 @@ READING = (
     row(
         "numbers of schedules",
         seen_in(documents.judge_schedule_numbers),
-        f"reads texts that hold a number; where it cannot read one, {SPELLING}",
+        f"reads texts that contain a number; if it cannot read one, {SPELLING}",
         ("numbers, times in epoch seconds", TUTORIAL),
     ),
     row(
         "cadences in use",
         seen_in(documents.judge_cadences),
-        "keeps and watches an unknown one as it is",
+        "keeps and watches an unknown one unchanged",
         (
             "once, 1, 3, 6, 8, 9 and 12 hours, daily",
             "tutorial, export UI guide, July 2026 release notes",
@@ -239,43 +239,43 @@ READING = (
     row(
         "parameters of target connections",
         seen_in(documents.judge_params),
-        f"compares words in any letter case; where one is not shown, {SPELLING}",
+        f"ignores the letter case of words; if one is not shown, {SPELLING}",
         ("words in upper case, and mode", TUTORIAL),
     ),
     row(
         "datasets of source connections",
         seen_in(documents.judge_sources),
-        "goes by dataSetId; without, an ad hoc run ends with an error",
+        "uses dataSetId; without it, an ad hoc run ends with an error",
         ("dataSetId and name", REFERENCE),
     ),
     row(
         "listing of datasets",
         paging.look_at_datasets,
-        "reads on while hasNext says so; ends with an error where a dataset is not listed",
+        "continues while hasNext is true; ends with an error if a dataset is not listed",
         ("id and name, pages by start, pageInfo.hasNext", TUTORIAL),
     ),
     row(
         "datasets that are exported are listed",
         documents.look_at_hidden_datasets,
-        "leaves alone what exists; names labels where a dataset is not found",
+        "leaves existing exports unchanged; mentions labels if a dataset is not found",
         ("labels can hide a dataset", "August 2026 release notes"),
     ),
     row(
         "connection specs",
         documents.look_at_connection_specs,
-        "checks by them before it sends, and ends with an error where it cannot",
+        "checks requests with them before it sends, and ends with an error if it cannot",
         ("authSpec and targetSpec, in items", TUTORIAL),
     ),
     row(
         "flow specs",
         documents.look_at_flow_specs,
-        "warns where it cannot tell whether a cadence is allowed",
+        "warns if it cannot check whether a cadence is allowed",
         ("that there is a scheduleSpec", "Sources reference"),
     ),
     row(
         "other destinations",
         seen_in(documents.judge_other_destinations),
-        "watches them under the name that their spec gives",
+        "watches them under the name in their spec",
         ("Marketo Measure Ultimate exports datasets too", "catalog of destinations, 2026"),
     ),
 )

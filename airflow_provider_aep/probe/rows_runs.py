@@ -1,4 +1,4 @@
-"""What is taken for granted of runs and of what was ingested, and how each of it is looked up."""
+"""The assumptions about runs and ingested data, and their checks."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ RUNS = (
     row(
         "times of runs",
         seen_in(runs.judge_times),
-        "reads both keys, and seconds; goes by createdAt and updatedAt where there are none",
+        "reads both keys, and seconds; uses createdAt and updatedAt if they are missing",
         ("epoch milliseconds; completedAtUTC (samples) or stoppedAtUTC (schema)", REFERENCE),
     ),
-    row("creation and start of runs", seen_in(runs.judge_created), "goes by the start where there is one"),
+    row("creation and start of runs", seen_in(runs.judge_created), "uses the start if there is one"),
     row(
         "counts of runs",
         seen_in(runs.judge_counts),
-        "reads texts that hold a number; what is odd is unknown",
-        ("whole numbers, -1 where it is not known", REFERENCE),
+        "reads texts that contain a number; treats other values as unknown",
+        ("whole numbers, -1 for an unknown count", REFERENCE),
     ),
     row(
         "empty runs",
         seen_in(runs.judge_empty_runs),
-        "takes no input and no output for zero records",
+        "treats no input and no output as zero records",
         ("no input and no output; the sample is cut off before the status", TUTORIAL),
     ),
     row(
         "datasets of runs",
         seen_in(runs.judge_dataset_ids),
-        "goes by the number of runs where they name no dataset",
+        "uses the number of runs if they name no dataset",
         ("samples show audiences; that of datasets is cut off", TUTORIAL),
     ),
     row(
         "runs for a tick",
         seen_in(runs.judge_runs_per_tick),
-        "learns it from the runs that it sees; expected_runs says it",
-        ("one, or one for each dataset, is not said", "none"),
+        "learns it from the listed runs; expected_runs sets it",
+        ("not documented: one, or one for each dataset", "none"),
     ),
     row(
         "how long runs are listed",
         seen_in(runs.judge_retention),
-        "calls nothing missing that is older than the oldest run it sees",
+        "never reports a missing run older than the oldest listed run",
     ),
 )
 
@@ -58,25 +58,25 @@ INGESTED = (
     row(
         "batches in the Catalog",
         ingested.look_at_batches,
-        "calls the cause of an empty run unknown where it cannot read them, or their records",
+        "treats the cause of an empty run as unknown if it cannot read them, or their records",
         ("an object by id; limit up to 100; metrics are free", CATALOG),
     ),
     row(
         "window of batches",
         ingested.look_at_window,
-        "believes that there are none once a window has shown any",
+        "believes an empty window only after a window has shown batches",
         ("createdAfter in epoch milliseconds, exclusive", CATALOG),
     ),
     row(
         "batches of several datasets",
         ingested.look_at_several,
-        "asks for each alone until a list has shown several",
+        "requests each separately until a list has shown several",
         ("several values in a filter mean any of them", CATALOG),
     ),
     row(
         "datasets in the Catalog",
         ingested.look_at_catalog_datasets,
-        "asks for each alone; calls the cause unknown where it cannot",
+        "requests each separately; treats the cause as unknown if that fails",
         ("several ids in the path", CATALOG),
     ),
 )

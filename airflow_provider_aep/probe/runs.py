@@ -1,4 +1,4 @@
-"""Looks at runs of export dataflows.
+"""Checks of the runs of export dataflows.
 
 Source: Destinations API reference, "Dataflow runs"; "Monitor dataflows using the Flow Service API"; read
 2026-11.
@@ -37,7 +37,7 @@ from airflow_provider_aep.times import span_words
 
 RUNS = "an export dataflow that has run"
 SAMPLES_SAY = frozenset(("success", "failed", "partialSuccess", "processing"))
-# Runs that start so close together belong to one tick.
+# Runs that start this close together belong to one tick.
 TOGETHER = timedelta(minutes=20)
 LAST_TICKS = 3
 LONG_AGO = timedelta(days=2)
@@ -61,10 +61,10 @@ def judge_status(sample: Sample) -> Seen:
         return untold(RUNS)
     if None in words:
         return fails("runs without a status")
-    told = f"words seen: {', '.join(sorted(set(map(word, words))))}"
-    if any("".join(filter(str.isalpha, str(each))).lower() not in STATUS_WORDS for each in words):
-        return fails(told)
-    return either(set(words) <= SAMPLES_SAY, told, told)
+    shown = f"words seen: {', '.join(sorted(set(map(word, words))))}"
+    if any("".join(filter(str.isalpha, str(value))).lower() not in STATUS_WORDS for value in words):
+        return fails(shown)
+    return either(set(words) <= SAMPLES_SAY, shown, shown)
 
 
 def judge_times(sample: Sample) -> Seen:
@@ -73,12 +73,12 @@ def judge_times(sample: Sample) -> Seen:
     if not finished:
         return untold(RUNS)
     times = [_times(run) for run in finished]
-    if any("startedAtUTC" not in one for one in times):
+    if any("startedAtUTC" not in summary for summary in times):
         return differs("no startedAtUTC")
-    if any("completedAtUTC" not in one for one in times):
-        stopped = any("stoppedAtUTC" in one for one in times)
-        return differs("stoppedAtUTC in the place of completedAtUTC" if stopped else "no completedAtUTC")
-    values = [value for one in times for value in one.values()]
+    if any("completedAtUTC" not in summary for summary in times):
+        stopped = any("stoppedAtUTC" in summary for summary in times)
+        return differs("stoppedAtUTC instead of completedAtUTC" if stopped else "no completedAtUTC")
+    values = [value for summary in times for value in summary.values()]
     values += [run.raw.get("createdAt") for run in finished]
     if any(isinstance(value, str) for value in values):
         return differs("texts")
@@ -88,7 +88,7 @@ def judge_times(sample: Sample) -> Seen:
 
 
 def judge_created(sample: Sample) -> Seen:
-    """Whether a run is created about when it starts, as listings are in the order of creation."""
+    """Whether a run is created at about its start, as listings are sorted by creation."""
     apart = [
         abs((run.started_at - run.created_at).total_seconds())
         for run in sample.export_runs
@@ -121,9 +121,9 @@ def judge_empty_runs(sample: Sample) -> Seen:
     empty = [run for run in sample.export_runs if run.records_in == 0]
     if not empty:
         return untold("a run that had nothing to export")
-    told = f"status {', '.join(sorted({word(_status(run)) for run in empty}))}"
+    statuses = f"status {', '.join(sorted({word(_status(run)) for run in empty}))}"
     usual = all(run.records_out == 0 and run.delivered for run in empty)
-    return either(usual, f"{told}, no input, no output", f"{told}, with other counts")
+    return either(usual, f"{statuses}, no input, no output", f"{statuses}, with other counts")
 
 
 def judge_dataset_ids(sample: Sample) -> Seen:
@@ -131,29 +131,29 @@ def judge_dataset_ids(sample: Sample) -> Seen:
     if not good:
         return untold("a run that ended well")
     naming = sum(bool(run.dataset_ids) for run in good)
-    told = f"{naming} of {count(len(good), 'run')} name their datasets"
-    return either(naming == len(good), told, told)
+    share = f"{naming} of {count(len(good), 'run')} name their datasets"
+    return either(naming == len(good), share, share)
 
 
 def judge_runs_per_tick(sample: Sample) -> Seen:
-    """One run for a tick, or one for each dataset: what a dataflow of several datasets shows."""
+    """One run for a tick, or one for each dataset, of a dataflow with several datasets."""
     seen = []
-    sources = {str(one["id"]): len(datasets_of(one)) for one in sample.of("sourceConnections")}
+    sources = {str(source["id"]): len(datasets_of(source)) for source in sample.of("sourceConnections")}
     for flow in sample.exports:
-        held = sum(sources.get(str(each), 0) for each in sequence(flow.get("sourceConnectionIds")))
+        held = sum(sources.get(str(source_id), 0) for source_id in sequence(flow.get("sourceConnectionIds")))
         runs = map(DataflowRun.from_api, sample.runs_of.get(str(flow["id"]), ()))
         starts = sorted(run.started_at for run in runs if run.started_at)
         if held > 1 and starts:
             seen.append((held, _runs_of_last_ticks(starts)))
     if not seen:
         return untold("an export dataflow of several datasets that has run")
-    held, each = max(seen, key=lambda pair: pair[1])
-    told = f"{count(each, 'run')} a tick, of a dataflow of {held} datasets"
-    return either(each == 1, told, told)
+    held, run_count = max(seen, key=lambda pair: pair[1])
+    shown = f"{count(run_count, 'run')} a tick, of a dataflow of {held} datasets"
+    return either(run_count == 1, shown, shown)
 
 
 def _runs_of_last_ticks(starts: list[datetime]) -> int:
-    """How many runs the last ticks had, by what most of them had."""
+    """The median number of runs of the last ticks."""
     ticks = [[starts[0]]]
     for earlier, later in pairwise(starts):
         if later - earlier > TOGETHER:
@@ -163,7 +163,7 @@ def _runs_of_last_ticks(starts: list[datetime]) -> int:
 
 
 def look_at_strangers(sample: Sample) -> Exchange[Seen]:
-    """Whether the runs of a dataflow are listed alone."""
+    """Whether a listing of a dataflow's runs shows only its runs."""
     for flow_id in [*sample.runs_of][:2]:
         listing = yield from read_listing("runs", [("flowId", flow_id)], limit=sample.limit, most=1)
         if listing.error:
@@ -177,19 +177,16 @@ def look_at_strangers(sample: Sample) -> Exchange[Seen]:
 
 
 def judge_retention(sample: Sample) -> Seen:
-    """How old the oldest run is of the dataflows that have run for long, and whose runs were all read."""
+    """The age of the oldest run of dataflows that have run for long, and whose runs were all read."""
     ages = []
     for flow in map(Dataflow.from_api, sample.exports):
         began = epoch_moment(flow.schedule.get("startTime"))
         if flow.id not in sample.whole_runs or began is None or sample.now - began < LONG_AGO:
             continue
         runs = map(DataflowRun.from_api, sample.runs_of.get(flow.id, ()))
-        ages += (
-            [sample.now - min(created)]
-            if (created := [one.created_at for one in runs if one.created_at])
-            else []
-        )
+        if created := [run.created_at for run in runs if run.created_at]:
+            ages.append(sample.now - min(created))
     if not ages:
         return untold("an export dataflow that has run for two days and more")
-    told = f"the oldest run that is listed is {span_words(max(ages))} old"
-    return either(max(ages) >= LONG_AGO, told, told)
+    age = f"the oldest run that is listed is {span_words(max(ages))} old"
+    return either(max(ages) >= LONG_AGO, age, age)

@@ -1,4 +1,4 @@
-"""What a sandbox holds, read without filters and without an order: the truth that all looks compare with."""
+"""The content of a sandbox, read without filters and order: the reference for all checks."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from airflow_provider_aep.probe.words import words_of
 from airflow_provider_aep.probe.written import Written
 
 KINDS = ("flows", "connections", "sourceConnections", "targetConnections")
-# Enough to compare with; a sandbox may have thousands of dataflows that are no exports.
+# Enough to compare with; a sandbox may have thousands of dataflows that are not exports.
 MOST_PAGES = 5
-# Of so many dataflows the runs are read.
+# How many dataflows' runs are read.
 MOST_FLOWS = 6
 
 
@@ -27,13 +27,13 @@ MOST_FLOWS = 6
 class Sample:
     """What was read of a sandbox.
 
-    :param limit: the largest page that the service gives; ``None``: it takes no limit.
+    :param limit: the largest page size that the service accepts; ``None`` if it accepts no limit.
     :param kinds: the listings, by collection.
-    :param runs: the newest runs of whatever dataflow.
-    :param runs_of: runs by dataflow, of a few exports.
-    :param whole_runs: the dataflows of which all runs were read.
+    :param runs: the newest runs of any dataflow.
+    :param runs_of: the runs of a few exports, by dataflow.
+    :param whole_runs: the dataflows whose runs were all read.
     :param walk: a kind, a small limit, and its listing in pages of that size.
-    :param written: what became of the export that was made for the looks; ``None`` where none was.
+    :param written: what was observed with an export created for the checks; ``None`` if there is none.
     """
 
     sandbox: str
@@ -53,12 +53,12 @@ class Sample:
 
     @cached_property
     def exports(self) -> list[Document]:
-        """The dataflows that export datasets, to whatever destination."""
+        """The dataflows that export datasets, to any destination."""
         return list(filter(exports_datasets, self.of("flows")))
 
     @cached_property
     def export_runs(self) -> list[DataflowRun]:
-        """Their runs, of those that were asked for and of those that were listed anyhow."""
+        """The runs of these dataflows, from all listings."""
         asked = [run for runs in self.runs_of.values() for run in runs]
         exports = {str(flow["id"]) for flow in self.exports}
         listed = [run for run in self.of("runs") if str(run.get("flowId")) in exports]
@@ -66,7 +66,7 @@ class Sample:
 
 
 def take_sample(sandbox: str, now: datetime) -> Exchange[Sample]:
-    """Read what the looks compare with.
+    """Read the reference for the checks.
 
     :raises AepError: dataflows cannot be listed at all.
     """
@@ -97,31 +97,31 @@ def _read_flows(sample: Sample) -> Exchange[Listing]:
 
 def _read_runs(sample: Sample) -> Exchange[None]:
     recent = {flow_id for run in sample.runs.items for flow_id in values_at(run, "flowId")}
-    # Those that have run lately first: they tell the most.
+    # Recently run dataflows first, as they show the most.
     flows = sorted(sample.exports, key=lambda flow: flow["id"] not in recent)[:MOST_FLOWS]
     for flow in flows:
         flow_id = str(flow["id"])
         listing = yield from read_listing("runs", [("flowId", flow_id)], limit=sample.limit, most=MOST_PAGES)
         if listing.complete:
             sample.whole_runs.add(flow_id)
-        found = {
+        runs = {
             run["id"]: run for run in (*listing.items, *sample.runs.items) if run.get("flowId") == flow_id
         }
-        if found:
-            sample.runs_of[flow_id] = list(found.values())
+        if runs:
+            sample.runs_of[flow_id] = list(runs.values())
 
 
 def _walk(sample: Sample) -> Exchange[tuple[str, int, Listing] | None]:
-    """A whole listing in small pages, to see how they follow each other."""
+    """A whole listing in small pages, to check how they are linked."""
     sizes = {kind: len(listing.items) for kind, listing in sample.kinds.items()}
     long_enough = {kind: size for kind, size in sizes.items() if size >= 3}
     if not long_enough:
         return None
-    kind = min(long_enough, key=lambda each: long_enough[each])
+    kind = min(long_enough, key=lambda kind: long_enough[kind])
     limit = min(max(2, -(-long_enough[kind] // 4)), sample.limit or 20)
     listing = yield from read_listing(kind, limit=limit, most=8)
     return kind, limit, listing
 
 
 def datasets_of(source: Document) -> list[Document]:
-    return [each for each in values_at(source, "params.datasets[]") if isinstance(each, Mapping)]
+    return [dataset for dataset in values_at(source, "params.datasets[]") if isinstance(dataset, Mapping)]

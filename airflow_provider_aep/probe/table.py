@@ -1,4 +1,4 @@
-"""Everything that is taken for granted, and how each of it is looked up; in the order in which it is told."""
+"""All assumptions, in the order of the report."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What was seen, told in words of ours, numbers, and words of the service's own vocabulary.
+"""What was seen, in our own words, numbers, and words of the service's vocabulary.
 
-Names, ids and texts of entities never go into it, so that a report can be shown to anybody.
+Names, ids and texts of entities are never included, so that a report can be shared.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Literal
 
 from airflow_provider_aep.errors import AepApiError, AepError, AepTransportError
 
-# as assumed; other, and the provider goes on all the same; other, and the provider ends with an error or
-# cannot notice; the sandbox cannot tell
+# as assumed; different but harmless; different, and the provider ends with an error or cannot notice; not
+# visible in this sandbox
 Level = Literal["as assumed", "differs", "error", "not told"]
 
 _WORD = re.compile(r"[A-Za-z_]{1,30}")
@@ -21,7 +21,7 @@ _CODE = re.compile(r"[A-Z]{2,10}-\d{1,8}(-\d{3})?|\d{3,8}")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen, as a sentence without its full stop."""
+    """What was seen, as a sentence without a full stop."""
 
     level: Level
     words: str
@@ -32,17 +32,17 @@ def assumed(words: str) -> Seen:
 
 
 def differs(words: str) -> Seen:
-    """Otherwise, and the provider goes on all the same."""
+    """Different, but the provider works all the same."""
     return Seen("differs", words)
 
 
 def fails(words: str) -> Seen:
-    """Otherwise, and the provider ends with an error, or cannot notice."""
+    """Different, and the provider ends with an error, or cannot notice."""
     return Seen("error", words)
 
 
 def either(as_assumed: bool, words: str, otherwise: str) -> Seen:
-    """As assumed, or otherwise without harm."""
+    """As assumed, or different but harmless."""
     return assumed(words) if as_assumed else differs(otherwise)
 
 
@@ -56,12 +56,12 @@ def words_of(error: AepError) -> str:
         code = f" ({error.code})" if error.code and _CODE.fullmatch(str(error.code)) else ""
         return f"answered with {error.status}{code}"
     if isinstance(error, AepTransportError):
-        return "without a readable answer"
+        return "without a readable response"
     return f"ended with {type(error).__name__}"
 
 
 def word(given: object) -> str:
-    """A word of the service's vocabulary, such as a status; anything longer or odder is not quoted."""
+    """A word of the service's vocabulary, such as a status; any other text is not quoted."""
     if given is None:
         return "(none)"
     return given if isinstance(given, str) and _WORD.fullmatch(given) else "(another text)"

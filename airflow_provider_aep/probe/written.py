@@ -1,6 +1,6 @@
-"""What was met while an export was made, changed and removed.
+"""What was observed while an export was created, changed and removed.
 
-Seconds are counted from the answer to a write.
+Seconds are counted from the response to a write.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.documents import Document
 
-# What people call an entity, by its collection.
+# The name of an entity in messages, by its collection.
 CALLED = {
     "flows": "dataflow",
     "targetConnections": "target connection",
@@ -23,10 +23,10 @@ CALLED = {
 
 @dataclass(slots=True, kw_only=True)
 class Shown:
-    """After how many seconds something showed, by where it was looked for; ``None``: not while we looked.
+    """After how many seconds something showed, by where; ``None``: not within our patience.
 
-    :param steady: no listing that had shown it left it out again.
-    :param filterable: the filter finds what has long been there.
+    :param steady: no listing left it out again after it was shown.
+    :param filterable: the filter finds entities that have long existed.
     """
 
     by_id: float | None = None
@@ -41,9 +41,9 @@ class Made:
     """One entity.
 
     :param sent: the body of the POST.
-    :param waited: how long until the service took it.
-    :param refused: why it was not made.
-    :param read: as a read by id showed it, and ``shown`` as a listing did.
+    :param waited: how many seconds until the service accepted it.
+    :param refused: why it was not created.
+    :param read: as a read by id showed it; ``listed`` as a listing did.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class Made:
 class Change:
     """One PATCH, and what came before and after it.
 
-    :param stale: how an etag was refused that was no longer right; ``None`` where it was taken.
+    :param stale: the refusal of a stale etag; ``None`` if it was accepted.
     """
 
     etag: object = None
@@ -79,7 +79,7 @@ class Change:
 
 @dataclass(slots=True, kw_only=True)
 class Removal:
-    """What became of the deletion of one entity."""
+    """The deletion of one entity."""
 
     status: int | None = None
     refused: AepError | None = None
@@ -92,7 +92,7 @@ class Removal:
 class Written:
     """An export that never ran, from its creation to the proof that it is gone.
 
-    :param in_capitals: its state could be changed with words in upper case alone.
+    :param in_capitals: its state could only be changed with words in upper case.
     """
 
     made: dict[str, Made] = field(default_factory=dict)

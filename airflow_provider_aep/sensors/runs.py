@@ -194,21 +194,21 @@ class AepDataflowRunSensor(AepSensor):
         self._stuck_at: dict[str, datetime] = {}
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._kind = self._wanted().kind()
-        self.run_policy()
+        self._run_policy = self._read_policy()
         check_moments(vars(self))
         if not is_later(expected_runs):
             self._wanted().expected()
         self.start_in_triggerer = start_in_triggerer
         if self.start_in_triggerer:
             self.deferrable = True
-            from airflow_provider_aep.sensors.starting import start_in_triggerer_of
+            from airflow_provider_aep.sensors.startable import start_in_triggerer_of
 
             start_in_triggerer_of(self, self._kind)
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
         if kwargs.get("start_in_triggerer"):
-            from airflow_provider_aep.sensors.starting import refuse_mapping
+            from airflow_provider_aep.sensors.startable import refuse_mapping
 
             refuse_mapping()
         from airflow_provider_aep.monitoring.policy import check_policy
@@ -352,10 +352,10 @@ class AepDataflowRunSensor(AepSensor):
         return self._wanted().moment() if self._kind == "tick" else None
 
     def run_policy(self) -> RunPolicy:
-        """The run policy of the arguments.
+        """The run policy of the arguments."""
+        return self._run_policy
 
-        :raises AepValidationError: it breaks a rule.
-        """
+    def _read_policy(self) -> RunPolicy:
         from airflow_provider_aep.monitoring.policy import check_choices, run_policy
 
         check_choices(on_missing_files=self.on_missing_files, on_unchecked_files=self.on_unchecked_files)

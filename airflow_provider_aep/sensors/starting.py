@@ -1,4 +1,4 @@
-"""Starting a sensor in the triggerer (Airflow 3.3): which arguments allow it, and the trigger that begins.
+"""Starting a sensor in the triggerer (Airflow 3.3): the trigger that begins.
 
 The first start of a worker is saved: the trigger renders the templates, finds out what is waited for, looks
 at once, and then waits as any other. Whatever goes wrong before it waits, the worker repeats, so that the
@@ -7,80 +7,19 @@ task ends with the same error as without.
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep._airflow import XComArg
 from airflow_provider_aep.arguments import is_later, is_nothing
-from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.sensors.deferring import first_look_by
+from airflow_provider_aep.sensors.startable import RENDERED
 from airflow_provider_aep.triggers import AepDataflowRunTrigger
 from airflow_provider_aep.triggers.dataflow_runs import ends_the_wait
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
     from airflow_provider_aep.monitoring.waits import Wait
-
-# The arguments that the trigger gets, rendered there.
-RENDERED = (
-    "aep_conn_id",
-    "sandbox",
-    "dataflow_id",
-    "started_after",
-    "started_before",
-    "expected_runs",
-    "tick",
-    "run_ids",
-)
-# In a template they ask what Airflow's triggerer does not answer: the trigger would hang until its timeout
-# (seen on 3.3.2).
-_ASKING = re.compile(r"xcom_pull|\bprev_\w+_success\b|\b(?:ti|task_instance)\s*\.\s*get_")
-MAPPED = "is not possible for a mapped task: Airflow would start each with the same arguments"
-
-
-class Times(NamedTuple):
-    """When the wait ends, as the trigger counts it.
-
-    :param timeout: after so long Airflow itself ends the trigger.
-    :param margin: so many seconds before that the trigger gives up, and says what it saw last.
-    """
-
-    timeout: float
-    margin: float
-
-
-def times_of(timeout: float, execution_seconds: float, poke_interval: float) -> Times:
-    """The times of a sensor; Airflow cuts its own timeout to the execution_timeout."""
-    whole = timeout + 60.0 + 2 * poke_interval
-    total = min(whole, execution_seconds)
-    margin = whole - timeout if total == whole else min(60.0 + 2 * poke_interval, total / 2)
-    return Times(timeout=whole, margin=max(total - min(timeout, total - margin), 0.0))
-
-
-def check_startable(arguments: dict[str, Any]) -> None:
-    """Refuse arguments that only a worker can render.
-
-    :raises AepValidationError: one comes from another task, or from an earlier DAG run.
-    """
-    rule = (
-        "comes from another task or an earlier DAG run, which the triggerer cannot ask: leave out "
-        "start_in_triggerer, or take the value from params or dag_run.conf"
-    )
-    problems = [
-        Problem(name, rule)
-        for name, value in arguments.items()
-        if any(True for _ in XComArg.iter_xcom_references(value)) or _ASKING.search(str(value))
-    ]
-    if problems:
-        raise AepValidationError("start_in_triggerer", problems)
-
-
-def is_literal(arguments: dict[str, Any]) -> bool:
-    """Whether nothing of these is a template."""
-    return not any(mark in str(value) for value in arguments.values() for mark in ("{{", "{%"))
 
 
 class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
@@ -197,41 +136,3 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         if wait := wait_without_asking(*given, now=now):
             return wait
         return await AepHook(self.aep_conn_id, sandbox=self.sandbox).arun(read_wait(*given, now=now))
-
-
-def start_in_triggerer_of(sensor: Any, kind: str) -> None:
-    """Let a sensor start in the triggerer, where this Airflow can do so.
-
-    :param kind: which of its arguments say what it waits for.
-    :raises AepValidationError: an argument comes from another task, or one that is no template is wrong.
-    """
-    from airflow.triggers.base import StartTriggerArgs
-
-    from airflow_provider_aep._airflow import AIRFLOW_V_3_3_PLUS
-
-    rendered = {name: getattr(sensor, name) for name in RENDERED}
-    check_startable(rendered)
-    if is_literal(rendered):
-        sensor.check_wanted()
-    if not AIRFLOW_V_3_3_PLUS:
-        return
-    times = times_of(sensor.timeout, sensor.execution_seconds, sensor.poke_interval)
-    sensor.start_trigger_args = StartTriggerArgs(
-        trigger_cls="airflow_provider_aep.sensors.starting.AepDataflowRunStartTrigger",
-        trigger_kwargs={
-            **rendered,
-            "kind": kind,
-            "run_policy": asdict(sensor.run_policy()),
-            "poll_interval": sensor.poke_interval,
-            "margin": times.margin,
-            "longest": min(times.timeout, sensor.execution_seconds),
-        },
-        next_method="execute_started",
-        timeout=timedelta(seconds=times.timeout),
-    )
-    sensor.start_from_trigger = True
-
-
-def refuse_mapping() -> None:
-    """:raises AepValidationError: always."""
-    raise AepValidationError("the sensor", [Problem("start_in_triggerer", MAPPED)])

@@ -40,9 +40,11 @@ def install() -> Path:
     subprocess.run([sys.executable, "-m", "venv", str(HOME)], check=True)
     pip = [str(PYTHON), "-I", "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
     subprocess.run([*pip, *packages()], check=True)
+    # Installed, as users have it: Airflow finds a provider and its plugin by what a package tells of itself.
+    subprocess.run([*pip, "--no-deps", "--editable", str(CHECKOUT)], check=True)
     STAMP.write_text(_digest())
     return PYTHON
 
 
 def _digest() -> str:
-    return hashlib.sha256("\n".join(packages()).encode()).hexdigest()
+    return hashlib.sha256("\n".join([*packages(), str(CHECKOUT)]).encode()).hexdigest()

@@ -167,7 +167,7 @@ def test_a_probe_that_is_stopped_removes_what_it_made(typed, aep_server, tmp_pat
     finally:
         process.kill()
     assert (process.returncode, out) == (130, "")
-    assert err.splitlines()[0].startswith("aep: removing what the probe has made")
+    assert err.splitlines()[0].startswith("aep: removing what the probe created")
     assert err.splitlines()[-1] == "aep: interrupted"
     assert "left behind" not in err
     assert probes_of(emulator) == []

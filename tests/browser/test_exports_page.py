@@ -332,9 +332,9 @@ def test_when_the_service_stops_the_last_good_data_stays_with_its_age(open_page,
 
     stage.stop_service()
     try:
-        notice = page.get_by_text("The service does not answer").first
+        notice = page.get_by_text("The service does not respond").first
         expect(notice).to_be_visible(timeout=30_000)
-        expect(page.get_by_text(re.compile(r"What is shown of it is .* old"))).to_be_visible()
+        expect(page.get_by_text(re.compile(r"Its data are .* old"))).to_be_visible()
         expect(row(page, "crm-nightly")).to_contain_text("Amazon S3")
     finally:
         stage.start_service()
@@ -446,7 +446,7 @@ def test_an_accessibility_engine_finds_nothing_serious(open_page, stage, theme):
             page.route("**/aep/api/exports", of_every_kind)
             page.reload()
             expect(page.get_by_role("list", name="Legend").get_by_role("listitem")).to_have_count(13 + 1)
-            expect(page.get_by_text("Asking aep_hangs …")).to_be_visible()
+            expect(page.get_by_text("Loading aep_hangs …")).to_be_visible()
             # Many troubles are one line.
             folded = page.get_by_text("Trouble with 7 connections")
             expect(folded).to_be_visible()

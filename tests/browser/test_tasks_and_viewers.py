@@ -82,7 +82,7 @@ def test_a_viewer_of_the_dag_reads_its_export_and_can_change_nothing(open_page, 
     # Only the export of the DAG, and a word of why not more.
     links = page.get_by_role("table", name="Export dataflows").get_by_role("rowheader").get_by_role("link")
     expect(links).to_have_text([SEEN])
-    expect(page.get_by_text("Of connections that you may not read")).to_be_visible()
+    expect(page.get_by_text("For connections that you may not read")).to_be_visible()
     expect(page.get_by_text("What was exported this year")).to_have_count(0)
     assert offered(page) == []
     links.click()

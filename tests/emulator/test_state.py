@@ -105,7 +105,7 @@ def test_what_is_no_file_is_neither_read_nor_locked(tmp_path, emulator):
     (tmp_path / "folder").mkdir()
     there = sorted(tmp_path.iterdir())
     for each in there:
-        with pytest.raises(ValueError, match="is no file"), StateFile(each, emulator).held():
+        with pytest.raises(ValueError, match="is not a file"), StateFile(each, emulator).held():
             pass
     assert sorted(tmp_path.iterdir()) == there
 

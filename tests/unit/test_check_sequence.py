@@ -176,7 +176,7 @@ def test_a_window_is_capped_and_says_so(day, aep, clock, nightly):
     late = day(moment(clock))
     width = datetime.fromisoformat(late.found["until"]) - datetime.fromisoformat(late.found["since"])
     assert width == timedelta(days=7)
-    assert "what became known in between is not told" in late.found["notes"][0]
+    assert "what became known in between is not reported" in late.found["notes"][0]
 
 
 @pytest.mark.parametrize("lag", [-1, timedelta(minutes=-1), 86_401, "15", True, None])

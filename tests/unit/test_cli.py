@@ -238,7 +238,7 @@ def test_a_file_that_holds_no_plans_is_refused(aep_cli, specs, tmp_path, content
     file = tmp_path / "plan.json"
     file.write_text(content)
     code, _, err = aep_cli("ensure", specs("one"), "--plan", str(file))
-    assert (code, err) == (1, f"aep: {file} is no file of plans as `plan --out` writes it\n")
+    assert (code, err) == (1, f"aep: {file} is not a file of plans as `plan --out` writes it\n")
 
 
 # ensure

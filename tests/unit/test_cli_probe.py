@@ -185,7 +185,7 @@ def test_an_interruption_removes_what_was_made(aep_probe, aep, monkeypatch, numb
     before = signal.getsignal(signal.SIGTERM)
     code, _, err = aep_probe("--write", "--sandbox", "dev")
     assert code == 130
-    assert "removing what the probe has made" in err
+    assert "removing what the probe created" in err
     assert reads
     assert remains(aep) == []
     assert signal.getsignal(signal.SIGTERM) is before

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 # floor and from lower ones.
 FLOORS = {
     "": 0,  # __init__: the version
+    "_lazy": 0,
     "arguments": 0,
     "errors": 0,
     "times": 0,
@@ -40,6 +41,7 @@ FLOORS = {
     "hooks": 4,
     "triggers": 5,
     "asset_triggers": 5,  # the former path of a trigger
+    "_preload": 6,
     "cli": 6,
     "notifications": 6,
     "operators": 6,

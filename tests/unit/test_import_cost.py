@@ -124,9 +124,60 @@ def test_a_worker_that_asks_nothing_loads_nothing_that_asks(start):
     of_some = ("attribution", "causes", "explaining", "findings", "history", "poll", "stuck", "timeline")
     assert [each for each in of_some if f"airflow_provider_aep.monitoring.{each}" in loaded] == []
     assert not {"requests", "urllib3", "cryptography"} & loaded
+    others = ("sensors.exports", "sensors.ingested", "triggers.finished_runs")
+    assert [each for each in others if f"airflow_provider_aep.{each}" in loaded] == []
     if start is RESUME:
         assert "airflow_provider_aep.hooks.connection" not in loaded
         assert "airflow_provider_aep.triggers" not in loaded
+
+
+@pytest.mark.parametrize(
+    ("component", "executor", "loads"),
+    [
+        ("scheduler", "LocalExecutor", True),
+        ("scheduler", "CeleryExecutor,LocalExecutor", True),
+        ("scheduler", "CeleryExecutor", False),
+        ("api-server", "LocalExecutor", False),
+        ("triggerer", "LocalExecutor", False),
+        ("", "LocalExecutor", False),
+    ],
+)
+def test_only_a_scheduler_whose_tasks_are_its_forks_loads_what_they_need(
+    monkeypatch, component, executor, loads
+):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    loaded = brought_in(
+        f"sys.argv = ['airflow', *{component.split()}]\nAepPlugin.on_load()",
+        before="from airflow_provider_aep.page.plugin import AepPlugin",
+    )
+    ours = {name for name in loaded if name.startswith("airflow_provider_aep.")}
+    if loads:
+        assert {"airflow_provider_aep.sensors.runs", "airflow_provider_aep.monitoring.judging"} <= ours
+    else:
+        assert ours == {"airflow_provider_aep._preload"}
+
+
+def test_a_worker_that_is_forked_from_such_a_scheduler_loads_next_to_nothing(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    scheduler = """
+from airflow_provider_aep.page.plugin import AepPlugin
+import sys
+sys.argv = ["airflow", "scheduler"]
+AepPlugin.on_load()
+"""
+    for start in (DEFER, RESUME):
+        loaded = brought_in(start, before=scheduler + SENSOR)
+        assert {name for name in loaded if name.startswith("airflow_provider_aep")} == set()
+
+
+def test_a_module_that_cannot_be_loaded_leaves_the_scheduler_alone(monkeypatch, caplog):
+    from airflow_provider_aep import _preload
+
+    monkeypatch.setattr(_preload, "WAITING", ("sensors.nowhere",))
+    monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    _preload.preload()
+    assert "sensors.nowhere" in caplog.text
 
 
 def test_what_was_measured_are_the_faces(added):

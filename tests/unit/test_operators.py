@@ -351,7 +351,7 @@ def test_a_second_try_adopts_what_the_first_made(aep, connections, perform, ti, 
     assert again == first
     assert [each["id"] for each in aep.entities(kind) if each["name"] == "once"] == [first]
     assert len(aep.requests("POST", f"/{kind}")) == 1
-    assert "An earlier try had created" in logged()
+    assert "An earlier attempt had created" in logged()
     assert ti.pushed("etag").startswith('"')
 
 

@@ -337,7 +337,7 @@ def test_a_whole_spec_may_come_from_a_template(aep, perform, dag_in, native, tem
 def test_a_spec_that_was_rendered_to_a_text_says_what_to_do(aep, perform, dag_in):
     with dag_in():
         operator = plan(spec="{{ params.spec }}")
-    with pytest.raises(AepValidationError, match=r"is no JSON: end the template with `\| tojson`"):
+    with pytest.raises(AepValidationError, match=r"is not JSON: end the template with `\| tojson`"):
         perform(operator, params={"spec": spec()})
 
 

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.sensors import AepDataflowRunSensor, conclusion
-from airflow_provider_aep.sensors.starting import times_of
+from airflow_provider_aep.sensors.startable import times_of
 from tests.unit.task_instance import FakeTaskInstance
 
 FLOW = "9b1b2c4e-0000-4000-8000-000000000000"

@@ -1,6 +1,6 @@
-"""Worlds: named deviations of the service from the picture that the emulator draws by default.
+"""Worlds: named deviations of the service from the default behaviour of the emulator.
 
-Each is something that Adobe's documents leave open. ``Emulator(worlds=[...])`` holds several at once.
+Each concerns something that Adobe's documents leave open. ``Emulator(worlds=[...])`` combines several.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from airflow_provider_aep.emulator.worlds.spelling import SPELLING
 __all__ = ["WORLDS", "Deviation", "worlds_of"]
 
 WORLDS: Mapping[str, Deviation] = {
-    each.name: each for each in (*ASKING, *SHOWING, *SPELLING, *ANSWERING, *INGESTING)
+    world.name: world for world in (*ASKING, *SHOWING, *SPELLING, *ANSWERING, *INGESTING)
 }
 
 
 def worlds_of(names: Iterable[str]) -> list[Deviation]:
-    """The deviations of these names.
+    """The deviations with these names.
 
-    :raises ValueError: one is unknown; the message starts with "worlds" and lists those that there are.
+    :raises ValueError: one is unknown; the message starts with "worlds" and lists the known ones.
     """
     if isinstance(names, str):
         raise ValueError("worlds must be a list of names.")
@@ -33,6 +33,6 @@ def worlds_of(names: Iterable[str]) -> list[Deviation]:
     for name in names:
         if name not in WORLDS:
             close = difflib.get_close_matches(str(name)[:64], WORLDS, n=1)
-            meant = f" (did you mean {close[0]!r}?)" if close else ""
-            raise ValueError(f"worlds has an unknown name{meant}. There are: {', '.join(sorted(WORLDS))}.")
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise ValueError(f"worlds has an unknown name{hint}. There are: {', '.join(sorted(WORLDS))}.")
     return [WORLDS[name] for name in names]

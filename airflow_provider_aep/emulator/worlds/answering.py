@@ -1,6 +1,6 @@
-"""Worlds in which writes, etags, rights, specs and the services next door answer in another way.
+"""Worlds in which writes, etags, rights, specs and the neighbouring services behave differently.
 
-Source of what is open: the two references, which disagree about answers; Flow Service error table; export
+Source of what is open: the two references, which disagree about responses; Flow Service error table; export
 datasets tutorial; Adobe's Python client (ad hoc runs).
 """
 
@@ -23,7 +23,7 @@ REFERABLE_AFTER = 10.0
 
 
 def _created(change: Callable[[Scene, Answer], None]) -> Callable[[Scene, Answer], None]:
-    """Rewrite the answer to a create that worked."""
+    """Rewrite the response of a successful create."""
 
     def answers(scene: Scene, answer: Answer) -> None:
         if scene.creates and answer.status == 201:
@@ -55,18 +55,18 @@ def _disabled(scene: Scene, answer: Answer) -> None:
 
 
 def _each_etag(change: Callable[[str], str]) -> Callable[[Scene, Answer], None]:
-    """Rewrite every etag in the bodies of answers."""
+    """Rewrite every etag in response bodies."""
 
     def walk(value: Any) -> Any:
         if isinstance(value, list):
-            return [walk(each) for each in value]
+            return [walk(item) for item in value]
         if not isinstance(value, dict):
             return value
         return {
-            name: change(each)
-            if name == "etag" or (name == "version" and isinstance(each, str) and each.startswith('"'))
-            else walk(each)
-            for name, each in value.items()
+            name: change(member)
+            if name == "etag" or (name == "version" and isinstance(member, str) and member.startswith('"'))
+            else walk(member)
+            for name, member in value.items()
         }
 
     def answers(scene: Scene, answer: Answer) -> None:
@@ -133,7 +133,7 @@ def _deleted(status: int, body: Any) -> Callable[[Scene, Answer], None]:
 
 
 def _missing(status: int) -> Callable[[Scene, Answer], None]:
-    """Another status, and its code, for what is not found."""
+    """Return another status, with the matching code, for an entity that is not found."""
 
     def answers(scene: Scene, answer: Answer) -> None:
         if answer.status == 404 and "FLOW-1439-" in str(answer.body):
@@ -162,7 +162,7 @@ def _disabled_first(scene: Scene, call: Call) -> Call:
 
 
 def _cascade(scene: Scene, call: Call) -> Call:
-    """Remember what a dataflow is made of, as long as it is there."""
+    """Remember the connections of a dataflow before it is deleted."""
     if call.method == "DELETE" and scene.kind == "flows":
         scene.memory["flow"] = copy.deepcopy(scene.entities.find("flows", call.sandbox, scene.places[1]))
     return call
@@ -177,9 +177,9 @@ def _cascaded(scene: Scene, answer: Answer) -> None:
         ("sourceConnections", "sourceConnectionIds"),
         ("targetConnections", "targetConnectionIds"),
     ):
-        for one in flow[key]:
-            kept = scene.entities.find(kind, scene.call.sandbox, one)
-            if kept and not any(one in other[key] for other in others):
+        for entity_id in flow[key]:
+            kept = scene.entities.find(kind, scene.call.sandbox, entity_id)
+            if kept and not any(entity_id in other[key] for other in others):
                 scene.entities.remove(kind, kept)
 
 
@@ -191,7 +191,7 @@ def _twice(scene: Scene, answer: Answer) -> None:
 
 def _unique_names(scene: Scene, call: Call) -> Call:
     if scene.creates and isinstance(call.body, dict):
-        names = {each["name"] for each in scene.entities.all(scene.kind, call.sandbox)}
+        names = {entity["name"] for entity in scene.entities.all(scene.kind, call.sandbox)}
         if call.body.get("name") in names:
             raise undocumented(f"The name is taken by another entity in {scene.kind}")
     return call
@@ -206,15 +206,15 @@ def _too_new(scene: Scene, call: Call) -> Call:
         ("sourceConnections", body.get("sourceConnectionIds", [])),
         ("targetConnections", body.get("targetConnectionIds", [])),
     ):
-        for one in ids:
-            kept = scene.entities.find(kind, call.sandbox, one)
+        for entity_id in ids:
+            kept = scene.entities.find(kind, call.sandbox, entity_id)
             if kept and scene.entities.came(kept["id"]) > scene.now - REFERABLE_AFTER:
                 raise undocumented(f"{kind}: the entity is not found")
     return call
 
 
 def _six_months(scene: Scene, call: Call) -> Call:
-    """Take the end out of what is sent: without one, the service sets its own."""
+    """Remove the end from the request: without one, the service sets its own."""
 
     def endless(schedule: Any) -> Any:
         if not isinstance(schedule, dict):
@@ -226,10 +226,10 @@ def _six_months(scene: Scene, call: Call) -> Call:
         return replace(call, body={**body, "scheduleParams": endless(body["scheduleParams"])})
     if call.method == "PATCH" and scene.kind == "flows" and isinstance(body, list):
         operations = [
-            {**each, "value": endless(each["value"])}
-            if isinstance(each, dict) and each.get("path") == "/scheduleParams" and "value" in each
-            else each
-            for each in body
+            {**patch, "value": endless(patch["value"])}
+            if isinstance(patch, dict) and patch.get("path") == "/scheduleParams" and "value" in patch
+            else patch
+            for patch in body
         ]
         return replace(call, body=operations)
     return call
@@ -252,8 +252,8 @@ def _upper_actions(scene: Scene, call: Call) -> Call:
 
 def _upper_operations(scene: Scene, call: Call) -> Call:
     if call.method == "PATCH" and isinstance(call.body, list):
-        for each in call.body:
-            if isinstance(each, dict) and not str(each.get("op")).isupper():
+        for operation in call.body:
+            if isinstance(operation, dict) and not str(operation.get("op")).isupper():
                 raise flow_error(
                     1434, 400, "The patch operation is not supported: use ADD, REPLACE or REMOVE"
                 )
@@ -306,8 +306,8 @@ def _datasets(change: Callable[[Document], Document]) -> Callable[[Scene, Answer
     return answers
 
 
-def _page_info(**told: Any) -> Callable[[Document], Document]:
-    return lambda body: {**body, "pageInfo": {**body["pageInfo"], **told}}
+def _page_info(**members: Any) -> Callable[[Document], Document]:
+    return lambda body: {**body, "pageInfo": {**body["pageInfo"], **members}}
 
 
 def _few_datasets(scene: Scene, call: Call) -> Call:
@@ -335,15 +335,15 @@ def _sandbox_refused(scene: Scene, call: Call) -> Call:
 def _adhoc_blank(scene: Scene, answer: Answer) -> None:
     if scene.call.path == ADHOC_PATH and answer.good:
         for destination in answer.body["destinations"]:
-            for each in destination["datasets"]:
-                each["statusURL"] = each["statusURL"].replace("/runs/", "/runs/ ")
+            for dataset in destination["datasets"]:
+                dataset["statusURL"] = dataset["statusURL"].replace("/runs/", "/runs/ ")
 
 
 def _adhoc_one_run(scene: Scene, answer: Answer) -> None:
     if scene.call.path == ADHOC_PATH and answer.good:
         for destination in answer.body["destinations"]:
-            for each in destination["datasets"]:
-                each["statusURL"] = destination["datasets"][0]["statusURL"]
+            for dataset in destination["datasets"]:
+                dataset["statusURL"] = destination["datasets"][0]["statusURL"]
 
 
 def _adhoc_says_nothing(scene: Scene, answer: Answer) -> None:
@@ -358,27 +358,27 @@ def _adhoc_refused(scene: Scene, call: Call) -> Call:
 
 
 def _adhoc_again(scene: Scene, answer: Answer) -> None:
-    """A dataset that is being exported is exported once more, where the service refuses that otherwise."""
+    """Export a dataset again that is being exported; otherwise the service refuses that."""
     if scene.call.path != ADHOC_PATH or "run already" not in str(answer.body):
         return
     now = scene.now
-    told = []
-    for each in scene.call.document["activationInfo"]["destinations"]:
-        datasets = [item["id"] for item in each["datasets"]]
-        runs = scene.world.lifecycle.run_now(each["flowId"], now, datasets, apart=True)
-        told.append(
+    destinations = []
+    for destination in scene.call.document["activationInfo"]["destinations"]:
+        datasets = [item["id"] for item in destination["datasets"]]
+        runs = scene.world.lifecycle.run_now(destination["flowId"], now, datasets, apart=True)
+        destinations.append(
             {
                 "datasets": [
                     {
                         "id": dataset_id,
-                        "flowId": each["flowId"],
+                        "flowId": destination["flowId"],
                         "statusURL": f"{scene.call.base}/data/foundation/flowservice/runs/{run_id}",
                     }
                     for dataset_id, run_id in zip(datasets, runs, strict=True)
                 ]
             }
         )
-    answer.status, answer.body = 200, {"destinations": told}
+    answer.status, answer.body = 200, {"destinations": destinations}
 
 
 def _login_tried(scene: Scene, call: Call) -> Call:
@@ -388,7 +388,7 @@ def _login_tried(scene: Scene, call: Call) -> Call:
 
 
 def _twins_found(scene: Scene, call: Call) -> Call:
-    """A create that is the same as one of the last minute answers with the entity of that one."""
+    """A create that repeats one of the last minute returns the entity of that one."""
     if not scene.creates or not isinstance(call.body, dict):
         return call
     for made, body, entity_id in scene.memory.get(scene.kind, ()):
@@ -438,7 +438,7 @@ ANSWERING = (
     Deviation(
         name="post-answers-200",
         says="A create answers 200 rather than 201.",
-        source="documented nowhere: the references print 201 alone",
+        source="documented nowhere: the references only print 201",
         answers=_created(_as_200),
     ),
     Deviation(
@@ -449,7 +449,7 @@ ANSWERING = (
     ),
     Deviation(
         name="post-answers-no-etag",
-        says="A create answers with the id alone.",
+        says="A create answers with only the id.",
         source="first edition of the tutorial: leaves an answer out",
         answers=_created(_without_etag),
     ),
@@ -677,7 +677,7 @@ ANSWERING = (
     Deviation(
         name="datasets-two-on-a-page",
         says="The listing of datasets has two on a page, whatever the limit says.",
-        source="tutorial: limit is not said to be kept to",
+        source="tutorial: does not say whether a limit is kept",
         asks=_few_datasets,
     ),
     Deviation(

@@ -1,4 +1,4 @@
-"""Worlds in which filters, order and pages work in another way.
+"""Worlds in which filters, order and pages work differently.
 
 Source of what is open: "Sort and filter" guide (operators, orderby, count), Destinations and Sources
 references (the parameters of each listing), Flow Service error table (the refusals).
@@ -21,7 +21,7 @@ LONGEST_QUERY = 2048
 FILTER_GUIDE = "filter guide: shows it for some members, and says nothing of this one"
 COMMA = "filter guide: a comma means OR; no sample has one for these members"
 
-# Whether a deviation concerns a filter, by the collection, the path and the values.
+# Whether a deviation affects a filter, by its collection, path and values.
 Concerns = Callable[[str, str, list[str]], bool]
 
 
@@ -56,7 +56,7 @@ def anything(kind: str, path: str, values: list[str]) -> bool:
 def filters(
     concerns: Concerns, become: Callable[[str, list[str]], str | None]
 ) -> Callable[[Scene, Call], Call]:
-    """Rewrite the filters that a deviation concerns; None takes one away."""
+    """Rewrite the filters that a deviation affects; None removes one."""
 
     def asks(scene: Scene, call: Call) -> Call:
         if not scene.lists:
@@ -109,21 +109,21 @@ def _long_query(scene: Scene, call: Call) -> Call:
 
 
 def named(matches: Callable[[str, str], bool]) -> Callable[[Scene, list[Document]], list[Document]]:
-    """What a filter on names finds where it compares otherwise; the exact filter is taken away."""
+    """The result of a filter on names that compares differently; the exact filter is removed."""
 
     def lists(scene: Scene, documents: list[Document]) -> list[Document]:
         for name, value in scene.call.query:
             parts = FILTER.fullmatch(value) if name == "property" else None
             if parts is not None and parts["path"] == "name":
                 wanted = parts["value"]
-                documents = [each for each in documents if matches(wanted, str(each.get("name")))]
+                documents = [document for document in documents if matches(wanted, str(document.get("name")))]
         return documents
 
     return lists
 
 
 def order(become: str | None) -> Callable[[Scene, Call], Call]:
-    """Put another order in the place of the one that was asked for; None for the one without ``orderby``."""
+    """Replace the requested order; None for the default order, without ``orderby``."""
 
     def asks(scene: Scene, call: Call) -> Call:
         if not scene.lists:
@@ -161,7 +161,7 @@ def at_most(size: int) -> Callable[[Scene, Call], Call]:
 
 
 def _token_in(answer: Answer) -> str | None:
-    """The token of the next page, where an answer has one."""
+    """The token of the next page, if the response has one."""
     links = answer.body.get("_links") if isinstance(answer.body, dict) else None
     following = links.get("next") if isinstance(links, dict) else None
     href = following.get("href", "") if isinstance(following, dict) else ""
@@ -180,7 +180,7 @@ def _with_token(call: Call, token: str) -> Call:
 
 
 def links(base: Callable[[Scene], str]) -> Callable[[Scene, Answer], None]:
-    """The same link to the next page, with something before its path."""
+    """The same link to the next page, with a prefix before its path."""
 
     def answers(scene: Scene, answer: Answer) -> None:
         if scene.lists and (token := _token_in(answer)):
@@ -289,20 +289,20 @@ ASKING = (
     ),
     Deviation(
         name="several-values-first-only",
-        says="Of several values in a filter only the first one counts.",
+        says="Of several values in a filter, only the first one counts.",
         source=COMMA,
         asks=filters(several, first),
     ),
     Deviation(
         name="several-values-last-only",
-        says="Of several values in a filter only the last one counts.",
+        says="Of several values in a filter, only the last one counts.",
         source=COMMA,
         asks=filters(several, last),
     ),
     Deviation(
         name="several-values-ten-at-most",
-        says="Of several values in a filter only the first ten count.",
-        source="documented nowhere: no document tells how many values a filter takes",
+        says="Of several values in a filter, only the first ten count.",
+        source="documented nowhere: no document says how many values a filter takes",
         asks=filters(several, first_ten),
     ),
     Deviation(
@@ -355,7 +355,7 @@ ASKING = (
     ),
     Deviation(
         name="name-filter-finds-parts",
-        says="A filter on the name also finds names that hold it as a part.",
+        says="A filter on the name also finds names that contain it.",
         source="filter guide: == is not said to be exact",
         asks=filters(on("name"), taken_away),
         lists=named(lambda wanted, name: wanted in name),
@@ -406,7 +406,7 @@ ASKING = (
     Deviation(
         name="long-query-refused",
         says="A query of more than 2,048 characters is refused with 414.",
-        source="documented nowhere: no document tells how long a filter may be",
+        source="documented nowhere: no document says how long a filter may be",
         asks=_long_query,
     ),
     Deviation(
@@ -436,13 +436,13 @@ ASKING = (
     Deviation(
         name="limit-above-20-refused",
         says="A limit above 20 is refused with 400.",
-        source="Destinations reference: 100 at most; no default is told",
+        source="Destinations reference: 100 at most; no default is documented",
         asks=_limit_refused,
     ),
     Deviation(
         name="pages-of-ten",
         says="A page holds ten entities at most, whatever the limit says.",
-        source="documented nowhere: limit is not said to be kept to",
+        source="documented nowhere: whether a limit is kept",
         asks=at_most(10),
     ),
     Deviation(
@@ -459,7 +459,7 @@ ASKING = (
     ),
     Deviation(
         name="next-link-as-text",
-        says="The link to the next page is a text, and no object with href.",
+        says="The link to the next page is a text instead of an object with href.",
         source="documented nowhere: the samples print an object with href",
         answers=_link_as_text,
     ),
@@ -502,7 +502,7 @@ ASKING = (
     ),
     Deviation(
         name="token-refuses-filters",
-        says="A continuation token is refused with 400 beside filters or order.",
+        says="A continuation token is refused with 400 together with filters or order.",
         source="error table: 1453 refuses values, and no text says which",
         asks=_token_alone,
     ),
@@ -520,7 +520,7 @@ ASKING = (
     ),
     Deviation(
         name="count-beside-items",
-        says="A listing also tells how many entities its page has.",
+        says="A listing also shows how many entities its page has.",
         source="Sources reference: count, items and _links in one schema",
         answers=_count_beside,
     ),

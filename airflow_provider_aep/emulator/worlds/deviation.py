@@ -1,7 +1,7 @@
 """A deviation: one behaviour of the service that the documents leave open, and the hooks that change it.
 
-A hook sees a call before it is answered, the entities that a listing or a read by id finds, or the answer.
-Most worlds are one hook and a few lines; the normal code of the emulator knows nothing of them.
+A hook gets a call before it is processed, the entities that a listing or a read by id finds, or the response.
+Most worlds are one hook and a few lines; the normal code of the emulator does not know them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ NOWHERE = "documented nowhere"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One call, as the hooks of one deviation see it.
+    """One call, as the hooks of a deviation get it.
 
-    :param call: as it came.
-    :param entities: as they really are.
+    :param call: as it was received.
+    :param entities: as they are stored.
     :param memory: what this deviation keeps from call to call.
     """
 
@@ -43,7 +43,7 @@ class Scene:
 
     @property
     def kind(self) -> str:
-        """The collection that the call is about, such as ``flows``."""
+        """The collection of the call, such as ``flows``."""
         return self.places[0]
 
     @property
@@ -61,7 +61,7 @@ class Scene:
 
 @dataclass(slots=True)
 class Answer:
-    """An answer that hooks may rewrite; ``body`` is its JSON, or None for an empty one."""
+    """A response that hooks may rewrite; ``body`` is its JSON, or None if it is empty."""
 
     status: int
     headers: dict[str, str]
@@ -72,7 +72,7 @@ class Answer:
         return self.status < 300
 
     def rewrite_items(self, change: Callable[[Document], Document]) -> None:
-        """Replace each entity of a good answer, also one that is not wrapped in ``items``."""
+        """Replace each entity of a good response, even one that is not wrapped in ``items``."""
         if not self.good or not isinstance(self.body, dict):
             return
         if isinstance(self.body.get("items"), list):
@@ -82,7 +82,7 @@ class Answer:
 
 
 class Instead(Exception):
-    """Raised by a hook: this is the answer, and the call is not carried out."""
+    """Raised by a hook: this is the response, and the call is not processed."""
 
     def __init__(self, status: int, body: Any = None) -> None:
         super().__init__(status)
@@ -97,8 +97,8 @@ def _as_kept(scene: Scene, documents: list[Document]) -> list[Document]:
     return documents
 
 
-def _as_found(scene: Scene, found: Document | None) -> Document | None:
-    return found
+def _as_found(scene: Scene, document: Document | None) -> Document | None:
+    return document
 
 
 def as_answered(scene: Scene, answer: Answer) -> None:
@@ -107,16 +107,16 @@ def as_answered(scene: Scene, answer: Answer) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
-    """One way in which the service may differ from the picture that the emulator draws.
+    """One way in which the service may differ from the default behaviour of the emulator.
 
-    :param name: in kebab case; the name of the world in which it holds.
-    :param says: what is otherwise, in one sentence.
+    :param name: in kebab case; also the name of its world.
+    :param says: what is different, in one sentence.
     :param source: which document leaves it open.
-    :param settings: switches of the emulator that it sets.
+    :param settings: settings of the emulator that it changes.
     :param asks: rewrites a call, or raises a ``Refusal`` or ``Instead``.
     :param lists: what a listing finds, before its filters.
     :param finds: what a read by id finds.
-    :param answers: rewrites the answer.
+    :param answers: rewrites the response.
     """
 
     name: str

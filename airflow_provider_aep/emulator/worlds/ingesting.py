@@ -1,4 +1,4 @@
-"""Worlds in which the Catalog tells of batches and datasets in another way.
+"""Worlds in which the Catalog shows batches and datasets differently.
 
 Source of what is open: Catalog Service API reference (``metrics`` are free, no member is required);
 "Filter Catalog data using query parameters" (its samples ask for datasets, hardly ever for batches).
@@ -25,7 +25,7 @@ FREE_METRICS = "Catalog reference: metrics are free, and no member of a batch is
 
 
 def _asks(path: str, change: Callable[[str, str], str | None], *names: str) -> Callable[[Scene, Call], Call]:
-    """Rewrite these parameters of a listing; None takes one away."""
+    """Rewrite these parameters of a listing; None removes one."""
 
     def asks(scene: Scene, call: Call) -> Call:
         if call.path != path:
@@ -67,7 +67,7 @@ def _refused(path: str) -> Callable[[Scene, Call], Call]:
 
 
 def _all_or_none(scene: Scene, answer: Answer) -> None:
-    """404 where one of several datasets is not there."""
+    """Return 404 if one of several datasets does not exist."""
     ids = scene.call.path.removeprefix(f"{DATASETS}/").split(",")
     if scene.call.path.startswith(f"{DATASETS}/") and answer.good and not answer.body.keys() >= set(ids):
         refusal = placeholder_error(404, "NotFoundError", f"dataSets {','.join(ids)} not found")
@@ -75,10 +75,10 @@ def _all_or_none(scene: Scene, answer: Answer) -> None:
 
 
 def _batches(change: Callable[[Scene, Any], Any]) -> Callable[[Scene, Answer], None]:
-    """Rewrite an object of batches, whether they were listed or read by their ids."""
+    """Rewrite an object of batches, listed or read by ids."""
 
     def answers(scene: Scene, answer: Answer) -> None:
-        # Another world may have made a list of it.
+        # Another world may have turned it into a list.
         keyed = isinstance(answer.body, dict) and "items" not in answer.body
         if scene.call.path.startswith(BATCHES) and answer.good and keyed:
             answer.body = change(scene, answer.body)
@@ -86,7 +86,7 @@ def _batches(change: Callable[[Scene, Any], Any]) -> Callable[[Scene, Answer], N
     return answers
 
 
-def _each(change: Callable[[Scene, Document], Document]) -> Callable[[Scene, Answer], None]:
+def _each_batch(change: Callable[[Scene, Document], Document]) -> Callable[[Scene, Answer], None]:
     return _batches(lambda scene, batches: {key: change(scene, batch) for key, batch in batches.items()})
 
 
@@ -103,7 +103,7 @@ def _without(*names: str) -> Callable[[Scene, Document], Document]:
 
 
 def _late(scene: Scene, batch: Document) -> Document:
-    """A batch whose end came in the last hour is still under way."""
+    """Show a batch that ended in the last hour as still under way."""
     recent = batch.get("completed", 0) > milliseconds(scene.now - LATE_SECONDS)
     return in_progress(batch) if recent else batch
 
@@ -159,21 +159,21 @@ INGESTING = (
     ),
     Deviation(
         name="batch-counts-not-shown",
-        says="Batches tell no counts.",
+        says="Batches show no counts.",
         source=FREE_METRICS,
-        answers=_each(_without(*COUNTS)),
+        answers=_each_batch(_without(*COUNTS)),
     ),
     Deviation(
         name="batch-counts-at-top-only",
-        says="Batches tell their counts at the top, and have no metrics.",
+        says="Batches show their counts at the top, and have no metrics.",
         source=FREE_METRICS,
-        answers=_each(_without("metrics")),
+        answers=_each_batch(_without("metrics")),
     ),
     Deviation(
         name="batch-ends-shown-after-1h",
         says="A batch is shown as completed only an hour after it was.",
         source="documented nowhere: when a read shows what was written",
-        answers=_each(_late),
+        answers=_each_batch(_late),
     ),
     Deviation(
         name="batches-refused",

@@ -1,4 +1,4 @@
-"""The layer around the routes in which the deviations of the present world act."""
+"""The layer around the routes that applies the active deviations."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from airflow_provider_aep.flowservice.exchange import Response
 
 
 class Layer:
-    """Carries out calls in a world of several deviations.
+    """Processes calls with several deviations.
 
-    The first one sees a call first and its answer last, so that each acts around those that follow.
+    The first one sees a call first and its response last, so each wraps those that follow.
     """
 
     def __init__(self, entities: RememberingEntities) -> None:
@@ -33,26 +33,26 @@ class Layer:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {name: value for each in self._held.values() for name, value in each.settings.items()}
+        return {name: value for held in self._held.values() for name, value in held.settings.items()}
 
     def enter(self, deviations: Sequence[Deviation]) -> None:
-        for each in deviations:
-            self._held.setdefault(each.name, each)
+        for deviation in deviations:
+            self._held.setdefault(deviation.name, deviation)
 
     def leave(self, deviations: Sequence[Deviation]) -> None:
-        for each in deviations:
-            self._held.pop(each.name, None)
-            self._memories.pop(each.name, None)
+        for deviation in deviations:
+            self._held.pop(deviation.name, None)
+            self._memories.pop(deviation.name, None)
 
     def carry_out(self, world: World, call: Call, request_id: str) -> Response:
         if not self._held:
             return _routed(world, call, request_id)
         scenes = [
-            (each, Scene(world=world, call=call, entities=self._entities, memory=self._memory(each.name)))
-            for each in self._held.values()
+            (held, Scene(world=world, call=call, entities=self._entities, memory=self._memory(held.name)))
+            for held in self._held.values()
         ]
         response = self._respond(world, call, request_id, scenes)
-        rewriting = [(each, scene) for each, scene in reversed(scenes) if each.answers is not as_answered]
+        rewriting = [(held, scene) for held, scene in reversed(scenes) if held.answers is not as_answered]
         if not rewriting:
             return response
         answer = _answer_of(response)
@@ -74,13 +74,13 @@ class Layer:
         except Instead as instead:
             return instead.response
         if call.method == "GET":
-            # What was asked for decides what is shown; writes meet the entities as they really are.
+            # Only reads show changed entities; writes use the stored ones.
             world = replace(world, entities=_Shown(self._entities, scenes))
         return _routed(world, call, request_id)
 
 
 class _Shown(Entities):
-    """The entities as a read shows them in this world."""
+    """The entities as a read shows them with the active deviations."""
 
     def __init__(self, entities: RememberingEntities, scenes: Sequence[tuple[Deviation, Scene]]) -> None:
         self._entities, self._scenes = entities, scenes
@@ -92,12 +92,12 @@ class _Shown(Entities):
         return documents
 
     def get(self, kind: str, sandbox: str, entity_id: str) -> Document:
-        found = self._entities.find(kind, sandbox, entity_id)
+        document = self._entities.find(kind, sandbox, entity_id)
         for deviation, scene in self._scenes:
-            found = deviation.finds(scene, found)
-        if found is None:
+            document = deviation.finds(scene, document)
+        if document is None:
             raise not_found(kind, entity_id)
-        return found
+        return document
 
     def find(self, kind: str, sandbox: str, entity_id: object) -> Document | None:
         return self._entities.find(kind, sandbox, entity_id)

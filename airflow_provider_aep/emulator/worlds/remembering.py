@@ -1,4 +1,4 @@
-"""Entities that also know how they were a little while ago, for worlds in which a read shows the past."""
+"""Entities with their recent versions, for worlds in which a read shows the past."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_aep.emulator.entities import Document, Entities
 
-# Enough for every lag that a world has, without keeping a long history of a busy entity.
+# Enough for the lag of every world, without a long history of a busy entity.
 VERSIONS_KEPT = 20
 GONE_KEPT = 500
 
@@ -18,7 +18,7 @@ class RememberingEntities(Entities):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self._came: dict[str, float] = {}
-        # Each version with the moment at which the next one took its place.
+        # Each version with the time at which the next one replaced it.
         self._versions: dict[str, list[tuple[float, Document]]] = {}
         self._gone: dict[tuple[str, str], list[tuple[float, Document]]] = {}
 
@@ -54,12 +54,12 @@ class RememberingEntities(Entities):
         return self._came[entity_id]
 
     def as_then(self, document: Document, then: float) -> Document:
-        """How an entity was at a moment; its first version, if it did not exist yet."""
+        """The version of an entity at a time; its first version if it did not exist yet."""
         for until, version in self._versions.get(document["id"], ()):
             if until > then:
                 return version
         return document
 
     def gone_since(self, kind: str, sandbox: str, then: float) -> list[Document]:
-        """What was deleted after a moment, as it was before, oldest first."""
+        """The entities that were deleted after a time, in their last version, oldest first."""
         return [document for at, document in self._gone.get((kind, sandbox), ()) if at > then]

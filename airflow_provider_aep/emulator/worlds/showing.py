@@ -1,4 +1,4 @@
-"""Worlds in which a read shows the past: what was created, changed or deleted shows later.
+"""Worlds in which a read shows the past: creations, changes and deletions show later.
 
 Source of what is open: no document says when a listing or a read by id shows what was written. The
 Destinations reference calls a deletion "accepted", and Adobe's Python client waits for new dataflows.
@@ -30,14 +30,14 @@ def created_later(lag: float, *only: str) -> Lists:
     def lists(scene: Scene, documents: list[Document]) -> list[Document]:
         if not concerned(scene, only):
             return documents
-        return [each for each in documents if scene.entities.came(each["id"]) <= scene.now - lag]
+        return [document for document in documents if scene.entities.came(document["id"]) <= scene.now - lag]
 
     return lists
 
 
 def changed_later(lag: float) -> Lists:
     def lists(scene: Scene, documents: list[Document]) -> list[Document]:
-        return [scene.entities.as_then(each, scene.now - lag) for each in documents]
+        return [scene.entities.as_then(document, scene.now - lag) for document in documents]
 
     return lists
 
@@ -51,7 +51,7 @@ def deleted_later(lag: float) -> Lists:
 
 
 def where_filtered(lists: Lists) -> Lists:
-    """Only what a filter finds; a listing without filters shows the present."""
+    """Only listings with filters; one without filters shows the present."""
 
     def filtered(scene: Scene, documents: list[Document]) -> list[Document]:
         return lists(scene, documents) if "property" in dict(scene.call.query) else documents
@@ -60,7 +60,7 @@ def where_filtered(lists: Lists) -> Lists:
 
 
 def every_other(lists: Lists) -> Lists:
-    """Every second listing of a kind, as of two replicas one lags behind."""
+    """Every second listing of a kind, as if one of two replicas lagged behind."""
 
     def alternating(scene: Scene, documents: list[Document]) -> list[Document]:
         turn = scene.memory[scene.kind] = scene.memory.get(scene.kind, 0) + 1
@@ -70,24 +70,24 @@ def every_other(lists: Lists) -> Lists:
 
 
 def found_later(lag: float) -> Finds:
-    def finds(scene: Scene, found: Document | None) -> Document | None:
-        late = found is not None and scene.entities.came(found["id"]) > scene.now - lag
-        return None if late else found
+    def finds(scene: Scene, document: Document | None) -> Document | None:
+        late = document is not None and scene.entities.came(document["id"]) > scene.now - lag
+        return None if late else document
 
     return finds
 
 
 def seen_later(lag: float) -> Finds:
-    def finds(scene: Scene, found: Document | None) -> Document | None:
-        return None if found is None else scene.entities.as_then(found, scene.now - lag)
+    def finds(scene: Scene, document: Document | None) -> Document | None:
+        return None if document is None else scene.entities.as_then(document, scene.now - lag)
 
     return finds
 
 
 def lost_later(lag: float) -> Finds:
-    def finds(scene: Scene, found: Document | None) -> Document | None:
+    def finds(scene: Scene, document: Document | None) -> Document | None:
         gone = scene.entities.gone_since(scene.kind, scene.call.sandbox, scene.now - lag)
-        return found or next((each for each in gone if each["id"] == scene.places[1]), None)
+        return document or next((deleted for deleted in gone if deleted["id"] == scene.places[1]), None)
 
     return finds
 
@@ -96,7 +96,7 @@ def listed_for(seconds: float) -> Lists:
     def lists(scene: Scene, documents: list[Document]) -> list[Document]:
         if scene.kind != "runs":
             return documents
-        return [each for each in documents if each["createdAt"] / 1000 > scene.now - seconds]
+        return [document for document in documents if document["createdAt"] / 1000 > scene.now - seconds]
 
     return lists
 
@@ -117,8 +117,8 @@ def _with_a_stranger(scene: Scene, documents: list[Document]) -> list[Document]:
     }
     if not wanted:
         return documents
-    strangers = [each for each in documents if each["flowId"] not in wanted]
-    return [each for each in documents if each["flowId"] in wanted] + strangers[-1:]
+    strangers = [run for run in documents if run["flowId"] not in wanted]
+    return [run for run in documents if run["flowId"] in wanted] + strangers[-1:]
 
 
 SHOWING = (

@@ -1,4 +1,4 @@
-"""Worlds in which a read shows what was sent in another spelling: letter case, types, members.
+"""Worlds in which a read shows another spelling of what was sent: letter case, types, members.
 
 Source of what is open: the references' schemas and samples, which differ, and samples that are cut off.
 """
@@ -41,7 +41,7 @@ def shown(change: Change, *only: str, listed: bool = True, read: bool = True) ->
 
 
 def member(name: str, change: Callable[[Any], Any]) -> Change:
-    """Change one member, where there is one."""
+    """Change one member, if it exists."""
     return lambda item: {**item, name: change(item[name])} if item.get(name) is not None else item
 
 
@@ -56,8 +56,8 @@ def texts(value: Any) -> Any:
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, dict):
-        return {name: texts(each) for name, each in value.items()}
-    return [texts(each) for each in value] if isinstance(value, list) else value
+        return {name: texts(member) for name, member in value.items()}
+    return [texts(item) for item in value] if isinstance(value, list) else value
 
 
 def in_params(*names: str, change: Callable[[str], str]) -> Change:
@@ -89,12 +89,12 @@ def _moments(change: Callable[[int], Any]) -> Change:
 
     def walk(value: Any) -> Any:
         if isinstance(value, list):
-            return [walk(each) for each in value]
+            return [walk(item) for item in value]
         if not isinstance(value, dict):
             return value
         return {
-            name: change(each) if name in names and isinstance(each, int) and each else walk(each)
-            for name, each in value.items()
+            name: change(member) if name in names and isinstance(member, int) and member else walk(member)
+            for name, member in value.items()
         }
 
     return lambda item: dict(walk(item))
@@ -148,11 +148,11 @@ def _ids_of_entities(change: Callable[[str], str]) -> Change:
 
     def walk(value: Any) -> Any:
         if isinstance(value, list):
-            return [walk(each) for each in value]
+            return [walk(item) for item in value]
         if not isinstance(value, dict):
             return value
         return {
-            name: [{**each, "id": change(each["id"])} for each in inner]
+            name: [{**entity, "id": change(entity["id"])} for entity in inner]
             if name == "entitySummaries"
             else walk(inner)
             for name, inner in value.items()
@@ -163,7 +163,7 @@ def _ids_of_entities(change: Callable[[str], str]) -> Change:
 
 def _as_ids(item: Document) -> Document:
     def renamed(params: dict[str, Any]) -> dict[str, Any]:
-        datasets = [_renamed({"dataSetId": "id"})(each) for each in params["datasets"]]
+        datasets = [_renamed({"dataSetId": "id"})(dataset) for dataset in params["datasets"]]
         return {**params, "datasets": datasets}
 
     return member("params", renamed)(item)
@@ -276,7 +276,7 @@ SPELLING = (
     ),
     Deviation(
         name="extra-members",
-        says="Entities, params and scheduleParams come back with members that nobody sent.",
+        says="Entities, params and scheduleParams come back with members that were not sent.",
         source=MEMBERS,
         answers=shown(_extra),
     ),
@@ -313,7 +313,7 @@ SPELLING = (
     Deviation(
         name="end-time-not-shown",
         says="The end of a schedule does not come back.",
-        source="newest tutorial: does not tell what becomes of the end",
+        source="newest tutorial: does not say what happens to the end",
         answers=shown(member("scheduleParams", without("endTime"))),
     ),
     Deviation(
@@ -324,7 +324,7 @@ SPELLING = (
     ),
     Deviation(
         name="frequency-for-time-unit",
-        says="A schedule comes back with frequency in the place of timeUnit.",
+        says="A schedule comes back with frequency instead of timeUnit.",
         source="Sources reference: frequency; Destinations reference: timeUnit",
         answers=shown(member("scheduleParams", _renamed({"timeUnit": "frequency"}))),
     ),
@@ -354,7 +354,7 @@ SPELLING = (
     ),
     Deviation(
         name="source-datasets-as-id",
-        says="The datasets of a source connection come back with id in the place of dataSetId.",
+        says="The datasets of a source connection come back with id instead of dataSetId.",
         source="tutorial: dataSetId in the body, id in the listing of datasets",
         answers=shown(_as_ids, "sourceConnections"),
     ),
@@ -366,7 +366,7 @@ SPELLING = (
     ),
     Deviation(
         name="inherited-as-objects",
-        says="Connections in inheritedAttributes come back as one object, and not as an array.",
+        says="Connections in inheritedAttributes come back as one object instead of an array.",
         source="Destinations reference: an object in the schema, an array in the samples",
         answers=shown(_as_objects),
     ),

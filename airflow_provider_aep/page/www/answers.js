@@ -1,4 +1,4 @@
-/* Answers of the page's own API: asked for again while the page is looked at, kept when asking fails. */
+/* Responses of the page's own API: requested again while the page is visible, kept if a request fails. */
 
 const { useEffect, useState } = globalThis.React;
 
@@ -6,9 +6,9 @@ const EVERY_SECONDS = 30;
 const WHILE_LOADING_SECONDS = 1;
 const TOO_LONG_MS = 60000;
 
-const kept = new Map(); // path -> the last good answer, so that going back shows it at once
+const kept = new Map(); // path -> the last good response, so that going back shows it at once
 
-/** Why there is no (new) answer, with what to say about it. */
+/** Why there is no (new) response, with a message for the user. */
 class NoAnswer extends Error {
   constructor(kind, told) {
     super(told);
@@ -18,16 +18,16 @@ class NoAnswer extends Error {
 
 const REFUSALS = {
   401: ["signed_out", "You are signed out of Airflow."],
-  403: ["forbidden", "You may not see this. It takes the right to see plugins, and the connections of the exports."],
-  404: ["not_found", "It is not there, or no longer."],
+  403: ["forbidden", "You may not see this. You need the right to see plugins and the connections of the exports."],
+  404: ["not_found", "It does not exist, or no longer does."],
 };
 
-const early = new Map(); // path -> the answer that was asked for before anything is shown
+const early = new Map(); // path -> the response that was requested before anything is shown
 
-/** Ask while React still prepares to show the page; `useAnswer` takes it from here. */
+/** Send the request while React still prepares the page; `useAnswer` takes the response from here. */
 export function askEarly(path) {
   const answer = ask(path, new AbortController().signal);
-  answer.catch(() => {}); // told by whoever takes it
+  answer.catch(() => {}); // `useAnswer` reports the error
   early.set(path, answer);
 }
 
@@ -39,15 +39,15 @@ async function ask(path, signal) {
       signal: AbortSignal.any([signal, AbortSignal.timeout(TOO_LONG_MS)]),
     });
   } catch (error) {
-    throw error.name === "AbortError" ? error : new NoAnswer("unreachable", "Airflow does not answer.");
+    throw error.name === "AbortError" ? error : new NoAnswer("unreachable", "Airflow does not respond.");
   }
   if (!response.ok) {
-    throw new NoAnswer(...(REFUSALS[response.status] ?? ["broken", `Airflow answered with status ${response.status}.`]));
+    throw new NoAnswer(...(REFUSALS[response.status] ?? ["broken", `Airflow responded with status ${response.status}.`]));
   }
   try {
     return await response.json();
   } catch {
-    throw new NoAnswer("broken", "Airflow's answer cannot be read.");
+    throw new NoAnswer("broken", "Airflow's response cannot be read.");
   }
 }
 
@@ -57,10 +57,10 @@ function isLoading(data) {
 }
 
 /**
- * The answer to a path below Airflow's address.
+ * The response to a path below Airflow's address.
  *
- * @returns {{data, error, receivedAt}} `data` is the last good answer or null; `error` says why the newest
- *   attempt brought none; `receivedAt` in milliseconds is when `data` came.
+ * @returns {{data, error, receivedAt}} `data` is the last good response or null; `error` says why the newest
+ *   request failed; `receivedAt`, in milliseconds, is when `data` arrived.
  */
 export function useAnswer(path) {
   const [state, setState] = useState({ path, error: null, ...kept.get(path) });
@@ -79,7 +79,7 @@ export function useAnswer(path) {
     };
     const look = async () => {
       if (asking || document.hidden) {
-        return; // becoming visible looks again
+        return; // polled again when the page becomes visible
       }
       asking = true;
       let seconds = kept.get(path)?.data.refresh_seconds ?? EVERY_SECONDS;
@@ -97,9 +97,9 @@ export function useAnswer(path) {
         if (ending.signal.aborted) {
           return;
         }
-        const told = error instanceof NoAnswer ? error : new NoAnswer("broken", "The answer cannot be shown.");
+        const told = error instanceof NoAnswer ? error : new NoAnswer("broken", "The response cannot be shown.");
         if (told.kind === "forbidden" || told.kind === "signed_out") {
-          kept.clear(); // what another user was allowed to see
+          kept.clear(); // it may hold what another user was allowed to see
         }
         setState({ path, error: told, ...kept.get(path) });
       } finally {
@@ -125,7 +125,7 @@ export function useAnswer(path) {
   return { data: current.data ?? null, error: current.error, receivedAt: current.receivedAt ?? null };
 }
 
-/** The time in milliseconds, renewed now and then, and when Airflow's time zone is changed. */
+/** The time in milliseconds, updated every few seconds, and when Airflow's time zone changes. */
 export function useNow(seconds = 10) {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

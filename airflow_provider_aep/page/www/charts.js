@@ -1,4 +1,4 @@
-/* Records, bytes and duration of each run, before their usual range. Drawn by hand: three kinds of shape. */
+/* Records, bytes and duration of each run, in front of their usual range. Drawn as plain SVG shapes. */
 
 import { FIRST, kindOf } from "./kinds.js";
 import { bar, mostOf } from "./strip.js";
@@ -8,7 +8,7 @@ const { createElement: h } = globalThis.React;
 
 const [WIDTH, HEIGHT] = [300, 90];
 const WIDEST = 14;
-const BREAK = 6; // the gap in a bar that is off the scale
+const BREAK = 6; // the gap in a bar that exceeds the scale
 
 const CHARTS = [
   ["records", "Records", count, shortCount],
@@ -30,9 +30,9 @@ export function Charts({ runs, usual, now }) {
 function Chart({ title, runs, value, usual, tell, tellShort }) {
   const known = runs.filter((run) => typeof value(run) === "number");
   if (known.length === 0) {
-    return h("figure", { className: "aep-chart" }, h("figcaption", null, title), h("p", { className: "aep-faint" }, "No finished run tells them yet."));
+    return h("figure", { className: "aep-chart" }, h("figcaption", null, title), h("p", { className: "aep-faint" }, "No finished run shows them yet."));
   }
-  // The first, full export would flatten all that follow; alone it is the scale.
+  // The first, full export would flatten all others, so it sets the scale only if it is alone.
   const measured = known.filter((run) => !run.is_first);
   const top = Math.max(usual?.high ?? 0, mostOf((measured.length ? measured : known).map(value))) || 1;
   const y = (number) => HEIGHT - (Math.max(number, 0) / top) * (HEIGHT - 4);

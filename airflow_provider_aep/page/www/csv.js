@@ -1,4 +1,4 @@
-/* The exports as a file for a spreadsheet: what the table shows, in its order. Times are ISO 8601 in UTC. */
+/* The exports as a file for a spreadsheet, in the order of the table. Times are ISO 8601 in UTC. */
 
 const COLUMNS = {
   connection: (one) => one.conn_id,
@@ -22,7 +22,7 @@ const COLUMNS = {
   owner: (one) => one.owner,
 };
 
-/** A value as RFC 4180 has it. A text that a spreadsheet would take for a formula gets an apostrophe. */
+/** A value in the form of RFC 4180. A text that a spreadsheet would read as a formula gets an apostrophe. */
 function cell(value) {
   const text = String(value ?? "");
   const plain = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
@@ -35,7 +35,7 @@ export function toCsv(exports) {
 }
 
 export function saveCsv(exports) {
-  // Without the mark at its beginning, some spreadsheets take the file for one in another encoding.
+  // Without the byte order mark, some spreadsheets assume another encoding.
   const address = URL.createObjectURL(new Blob(["\ufeff", toCsv(exports)], { type: "text/csv" }));
   const link = document.createElement("a");
   link.href = address;

@@ -23,11 +23,11 @@ export function OneExport({ opened, back, onClose, run, change }) {
   const now = useNow();
   const heading = useRef(null);
   const here = data !== null;
-  const arrived = useRef(run); // a run that the address named from the start is gone to, and not the heading
+  const arrived = useRef(run); // if the address names a run, the page scrolls to it and does not focus the heading
 
   useEffect(() => {
     if (arrived.current === "") {
-      heading.current?.focus(); // what was opened begins here
+      heading.current?.focus(); // the opened export starts here
     }
   }, [opened, here]);
   useEffect(() => {
@@ -45,17 +45,17 @@ export function OneExport({ opened, back, onClose, run, change }) {
     { className: "aep-one" },
     h("nav", { "aria-label": "Exports" }, h(LinkIn, { to: back }, "← All exports")),
     error?.kind === "not_found" && data === null
-      ? h(Empty, { title: "No such export" }, "Sandbox ", h(Name, null, sandbox), " of connection ", h(Name, null, connection), " has no export dataflow with this id, or no longer.")
+      ? h(Empty, { title: "No such export" }, "Sandbox ", h(Name, null, sandbox), " of connection ", h(Name, null, connection), " has no export dataflow with this id, or no longer has it.")
       : h(AnswerTrouble, { error, receivedAt, now }),
-    data === null && error === null && h(Waiting, null, "Asking for this export and its runs …"),
+    data === null && error === null && h(Waiting, null, "Loading this export and its runs …"),
     data !== null && data.export === null && h(NotYet, { source: data.source }),
     data?.export && h(Shown, { data, path, now, heading, run, change, sinceSeconds: (now - receivedAt) / 1000 }),
   );
 }
 
-/** Its sandbox has not been read so far. */
+/** Shown while its sandbox has not been read. */
 function NotYet({ source }) {
-  return source.state === "loading" ? h(Waiting, null, "Asking for this export and its runs …") : h(SourceTrouble, { source });
+  return source.state === "loading" ? h(Waiting, null, "Loading this export and its runs …") : h(SourceTrouble, { source });
 }
 
 function Shown({ data, path, now, heading, run, change, sinceSeconds }) {
@@ -79,7 +79,7 @@ function Shown({ data, path, now, heading, run, change, sinceSeconds }) {
     h(
       Section,
       { title: "Last ticks" },
-      one.ticks.length === 0 ? h("p", { className: "aep-faint" }, "Its schedule has not ticked yet.") : h(Ticks, { ticks: one.ticks }),
+      one.ticks.length === 0 ? h("p", { className: "aep-faint" }, "Its schedule has had no tick yet.") : h(Ticks, { ticks: one.ticks }),
     ),
     h(Story, { key: path, path, wrong: one.bad > 0 || one.outcome === "fail" || one.outcome === "warn", now }),
     h(
@@ -89,9 +89,9 @@ function Shown({ data, path, now, heading, run, change, sinceSeconds }) {
         ? h("p", { className: "aep-faint" }, "There has been no run yet.")
         : [h(Charts, { key: "charts", runs, usual, now }), h(RunsTable, { key: "runs", runs, now, opened: run, onOpen: (id) => change({ run: id }) })],
     ),
-    h(Section, { title: "Findings" }, findings.length === 0 ? h("p", { className: "aep-faint" }, "A check would find nothing wrong in the time that is shown.") : h(Findings, { findings, now })),
+    h(Section, { title: "Findings" }, findings.length === 0 ? h("p", { className: "aep-faint" }, "A check would find no problem in the time that is shown.") : h(Findings, { findings, now })),
     h(Section, { title: "Entities" }, h(Entities, { entities })),
-    h("p", { className: "aep-faint" }, `As the service told it ${age(Math.max(sinceSeconds + (data.source?.age_seconds ?? 0), 0))} ago; times in ${zoneName(now)}.`),
+    h("p", { className: "aep-faint" }, `As the service showed it ${age(Math.max(sinceSeconds + (data.source?.age_seconds ?? 0), 0))} ago; times in ${zoneName(now)}.`),
   );
 }
 
@@ -124,12 +124,12 @@ function Facts({ one, lands, links, now }) {
   );
 }
 
-/** Where its files land: the folder of all of them, the folders within it, and their format. */
+/** Where its files land: the common folder, the folders within it, and the file format. */
 function Lands({ lands }) {
   return [h(Id, { key: "url", id: lands.url, label: "Copy the address of the files" }), h("div", { key: "template", className: "aep-faint" }, [lands.format, lands.template].filter(Boolean).map(plainName).join(", in "))];
 }
 
-/** The first few; the entities list them all. */
+/** The first few; the list of entities has them all. */
 function Datasets({ datasets }) {
   const more = datasets.length - MOST_DATASETS;
   return [
@@ -149,7 +149,7 @@ function Ticks({ ticks }) {
 
 const FOUND = ["Finding", "Became known", "Tick", "What was found"];
 
-/** What a check finds, in its words, the newest first. */
+/** The findings of a check, in its words, newest first. */
 function Findings({ findings, now }) {
   const heads = FOUND.map((head) => h("th", { key: head, role: "columnheader", scope: "col" }, head));
   return h(
@@ -174,7 +174,7 @@ function Findings({ findings, now }) {
   );
 }
 
-/** The kind by its name in a check's result, with the sign of what the usual policy makes of it. */
+/** The kind as a check's result names it, with the sign of its outcome by the default policy. */
 function FindingKind({ kind, outcome }) {
   const { sign, tone } = outcomeOf(outcome);
   return h("span", { className: `aep-badge aep-outcome-${tone}` }, h("span", { className: "aep-sign", "aria-hidden": true }, sign), kind.replaceAll("_", " "));

@@ -1,7 +1,7 @@
-/* The bundle that Airflow's UI imports: it registers the page and the tab by the names under which the plugin
- * announces them. Airflow publishes React and its router on globalThis, so there is nothing to build.
+/* The bundle that Airflow's UI imports: it registers the page and the tab under the names that the plugin
+ * declares. Airflow publishes React and its router on globalThis, so there is nothing to build.
  *
- * All modules are named here, so that the browser asks for them at once and not one after the other.
+ * All modules are imported here, so that the browser requests them all at once.
  */
 import "./charts.js";
 import "./csv.js";

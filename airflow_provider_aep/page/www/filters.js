@@ -1,4 +1,4 @@
-/* Which exports are shown, and in which order: pure functions, and the controls for them. */
+/* The filters and the order of the exports: pure functions, and their controls. */
 
 import { OUTCOMES, outcomeOf } from "./kinds.js";
 import { saveCsv } from "./csv.js";
@@ -9,13 +9,13 @@ const { createElement: h, useEffect, useRef, useState } = globalThis.React;
 const BY_DEFAULT = "state";
 const TYPING_MS = 250;
 
-/** What the list can be narrowed to: an outcome, or bad ticks whatever the outcome is now. */
+/** What the list can be filtered by: an outcome, or bad ticks with any outcome. */
 const KEPT = {
   ...Object.fromEntries(Object.entries(OUTCOMES).map(([name, known]) => [name, { ...known, passes: (one) => outcomeOf(one.outcome) === known }])),
   bad: { title: "with bad ticks", sign: "◔", tone: "none", passes: (one) => one.bad > 0 },
 };
 
-// What a table can be narrowed to and grouped by: the name in the address, the value of an export, and its title.
+// What a table can be filtered and grouped by: the name in the address, the value of an export, and its title.
 const BY = {
   conn: ["Connection", (one) => one.conn_id],
   sandbox: ["Sandbox", (one) => one.sandbox],
@@ -23,14 +23,14 @@ const BY = {
   destination: ["Destination", (one) => one.destination ?? "", (one) => one.destination_title ?? one.destination],
   every: ["Cadence", (one) => one.every ?? "", (one) => cadence(one.every)],
 };
-const NOBODY = "-"; // an export that carries no owner's mark
+const NOBODY = "-"; // an export without an owner's mark
 
 const titleBy = (name, one) => {
   const [, value, title = value] = BY[name];
   return value(one) === NOBODY ? "nobody" : plainName(title(one));
 };
 
-/** What the address says: `{q, conn, sandbox, owner, destination, every, outcome, group, sort, opened, run}`, each a string. */
+/** The state in the address: `{q, conn, sandbox, owner, destination, every, outcome, group, sort, opened, run}`, each a string. */
 export function readAddress(params) {
   const read = (name) => params.get(name) ?? "";
   return {
@@ -44,10 +44,10 @@ export function readAddress(params) {
   };
 }
 
-/** Whether the address narrows or groups what is shown. */
+/** Whether the address filters or groups the exports. */
 export const narrows = ({ q, outcome, group, ...rest }) => [q, outcome, group, ...Object.keys(BY).map((name) => rest[name])].some((each) => each !== "");
 
-/** The address with some of it changed; what is as by default is left out. */
+/** The address with some changes; default values are left out. */
 export function changed(params, changes) {
   const next = new URLSearchParams(params);
   for (const [name, value] of Object.entries(changes)) {
@@ -64,7 +64,7 @@ export const keyOf = (one) => `${one.conn_id}/${one.sandbox}/${one.id}`;
 
 const datasetNames = (one) => (one.datasets ?? []).map(({ id, name }) => name ?? id).join(" ");
 
-/** By what a column sorts; a time or number that is not there comes last, and good data that never came first. */
+/** The sort key of a column; a missing time or number sorts last, except that exports without good data sort first. */
 export const ORDERS = {
   name: (one) => one.name ?? "",
   datasets: datasetNames,
@@ -83,7 +83,7 @@ function compare(one, other) {
   return typeof one === "number" ? (one === other ? 0 : one - other) : collator.compare(one, other);
 }
 
-/** Those that pass the filter, in order; equals by name. */
+/** The exports that pass the filter, in order; equals by name. */
 export function chosen(exports, { q, outcome, sort, ...filter }) {
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
   const found = exports.filter(
@@ -100,7 +100,7 @@ export function chosen(exports, { q, outcome, sort, ...filter }) {
     .map(([, one]) => one);
 }
 
-/** The exports in groups, in order: `[[title, exports], ...]`; one without a title where they are not grouped. */
+/** The exports in groups, in order: `[[title, exports], ...]`; one without a title if they are not grouped. */
 export function grouped(exports, group) {
   if (group === "") {
     return [["", exports]];
@@ -110,7 +110,7 @@ export function grouped(exports, group) {
     const title = titleBy(group, one);
     groups.set(title, [...(groups.get(title) ?? []), one]);
   }
-  // By what is worst in each, which is the first where the worst come first.
+  // In the order of the first export of each group.
   return [...groups].map(([title, found]) => [`${BY[group][0]}: ${title}`, found]);
 }
 
@@ -142,7 +142,7 @@ function Choice({ label, value, options, none = "all", onChange }) {
 function options(exports, name, kept) {
   const found = new Map(exports.map((one) => [BY[name][1](one), titleBy(name, one)]));
   if (kept !== "" && !found.has(kept)) {
-    found.set(kept, plainName(kept)); // the address names one that is not there (now)
+    found.set(kept, plainName(kept)); // the address names a value that does not exist (any more)
   }
   return [...found].sort(([, one], [, other]) => collator.compare(one, other));
 }
@@ -154,7 +154,7 @@ export function Filters({ exports, filter, onChange }) {
     h(Search, { value: filter.q, onChange: (q) => onChange({ q }) }),
     Object.entries(BY).map(([name, [label]]) => {
       const found = options(exports, name, filter[name]);
-      // Of a single one there is nothing to choose.
+      // A single option is no choice.
       return found.length < 2 && filter[name] === "" ? null : h(Choice, { key: name, label, value: filter[name], options: found, onChange: (value) => onChange({ [name]: value }) });
     }),
     h(Choice, {
@@ -173,7 +173,7 @@ export function Filters({ exports, filter, onChange }) {
   );
 }
 
-/** The letters appear at once; the address, and with it the table, follow when the typing pauses. */
+/** The letters appear at once; the address and the table follow when typing pauses. */
 function Search({ value, onChange }) {
   const [text, setText] = useState(value);
   const [seen, setSeen] = useState(value);
@@ -211,7 +211,7 @@ function Search({ value, onChange }) {
   );
 }
 
-/** How many there are of each outcome, and with bad ticks; each is a button that shows only those, unless there is a single export. */
+/** The number of exports for each outcome, and with bad ticks, as buttons that filter; none if there is a single export. */
 export function Summary({ exports, chosen: rows, filter, onChange, single }) {
   const shown = rows.length;
   const counts = Object.entries(KEPT).map(([name, known]) => [name, known, exports.filter(known.passes).length]);
@@ -236,6 +236,6 @@ export function Summary({ exports, chosen: rows, filter, onChange, single }) {
           `${number} ${title}`,
         ),
       ),
-    h("button", { type: "button", className: "aep-small aep-end", onClick: () => saveCsv(rows), title: "What is shown, as a file; times in UTC" }, "Download CSV"),
+    h("button", { type: "button", className: "aep-small aep-end", onClick: () => saveCsv(rows), title: "The exports shown, as a file; times in UTC" }, "Download CSV"),
   );
 }

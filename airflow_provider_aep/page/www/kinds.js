@@ -1,5 +1,5 @@
-/* What can become of a tick, a run or a batch: its title, its colour (a class in aep.css), and the mark that says the
- * same without colour. A mark is an SVG path from its middle, relative throughout, within 3 units of it.
+/* The kinds of ticks, runs and batches: title, colour (a class in aep.css), and a mark that shows the same without
+ * colour. A mark is a relative SVG path that starts at the centre and stays within 3 units of it.
  */
 
 export const KINDS = {
@@ -18,7 +18,7 @@ export const KINDS = {
   waiting: { title: "not due yet", tone: "none", mark: "m-2.5 0h.8m1.1 0h.8m1.1 0h.8" },
 };
 
-/** What became of a batch; one that failed has the mark of a run that did. */
+/** The kinds of batches; a failed batch has the mark of a failed run. */
 export const BATCHES = {
   ingested: { title: "ingested", tone: "good", mark: "" },
   lost: { title: "lost", tone: "failed", mark: "m0-2.8v5.6m-2-2l2 2l2-2" },
@@ -31,7 +31,7 @@ const UNKNOWN = { tone: "none", mark: "m-2 0h4" };
 
 export const kindOf = (name) => (Object.hasOwn(ALL, name ?? "") ? ALL[name] : { ...UNKNOWN, title: String(name ?? "unknown") });
 
-/** What the bar that is off the scale stands for. */
+/** The usual reason for a bar that exceeds the scale. */
 export const FIRST = "first, full export";
 
 /** The outcomes of an export, worst first. */

@@ -12,13 +12,13 @@ import { age, plainName, zoneName } from "./words.js";
 const { createElement: h, useCallback, useEffect, useMemo, useRef, useState } = globalThis.React;
 
 const HERE = "plugin/aep-exports";
-const ANNOUNCED = 3; // of more changes at once, only how many
+const ANNOUNCED = 3; // for more changes at once, only their number is announced
 
 /**
- * What follows the ? in the address, and how to change it.
+ * The query in the address, and functions to change it.
  *
- * A filter is put into the address behind the router's back: Airflow builds its page anew when the router moves,
- * and whoever sorts with the keyboard would lose their place.
+ * A filter changes the address without the router: Airflow rebuilds its page when the router navigates, and a
+ * user who sorts with the keyboard would lose the focus.
  */
 function useAddress() {
   const { useLocation, useNavigate } = globalThis.ReactRouterDOM;
@@ -41,7 +41,7 @@ function useAddress() {
 export function ExportsPage() {
   const { address, change, close } = useAddress();
   const filter = useMemo(() => readAddress(new URLSearchParams(address)), [address]);
-  const left = useRef(""); // the export that was open last, until its row has the focus again
+  const left = useRef(""); // the last open export, until its row has the focus again
   const forget = useCallback(() => (left.current = ""), []);
   const addressOf = useCallback((key) => `${HERE}?${changed(new URLSearchParams(address), { export: key, run: "" })}`, [address]);
 
@@ -70,7 +70,7 @@ export function ExportsPage() {
   );
 }
 
-/** The address names a run alone: its export is looked for, and opened. */
+/** The address names only a run: find its export, and open it. */
 function FindRun({ run, change }) {
   const { data, error, receivedAt } = useAnswer(`aep/api/runs/${encodeURIComponent(run)}`);
   const now = useNow();
@@ -80,9 +80,9 @@ function FindRun({ run, change }) {
     }
   }, [data, change]);
   if (error?.kind === "not_found") {
-    return h(Empty, { title: "No such run" }, `None of the exports that you may see has a run ${plainName(run)}, or no longer. `, h(LinkIn, { to: HERE }, "Show all exports"));
+    return h(Empty, { title: "No such run" }, `None of the exports that you may see has a run ${plainName(run)}, or no longer has it. `, h(LinkIn, { to: HERE }, "Show all exports"));
   }
-  return error === null ? h(Waiting, null, "Looking for the export of this run …") : h(AnswerTrouble, { error, receivedAt, now });
+  return error === null ? h(Waiting, null, "Finding the export of this run …") : h(AnswerTrouble, { error, receivedAt, now });
 }
 
 function AllExports({ filter, change, ...rest }) {
@@ -101,11 +101,11 @@ function AllExports({ filter, change, ...rest }) {
     ),
     h(Announcer, { exports, shown, filter }),
     h(AnswerTrouble, { error, receivedAt, now }),
-    data === null ? error === null && h(Waiting, null, "Asking for the exports and their runs …") : h(Answer, { data, shown, filter, change, now, receivedAt, ...rest }),
+    data === null ? error === null && h(Waiting, null, "Loading the exports and their runs …") : h(Answer, { data, shown, filter, change, now, receivedAt, ...rest }),
   );
 }
 
-/** How old the oldest of what is shown is, as far as all is well. */
+/** The age of the oldest data of sources without trouble. */
 function Updated({ sources, receivedAt, now }) {
   const ages = sources.filter((source) => source.state === "ok").map((source) => source.age_seconds ?? 0);
   const updated = ages.length ? `updated ${age(Math.max(...ages) + Math.max(now - receivedAt, 0) / 1000)} ago, ` : "";
@@ -115,18 +115,18 @@ function Updated({ sources, receivedAt, now }) {
 function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
   const { sources, exports } = data;
   const loading = sources.filter((source) => source.state === "loading");
-  const single = exports.length === 1 && !narrows(filter); // there is nothing to choose, sort or group
+  const single = exports.length === 1 && !narrows(filter); // nothing to filter, sort or group
   const sortBy = useCallback((sort) => change({ sort }), [change]);
   if (sources.length === 0) {
-    return h(Empty, { title: "No connection to Adobe Experience Platform" }, "There is no Airflow connection of type “aep”, or none that you may see. Once there is one, its exports appear here.");
+    return h(Empty, { title: "No connection to Adobe Experience Platform" }, "There is no Airflow connection of type “aep”, or none that you may see. The exports of such a connection appear here.");
   }
   return h(
     "div",
     null,
     sources.some((source) => source.limited) &&
-      h(Notice, { tone: "none" }, "Of connections that you may not read you see the exports of your DAGs: those that a DAG which you may see makes or waits for."),
+      h(Notice, { tone: "none" }, "For connections that you may not read, you see only the exports that your DAGs create or wait for."),
     h(SourceTroubles, { sources, sinceSeconds: Math.max(now - receivedAt, 0) / 1000 }),
-    loading.length > 0 && h(Waiting, null, `Asking ${loading.map(placeName).join(", ")} …`),
+    loading.length > 0 && h(Waiting, null, `Loading ${loading.map(placeName).join(", ")} …`),
     exports.length === 0
       ? !sources.some(isTroubled) && loading.length === 0 && h(NoExports, { sources })
       : [
@@ -135,7 +135,7 @@ function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
           shown.length === 0
             ? h(Empty, { key: "none", title: "No export matches" }, h(LinkIn, { to: HERE }, "Show all exports"))
             : h(ExportsTable, { key: "table", exports: shown, sort: filter.sort, group: filter.group, now, onSort: sortBy, single, ...rest }),
-          // Whoever may read no connection gets no sums.
+          // A viewer who may read no connection gets no sums.
           !sources.every((source) => source.limited) && h(Usage, { key: "usage", now }),
         ],
   );
@@ -143,10 +143,10 @@ function Answer({ data, shown, filter, change, now, receivedAt, ...rest }) {
 
 function NoExports({ sources }) {
   const where = sources.map(placeName).join(", ");
-  return h(Empty, { title: "No exports yet" }, `There is no export dataflow in ${where}. One that is created, by a DAG or in the Platform UI, appears here by itself.`);
+  return h(Empty, { title: "No exports yet" }, `There is no export dataflow in ${where}. A new one, from a DAG or the Platform UI, appears here automatically.`);
 }
 
-/** Tells a screen reader what changed: how many pass a new filter, and exports that began or ceased to fail. */
+/** Tells a screen reader what changed: how many exports pass a new filter, and which began or stopped failing. */
 function Announcer({ exports, shown, filter }) {
   const [told, setTold] = useState("");
   const before = useRef({ outcomes: null, filter });
@@ -159,7 +159,7 @@ function Announcer({ exports, shown, filter }) {
     before.current = { outcomes, filter };
     const turned = old === null ? [] : exports.filter((one) => old.has(keyOf(one)) && (old.get(keyOf(one)) === "fail") !== (one.outcome === "fail"));
     if (turned.length > ANNOUNCED) {
-      setTold(`${turned.length} exports began or ceased to fail`);
+      setTold(`${turned.length} exports began or stopped failing`);
     } else if (turned.length > 0) {
       setTold(turned.map((one) => `${plainName(one.name)} ${one.outcome === "fail" ? "fails" : "no longer fails"}`).join("; "));
     } else if (filter !== oldFilter) {

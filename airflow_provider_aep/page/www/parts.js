@@ -1,4 +1,4 @@
-/* Small pieces that the page and the tab share. */
+/* Small components that the page and the tab share. */
 
 import { fullTime, plainName, relativeTime, safeAddress, shortTime } from "./words.js";
 import { kindOf, outcomeOf } from "./kinds.js";
@@ -7,13 +7,13 @@ const { createElement: h, useRef, useState } = globalThis.React;
 
 const LONG = 60; // a longer name may be clamped where it is shown
 
-/** A name from the service: text, in a direction of its own. */
+/** A name from the service: text with its own writing direction. */
 export function Name({ children, title }) {
   const name = plainName(children);
   return h("bdi", { className: "aep-name", title: title ?? (name.length > LONG ? name : undefined) }, name);
 }
 
-/** @param number how many there are of it, where it counts */
+/** @param number how many exports have this outcome, if it is a count */
 export function Outcome({ outcome, detail, number }) {
   const { title, sign, tone } = outcomeOf(outcome);
   return h(
@@ -24,7 +24,7 @@ export function Outcome({ outcome, detail, number }) {
   );
 }
 
-/** The mark of a kind in its colour, with its title beside it or for the ear only. */
+/** The mark of a kind in its colour, with its title beside it or only for screen readers. */
 export function Kind({ kind, wordless = false }) {
   const { title, tone, mark } = kindOf(kind);
   return h(
@@ -40,7 +40,7 @@ export function Kind({ kind, wordless = false }) {
   );
 }
 
-/** A time beside now, with the time itself as its title. */
+/** A time relative to now, with the absolute time as its title; with `absolute`, the other way round. */
 export function When({ at, now, absolute = false }) {
   if (!at) {
     return h("span", { className: "aep-faint" }, "–");
@@ -51,7 +51,7 @@ export function When({ at, now, absolute = false }) {
   return h("time", { dateTime: at, title }, shown);
 }
 
-/** A link out of Airflow; plain text when the address is none that we would follow. */
+/** A link out of Airflow; plain text if the address is not safe to follow. */
 export function LinkOut({ to, children }) {
   const href = safeAddress(to);
   if (href === null) {
@@ -66,7 +66,7 @@ export function LinkOut({ to, children }) {
   );
 }
 
-/** A link within Airflow, without loading it anew; `to` is relative to Airflow's address. */
+/** A link within Airflow that does not reload it; `to` is relative to Airflow's address. */
 export function LinkIn({ to, linkRef, children, ...rest }) {
   const { Link } = globalThis.ReactRouterDOM;
   const within = safeAddress(to);
@@ -76,7 +76,7 @@ export function LinkIn({ to, linkRef, children, ...rest }) {
   return h(Link, { to: `/${within.slice(document.baseURI.length)}`, className: "aep-link", ref: linkRef, ...rest }, children);
 }
 
-/** A button that copies a text; where the browser forbids that, what shows the text is selected. */
+/** A button that copies a text; if the browser forbids that, it selects the text instead. */
 function Copy({ text, shown, label }) {
   const [told, setTold] = useState("");
   const copy = async () => {
@@ -130,12 +130,12 @@ export function Empty({ title, children }) {
   return h("div", { className: "aep-blank" }, h("h2", null, title), h("p", null, children));
 }
 
-/** A cell of a table whose rows become cards on a narrow page; its title shows there. */
+/** A cell of a table whose rows become cards on a narrow page, where its title is shown. */
 export function Cell({ title, className, children }) {
   return h("td", { role: "cell", className }, h("span", { className: "aep-cell-title", "aria-hidden": true }, title), h("div", null, children));
 }
 
-/** How many days its schedule still has; the last seven stand out. */
+/** How long until the schedule ends; the last seven days are highlighted. */
 export function Ends({ export: one }) {
   const { days_left: days, ends_at: at } = one;
   if (days === null || days === undefined) {

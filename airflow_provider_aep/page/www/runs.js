@@ -1,4 +1,4 @@
-/* The runs of an export, with their errors and what those mean. */
+/* The runs of an export, with their errors and what they mean. */
 
 import { FIRST as FIRST_EXPORT } from "./kinds.js";
 import { useAnswer } from "./answers.js";
@@ -13,9 +13,9 @@ const FIRST = 10;
 const ACTS = ["wheel", "pointerdown", "keydown", "touchmove"];
 
 /**
- * The newest runs; the rest when asked for.
+ * The newest runs, with a button for the rest.
  *
- * @param opened the id of the run of which more is shown
+ * @param opened the id of the run that is open
  * @param onOpen called with the id of a run to open, or "" to close it; without it, no run opens
  */
 export function RunsTable({ runs, now, opened = "", onOpen }) {
@@ -26,7 +26,7 @@ export function RunsTable({ runs, now, opened = "", onOpen }) {
     Fragment,
     null,
     h(Rows, { runs: shown, now, opened, onOpen }),
-    opened !== "" && !runs.some((run) => run.id === opened) && h("p", { className: "aep-faint" }, `Run ${plainName(opened)} is not among them, or no longer.`),
+    opened !== "" && !runs.some((run) => run.id === opened) && h("p", { className: "aep-faint" }, `Run ${plainName(opened)} is not listed here, or no longer.`),
     shown.length < runs.length &&
       h(
         "p",
@@ -76,9 +76,9 @@ function Run({ run, now, isOpen, onOpen }) {
   );
 }
 
-/** Keeps a row in sight that the address named, while what stands above it is still read, until somebody acts. */
+/** Keeps the row that the address named in view while content above it loads, until the user acts. */
 function useInSight(row, isOpen) {
-  const named = useRef(isOpen); // one that is opened by a click is in sight already
+  const named = useRef(isOpen); // a row that is opened by a click is in view already
   useEffect(() => {
     if (!named.current) {
       return undefined;
@@ -99,7 +99,7 @@ function Opener({ run, now, isOpen, onOpen }) {
   return h("button", { type: "button", className: "aep-link", "aria-expanded": isOpen, title, onClick: () => onOpen(isOpen ? "" : run.id) }, isOpen ? "▾ " : "▸ ", h(When, { at: run.started_at, now, absolute: true }));
 }
 
-/** How long a run took, or has been under way, beside how long it takes as a rule. */
+/** How long a run took, or has been under way, beside the usual duration. */
 function Took({ run, now }) {
   if (run.completed_at || !run.started_at) {
     return duration(run.duration_seconds);
@@ -112,7 +112,7 @@ function Took({ run, now }) {
   ];
 }
 
-/** Of the run that is open: where its files are, the task instances that judged it, and the link to it. */
+/** Details of the open run: where its files are, the task instances that judged it, and a link to it. */
 function More({ run }) {
   const { data, error } = useAnswer(`aep/api/runs/${encodeURIComponent(run.id)}`);
   const judges = data?.judges ?? [];
@@ -131,7 +131,7 @@ function More({ run }) {
   );
 }
 
-/** Adobe's words, what they mean, and what to do. */
+/** Adobe's error messages, what they mean, and what to do. */
 export function Errors({ errors }) {
   return h(
     "ul",

@@ -1,6 +1,6 @@
-/* The story of one export: what came in above, what went out below, and what can be done now.
+/* The story of one export: what came in above, what went out below, and what to do now.
  *
- * It is asked for when it is opened, as it takes some requests.
+ * It is requested when it is opened, as it takes some requests to the service.
  */
 
 import { useAnswer } from "./answers.js";
@@ -15,7 +15,7 @@ const SLOTS = 56; // of 3 hours each, in a week
 const [STEP, BAR, HEIGHT, MIDDLE] = [12, 9, 48, 4];
 const FIRST = 12;
 
-/** @param wrong the export is not well: then its story is open from the start. */
+/** @param wrong whether the export has a problem; its story is then open from the start. */
 export function Story({ path, wrong, now }) {
   const [open, setOpen] = useState(wrong);
   return h(
@@ -34,7 +34,7 @@ function Asked({ path, now }) {
   const { data, error, receivedAt } = useAnswer(`${path}/story`);
   if (!data?.story) {
     const trouble = data && data.source.state !== "loading" && h(SourceTrouble, { source: data.source });
-    return trouble || h("div", null, h(AnswerTrouble, { error, receivedAt, now }), error === null && h(Waiting, null, "Asking for the batches and runs of the last days …"));
+    return trouble || h("div", null, h(AnswerTrouble, { error, receivedAt, now }), error === null && h(Waiting, null, "Loading the batches and runs of the last days …"));
   }
   return h(
     "div",
@@ -46,7 +46,7 @@ function Asked({ path, now }) {
 }
 
 function Told({ story }) {
-  // What failed, and has been made up for since, is no alarm.
+  // A failure that later runs have made up for is no alarm.
   const tone = { fail: story.actions.length ? "fail" : "warn", warn: "warn" }[story.outcome] ?? "none";
   return h(
     "div",
@@ -64,10 +64,10 @@ function Told({ story }) {
   );
 }
 
-/** A batch that was ingested well has a word of its own; all others are called as runs are. */
+/** A successful batch has a kind of its own; all others share the kinds of runs. */
 const kindOfBatch = (status) => (status === "success" ? "ingested" : status);
 
-/** What there is in each slot of the time that is shown: how many, their records, and the worst kind. */
+/** The events in each slot of the window: counts by kind, and the sum of their records. */
 function slotsOf(events, { since, until }) {
   const [from, to] = [Date.parse(since), Date.parse(until)];
   const slots = new Map();
@@ -83,7 +83,7 @@ function slotsOf(events, { since, until }) {
   return slots;
 }
 
-// The worst first: of several in a slot it gives the colour and the mark.
+// The worst first: the worst kind in a slot decides its colour and mark.
 const WORST = ["lost", "failed", "missing", "stuck", "incomplete", "empty", "partial", "low", "delayed", "doubled", "late", "slow", "unknown", "gone", "running", "under_way", "waiting"];
 const FINE = new Set(["good", "ingested", "running", "under_way", "waiting"]);
 
@@ -120,7 +120,7 @@ function Lanes({ story }) {
   );
 }
 
-/** Bars away from the middle, in the colour of the worst in their slot. */
+/** Bars that grow from the middle, in the colour of the worst kind of their slot. */
 function Lane({ slots, up }) {
   // A first, full export would flatten the rest.
   const measured = [...slots.values()].filter((slot) => !slot.isFirst);
@@ -172,7 +172,7 @@ function Actions({ actions }) {
 
 const HEADS = ["Time", "Lane", "State", "What happened"];
 
-/** Both lanes by time, the newest first; what is alike stands together. */
+/** The rows of both lanes, newest first. */
 function Rows({ rows }) {
   const [all, setAll] = useState(false);
   const shown = all ? rows : rows.slice(0, FIRST);

@@ -1,6 +1,6 @@
-/* The last ticks of an export: a bar for its records, a ground and a mark for what became of it.
+/* The last ticks of an export: a bar for the records of each, a background and a mark for its outcome.
  *
- * One path for each kind and not an element for each tick: a table shows thousands of ticks.
+ * There is one path for each kind, not one element for each tick, as a table shows thousands of ticks.
  */
 
 import { FIRST, KINDS, kindOf } from "./kinds.js";
@@ -15,7 +15,7 @@ const FULL = HEIGHT + 9;
 const BREAK = 3;
 const [FEW, OUTLIER] = [5, 3];
 
-/** The shape of a bar. One that is higher than the scale has a gap, and ends at the top of the scale. */
+/** The shape of a bar. A bar that exceeds the scale has a gap, and ends at the top of the scale. */
 export function bar({ x, width, floor, height, most, gap }) {
   const [left, right] = [x.toFixed(2), width.toFixed(2)];
   if (height <= most + 0.01) {
@@ -33,7 +33,7 @@ export function tellTick([at, kind, records, isFirst]) {
   return `${shortTime(at)}: ${kindOf(kind).title}${told}${isFirst ? `, ${FIRST}` : ""}`;
 }
 
-/** The ticks in one sentence: how many, and each that was not good, newest first. */
+/** The ticks in one sentence: their number, and each that was not good, newest first. */
 export function tellTicks(ticks) {
   if (ticks.length === 0) {
     return "No ticks yet";
@@ -43,13 +43,13 @@ export function tellTicks(ticks) {
   return [`Last ${plural(ticks.length, "tick")}, ${good} good`, ...odd.map(tellTick)].join("; ");
 }
 
-/** The largest of some numbers; one that is many times the next is left out, so that it does not flatten the others. */
+/** The largest number, unless it is many times the next: then the next, so that it does not flatten the others. */
 export function mostOf(numbers) {
   const [first = 0, second = 0] = [...numbers].sort((one, other) => other - one);
   return numbers.length >= FEW && first > OUTLIER * second && second > 0 ? second : first;
 }
 
-/** What the bars are measured by: the most records of a tick, without the first, full export. */
+/** The scale of the bars: the most records of a tick, without the first, full export. */
 export function scaleOf(ticks) {
   const measured = ticks.filter(([, , records, isFirst]) => records && !isFirst);
   return Math.max(1, mostOf((measured.length ? measured : ticks).map(([, , records]) => records ?? 0)));
@@ -57,7 +57,7 @@ export function scaleOf(ticks) {
 
 function shapes(ticks) {
   const most = scaleOf(ticks);
-  const first = SLOTS - ticks.length; // the newest stands at the right edge in every row
+  const first = SLOTS - ticks.length; // the newest tick is at the right edge in every row
   const byKind = new Map();
   ticks.forEach(([, kind, records], index) => {
     const x = (first + index) * STEP;
@@ -97,7 +97,7 @@ export const Strip = memo(function Strip({ ticks, large = false }) {
         h("path", { className: "aep-mark", d: marks }),
       ),
     ),
-    // Titles for the pointer are made once it is there.
+    // The titles are only rendered while the pointer is over the strip.
     near &&
       ticks.map((tick, index) =>
         h(
@@ -109,7 +109,7 @@ export const Strip = memo(function Strip({ ticks, large = false }) {
   );
 });
 
-/** The same ticks as a list, for those who do not see the strip or want to read it. */
+/** The same ticks as a list, for users who cannot see the strip or prefer to read. */
 export function TickList({ ticks }) {
   return h(
     "ol",
@@ -126,7 +126,7 @@ export function TickList({ ticks }) {
   );
 }
 
-/** What the marks mean: those that occur, in the order of `KINDS`. */
+/** The meaning of the marks that occur, in the order of `KINDS`. */
 export function Legend({ ticks, Kind }) {
   const order = Object.keys(KINDS);
   const sorted = [...new Set(ticks.map(([, kind]) => kind))].sort((one, other) => order.indexOf(one) - order.indexOf(other));

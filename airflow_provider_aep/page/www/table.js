@@ -1,4 +1,4 @@
-/* The table of all exports. On a narrow page its rows become cards (aep.css); its roles stay those of a table. */
+/* The table of all exports. On a narrow page its rows become cards (aep.css), but it keeps the roles of a table. */
 
 import { Cell, Ends, Kind, LinkIn, Name, When } from "./parts.js";
 import { grouped, keyOf } from "./filters.js";
@@ -63,7 +63,7 @@ export function ExportsTable({ exports, sort, group, now, addressOf, onSort, sin
   );
 }
 
-/** @param onSort null where there is nothing to sort */
+/** @param onSort null if there is nothing to sort */
 function Head({ name, title, sort, onSort }) {
   if (onSort === null) {
     return h("th", { role: "columnheader", scope: "col" }, title);
@@ -82,7 +82,7 @@ function Head({ name, title, sort, onSort }) {
   );
 }
 
-/** @param members the exports of the group; null where not all of them are shown yet */
+/** @param members the exports of the group; null if some are not shown yet */
 function GroupHead({ title, members }) {
   const failing = members?.filter((one) => one.outcome === "fail").length;
   const told = members && ` · ${plural(members.length, "export")}${failing ? `, ${failing} failing` : ""}`;

@@ -20,7 +20,7 @@ export function TaskTab({ dagId, runId, taskId, mapIndex }) {
     "div",
     { className: "aep" },
     h(AnswerTrouble, { error, receivedAt, now }),
-    data === null && error === null && h(Waiting, null, "Asking what this task judged …"),
+    data === null && error === null && h(Waiting, null, "Loading what this task judged …"),
     data?.state === "nothing" && h(Empty, { title: "No export" }, plainName(data.told)),
     data?.state === "checked" && h(Checked, { data, now }),
     data?.state === "waited" && h(Waited, { data, now }),
@@ -50,7 +50,7 @@ function Waited({ data, now }) {
   );
 }
 
-/** What a check, or a sensor of many exports, has judged, the worst first. */
+/** The exports that a check, or a sensor for many exports, judged, the worst first. */
 function Checked({ data, now }) {
   const [all, setAll] = useState(false);
   const { exports, totals, notes } = data;
@@ -72,7 +72,7 @@ function Checked({ data, now }) {
     ),
     exports.length > 0 && h(Judged, { exports: shown, now }),
     shown.length < exports.length && h("p", { className: "aep-more" }, h("button", { type: "button", className: "aep-button", onClick: () => setAll(true) }, `Show all ${exports.length}`)),
-    data.left_out > 0 && h("p", { className: "aep-faint" }, `${plural(data.left_out, "export")} did not fit; the log of the task has them.`),
+    data.left_out > 0 && h("p", { className: "aep-faint" }, `${plural(data.left_out, "export")} did not fit here; the log of the task has them.`),
   );
 }
 
@@ -106,7 +106,7 @@ function JudgedRow({ one, now }) {
       { title: HEADS[2], className: "aep-found" },
       one.findings.map((found, at) => h(Found, { key: at, found, now })),
       one.more > 0 && h("div", { className: "aep-faint" }, `and ${plural(one.more, "finding")} more`),
-      one.recovered && h("div", null, "well again: ", h("bdi", null, sentence(one.recovered))),
+      one.recovered && h("div", null, "recovered: ", h("bdi", null, sentence(one.recovered))),
       one.findings.length === 0 && !one.recovered && h("span", { className: "aep-faint" }, one.outcome === "ok" ? "nothing wrong" : "not kept here; see the log of the task"),
     ),
   );

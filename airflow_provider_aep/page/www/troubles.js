@@ -1,30 +1,30 @@
-/* Why there is no data, or no new data: trouble with a connection, and with Airflow itself. */
+/* Why there is no data, or no new data: trouble with a connection, or with Airflow itself. */
 
 import { Name, Notice } from "./parts.js";
 import { age, plainName, plural, sentence } from "./words.js";
 
 const { createElement: h } = globalThis.React;
 
-const MOST = 2; // more troubles than this are folded, so that they do not push the table out of sight
+const MOST = 2; // more troubles than this are folded, so that the table stays in view
 
 const TROUBLE = {
   token_refused: "Adobe refused the login",
   sandbox_unknown: "There is no such sandbox",
-  unreachable: "The service does not answer",
+  unreachable: "The service does not respond",
   refused: "The service refused the request",
-  too_large: "The answer is too large",
+  too_large: "The response is too large",
   misconfigured: "The Airflow connection cannot be used",
   broken: "The page could not read it",
 };
 
 const titleOf = (source) => TROUBLE[source.error?.kind] ?? "No new data";
 
-/** "aep_default (prod)"; of a connection that was never read nobody knows the sandbox. */
+/** "aep_default (prod)"; the sandbox of a connection that was never read is unknown. */
 export const placeName = ({ conn_id, sandbox }) => (conn_id ? plainName(sandbox ? `${conn_id} (${sandbox})` : conn_id) : "the exports of your DAGs");
 
 export const isTroubled = (source) => Boolean(source.error) || source.state === "stale" || source.state === "error";
 
-/** What is wrong with a source of data, and how old what is shown of it is. */
+/** What is wrong with a data source, and the age of its data. */
 export function SourceTrouble({ source, sinceSeconds = 0 }) {
   return isTroubled(source) ? h(Notice, { tone: toneOf(source) }, h(Told, { source, sinceSeconds })) : null;
 }
@@ -34,7 +34,7 @@ const toneOf = (source) => (isUnknown(source) ? "fail" : "warn");
 
 function Told({ source, sinceSeconds }) {
   const { conn_id, sandbox, error, age_seconds } = source;
-  const shown = isUnknown(source) ? "Nothing is known of its exports yet." : `What is shown of it is ${age(age_seconds + sinceSeconds)} old.`;
+  const shown = isUnknown(source) ? "Its exports have not been read yet." : `Its data are ${age(age_seconds + sinceSeconds)} old.`;
   return [
     h("strong", { key: "title" }, titleOf(source)),
     " – ",
@@ -45,10 +45,10 @@ function Told({ source, sinceSeconds }) {
   ];
 }
 
-/** A sentence of another's, with a full stop. */
+/** A sentence from the server, with a full stop. */
 const ended = (text) => (text === "(no name)" ? "" : /[.!?…]$/.test(text) ? text : `${text}.`);
 
-/** The troubles of several sources; many of them are one line that can be opened. */
+/** The troubles of several sources; many are folded into one line that can be opened. */
 export function SourceTroubles({ sources, sinceSeconds }) {
   const troubled = sources.filter(isTroubled);
   const keyOf = (source) => `${source.conn_id}/${source.sandbox}`;
@@ -67,7 +67,7 @@ export function SourceTroubles({ sources, sinceSeconds }) {
   );
 }
 
-/** Why Airflow itself gave no new answer, and how old the last one is. */
+/** Why Airflow itself gave no new response, and how old the last one is. */
 export function AnswerTrouble({ error, receivedAt, now }) {
   if (error === null) {
     return null;
@@ -81,7 +81,7 @@ export function AnswerTrouble({ error, receivedAt, now }) {
       ? h("a", { className: "aep-link aep-gap", href: signIn() }, "Sign in")
       : seconds === null
         ? null
-        : ` What is shown is ${age(Math.max(seconds, 0))} old. It is asked for again by itself.`,
+        : ` The data are ${age(Math.max(seconds, 0))} old. The page tries again automatically.`,
   );
 }
 

@@ -1,6 +1,6 @@
 /* The ledger: what was exported in this calendar year, by month, export, dataset and destination, beside an allowance.
  *
- * It is asked for when it is opened, as it takes the runs of a year.
+ * It is requested when it is opened, as it needs the runs of a year.
  */
 
 import { useAnswer } from "./answers.js";
@@ -13,9 +13,9 @@ const { createElement: h, useState } = globalThis.React;
 const FIRST = 10;
 
 const STANDINGS = {
-  ok: ["ok", "✓", "will do"],
+  ok: ["ok", "✓", "will suffice"],
   near: ["warn", "!", "nearly used up"],
-  forecast: ["warn", "!", "will not do"],
+  forecast: ["warn", "!", "will not suffice"],
   used_up: ["fail", "✕", "used up"],
 };
 
@@ -36,7 +36,7 @@ export function Usage({ now }) {
 function Ledgers({ now }) {
   const { data, error, receivedAt } = useAnswer("aep/api/usage");
   if (data === null) {
-    return error === null ? h(Waiting, null, "Asking for the runs of the year …") : h(AnswerTrouble, { error, receivedAt, now });
+    return error === null ? h(Waiting, null, "Loading the runs of the year …") : h(AnswerTrouble, { error, receivedAt, now });
   }
   const loading = data.sources.some((source) => source.state === "loading");
   return h(
@@ -44,7 +44,7 @@ function Ledgers({ now }) {
     null,
     h(AnswerTrouble, { error, receivedAt, now }),
     h(SourceTroubles, { sources: data.sources, sinceSeconds: Math.max(now - receivedAt, 0) / 1000 }),
-    loading && h(Waiting, null, "Asking for the runs of the year …"),
+    loading && h(Waiting, null, "Loading the runs of the year …"),
     data.usage.map((one) => h(Ledger, { key: `${one.conn_id}/${one.sandbox}`, one })),
   );
 }
@@ -73,7 +73,7 @@ function largestFirst(rows) {
   return [...rows].sort((one, other) => other.bytes - one.bytes || other.records - one.records);
 }
 
-/** "at least 12,400 records + 2 runs unknown": never zero for what is not known. */
+/** "at least 12,400 records + 2 runs unknown": an unknown count is never shown as zero. */
 function told(one, measure) {
   const unknown = one[`${measure}_unknown`];
   if (unknown > 0 && unknown >= one.runs && one[measure] === 0) {

@@ -55,7 +55,7 @@ export function fullTime(iso) {
   return time === null ? "" : clock("full").format(time);
 }
 
-/** "UTC", "CET": the time zone of all times that are shown. */
+/** "UTC", "CET": the time zone of all times on the page. */
 export function zoneName(now) {
   return clock("full").formatToParts(now).find(({ type }) => type === "timeZoneName").value;
 }
@@ -84,7 +84,7 @@ export function age(seconds) {
   return `${number} ${unit}${number === 1 ? "" : "s"}`;
 }
 
-/** "45 seconds", "22 hours 57 minutes", "30 days": a span as all messages tell it, by the rule of `times.span_words`. */
+/** "45 seconds", "22 hours 57 minutes", "30 days": a span in words, by the rules of `times.span_words`. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) {
     return "–";
@@ -102,13 +102,13 @@ export function duration(seconds) {
   return parts.filter(([number]) => number).map(([number, noun]) => plural(number, noun)).join(" ");
 }
 
-/** To the nearest whole number, and of two to the even one. */
+/** Rounded to the nearest whole number; halves to the even one. */
 function halfToEven(number) {
   const up = Math.round(number);
   return up - number === 0.5 && up % 2 ? up - 1 : up;
 }
 
-/** "1,018"; a dash for what is not known. */
+/** "1,018"; a dash for an unknown count. */
 export function count(number) {
   return number === null || number === undefined ? "–" : counts.format(number);
 }
@@ -128,7 +128,7 @@ export function bytes(number) {
   return `${step && value < 100 ? value.toFixed(1) : Math.round(value)} ${["B", "kB", "MB", "GB", "TB", "PB"][step]}`;
 }
 
-/** "50 – 58", or "4 minutes" where both ends read the same. */
+/** "50 – 58", or "4 minutes" if both ends read the same. */
 export function range(low, high, tell) {
   const [from, to] = [tell(low), tell(high)];
   return from === to ? from : `${from} – ${to}`;
@@ -141,22 +141,22 @@ export function plural(number, noun) {
 
 const CADENCES = { once: "once", "1d": "daily" };
 
-/** A schedule's word as a sentence has it: "every 3h", "daily", "once". */
+/** A schedule's word in a sentence: "every 3h", "daily", "once". */
 export function cadence(every) {
   return CADENCES[every] ?? (/^\d+[hd]$/.test(every ?? "") ? `every ${every}` : (every ?? "–"));
 }
 
-/** A schedule's word in hours, to sort by; once comes last. */
+/** A schedule's word in hours, as a sort key; once sorts last. */
 export function cadenceHours(every) {
   const found = /^(\d+)([hd])$/.exec(every ?? "");
   return found ? Number(found[1]) * (found[2] === "d" ? 24 : 1) : Infinity;
 }
 
-// Characters that take no ink, or turn the direction of what follows; not those that join letters and emoji.
+// Characters that are invisible, or change the direction of what follows; not those that join letters and emoji.
 const JOINING = /[\u200c\u200d\ufe00-\ufe0f]/g;
 const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u2800\ufff9-\ufffb]|(?![\u200c\u200d\ufe00-\ufe0f])\p{Default_Ignorable_Code_Point}/gu;
 
-/** A name as it is, with characters that would not be seen, or would reorder the rest, spelled out. */
+/** A name in which characters that are invisible, or would reorder the rest, are spelled out. */
 export function plainName(name) {
   const text = String(name ?? "").replace(UNSEEN, (letter) => {
     const code = letter.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
@@ -165,15 +165,15 @@ export function plainName(name) {
   return text.replace(JOINING, "").trim() === "" ? "(no name)" : text;
 }
 
-// A moment as sentences of the server have it; of two with a word between them only the last bears the zone.
+// A time in a sentence of the server; of two with a word between them, only the last has the zone.
 const MOMENT = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d)(?: UTC\b|(?= \w+ \d{4}-\d\d-\d\d \d\d:\d\d UTC\b))/g;
 
-/** A sentence of the server as it is, with its moments in the time zone chosen in Airflow, as all others here. */
+/** A sentence of the server, with its times converted to the time zone chosen in Airflow. */
 export function sentence(text) {
   return plainName(text).replace(MOMENT, (_, day, time) => shortTime(`${day}T${time}:00Z`));
 }
 
-/** The address, where it is one that a link may have: https, http, or a path within Airflow. Otherwise null. */
+/** The address if a link may have it: https, http, or a path within Airflow. Otherwise null. */
 export function safeAddress(address) {
   if (typeof address !== "string" || address === "") {
     return null;

@@ -101,7 +101,7 @@ def test_while_one_reads_the_others_get_the_last_good_result(sources, seconds, m
     seconds(12)
     lasting = look(sources)
     assert (lasting.state, lasting.rows) == ("stale", first.rows)
-    assert lasting.error["told"] == "the newest look has lasted 12 seconds and goes on"
+    assert lasting.error["told"] == "the newest read has lasted 12 seconds and continues"
     going.set()
     assert settled(sources).age_seconds == 0.0
 
