@@ -18,6 +18,7 @@ from airflow_provider_aep.times import DAY, SPAN_RULE, read_span, span_words
 # How Jinja and JSON write a missing value; the last three are empty lists and dicts.
 _NOTHING = ("", "None", "null", "[]", "()", "{}")
 _UNSET = object()
+LONGEST_DAYS = 36_500
 RENDERED_TO_NOTHING = "is empty or 'None' once it is rendered: give the template a value"
 
 
@@ -264,9 +265,14 @@ class Span(Number):
 
     def rule_broken_by(self, value: Any) -> str:
         try:
-            return super().rule_broken_by(self.number(value))
+            return super().rule_broken_by(self.number(value)) or self._too_long(value)
         except ValueError as error:
             return str(error) if str(value)[:1] == "P" else self.told
+
+    def _too_long(self, value: Any) -> str:
+        # A moment that it is added to must stay one.
+        days = self.number(value) * self.seconds / DAY
+        return f"must be at most {LONGEST_DAYS} days" if days > LONGEST_DAYS else ""
 
     def number(self, value: Any) -> Any:
         """A span as a number of its unit; any other value unchanged.

@@ -19,6 +19,8 @@ from typing import Any
 from airflow.executors.base_executor import BaseExecutor
 from airflow.executors.workloads import ExecuteTask
 
+from tools.environment import CHECKOUT
+
 COMMAND = (sys.executable, "-m", "airflow.sdk.execution_time.execute_workload", "--json-string")
 NOT_FOR_TASKS = frozenset(
     {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__FERNET_KEY"}
@@ -38,7 +40,8 @@ class Pod:
         with output.open("ab") as log:
             self.process = subprocess.Popen(
                 [*COMMAND, workload.model_dump_json()],
-                env={**given, **own},
+                # The provider is that of this checkout, as it is in the other components.
+                env={**given, **own, "PYTHONPATH": str(CHECKOUT)},
                 cwd=self._home.name,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -81,18 +81,19 @@ class Response:
         """
         try:
             document = json.loads(self.body or b"{}")
-            return _without_odd(document) if _ODD_BYTES.search(self.body) else document
+            return whole(document) if _ODD_BYTES.search(self.body) else document
         except (ValueError, RecursionError):
             return None
 
 
-def _without_odd(value: Any) -> Any:
+def whole(value: Any) -> Any:
+    """JSON without lone surrogates and NULs, which no database and no encoder accepts."""
     if isinstance(value, str):
         return _ODD.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, list):
-        return [_without_odd(item) for item in value]
+        return [whole(item) for item in value]
     if isinstance(value, dict):
-        return {_without_odd(name): _without_odd(item) for name, item in value.items()}
+        return {whole(name): whole(item) for name, item in value.items()}
     return value
 
 

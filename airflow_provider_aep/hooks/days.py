@@ -13,7 +13,13 @@ from airflow_provider_aep.flowservice.schedule import check_zone, parse_moment
 
 # The names in a template of dates and times that Airflow renders in UTC without an offset.
 _UTC_TEXT = re.compile(r"(?<![\w.'\"])((?:(?:yesterday|tomorrow|prev|next)_)?ds(?:_nodash)?|ts_nodash)\b")
-_OFFSET_AT_END = re.compile(r"(?:Z|[+-]\d\d:?\d\d)\s*$")
+# The same of a moment that a template writes itself, without the offset that it has.
+_CUT_OFF = re.compile(
+    r"(?<!['\"])\b((?:data_interval_(?:start|end)|(?:logical|execution)_date|run_after)"
+    r"\.(?:strftime|format|date|naive|to_date_string|to_datetime_string)\b(?!\([^)]*(?:%:?z|Z))"
+    r"|ts(?=\[))"
+)
+_OFFSET_AT_END = re.compile(r"(?:Z|[+-]\d\d:?\d\d)(?:['\"]\s*-?\}\})?\s*$")
 
 
 def zone_of_days() -> tzinfo:
@@ -49,7 +55,7 @@ def refuse_utc_texts(templates: Mapping[str, Any]) -> None:
         name: written[1]
         for name, text in templates.items()
         if isinstance(text, str) and "{" in text and not _OFFSET_AT_END.search(text)
-        if (written := _UTC_TEXT.search(text))
+        if (written := _UTC_TEXT.search(text) or _CUT_OFF.search(text))
     }
     if not utc_words or (zone := str(zone_of_days())).endswith("UTC"):
         return

@@ -173,7 +173,9 @@ class Sighting(NamedTuple):
     :param stuck: a sentence about a run that should have ended long ago, if there is one.
     :param wait_seconds: how long the service asked to wait before the next poll.
     :param answered: the service answered; otherwise ``runs`` means nothing.
-    :param refused: there is no answer because the login or the connection is at fault, not the service.
+    :param refused: the login, the connection or a right is at fault, so there is no answer, or none to why
+        there is no run.
+    :param sandbox: the sandbox of the poll, if it was kept.
     :param flow: the dataflow, if it was read as well.
     """
 
@@ -187,6 +189,7 @@ class Sighting(NamedTuple):
     wait_seconds: float = 0.0
     answered: bool = True
     refused: bool = False
+    sandbox: str | None = None
     flow: Dataflow | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -194,6 +197,7 @@ class Sighting(NamedTuple):
         also = {
             "incomplete": self.incomplete,
             "stuck": self.stuck,
+            "sandbox": self.sandbox,
             "dataflow": part_of(self.flow) if self.flow else None,
         }
         runs = [dict(run.raw) for run in self.runs]

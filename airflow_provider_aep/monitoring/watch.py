@@ -217,21 +217,25 @@ def _find_why(
     if not flow_ids:
         return
     shown, answered = yield from _flows(flow_ids)
-    flows: dict[str, Dataflow | AepNotFoundError] = {**shown}
+    flows: dict[str, Dataflow | AepError] = {**shown}
     # If the list was not answered, requests for each dataflow would only burden an outage.
     missing = [flow_id for flow_id in answered if flow_id not in flows]
     singles = yield from together([get_dataflow(flow_id) for flow_id in missing], at_most=AT_MOST)
     for flow_id, single in zip(missing, singles, strict=True):
         if isinstance(single, Done):
             flows[flow_id] = single.value
-        elif isinstance(single, AepNotFoundError):
+        elif not isinstance(single, OUTAGES):
             flows[flow_id] = single
     for at in positions:
         flow, sighting = flows.get(waits[at].dataflow_id), seen[at]
         if isinstance(flow, AepNotFoundError):
             seen[at] = flow
-        elif flow is not None and isinstance(sighting, Sighting):
-            seen[at] = sighting._replace(told=why_no_run(flow, now, sighting.told))
+        elif isinstance(sighting, Sighting) and flow is not None:
+            seen[at] = (
+                sighting._replace(told=why_no_run(flow, now, sighting.told))
+                if isinstance(flow, Dataflow)
+                else sighting._replace(refused=True)
+            )
 
 
 def _read_flows(waits: Sequence[Wait], seen: _ByPosition, positions: Collection[int]) -> Exchange[None]:

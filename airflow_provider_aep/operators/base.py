@@ -11,6 +11,7 @@ from airflow_provider_aep._airflow import AirflowFailException, BaseOperator
 from airflow_provider_aep.arguments import Text, check_partial
 from airflow_provider_aep.errors import AepUnseenError
 from airflow_provider_aep.operators.links import leave_links
+from airflow_provider_aep.operators.moments import check_moments
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.creation import Created
@@ -54,6 +55,7 @@ class AepOperator(BaseOperator):
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
         check_partial(cls, kwargs)
+        check_moments(kwargs)
         return super().partial(**kwargs)
 
     def pre_execute(self, context: Any) -> None:

@@ -142,7 +142,7 @@ class AepListDataflowsOperator(AepOperator):
         self.name_contains = name_contains
         self.due_from = due_from
         self.due_until = due_until
-        check_moments(self, "due_from", "due_until")
+        check_moments(vars(self))
 
     def execute(self, context: Any) -> list[dict[str, Any]]:
         from airflow_provider_aep.flowservice.dataflows import list_dataflows
@@ -190,7 +190,7 @@ class AepListDataflowRunsOperator(AepDataflowOperator):
     def __init__(self, *, started_after: Moment = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.started_after = started_after
-        check_moments(self, "started_after")
+        check_moments(vars(self))
 
     def execute(self, context: Any) -> list[dict[str, Any]]:
         from airflow_provider_aep.flowservice.runs import list_runs

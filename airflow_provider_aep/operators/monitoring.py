@@ -145,7 +145,7 @@ class AepCheckExportsOperator(AepOperator):
             "ends_soon_days": ends_soon_days,
         }
         self._policy()
-        check_moments(self, "since", "until")
+        check_moments(vars(self))
 
     def execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_aep.hooks import metrics

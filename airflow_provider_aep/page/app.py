@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from airflow_provider_aep._airflow import conf
 from airflow_provider_aep._settings import span_setting
 from airflow_provider_aep.errors import AepError, without_words
+from airflow_provider_aep.flowservice.documents import sequence
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.hooks.days import zone_of_days
 from airflow_provider_aep.page.access import Place, listed_places, may_see_dag, permitted
@@ -206,7 +207,7 @@ def task(
         message = "This task has judged no export, or none yet."
         return {"state": "nothing", "told": message, "refresh_seconds": refresh_seconds()}
     dataflow_id, sandbox = str(verdict.get("dataflow_id")), verdict.get("sandbox")
-    run_ids = set(map(str, verdict.get("run_ids") or ()))
+    run_ids = list(map(str, sequence(verdict.get("run_ids"))))
     answer: dict[str, Any] = {
         "state": "waited",
         "told": str(verdict.get("reason") or ""),
@@ -229,8 +230,7 @@ def task(
                 run_row(run, overviewed, seen.snapshot.facts) for run in overviewed.runs if run.id in run_ids
             ]
             answer["links"] |= _platform_link(seen.conn_id, str(sandbox), dataflow_id)
-            run = next(iter(verdict.get("run_ids") or ()), None)
-            answer["page"] = _page_of(seen.conn_id, sandbox, dataflow_id, run)
+            answer["page"] = _page_of(seen.conn_id, sandbox, dataflow_id, next(iter(run_ids), None))
             break
     return answer
 

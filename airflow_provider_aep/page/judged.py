@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_aep.flowservice.documents import mapping, sequence
 
 # The worst first.
-OUTCOMES = ("fail", "warn", "skip", "ok")
+OUTCOMES = ("fail", "warn", "skip", "none", "ok")
 MOST_FINDINGS = 10
 LONGEST_TEXT = 500
 
@@ -29,13 +29,15 @@ def judged_rows(check: Mapping[str, Any], page_of: PageOf) -> dict[str, Any]:
     exports = [mapping(export) for export in (*sequence(check.get("exports")), *sequence(check.get("well")))]
     rows = [_row(export, page_of) for export in exports if export.get("dataflow_id")]
     left_out = check.get("left_out")
+    allowances = map(mapping, sequence(check.get("allowances")))
+    minded = [each.get("told") for each in allowances if each.get("outcome") in ("fail", "warn")]
     return {
         "outcome": _outcome(check.get("outcome")),
         "since": _text(check.get("since")),
         "until": _text(check.get("until")),
         "totals": Counter(row["outcome"] for row in rows),
         "waits_for": _count(check.get("waits_for")),
-        "notes": [_text(note) for note in sequence(check.get("notes"))],
+        "notes": [_text(note) for note in (*minded, *sequence(check.get("notes")))],
         "left_out": _count(mapping(left_out).get("exports") if isinstance(left_out, Mapping) else left_out),
         "exports": sorted(rows, key=lambda row: OUTCOMES.index(row["outcome"])),
     }
@@ -75,7 +77,8 @@ def _finding(finding: Mapping[str, Any], *, is_standing: bool) -> dict[str, Any]
 
 
 def _outcome(given: object) -> str:
-    return given if isinstance(given, str) and given in OUTCOMES else "ok"
+    # What is not understood must not look good.
+    return given if isinstance(given, str) and given in OUTCOMES else "none"
 
 
 def _count(given: object) -> int:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from airflow_provider_aep.flowservice.exchange import whole
 from airflow_provider_aep.operators.xcom_keys import CHECK_KEY, LINK_KEY, VERDICT_KEY
 
 # How many links are searched for the task of an export; older tasks are not found.
@@ -133,7 +134,7 @@ def _plain(value: Any) -> dict[str, Any] | None:
     # The column holds JSON, which contains what the task sent, which is JSON again.
     while isinstance(value, str):
         try:
-            value = json.loads(value)
-        except ValueError:
+            value = whole(json.loads(value))
+        except (ValueError, RecursionError):
             return None
     return value if isinstance(value, dict) else None

@@ -20,6 +20,7 @@ from airflow_provider_aep._settings import poll_interval
 from airflow_provider_aep.arguments import Span, Switch, Text, check_partial, problems_of
 from airflow_provider_aep.errors import AepError, AepValidationError, Problem
 from airflow_provider_aep.operators.links import leave_links
+from airflow_provider_aep.operators.moments import check_moments
 from airflow_provider_aep.times import span_words
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class AepSensor(BaseSensorOperator):
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
         check_partial(cls, kwargs)
+        check_moments(kwargs)
         return super().partial(**kwargs)
 
     def pre_execute(self, context: Any) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # A run takes minutes: of a window that began so lately, none has ended.
 YOUNG = timedelta(minutes=5)
+FIRST_LOOK_WITHIN = 900.0
 
 
 def begin(sensor: Waiting, context: Any) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def begin(sensor: Waiting, context: Any) -> dict[str, Any]:
     wait = sensor.wait_without_asking(context)
     if wait and not wait.run_ids and datetime.now(tz=UTC) - wait.started_after < YOUNG:
         sensor.known_wait = wait
-        defer(sensor, new_deadline(sensor), looked=False)
+        defer(sensor, new_deadline(sensor), first_look_by=first_look_by(time.time(), sensor.poke_interval))
     return execute_deferrable(sensor, context)
 
 
@@ -49,18 +50,15 @@ def new_deadline(sensor: Deferring) -> float:
     return time.time() + min(sensor.timeout, sensor.execution_seconds)
 
 
-def suspend(sensor: Deferring, trigger: Any, method_name: str, *, deadline: float, **also: Any) -> NoReturn:
-    """Leave the worker until the trigger has an event, or time out where nothing is left of the wait.
-
-    :param also: what the method gets, besides the deadline.
-    """
+def suspend(sensor: Deferring, trigger: Any, method_name: str, *, deadline: float) -> NoReturn:
+    """Leave the worker until the trigger has an event, or time out where nothing is left of the wait."""
     left = deadline - time.time()
     if left <= 0:
         sensor.time_out(sensor.last_seen)
     sensor.defer(
         trigger=trigger,
         method_name=method_name,
-        kwargs={"deadline": deadline, **also},
+        kwargs={"deadline": deadline},
         # The trigger ends the wait itself and says what it saw last. Airflow's own timeout, which
         # cannot, is there for a triggerer that is dead.
         timeout=timedelta(seconds=left + 60 + 2 * sensor.poke_interval),
@@ -68,12 +66,20 @@ def suspend(sensor: Deferring, trigger: Any, method_name: str, *, deadline: floa
     raise AssertionError("unreachable: deferring raises")
 
 
-def defer(sensor: Waiting, deadline: float, *, looked: bool = True) -> NoReturn:
+def first_look_by(began: float, poke_interval: float) -> float:
+    """Until when a trigger takes it that nobody has looked before; all in epoch seconds.
+
+    One that starts later takes the place of one that has, as after a restart of the triggerer.
+    """
+    return began + FIRST_LOOK_WITHIN + 2 * poke_interval
+
+
+def defer(sensor: Waiting, deadline: float, *, first_look_by: float = 0.0) -> NoReturn:
     """Go on waiting in the triggerer, for what the sensor waits for.
 
     Where an outage kept it from finding that out, it only waits until the service answers, and polls again.
 
-    :param looked: whether the sensor has polled.
+    :param first_look_by: until when nobody has polled, where the sensor has not.
     """
     from airflow_provider_aep.flowservice.validation import check_id
     from airflow_provider_aep.monitoring.waits import Wait
@@ -98,12 +104,10 @@ def defer(sensor: Waiting, deadline: float, *, looked: bool = True) -> NoReturn:
             aep_conn_id=sensor.aep_conn_id,
             sandbox=sensor.sandbox,
             wait=wait.to_json(),
-            looked=looked,
+            first_look_by=first_look_by,
         ),
         "execute_complete" if known else "execute_again",
         deadline=deadline,
-        # Whoever judges what the trigger tells need not read the connection for it.
-        **({"sandbox": sensor.hook.sandbox} if known else {}),
     )
 
 
@@ -112,9 +116,12 @@ def resume(sensor: Waiting, context: Any, event: Any, deadline: float | None) ->
 
     :param deadline: that of the wait; ``None`` where an older version of the provider deferred.
     """
-    from airflow_provider_aep.monitoring.waits import Sighting
+    from airflow_provider_aep.monitoring.waits import Sighting, Wait
 
     told = ending(sensor, event)
+    if told.get("wait"):
+        # Airflow has rendered the templates anew, and one may tell of the present moment.
+        sensor.known_wait = Wait.from_json(sensor.dataflow_id, told["wait"])
     if told["status"] == "again":
         return execute_deferrable(sensor, context, deadline)
     if not told.get("runs"):

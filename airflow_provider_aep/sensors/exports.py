@@ -134,7 +134,7 @@ class AepExportsSensor(AepSensor):
         self._is_given = ticks is not None
         self.run_policy()
         self._check_arguments()
-        check_moments(self, "due_from", "due_until")
+        check_moments(vars(self))
 
     def execute(self, context: Any) -> Any:
         from airflow_provider_aep.sensors.progress import Progress

@@ -105,7 +105,7 @@ class AepDatasetIngestedSensor(AepSensor):
         self._has_moment = ingested_after is not None
         self._known_wait: IngestionWait | None = None
         self._way = self._check_when_parsed()
-        check_moments(self, "ingested_after")
+        check_moments(vars(self))
 
     def execute(self, context: Any) -> Any:
         # Reject typos now, not after hours of waiting.

@@ -138,12 +138,13 @@ def check_of(
         "exports": exports,
         "open": open_after(entries, open_before),
         "waits_for": waits_for,
+        "left_out": left_out,
         "notes": [more] if left_out and any(not each["alerted"] for each in every[-left_out:]) else [],
     }
 
 
-def well_of(entries: Collection[Entry]) -> dict[str, Any]:
-    """The exports that ``check_of`` leaves out, as nothing is to be told of them; as many as have room."""
+def with_well(check: Mapping[str, Any], entries: Collection[Entry]) -> dict[str, Any]:
+    """What ``check_of`` made, and the exports of which nothing is to be told; as many as have room."""
     told = {entry["dataflow_id"] for entry in entries if is_told(entry)}
     well = {
         entry["dataflow_id"]: {name: entry[name] for name in ("dataflow_id", "dataflow_name", "outcome")}
@@ -151,7 +152,7 @@ def well_of(entries: Collection[Entry]) -> dict[str, Any]:
         if entry["dataflow_id"] not in told
     }
     kept = fitting(list(well.values()), MOST_BYTES)
-    return {"well": kept, "left_out": len(well) - len(kept)}
+    return {**check, "well": kept, "left_out": check["left_out"] + len(well) - len(kept)}
 
 
 def open_after(

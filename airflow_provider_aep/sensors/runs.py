@@ -195,7 +195,7 @@ class AepDataflowRunSensor(AepSensor):
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._kind = self._wanted().kind()
         self._run_policy = self._read_policy()
-        check_moments(self, "started_after", "started_before", "tick")
+        check_moments(vars(self))
         if not is_later(expected_runs):
             self._wanted().expected()
         self.start_in_triggerer = start_in_triggerer
@@ -225,9 +225,15 @@ class AepDataflowRunSensor(AepSensor):
             check_storage_path(self.storage_path)
         push_dataflow_link(context, self.hook.dataflow_url(self.dataflow_id))
 
+    def _stay_where(self, event: Any) -> None:
+        """Judge in the sandbox in which the trigger looked: the connection may name another one by now."""
+        if isinstance(event, dict):
+            self.sandbox = self.sandbox or event.get("sandbox")
+
     def execute_started(self, context: Any, event: Any = None) -> dict[str, Any]:
         """Go on where the wait began in the triggerer: Airflow has called no ``execute``."""
         conclusion.forget_earlier_try(context)
+        self._stay_where(event)
         self._begin(context)
         deadline = event.get("deadline") if isinstance(event, dict) else None
         with self._lenient():
@@ -248,13 +254,10 @@ class AepDataflowRunSensor(AepSensor):
         return PokeReturnValue(is_done=verdict is not None, xcom_value=verdict)
 
     def execute_complete(
-        self, context: Any, event: Any = None, deadline: float | None = None, sandbox: str | None = None
+        self, context: Any, event: Any = None, deadline: float | None = None
     ) -> dict[str, Any]:
-        """Judge what the trigger saw; anything but a well-formed event fails the task.
-
-        :param sandbox: where it looked, as the connection said when the task deferred.
-        """
-        self.sandbox = self.sandbox or sandbox
+        """Judge what the trigger saw; anything but a well-formed event fails the task."""
+        self._stay_where(event)
         with self._lenient():
             return deferring.resume(self, context, event, deadline)
 

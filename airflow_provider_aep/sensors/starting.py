@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.arguments import is_later, is_nothing
+from airflow_provider_aep.sensors.deferring import first_look_by
 from airflow_provider_aep.sensors.startable import RENDERED
 from airflow_provider_aep.triggers import AepDataflowRunTrigger
+from airflow_provider_aep.triggers.dataflow_runs import ends_the_wait
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
@@ -77,22 +79,25 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         )
 
     async def _first(self) -> dict[str, Any]:
-        from airflow_provider_aep.errors import OUTAGES, without_words
+        from airflow_provider_aep.errors import OUTAGES, AepError, without_words
 
         ends = getattr(self, "timeout_after", None)
         last = ends.timestamp() if isinstance(ends, datetime) else time.time() + self.longest
         self.deadline = last - self.margin
+        self.first_look_by = first_look_by(last - self.longest, self.poll_interval)
         told: dict[str, Any] = {"deadline": self.deadline}
         if self.emptied:
             return {"status": "again", **told}
         try:
             self.known = await self._find_out()
-        except OUTAGES as error:
-            self.log.info("Dataflow %s: the service gave no answer: %s", self.dataflow_id, error)
         except Exception as error:
-            # A refused argument, or a connection that is not there: the worker meets it, too.
-            self.log.info("The wait begins on a worker: %s", without_words(error))
-            return {"status": "again", **told}
+            is_first = time.time() < self.first_look_by
+            if not isinstance(error, OUTAGES) and (is_first or ends_the_wait(error)):
+                # A refused argument, or a connection that is not there: the worker meets it, too.
+                self.log.info("The wait begins on a worker: %s", without_words(error))
+                return {"status": "again", **told}
+            words = error if isinstance(error, AepError) else without_words(error)
+            self.log.info("Dataflow %s: there is no answer: %s", self.dataflow_id, words)
         return {}
 
     async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
@@ -106,12 +111,12 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
             interval=self.poll_interval,
             tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
             with_flow=self.known is not None,
-            fresh=self.known is not None,
+            fresh=self.known is not None and time.time() < self.first_look_by,
             soon=self.known is not None,
         )
         if self.known is None and ending["status"] == "finished":
             ending = {"status": "again"}
-        return {**ending, "deadline": self.deadline}
+        return {**ending, "deadline": self.deadline, "wait": self.known and self.known.to_json()}
 
     async def _find_out(self) -> Wait:
         """What is waited for."""

@@ -16,7 +16,7 @@ from airflow_provider_aep.errors import AepValidationError, without_words
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.monitoring.incidents import moments
 from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
-from airflow_provider_aep.sensors.progress import Progress, check_of, ordered, result_of, well_of
+from airflow_provider_aep.sensors.progress import Progress, check_of, ordered, result_of, with_well
 
 NAMED = 30
 
@@ -125,7 +125,7 @@ def _push(sensor: Telling, context: Any, progress: Progress, before: Mapping[str
         open_before=before,
         waits_for=len(progress.dues or {}),
     )
-    context["ti"].xcom_push(key=CHECK_KEY, value={**found, **well_of(progress.settled.values())})
+    context["ti"].xcom_push(key=CHECK_KEY, value=with_well(found, progress.settled.values()))
 
 
 def _tell_assets(sensor: Telling, context: Any, progress: Progress) -> None:

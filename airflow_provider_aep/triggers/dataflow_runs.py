@@ -15,7 +15,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aep._airflow import BaseEventTrigger
 from airflow_provider_aep.errors import AepAuthError, AepConfigError, AepError, error_to_json, without_words
-from airflow_provider_aep.triggers.polls import converse, poll_of
+from airflow_provider_aep.triggers.polls import converse, look, poll_of
 
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.arrivals import IngestionSighting, IngestionWait
@@ -98,7 +98,8 @@ class AepDataflowRunTrigger(_AepTrigger):
     :param asked_to_wait: seconds that the service asked to wait when the sensor polled.
     :param wait: a wait for more than a window, in the form of ``Wait.to_json``: a tick, given runs, or an
         end of runs that are stuck. It takes precedence over the window.
-    :param looked: whether the sensor polled before it deferred.
+    :param first_look_by: the sensor did not poll before it deferred, and until this moment, in epoch seconds,
+        no poll of a trigger has been answered either.
     """
 
     def __init__(
@@ -114,10 +115,10 @@ class AepDataflowRunTrigger(_AepTrigger):
         started_before: str | None = None,
         asked_to_wait: float = 0.0,
         wait: dict[str, Any] | None = None,
-        looked: bool = True,
+        first_look_by: float = 0.0,
     ) -> None:
         super().__init__()
-        self.looked = looked
+        self.first_look_by = first_look_by
         self.dataflow_id = dataflow_id
         self.started_after = started_after
         self.started_before = started_before
@@ -146,15 +147,16 @@ class AepDataflowRunTrigger(_AepTrigger):
             wait = Wait.from_json(self.dataflow_id, self.wait or window)
         except AepError as error:
             return {"status": "error", "error": error_to_json(error)}
-        return await poll.wait(
+        ended = await poll.wait(
             wait,
             deadline=self.deadline,
             interval=self.poll_interval,
             first_pause=self.asked_to_wait,
             tell=lambda message: self.log.info("Dataflow %s: %s", self.dataflow_id, message),
             with_flow=True,
-            fresh=not self.looked,
+            fresh=time.time() < self.first_look_by,
         )
+        return {**ended, "wait": self.wait} if self.wait else ended
 
 
 class AepExportsTrigger(_AepTrigger):
@@ -247,7 +249,7 @@ def _new_poll(aep_conn_id: str, sandbox: str | None) -> SharedPoll:
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
 
     return SharedPoll(
-        partial(converse, aep_conn_id=aep_conn_id, sandbox=sandbox),
+        partial(look, aep_conn_id=aep_conn_id, sandbox=sandbox),
         observe=metrics.observer((aep_conn_id, sandbox)),
     )
 
@@ -299,7 +301,7 @@ class AepDatasetIngestedTrigger(_Written):
             try:
                 seen = await self._look(wait)
             except Exception as error:
-                if _ends_the_wait(error):
+                if ends_the_wait(error):
                     return {"status": "error", "error": error_to_json(error)}
                 now, asked = f"the service gave no answer: {without_words(error)}", 0.0
             else:
@@ -327,7 +329,7 @@ class AepDatasetIngestedTrigger(_Written):
         return seen
 
 
-def _ends_the_wait(error: Exception) -> TypeGuard[AepError]:
+def ends_the_wait(error: Exception) -> TypeGuard[AepError]:
     """Whether another poll would fail in the same way.
 
     A refused login does not end a wait: one rotated secret must not fail all waiting tasks.

@@ -15,7 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
-from airflow_provider_aep.sensors import AepDataflowRunSensor
+from airflow_provider_aep.sensors import AepDataflowRunSensor, starting
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 # The modes that every sensor knows.
@@ -103,12 +103,15 @@ class Watch:
             return self.kind(start_in_triggerer=True, **settings)
         return self.kind(mode=mode, deferrable=False, **settings)
 
-    def begin(self, sensor: Any, context: Any) -> Any:
-        """What the trigger tells in which Airflow starts the sensor."""
+    def begin(self, sensor: Any, context: Any, *, ago: float = 0.0) -> Any:
+        """What the trigger tells in which Airflow starts the sensor.
+
+        :param ago: so many seconds ago another triggerer began it, which is gone.
+        """
         args = sensor.start_trigger_args
         trigger = resolve_name(args.trigger_cls)(**json.loads(json.dumps(args.trigger_kwargs, default=str)))
         seconds = min(args.timeout.total_seconds(), sensor.execution_seconds)
-        trigger.timeout_after = datetime.fromtimestamp(self.clock() + seconds, tz=UTC)
+        trigger.timeout_after = starting.datetime.fromtimestamp(self.clock() - ago + seconds, tz=UTC)
         trigger.render_template_fields(context)
         return told_by(trigger)
 

@@ -113,7 +113,7 @@ try:
 except TaskDeferred:
     pass
 """
-RESUME = 'assert sensor.execute_complete(context, EVENT, 2e9, sandbox="prod")["outcome"] == "ok"'
+RESUME = 'assert sensor.execute_complete(context, EVENT | {"sandbox": "prod"}, 2e9)["outcome"] == "ok"'
 
 
 @pytest.mark.parametrize("start", [DEFER, RESUME], ids=["defers", "resumes"])

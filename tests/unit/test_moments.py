@@ -95,6 +95,13 @@ MAKE = {
     "AepListDataflowRunsOperator": lambda text: AepListDataflowRunsOperator(
         task_id="t", dataflow_id=DATAFLOW, started_after=text
     ),
+    "a list": lambda text: AepExportsSensor(task_id="t", ticks=[{"dataflow_id": DATAFLOW, "tick": text}]),
+    "mapped": lambda text: AepDataflowRunSensor.partial(task_id="t", started_after=text).expand(
+        dataflow_id=[DATAFLOW]
+    ),
+    "a mapped operator": lambda text: AepListDataflowsOperator.partial(task_id="t", due_from=text).expand(
+        due_until=["2026-07-01"]
+    ),
     "AepCheckExportsOperator": lambda text: AepCheckExportsOperator(task_id="t", since=text),
 }
 
@@ -103,8 +110,21 @@ MAKE = {
 def test_what_airflow_writes_in_utc_is_not_read_in_another_zone(make, monkeypatch):
     make("{{ ds }}")  # in UTC both are the same
     monkeypatch.setenv(HERE, "Europe/Berlin")
-    for text in ("{{ ds }}", "{{ macros.ds_add(ds, -1) }}", "{{ data_interval_start | ts_nodash }}"):
+    for text in (
+        *("{{ ds }}", "{{ macros.ds_add(ds, -1) }}", "{{ data_interval_start | ts_nodash }}"),
+        *(
+            "{{ data_interval_start.strftime('%Y-%m-%d') }}",
+            "{{ data_interval_end.date() }}",
+            "{{ ts[:19] }}",
+        ),
+        "{{ dag_run.logical_date.format('YYYY-MM-DDTHH:mm') }}",
+    ):
         with pytest.raises(AepValidationError, match=r"UTC and without an offset.*data_interval_start"):
             make(text)
-    for text in ("{{ data_interval_start }}", "{{ ds }}T06:00Z", "{{ ts }}", "{{ params.ds }}", "2026-07-01"):
+    for text in (
+        *("{{ data_interval_start }}", "{{ ds }}T06:00Z", "{{ ts }}", "{{ params.ds }}", "2026-07-01"),
+        *("{{ ds ~ 'T06:00Z' }}", "{{ data_interval_start.strftime('%Y-%m-%dT%H:%M%z') }}"),
+        "{{ data_interval_start.in_timezone('Europe/Berlin').strftime('%Y-%m-%d') }}",
+        "{{ data_interval_start.format('YYYY-MM-DDTHH:mmZ') }}",
+    ):
         make(text)

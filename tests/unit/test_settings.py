@@ -26,6 +26,8 @@ def test_a_poll_interval_is_a_number_of_seconds_or_a_duration(monkeypatch, given
         ("0", "above 0"),
         ("-1", "above 0"),
         ("nan", "above 0"),
+        ("1e300", "at most 36500 days"),
+        ("1e12", "at most 36500 days"),
         ("P1M", "must not be in months or years"),
         ("", "an ISO 8601 duration"),
     ],

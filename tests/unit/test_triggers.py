@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from datetime import timedelta
 from pkgutil import resolve_name
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -31,6 +33,7 @@ from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.monitoring import shared_poll
 from airflow_provider_aep.monitoring.waits import EVENT_VERSION, Wait
 from airflow_provider_aep.triggers import AepDataflowRunTrigger
+from airflow_provider_aep.triggers.polls import poll_of
 
 HOUR = 3600.0
 
@@ -336,3 +339,20 @@ def test_an_error_keeps_class_words_and_details_through_an_event(error):
     assert type(again) is type(error)
     assert str(again) == str(error)
     assert vars(again) == vars(error)
+
+
+def test_an_event_loop_that_has_ended_is_not_kept_for_its_polls():
+    class Poll:
+        """Holds its loop, as whatever has waited in it does."""
+
+        def __init__(self, aep_conn_id: str, sandbox: str | None) -> None:
+            self.loop = asyncio.get_running_loop()
+
+    async def ask() -> Any:
+        poll = poll_of(Poll, "aep_default", None)
+        assert poll_of(Poll, "aep_default", None) is poll
+        return ref(poll)
+
+    first, _ = asyncio.run(ask()), asyncio.run(ask())
+    gc.collect()
+    assert first() is None

@@ -107,7 +107,7 @@ function JudgedRow({ one, now }) {
       one.findings.map((found, at) => h(Found, { key: at, found, now })),
       one.more > 0 && h("div", { className: "aep-faint" }, `and ${plural(one.more, "finding")} more`),
       one.recovered && h("div", null, "recovered: ", h("bdi", null, sentence(one.recovered))),
-      one.findings.length === 0 && !one.recovered && h("span", { className: "aep-faint" }, "nothing wrong"),
+      one.findings.length === 0 && !one.recovered && h("span", { className: "aep-faint" }, one.outcome === "ok" ? "nothing wrong" : "not kept here; see the log of the task"),
     ),
   );
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_aep.page.judged import judged_rows
-from airflow_provider_aep.sensors.progress import check_of, well_of
+from airflow_provider_aep.sensors.progress import check_of, with_well
 
 PLACE = {"sandbox": "prod", "conn_id": "aep_default"}
 
@@ -35,7 +35,7 @@ def test_a_sensor_leaves_all_exports_that_it_watched_and_the_bad_ones_come_first
         entry("bad", "ok", tick="2026-12-01T03:00:00+00:00"),
         entry("odd", "warn"),
     ]
-    left = {**check_of(entries, PLACE, waits_for=2), **well_of(entries)}
+    left = with_well(check_of(entries, PLACE, waits_for=2), entries)
 
     def page_of(dataflow_id: str, run_id: str | None) -> str | None:
         return None if dataflow_id == "id-odd" else f"{dataflow_id}?run={run_id}"
@@ -50,6 +50,14 @@ def test_a_sensor_leaves_all_exports_that_it_watched_and_the_bad_ones_come_first
     assert told["exports"][0]["findings"][0]["told"] == "run r-bad ended"
     assert told["totals"] == {"fail": 1, "warn": 1, "ok": 1}
     assert (told["waits_for"], told["left_out"]) == (2, 0)
+
+
+def test_of_more_bad_exports_than_an_xcom_holds_those_that_are_left_out_are_counted():
+    entries = [entry(f"{number:036}", "fail") for number in range(300)]
+    alerted = {f"{each['dataflow_id']} {each['tick']}" for each in entries}
+    told = judged_rows(with_well(check_of(entries, PLACE, told=alerted), entries), nowhere)
+    assert 0 < len(told["exports"]) < 300
+    assert len(told["exports"]) + told["left_out"] == 300
 
 
 def test_a_check_tells_what_is_new_before_what_stands():
@@ -99,8 +107,21 @@ def test_a_check_tells_what_is_new_before_what_stands():
 )
 def test_an_xcom_of_any_shape_is_told_without_a_fault(left):
     told = judged_rows(left, lambda dataflow_id, run_id: None)
-    assert {row["outcome"] for row in told["exports"]} <= {"ok"}
+    assert {told["outcome"], *(row["outcome"] for row in told["exports"])} == {"none"}
     assert (told["left_out"], told["waits_for"]) == (0, 0)
+
+
+def test_an_allowance_that_fails_a_check_is_told():
+    left = {
+        "outcome": "fail",
+        "exports": [{"dataflow_id": "a", "outcome": "ok"}],
+        "allowances": [
+            {"outcome": "fail", "told": "exported_bytes=1GB/year is used up"},
+            {"outcome": "ok", "told": "exported_records=9/year will do"},
+        ],
+        "notes": ["a note"],
+    }
+    assert judged_rows(left, nowhere)["notes"] == ["exported_bytes=1GB/year is used up", "a note"]
 
 
 def test_texts_are_cut_short():
