@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
 
 from airflow_provider_aep._airflow import (
@@ -15,10 +15,9 @@ from airflow_provider_aep.assets import export_asset, hashable
 from airflow_provider_aep.errors import AepValidationError, without_words
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.monitoring.incidents import moments
+from airflow_provider_aep.operators.verdicts import bad_in_words
 from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
 from airflow_provider_aep.sensors.progress import Progress, check_of, ordered, result_of, with_well
-
-NAMED = 30
 
 
 class Telling(Protocol):
@@ -80,7 +79,7 @@ def end(
     _push(sensor, context, progress, before)
     bad = [entry for entry in ordered(progress.settled.values()) if entry["outcome"] == "fail"]
     if bad:
-        told = told_of_bad(bad, len(progress.settled))
+        told = bad_in_words(bad, len(progress.settled))
         if sensor.fail_on_bad:
             # Not retried: looking again at what has ended cannot change it.
             raise AirflowFailException(told)
@@ -100,21 +99,6 @@ def end_with_nothing(sensor: Telling, context: Any, told: str) -> NoReturn:
         raise AirflowFailException(told)
     sensor.log.warning("%s", told)
     raise AirflowSkipException(told)
-
-
-def told_of_bad(bad: Sequence[Mapping[str, Any]], count: int, *, more: int = 0) -> str:
-    """The bad ones by name and with what is wrong, as many as fit into a message.
-
-    :param count: of how many exports.
-    :param more: how many more are bad.
-    """
-    told = []
-    for entry in bad[:NAMED]:
-        reason = str(entry["reason"])[:300]
-        told.append(f"{entry['dataflow_name']!r}: {reason}" if entry.get("run_ids") else reason)
-    unnamed = max(len(bad) - NAMED, 0) + more
-    others = f" And {unnamed} more." if unnamed else ""
-    return f"{len(bad) + more} of {count} exports: {'; '.join(told)}.{others}"
 
 
 def _push(sensor: Telling, context: Any, progress: Progress, before: Mapping[str, Mapping[str, str]]) -> None:
