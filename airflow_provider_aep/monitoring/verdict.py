@@ -18,6 +18,9 @@ from airflow_provider_aep.monitoring.usual import History, alike, usual_records
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.causes import Cause
 
+# A message names so many of the bad exports.
+NAMED = 30
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -218,3 +221,19 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def bad_in_words(bad: Sequence[Mapping[str, Any]], count: int, *, more: int = 0) -> str:
+    """The names of the bad exports, each with what is wrong, as many as fit into a message.
+
+    :param bad: their verdicts.
+    :param count: how many exports were judged.
+    :param more: how many bad ones are not in ``bad``.
+    """
+    named = []
+    for verdict in bad[:NAMED]:
+        reason = str(verdict["reason"])[:300]
+        named.append(f"{verdict['dataflow_name']!r}: {reason}" if verdict.get("run_ids") else reason)
+    unnamed = max(len(bad) - NAMED, 0) + more
+    others = f" And {unnamed} more." if unnamed else ""
+    return f"{len(bad) + more} of {count} exports: {'; '.join(named)}.{others}"

@@ -11,8 +11,6 @@ from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.operators.base import Upstream
 from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
 
-NAMED = 30
-
 
 class AepRequireGoodExportsOperator(BaseOperator):
     """Fail if an ``AepExportsSensor`` has a verdict of ``fail``; sends no request to Adobe.
@@ -33,6 +31,8 @@ class AepRequireGoodExportsOperator(BaseOperator):
         self.found = found
 
     def execute(self, context: Any) -> str:
+        from airflow_provider_aep.monitoring.verdict import bad_in_words
+
         found = self.found
         if not _is_of_a_sensor(found):
             problem = Problem("found", "must be what an AepExportsSensor returned")
@@ -46,22 +46,6 @@ class AepRequireGoodExportsOperator(BaseOperator):
             raise AirflowFailException(bad_in_words(bad, sum(totals.values()), more=more))
         self.log.info("All exports are good enough: %s", dict(totals))
         return str(found["outcome"])
-
-
-def bad_in_words(bad: Sequence[Mapping[str, Any]], count: int, *, more: int = 0) -> str:
-    """The names of the bad exports, each with what is wrong, as many as fit into a message.
-
-    :param bad: their verdicts.
-    :param count: how many exports were judged.
-    :param more: how many bad ones are not in ``bad``.
-    """
-    named = []
-    for verdict in bad[:NAMED]:
-        reason = str(verdict["reason"])[:300]
-        named.append(f"{verdict['dataflow_name']!r}: {reason}" if verdict.get("run_ids") else reason)
-    unnamed = max(len(bad) - NAMED, 0) + more
-    others = f" And {unnamed} more." if unnamed else ""
-    return f"{len(bad) + more} of {count} exports: {'; '.join(named)}.{others}"
 
 
 def _is_of_a_sensor(found: Any) -> TypeGuard[Mapping[str, Any]]:

@@ -15,7 +15,7 @@ from airflow_provider_aep.assets import export_asset, hashable
 from airflow_provider_aep.errors import AepValidationError, without_words
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.monitoring.incidents import moments
-from airflow_provider_aep.operators.verdicts import bad_in_words
+from airflow_provider_aep.monitoring.verdict import bad_in_words
 from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
 from airflow_provider_aep.sensors.progress import Progress, check_of, ordered, result_of, with_well
 
