@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from airflow_provider_aep.emulator import Clock, Emulator
-from airflow_provider_aep.flowservice.exchange import Exchange, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.monitoring.audit import Audit, audit_exports
 from tools.provisioning import new_dataflow, session_of
 

@@ -50,7 +50,7 @@ import requests
 
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.service import LOGIN_PATH
-from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.driving import drive
 from airflow_provider_aep.flowservice.listing import list_entities
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport

@@ -30,7 +30,7 @@ from typing import Any
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.server import airflow_connection, serve
-from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.driving import drive
 from tools.browser import find_chromium, launch, sign_in
 from tools.provisioning import new_dataflow, session_of
 from tools.stack import AirflowStack

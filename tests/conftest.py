@@ -36,7 +36,8 @@ Path(_home, "dags").mkdir()
 from hypothesis import settings  # noqa: E402
 
 from airflow_provider_aep.emulator import Clock, Emulator  # noqa: E402
-from airflow_provider_aep.flowservice.exchange import Exchange, drive  # noqa: E402
+from airflow_provider_aep.flowservice.driving import drive  # noqa: E402
+from airflow_provider_aep.flowservice.exchange import Exchange  # noqa: E402
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession  # noqa: E402
 from tests import older_compat  # noqa: E402
 

@@ -22,7 +22,8 @@ from typing import Any, TypeVar
 from airflow_provider_aep.emulator.readback import ExportFolder, read_exports
 from airflow_provider_aep.emulator.service import Emulator
 from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
-from airflow_provider_aep.flowservice.exchange import Exchange, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.flowservice.runs import list_runs
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession

@@ -20,7 +20,8 @@ from airflow_provider_aep.exports.credentials import Logins
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.flowservice.dataflows import create_dataflow, get_dataflow, set_dataflow_state
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
-from airflow_provider_aep.flowservice.exchange import Exchange, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from tools.provisioning import session_of
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import LOOPBACK, EmulatorServer
-from airflow_provider_aep.flowservice.exchange import Exchange, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Exchange
 from tools.provisioning import new_dataflow, session_of
 
 # How runs end, in turn, and the outcome that the sensor's default policy must reach.

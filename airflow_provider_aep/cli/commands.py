@@ -79,7 +79,7 @@ def enable_command(arguments: Namespace, output: Output) -> int:
 def check_command(arguments: Namespace, output: Output) -> int:
     from datetime import UTC, datetime, timedelta
 
-    from airflow_provider_aep.flowservice.schedule import parse_moment
+    from airflow_provider_aep.flowservice.moments import parse_moment
     from airflow_provider_aep.hooks.days import zone_of_days
     from airflow_provider_aep.monitoring.allowance import parse_allowances
     from airflow_provider_aep.monitoring.audit import audit_exports

@@ -57,7 +57,7 @@ def since_of(given: str, until: datetime) -> datetime:
 
     :raises AepValidationError: it is neither.
     """
-    from airflow_provider_aep.flowservice.schedule import parse_moment
+    from airflow_provider_aep.flowservice.moments import parse_moment
     from airflow_provider_aep.hooks.days import zone_of_days
     from airflow_provider_aep.times import read_span
 

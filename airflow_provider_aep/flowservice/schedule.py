@@ -8,10 +8,9 @@ Source: "Export datasets by using the Flow Service API", "Create dataflow"; read
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from airflow_provider_aep.errors import AepValidationError, Problem
@@ -25,9 +24,9 @@ from airflow_provider_aep.flowservice.cadences import (
     step_of,
     word_of,
 )
+from airflow_provider_aep.flowservice.moments import EARLIEST, LATEST, check_zone, moment_of
 from airflow_provider_aep.flowservice.patterns import unlisted_macros
-from airflow_provider_aep.flowservice.validation import nearest, unknown
-from airflow_provider_aep.times import ClockError, from_local, in_utc, midnight, zone_names, zone_of
+from airflow_provider_aep.flowservice.validation import unknown
 
 # Adobe ends a dataflow six months after its creation if no end is given. We always send one.
 DEFAULT_LIFE = timedelta(days=180)
@@ -38,12 +37,6 @@ TOO_EARLY = (
     "AepDisableDataflowOperator"
 )
 
-# Epoch seconds of an export lie between these: 1973 and the year 5138.
-EARLIEST, LATEST = 1e8, 1e11
-NO_WIDTH = (
-    'On Airflow 3 both ends of a data interval are the same moment if the schedule is "@hourly" or another '
-    "cron expression: schedule the DAG by a CronDataIntervalTimetable (docs/sensor.md)."
-)
 # Adobe's own names for the same things, as pasted from its tutorial
 _ALIASES = {
     "startTime": "start",
@@ -142,20 +135,6 @@ def parse_schedule_change(given: str | Mapping[str, Any], *, now: datetime) -> S
     return ScheduleChange(**_parsed(given, now=now, whole=False))
 
 
-def parse_window(due_from: Any, due_until: Any, zone: tzinfo = UTC) -> tuple[datetime, datetime]:
-    """The two ends of a window of ticks; ``due_until`` itself is not in it.
-
-    :param zone: of ends without an offset.
-    :raises AepValidationError: an end is no moment, or the window has no width.
-    """
-    start, end = parse_moment("due_from", due_from, zone), parse_moment("due_until", due_until, zone)
-    if end <= start:
-        raise AepValidationError(
-            "the window", [Problem("due_until", "must be later than due_from")], NO_WIDTH
-        )
-    return start, end
-
-
 def merge_schedule(existing: Mapping[str, Any], change: ScheduleChange) -> dict[str, Any]:
     """Whole ``scheduleParams``: the existing ones, with the changes applied.
 
@@ -223,8 +202,8 @@ def _parsed(given: str | Mapping[str, Any], *, now: datetime, whole: bool) -> di
             zone = check_zone("schedule/timezone", words["timezone"])
         except AepValidationError as error:
             problems += error.problems
-    start = _moment("schedule/start", words.get("start"), problems, zone)
-    end = _moment("schedule/end", words.get("end"), problems, zone)
+    start = moment_of("schedule/start", words.get("start"), problems, zone)
+    end = moment_of("schedule/end", words.get("end"), problems, zone)
     if end is not None and end <= now:
         problems.append(Problem("schedule/end", PAST))
     elif end is not None and start is not None and end <= start:
@@ -269,73 +248,6 @@ def is_readable(wire: Mapping[str, Any]) -> bool:
     except (KeyError, TypeError, ValueError, OverflowError):
         return False
     return step_of(wire) is not None and 0 <= start <= LATEST and end >= EARLIEST
-
-
-def check_zone(field: str, name: object) -> tzinfo:
-    """The time zone with an IANA name.
-
-    :raises AepValidationError: there is none with that name.
-    """
-    zone = zone_of(name) if isinstance(name, str) else None
-    if zone is None:
-        meant = nearest(name, zone_names()) if isinstance(name, str) else ""
-        rule = f"must be the name of a time zone, such as Europe/Berlin{meant}"
-        raise AepValidationError("the times", [Problem(field, rule)])
-    return zone
-
-
-def parse_moment(field: str, given: object, zone: tzinfo = UTC) -> datetime:
-    """A moment in UTC from ISO 8601, a ``datetime``, or epoch seconds.
-
-    :param zone: the zone of a time without an offset, and of the midnight at which a date begins.
-    :raises AepValidationError: it is none of these.
-    """
-    problems: list[Problem] = []
-    moment = _moment(field, given, problems, zone)
-    if moment is None:
-        raise AepValidationError("the times", problems or [Problem(field, "is missing")])
-    return moment
-
-
-def _moment(field: str, given: object, problems: list[Problem], zone: tzinfo = UTC) -> datetime | None:
-    if given is None or given == "":
-        return None
-    try:
-        if isinstance(given, int) and not isinstance(given, bool):
-            given = str(given)
-        # eight digits are a date, as {{ ds_nodash }} renders it
-        if isinstance(given, str) and not re.fullmatch(r"\d{1,7}|\d{9,17}(\.\d+)?", given):
-            given = _day_or_moment(given)
-        if isinstance(given, datetime):
-            return in_utc(given) if given.tzinfo else from_local(given, zone)
-        if isinstance(given, date):
-            return midnight(given, zone)
-        if isinstance(given, float | str):
-            seconds = float(given)
-            if seconds > LATEST:
-                problems.append(
-                    Problem(
-                        field, "must be in epoch seconds; this looks like milliseconds: divide it by 1000"
-                    )
-                )
-                return None
-            if seconds >= EARLIEST:
-                return datetime.fromtimestamp(seconds, tz=UTC)
-    except ClockError as error:
-        problems.append(Problem(field, str(error)))
-        return None
-    except (ValueError, OverflowError, OSError):
-        pass  # reported below, with all other unreadable values
-    rule = "must be a moment such as 2026-12-01T00:00:00Z (ISO 8601), a datetime, or epoch seconds"
-    problems.append(Problem(field, rule))
-    return None
-
-
-def _day_or_moment(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return datetime.fromisoformat(text)
 
 
 def _seconds(value: object) -> int | None:
@@ -383,5 +295,5 @@ def schedule_words(wire: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _words_of_moment(seconds: object) -> str | None:
     problems: list[Problem] = []
-    moment = _moment("", seconds, problems)
+    moment = moment_of("", seconds, problems)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

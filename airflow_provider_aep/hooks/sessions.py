@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from airflow_provider_aep._airflow import conf
 from airflow_provider_aep.errors import AepConfigError
-from airflow_provider_aep.flowservice.exchange import Exchange, adrive, drive
+from airflow_provider_aep.flowservice.driving import adrive, drive
+from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.host_files import HostFiles
 from airflow_provider_aep.flowservice.private_directory import PARENTS
 from airflow_provider_aep.flowservice.session import AepSession

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from airflow_provider_aep.flowservice.codes import explain
 from airflow_provider_aep.monitoring.alert_messages import Message
 from airflow_provider_aep.monitoring.alerts import Alert
 from airflow_provider_aep.monitoring.sizes import fitting, json_size
@@ -239,6 +238,8 @@ def _is_web(url: str | None) -> bool:
 
 def _explained(message: Message) -> list[str]:
     """A line for each of Adobe's codes: its first message, what it means, and what to do."""
+    from airflow_provider_aep.flowservice.codes import explain
+
     messages: dict[str, str] = {}
     for alert in message.alerts:
         for error in alert.errors:

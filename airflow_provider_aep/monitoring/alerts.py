@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
-from airflow_provider_aep.flowservice.codes import explain
 from airflow_provider_aep.monitoring.incidents import incident_key, moments, severity_of
 from airflow_provider_aep.monitoring.table import printable
 from airflow_provider_aep.monitoring.words import clock_words, cut, iso_moment, read_moment
@@ -241,6 +240,9 @@ class Alert:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, as a webhook gets it, without the fields of the incident."""
+        # Imported here, and not when a DAG file with a notifier is parsed.
+        from airflow_provider_aep.flowservice.codes import explain
+
         kept = {name: getattr(self, name) for name in self.__dataclass_fields__}
         errors = [
             {

@@ -19,7 +19,8 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from airflow_provider_aep.errors import AepValidationError, Problem
-from airflow_provider_aep.flowservice.schedule import parse_moment, schedule_words
+from airflow_provider_aep.flowservice.moments import parse_moment
+from airflow_provider_aep.flowservice.schedule import schedule_words
 from airflow_provider_aep.flowservice.validation import nearest
 from airflow_provider_aep.monitoring.ledger import DAY, Account, Measure, total, year_of
 from airflow_provider_aep.times import midnight

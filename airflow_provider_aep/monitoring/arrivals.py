@@ -32,7 +32,7 @@ from airflow_provider_aep.flowservice.ingestion import (
     list_batches,
     read_catalog_datasets,
 )
-from airflow_provider_aep.flowservice.schedule import parse_moment
+from airflow_provider_aep.flowservice.moments import parse_moment
 from airflow_provider_aep.monitoring.batches import (
     Standing,
     replaced_by,

@@ -12,7 +12,8 @@ from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.dataflows import get_dataflow, list_dataflows, read_dataflows
 from airflow_provider_aep.flowservice.exchange import Done, Exchange, together
 from airflow_provider_aep.flowservice.listing import LARGEST_PAGE
-from airflow_provider_aep.flowservice.schedule import is_readable, parse_moment
+from airflow_provider_aep.flowservice.moments import parse_moment
+from airflow_provider_aep.flowservice.schedule import is_readable
 from airflow_provider_aep.monitoring.listings import AT_MOST
 from airflow_provider_aep.monitoring.policy import RunPolicy
 from airflow_provider_aep.monitoring.reading import datasets_of, reach_to_judge, read_datasets

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_aep.flowservice.expiry import expiry_of
+from airflow_provider_aep.flowservice.moments import parse_moment
 from airflow_provider_aep.flowservice.run_record import DataflowRun
-from airflow_provider_aep.flowservice.schedule import is_readable, parse_moment, schedule_words
+from airflow_provider_aep.flowservice.schedule import is_readable, schedule_words
 from airflow_provider_aep.monitoring.attribution import Event
 from airflow_provider_aep.monitoring.causes import Cause
 from airflow_provider_aep.monitoring.judgement import Judgement, judge_run

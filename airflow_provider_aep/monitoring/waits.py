@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_aep.flowservice.schedule import parse_moment
+from airflow_provider_aep.flowservice.moments import parse_moment
 from airflow_provider_aep.flowservice.validation import check_id
 
 if TYPE_CHECKING:

@@ -147,7 +147,7 @@ class AepListDataflowsOperator(AepOperator):
     def execute(self, context: Any) -> list[dict[str, Any]]:
         from airflow_provider_aep.flowservice.dataflows import list_dataflows
         from airflow_provider_aep.flowservice.listing import part_of_name
-        from airflow_provider_aep.flowservice.schedule import parse_window
+        from airflow_provider_aep.flowservice.moments import parse_window
         from airflow_provider_aep.hooks.days import zone_of_days
         from airflow_provider_aep.monitoring.dues import due_ticks
 

@@ -233,7 +233,7 @@ class AepCheckExportsOperator(AepOperator):
         return f"{self.aep_conn_id} {self.hook.sandbox} {selection}"
 
     def _window(self, context: Any, scope: str) -> _Window:
-        from airflow_provider_aep.flowservice.schedule import parse_moment
+        from airflow_provider_aep.flowservice.moments import parse_moment
         from airflow_provider_aep.hooks.days import zone_of_days
 
         now, run = datetime.now(tz=UTC), context.get("dag_run")

@@ -194,7 +194,7 @@ class AepDataflowRunSensor(AepSensor):
         self._stuck_at: dict[str, datetime] = {}
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._kind = self._wanted().kind()
-        self._run_policy = self._read_policy()
+        self.run_policy()
         check_moments(vars(self))
         if not is_later(expected_runs):
             self._wanted().expected()
@@ -352,10 +352,10 @@ class AepDataflowRunSensor(AepSensor):
         return self._wanted().moment() if self._kind == "tick" else None
 
     def run_policy(self) -> RunPolicy:
-        """The run policy of the arguments."""
-        return self._run_policy
+        """The run policy of the arguments.
 
-    def _read_policy(self) -> RunPolicy:
+        :raises AepValidationError: it breaks a rule.
+        """
         from airflow_provider_aep.monitoring.policy import check_choices, run_policy
 
         check_choices(on_missing_files=self.on_missing_files, on_unchecked_files=self.on_unchecked_files)

@@ -176,7 +176,7 @@ def window_of_ticks(
     :param now: where it ends with ``due_from`` alone.
     :raises AepValidationError: it has no width, or cannot be told.
     """
-    from airflow_provider_aep.flowservice.schedule import parse_window
+    from airflow_provider_aep.flowservice.moments import parse_window
     from airflow_provider_aep.hooks.days import zone_of_days
 
     if due_from or due_until:

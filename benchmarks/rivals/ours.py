@@ -11,7 +11,7 @@ import requests  # noqa: F401
 
 from airflow_provider_aep.exports.apply import ensure_exports
 from airflow_provider_aep.exports.spec import parse_specs
-from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.driving import drive
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport
 from benchmarks.rivals.job import S3_ACCESS_KEY, S3_SECRET_KEY, Document, Export, Job, perform

@@ -19,7 +19,7 @@ from typing import Any, Self
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import LOOPBACK, Door, EmulatorServer, airflow_connection
 from airflow_provider_aep.emulator.service import LOGIN_PATH
-from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.driving import drive
 from tools.provisioning import new_dataflow, session_of
 
 DBT_SUCCESS, DBT_RUNNING = 10, 3

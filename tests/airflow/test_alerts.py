@@ -20,7 +20,8 @@ import pytest
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import airflow_connection, serve
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.flowservice.exchange import Exchange, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.hooks import AepHook
 from tests.airflow.conftest import HOME
 from tests.mail import Mailbox, mailbox

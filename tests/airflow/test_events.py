@@ -23,7 +23,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_provider_aep.assets import asset_event_extra
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import airflow_connection, serve
-from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.driving import drive
 from airflow_provider_aep.flowservice.locations import read_location
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.flowservice.runs import list_runs

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.server import airflow_connection, serve
-from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.driving import drive
 from tests.airflow.test_stack import eventually
 from tools.environment import CHECKOUT
 from tools.provisioning import new_dataflow, session_of

@@ -17,7 +17,8 @@ import pytest
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.emulator.faults import Fault
 from airflow_provider_aep.emulator.server import airflow_connection, serve
-from airflow_provider_aep.flowservice.exchange import Request, Response, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Request, Response
 from tools.environment import CHECKOUT
 from tools.provisioning import new_dataflow, session_of
 from tools.stack import AirflowStack

@@ -25,7 +25,8 @@ from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.exports.apply import EnsureOptions, ensure_exports
 from airflow_provider_aep.exports.delete import delete_export
 from airflow_provider_aep.exports.spec import parse_spec
-from airflow_provider_aep.flowservice.exchange import Request, Response, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Request, Response
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport
 

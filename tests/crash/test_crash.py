@@ -18,7 +18,7 @@ import pytest
 from airflow_provider_aep.exports.apply import EnsureOptions, ensure_exports
 from airflow_provider_aep.exports.delete import delete_export
 from airflow_provider_aep.exports.spec import parse_spec
-from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.driving import drive
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from tests.crash.driver import LOGINS
 

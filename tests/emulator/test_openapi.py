@@ -30,8 +30,9 @@ from airflow_provider_aep.flowservice.connections import (
 from airflow_provider_aep.flowservice.dataflows import create_dataflow, set_dataflow_state, update_schedule
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
+from airflow_provider_aep.flowservice.driving import drive
 from airflow_provider_aep.flowservice.encryption import PublicKey
-from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response, drive
+from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from tools.provisioning import session_of
 

@@ -11,15 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.flowservice.exchange import (
-    Done,
-    Exchange,
-    Request,
-    Response,
-    Together,
-    advance,
-    conduct,
-)
+from airflow_provider_aep.flowservice.driving import advance
+from airflow_provider_aep.flowservice.exchange import Done, Exchange, Request, Response, Together, conduct
 from airflow_provider_aep.flowservice.habits import Habits
 from airflow_provider_aep.monitoring.policy import AuditPolicy
 from tests.truth.listing import Service

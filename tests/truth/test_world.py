@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_aep.flowservice.dataflows import list_dataflows
-from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.driving import drive
 from airflow_provider_aep.flowservice.listing import list_entities, only
 from airflow_provider_aep.flowservice.runs import list_runs_of
 from tests.truth.histories import HISTORIES, History, base, late_several_times_in_a_row, make

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import BaseSensorOperator
 
-from airflow_provider_aep.flowservice import exchange
+from airflow_provider_aep.flowservice import driving
 from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response
 from airflow_provider_aep.monitoring import shared_poll
 from airflow_provider_aep.sensors import deferring, exports, ingested, runs, starting, wanted
@@ -101,7 +101,7 @@ def poll_moves(clock, monkeypatch) -> Callable[[Callable[[float], object]], None
         monkeypatch.setattr(shared_poll.SharedPoll, "run_while_waiting", started)
         monkeypatch.setattr(shared_poll, "_pause", pause)
         monkeypatch.setattr(shared_poll, "time", SimpleNamespace(time=clock, monotonic=clock))
-        monkeypatch.setattr(exchange, "asyncio", SimpleNamespace(sleep=pause_in_an_exchange, **loop))
+        monkeypatch.setattr(driving, "asyncio", SimpleNamespace(sleep=pause_in_an_exchange, **loop))
 
     return move
 

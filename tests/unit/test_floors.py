@@ -29,6 +29,8 @@ FLOORS = {
     "flowservice.documents": 1,
     "flowservice.cadences": 1,
     "flowservice.schedule": 1,
+    "flowservice.moments": 1,
+    "flowservice.driving": 1,
     "flowservice": 2,
     "exports": 3,
     "monitoring": 3,

@@ -15,7 +15,7 @@ import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_aep.errors import AepValidationError
-from airflow_provider_aep.flowservice import exchange
+from airflow_provider_aep.flowservice import driving
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.finished import Cursor, begin, created_at
 from airflow_provider_aep.triggers import AepDataflowRunFinishedTrigger, feed, finished_runs
@@ -277,7 +277,7 @@ def quick_repeats(monkeypatch, clock):
     loop = {
         name: getattr(asyncio, name) for name in ("get_running_loop", "Semaphore", "ensure_future", "gather")
     }
-    monkeypatch.setattr(exchange, "asyncio", SimpleNamespace(sleep=pause, **loop))
+    monkeypatch.setattr(driving, "asyncio", SimpleNamespace(sleep=pause, **loop))
 
 
 def test_trouble_in_the_poll_is_outlived(watching, emulator, export, clock, quick_repeats, monkeypatch):

@@ -18,7 +18,8 @@ from airflow_provider_aep.exports.outcome import Outcome
 from airflow_provider_aep.exports.plan import Plan
 from airflow_provider_aep.exports.spec import ExportSpec, parse_spec
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
-from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response, Transport, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Exchange, Request, Response, Transport
 from tests.unit.exports.documents import changed_document
 from tools.provisioning import session_of
 

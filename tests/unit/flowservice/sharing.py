@@ -16,7 +16,8 @@ from typing import Any
 
 from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.flowservice.exchange import Request, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Request
 from airflow_provider_aep.flowservice.host_files import TOKEN, HostFiles
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport

@@ -15,7 +15,8 @@ from airflow_provider_aep.errors import (
     AepValidationError,
 )
 from airflow_provider_aep.flowservice.adhoc import run_export
-from airflow_provider_aep.flowservice.exchange import Response, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Response
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport
 from tools.provisioning import new_dataflow

@@ -21,7 +21,7 @@ from airflow_provider_aep.flowservice.destinations import (
     S3,
     SFTP,
 )
-from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.driving import drive
 from airflow_provider_aep.flowservice.held_logins import hold_login
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from tests.unit.flowservice.storage_logins import KEY, LOGINS, SECRET

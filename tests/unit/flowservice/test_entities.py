@@ -18,8 +18,9 @@ from airflow_provider_aep.errors import (
     AepValidationError,
 )
 from airflow_provider_aep.flowservice.creation import create_entity, differences
+from airflow_provider_aep.flowservice.driving import drive
 from airflow_provider_aep.flowservice.entities import delete_entity, get_entity, patch_entity
-from airflow_provider_aep.flowservice.exchange import Response, drive
+from airflow_provider_aep.flowservice.exchange import Response
 from airflow_provider_aep.flowservice.listing import list_entities, only
 
 DLZ = {"id": "10440537-2a7b-4583-ac39-ed38d4b848e8", "version": "1.0"}

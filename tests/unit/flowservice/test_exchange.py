@@ -7,17 +7,8 @@ from contextvars import ContextVar
 import pytest
 
 from airflow_provider_aep.errors import AepApiError, AepNotFoundError, AepTransportError
-from airflow_provider_aep.flowservice.exchange import (
-    Done,
-    Pause,
-    Request,
-    Response,
-    adrive,
-    advance,
-    conduct,
-    drive,
-    going_on,
-)
+from airflow_provider_aep.flowservice.driving import adrive, advance, drive
+from airflow_provider_aep.flowservice.exchange import Done, Pause, Request, Response, conduct, going_on
 from airflow_provider_aep.flowservice.habits import Habits
 
 GREETING = Request("GET", "/greeting")

@@ -13,16 +13,14 @@ from contextvars import ContextVar
 import pytest
 
 from airflow_provider_aep.errors import AepApiError, AepError, AepNotFoundError
+from airflow_provider_aep.flowservice.driving import adrive, advance, drive
 from airflow_provider_aep.flowservice.exchange import (
     Done,
     Pause,
     Request,
     Response,
     Together,
-    adrive,
-    advance,
     conduct,
-    drive,
     together,
 )
 from airflow_provider_aep.flowservice.habits import Habits
@@ -285,7 +283,8 @@ def test_an_interrupt_does_not_wait_for_the_requests_that_are_under_way(killed_a
 
 PROGRAM = """
 import asyncio, sys, time
-from airflow_provider_aep.flowservice.exchange import Request, Response, adrive, drive, together
+from airflow_provider_aep.flowservice.driving import adrive, drive
+from airflow_provider_aep.flowservice.exchange import Request, Response, together
 
 class Stalled:
     def send(self, request):

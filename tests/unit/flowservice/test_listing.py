@@ -9,7 +9,8 @@ import pytest
 
 from airflow_provider_aep.errors import AepApiError, AepError
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.flowservice.exchange import Response, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Response
 from airflow_provider_aep.flowservice.listing import Only, list_entities, only
 from airflow_provider_aep.flowservice.runs import list_runs
 

@@ -7,9 +7,9 @@ import pendulum
 import pytest
 
 from airflow_provider_aep.errors import AepValidationError
+from airflow_provider_aep.flowservice.moments import parse_moment
 from airflow_provider_aep.flowservice.schedule import (
     merge_schedule,
-    parse_moment,
     parse_schedule,
     parse_schedule_change,
     schedule_words,

@@ -28,7 +28,8 @@ from airflow_provider_aep.flowservice.connections import create_base_connection,
 from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import S3, SFTP
-from airflow_provider_aep.flowservice.exchange import Pause, Request, Response, adrive, advance, drive
+from airflow_provider_aep.flowservice.driving import adrive, advance, drive
+from airflow_provider_aep.flowservice.exchange import Pause, Request, Response
 from airflow_provider_aep.flowservice.session import TRIES, AepSession
 
 LOGIN = ("POST", "/ims/token/v3")

@@ -10,7 +10,8 @@ import pytest
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import AepAuthError
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.flowservice.exchange import Done, Pause, advance, drive
+from airflow_provider_aep.flowservice.driving import advance, drive
+from airflow_provider_aep.flowservice.exchange import Done, Pause
 from airflow_provider_aep.flowservice.session import AepSession
 
 LOGIN = ("POST", "/ims/token/v3")

@@ -27,7 +27,8 @@ from airflow_provider_aep.flowservice import private_directory
 from airflow_provider_aep.flowservice.connections import get_connection_spec
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import get_destination
-from airflow_provider_aep.flowservice.exchange import Request, Response, adrive, drive
+from airflow_provider_aep.flowservice.driving import adrive, drive
+from airflow_provider_aep.flowservice.exchange import Request, Response
 from airflow_provider_aep.flowservice.host_files import TOKEN, HostFiles
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.tokens import PATIENCE

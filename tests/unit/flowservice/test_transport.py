@@ -29,7 +29,8 @@ from airflow_provider_aep.flowservice.connections import create_base_connection
 from airflow_provider_aep.flowservice.credentials import check_url
 from airflow_provider_aep.flowservice.datasets import list_datasets
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE
-from airflow_provider_aep.flowservice.exchange import Request, Response, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Request, Response
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport
 

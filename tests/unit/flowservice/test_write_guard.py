@@ -10,7 +10,8 @@ from airflow_provider_aep.errors import AepServerError, AepWriteRefusedError
 from airflow_provider_aep.flowservice import adhoc
 from airflow_provider_aep.flowservice.connections import create_source_connection
 from airflow_provider_aep.flowservice.datasets import list_datasets
-from airflow_provider_aep.flowservice.exchange import Request, Response, drive, together
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Request, Response, together
 from airflow_provider_aep.flowservice.session import AepSession
 
 SANDBOX_API = "/sandbox-management/"

@@ -14,7 +14,8 @@ from airflow_provider_aep.emulator.listing import listed
 from airflow_provider_aep.emulator.replies import reply
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
-from airflow_provider_aep.flowservice.exchange import Request, Response, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Request, Response
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.audit import Audit, audit_exports
 from airflow_provider_aep.monitoring.handover import Handover

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.errors import AepRateLimitError
-from airflow_provider_aep.flowservice.exchange import Response, adrive
+from airflow_provider_aep.flowservice.driving import adrive
+from airflow_provider_aep.flowservice.exchange import Response
 from airflow_provider_aep.flowservice.session import LONGEST_CLOSED, AepSession
 from airflow_provider_aep.monitoring import shared_poll
 from airflow_provider_aep.monitoring.poll import no_answer

@@ -10,7 +10,8 @@ import pytest
 
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.flowservice.dataflows import set_dataflow_state
-from airflow_provider_aep.flowservice.exchange import Response, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Response
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring import accounts
 from airflow_provider_aep.monitoring.accounts import oldest_listed, read_accounts

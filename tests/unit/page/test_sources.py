@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_provider_aep.errors import AepAuthError, AepConfigError, AepTooLargeError
-from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.driving import drive
 from airflow_provider_aep.flowservice.session import AepSession
 from airflow_provider_aep.page import sources as module
 from airflow_provider_aep.page.reading import read_snapshot

@@ -15,7 +15,8 @@ from airflow_provider_aep.flowservice.connections import (
 )
 from airflow_provider_aep.flowservice.dataflows import create_dataflow, update_schedule
 from airflow_provider_aep.flowservice.destinations import DATA_LANDING_ZONE, S3
-from airflow_provider_aep.flowservice.exchange import Exchange, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Exchange
 from airflow_provider_aep.flowservice.schedule import parse_schedule
 from airflow_provider_aep.flowservice.session import AepSession
 from airflow_provider_aep.probe.assumption import Result

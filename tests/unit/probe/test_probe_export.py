@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_aep.errors import AepConfigError, AepTransportError, AepWriteRefusedError
-from airflow_provider_aep.flowservice.exchange import drive
+from airflow_provider_aep.flowservice.driving import drive
 from airflow_provider_aep.flowservice.session import AepSession
 from airflow_provider_aep.probe.carrying_out import carry_out, check_may_write
 from airflow_provider_aep.probe.export import is_of_a_probe

@@ -9,7 +9,8 @@ import pytest
 
 from airflow_provider_aep.errors import AepError
 from airflow_provider_aep.flowservice.destinations import S3
-from airflow_provider_aep.flowservice.exchange import Response, drive
+from airflow_provider_aep.flowservice.driving import drive
+from airflow_provider_aep.flowservice.exchange import Response
 from airflow_provider_aep.probe.asking import Listing, Page
 from airflow_provider_aep.probe.assumption import Assumption, Result
 from airflow_provider_aep.probe.documents import judge_logins
