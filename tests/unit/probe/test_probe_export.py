@@ -223,6 +223,6 @@ def test_a_name_that_is_not_typed_closes_production(place):
 
 def test_a_type_that_cannot_be_read_closes_a_sandbox_whose_name_was_not_typed(place):
     place.emulator.enter("sandbox-api-refused")
-    with pytest.raises(AepConfigError, match="does not tell its type"):
+    with pytest.raises(AepConfigError, match="does not show its type"):
         place.run(check_may_write("dev", None))
     place.run(check_may_write("dev", "dev"))
