@@ -17,6 +17,7 @@ from airflow_provider_aep._airflow import conf
 _PACKAGE = "airflow_provider_aep"
 WAITING = (
     "sensors.runs",
+    "sensors.startable",
     "sensors.conclusion",
     "triggers.dataflow_runs",
     "hooks.days",

@@ -1,10 +1,10 @@
 """What a wait costs in the whole of Airflow, beside a task that does nothing: ``python -m benchmarks.whole``.
 
-A real Airflow 3.3 (LocalExecutor, PostgreSQL) runs, one after the other: 60 mapped tasks that do nothing; 60
-deferred sensors of dbt Cloud's provider; 60 of ours, mapped; 60 of ours that start in the triggerer, each a
-task of its own; and five sensors of ours for 60 exports each, as a single one would be lost in what the
-scheduler uses when idle. Their runs go on for 60 seconds at least, all look
-every 10 seconds, and all end well. The services answer after 20 ms over TLS, in the benchmark's own process.
+A real Airflow 3.3 (LocalExecutor, PostgreSQL) runs, one after the other: 60 mapped tasks that do nothing, and
+60 that are each a task of its own; 60 deferred sensors of dbt Cloud's provider; 60 of ours, mapped; 60 of ours
+that start in the triggerer, each a task of its own; and five sensors of ours for 60 exports each, as a single
+one would be lost in what the scheduler uses when idle. Their runs go on for 60 seconds at least, all poll every
+10 seconds, and all end well. The services respond after 20 ms over TLS, in the benchmark's own process.
 
 dbt Cloud's provider is in the environment that ``python -m benchmarks.monitor --peers install`` makes, where
 this looks for it; without it, dbt Cloud is left out.
@@ -41,11 +41,12 @@ from tools.processes import ChildFailed
 from tools.stack import AirflowStack
 
 DAGS = Path(__file__).parent / "dags"
-PLAIN, DBT, MAPPED, STARTED, MANY = "plain", "dbt", "mapped", "started", "many"
+PLAIN, EACH, DBT, MAPPED, STARTED, MANY = "plain", "each", "dbt", "mapped", "started", "many"
 # How many sensors that watch many exports each.
 SENSORS = 5
 TITLES = {
     PLAIN: "a task that does nothing",
+    EACH: "  each a task of its own",
     DBT: "dbt Cloud's sensor, mapped",
     MAPPED: "this provider's, mapped",
     STARTED: "  started in the triggerer",
