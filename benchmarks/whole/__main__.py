@@ -1,10 +1,11 @@
 """What a wait costs in the whole of Airflow, beside a task that does nothing: ``python -m benchmarks.whole``.
 
-A real Airflow 3.3 (LocalExecutor, PostgreSQL) runs, one after the other: 60 mapped tasks that do nothing, and
-60 that are each a task of its own; 60 deferred sensors of dbt Cloud's provider; 60 of ours, mapped; 60 of ours
-that start in the triggerer, each a task of its own; and five sensors of ours for 60 exports each, as a single
-one would be lost in what the scheduler uses when idle. Their runs go on for 60 seconds at least, all poll every
-10 seconds, and all end well. The services respond after 20 ms over TLS, in the benchmark's own process.
+A real Airflow 3.3 (LocalExecutor, PostgreSQL) runs, one after the other: 60 mapped tasks that do nothing,
+and 60 that are each a task of its own; 60 deferred sensors of dbt Cloud's provider; 60 of ours, mapped;
+60 of ours that start in the triggerer, each a task of its own; and five sensors of ours for 60 exports
+each, as a single one would be lost in what the scheduler uses when idle. Their runs go on for 60 seconds
+at least, all poll every 10 seconds, and all end well. The services respond after 20 ms over TLS, in the
+benchmark's own process.
 
 dbt Cloud's provider is in the environment that ``python -m benchmarks.monitor --peers install`` makes, where
 this looks for it; without it, dbt Cloud is left out.
