@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+from tools.certificates import authority_usage, key_identifiers
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -17,18 +19,7 @@ def make_certificate(folder: Path) -> Path:
 
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(tz=UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "benchmark")])
-    # From Python 3.13 on, a certificate is held to RFC 5280.
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    subject, authority = key_identifiers(key.public_key(), key.public_key())
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -39,9 +30,9 @@ def make_certificate(folder: Path) -> Path:
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .add_extension(authority_usage(), critical=True)
+        .add_extension(subject, critical=False)
+        .add_extension(authority, critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM

@@ -33,6 +33,7 @@ from airflow_provider_aep.flowservice.driving import drive
 from airflow_provider_aep.flowservice.exchange import Request, Response
 from airflow_provider_aep.flowservice.session import AepCredentials, AepSession
 from airflow_provider_aep.flowservice.transport import RequestsTransport
+from tools.certificates import authority_usage, key_identifiers
 
 LOOPBACK = "127.0.0.1"
 PING = Request("GET", "/flows", headers={"Authorization": "Bearer t0ken", "x-api-key": "key"})
@@ -127,11 +128,7 @@ def authority(tmp_path_factory) -> Authority:
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=1))
         )
-        # From Python 3.13 on, a certificate is held to RFC 5280.
-        keys = (
-            x509.SubjectKeyIdentifier.from_public_key(public_key),
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
-        )
+        keys = key_identifiers(public_key, signer.public_key())
         for extension in (*extensions, *keys):
             critical = isinstance(extension, x509.BasicConstraints)
             builder = builder.add_extension(extension, critical=critical)
@@ -140,17 +137,7 @@ def authority(tmp_path_factory) -> Authority:
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     bundle, chain = folder / "ca.pem", folder / "server.pem"
     constraint = x509.BasicConstraints(ca=True, path_length=None)
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    usage = authority_usage()
     bundle.write_bytes(certificate("Our CA", ca_key.public_key(), "Our CA", ca_key, constraint, usage))
     address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(LOOPBACK))])
     private = server_key.private_bytes(
