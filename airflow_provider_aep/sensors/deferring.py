@@ -12,9 +12,9 @@ from airflow_provider_aep.errors import OUTAGES, AepError, error_from_json
 if TYPE_CHECKING:
     from airflow_provider_aep.sensors.roles import Deferring, Waiting
 
-
 # A run takes minutes: of a window that began so lately, none has ended.
 YOUNG = timedelta(minutes=5)
+# Seconds in which a triggerer has taken up a trigger.
 FIRST_LOOK_WITHIN = 900.0
 
 
@@ -24,9 +24,9 @@ def begin(sensor: Waiting, context: Any) -> dict[str, Any]:
     In a young window a poll would not end it. The trigger polls first then, and the worker does not load what
     polls, which costs half as much as its start.
     """
-    wait = sensor.wait_without_asking(context)
+    # Found out once: ``look`` takes it from there.
+    sensor.known_wait = wait = sensor.wait_without_asking(context)
     if wait and not wait.run_ids and datetime.now(tz=UTC) - wait.started_after < YOUNG:
-        sensor.known_wait = wait
         defer(sensor, new_deadline(sensor), first_look_by=first_look_by(time.time(), sensor.poke_interval))
     return execute_deferrable(sensor, context)
 

@@ -194,7 +194,7 @@ class AepDataflowRunSensor(AepSensor):
         self._stuck_at: dict[str, datetime] = {}
         # Remembered, as what was given may turn out to be nothing when it is rendered.
         self._kind = self._wanted().kind()
-        self.run_policy()
+        policy = self.run_policy()
         check_moments(vars(self))
         if not is_later(expected_runs):
             self._wanted().expected()
@@ -203,7 +203,7 @@ class AepDataflowRunSensor(AepSensor):
             self.deferrable = True
             from airflow_provider_aep.sensors.startable import start_in_triggerer_of
 
-            start_in_triggerer_of(self, self._kind)
+            start_in_triggerer_of(self, self._kind, policy)
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:

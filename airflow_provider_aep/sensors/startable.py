@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_aep._airflow import XComArg
 from airflow_provider_aep.errors import AepValidationError, Problem
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.monitoring.policy import RunPolicy
 
 # The arguments that the trigger gets, rendered there.
 RENDERED = (
@@ -69,10 +72,11 @@ def is_literal(arguments: dict[str, Any]) -> bool:
     return not any(mark in str(value) for value in arguments.values() for mark in ("{{", "{%"))
 
 
-def start_in_triggerer_of(sensor: Any, kind: str) -> None:
+def start_in_triggerer_of(sensor: Any, kind: str, policy: RunPolicy) -> None:
     """Let a sensor start in the triggerer, where this Airflow can do so.
 
     :param kind: which of its arguments say what it waits for.
+    :param policy: that of its arguments.
     :raises AepValidationError: an argument comes from another task, or one that is no template is wrong.
     """
     from airflow.triggers.base import StartTriggerArgs
@@ -91,7 +95,7 @@ def start_in_triggerer_of(sensor: Any, kind: str) -> None:
         trigger_kwargs={
             **rendered,
             "kind": kind,
-            "run_policy": asdict(sensor.run_policy()),
+            "run_policy": asdict(policy),
             "poll_interval": sensor.poke_interval,
             "margin": times.margin,
             "longest": min(times.timeout, sensor.execution_seconds),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from airflow_provider_aep.errors import AepError, AepRateLimitError, AepServerError, AepTransportError
+from airflow_provider_aep.errors import OUTAGES, AepError
 from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 from airflow_provider_aep.flowservice.dataflows import list_dataflows
 from airflow_provider_aep.flowservice.exchange import Exchange
@@ -131,7 +131,7 @@ class Feed:
                     location = await self._converse(
                         read_location(self._flows.get(run.dataflow_id) or run.dataflow_id)
                     )
-                except (AepServerError, AepTransportError, AepRateLimitError) as error:
+                except OUTAGES as error:
                     return error
                 except AepError as error:
                     _warn("AEP: where dataflow %s delivers cannot be read: %s", run.dataflow_id, error)

@@ -43,6 +43,6 @@ async def look(exchange: Exchange[Sightings], aep_conn_id: str, sandbox: str | N
 
     hook = AepHook(aep_conn_id, sandbox=sandbox)
     return [
-        one._replace(sandbox=hook.sandbox) if isinstance(one, Sighting) and one.finished else one
-        for one in await hook.arun(exchange)
+        seen._replace(sandbox=hook.sandbox) if isinstance(seen, Sighting) and seen.finished else seen
+        for seen in await hook.arun(exchange)
     ]
