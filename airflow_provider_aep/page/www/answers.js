@@ -10,8 +10,8 @@ const kept = new Map(); // path -> the last good response, so that going back sh
 
 /** Why there is no (new) response, with a message for the user. */
 class NoAnswer extends Error {
-  constructor(kind, told) {
-    super(told);
+  constructor(kind, message) {
+    super(message);
     this.kind = kind;
   }
 }
@@ -97,11 +97,11 @@ export function useAnswer(path) {
         if (ending.signal.aborted) {
           return;
         }
-        const told = error instanceof NoAnswer ? error : new NoAnswer("broken", "The response cannot be shown.");
-        if (told.kind === "forbidden" || told.kind === "signed_out") {
+        const failure = error instanceof NoAnswer ? error : new NoAnswer("broken", "The response cannot be shown.");
+        if (failure.kind === "forbidden" || failure.kind === "signed_out") {
           kept.clear(); // it may hold what another user was allowed to see
         }
-        setState({ path, error: told, ...kept.get(path) });
+        setState({ path, error: failure, ...kept.get(path) });
       } finally {
         asking = false;
       }

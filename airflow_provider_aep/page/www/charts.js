@@ -39,7 +39,7 @@ function Chart({ title, runs, value, usual, tell, tellShort }) {
   const step = WIDTH / runs.length;
   const width = Math.min(step * 0.75, WIDEST);
   const newest = known.at(-1);
-  const told = [
+  const phrases = [
     `${title} of ${plural(known.length, "run")}`,
     usual && `usually ${range(usual.low, usual.high, tell).replace(" – ", " to ")}`,
     `last: ${tell(value(newest))}, ${kindOf(newest.kind).title}`,
@@ -54,7 +54,7 @@ function Chart({ title, runs, value, usual, tell, tellShort }) {
       { className: "aep-chart-area" },
       h(
         "svg",
-        { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": told.join("; ") },
+        { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": phrases.join("; ") },
         usual && [
           h("rect", { key: "range", className: "aep-usual", x: 0, width: WIDTH, y: y(usual.high), height: Math.max(y(usual.low) - y(usual.high), 1) }),
           h("path", { key: "median", className: "aep-median", d: `M0 ${y(usual.median)}H${WIDTH}` }),

@@ -1,25 +1,25 @@
 /* The exports as a file for a spreadsheet, in the order of the table. Times are ISO 8601 in UTC. */
 
 const COLUMNS = {
-  connection: (one) => one.conn_id,
-  sandbox: (one) => one.sandbox,
-  export: (one) => one.name,
-  dataflow_id: (one) => one.id,
-  state: (one) => one.state,
-  outcome: (one) => one.outcome,
-  last_tick: (one) => one.decided?.at,
-  what_happened: (one) => one.decided?.told,
-  warnings: (one) => (one.warnings ?? []).join("; "),
-  bad_ticks: (one) => one.bad,
-  shown_ticks: (one) => one.ticks?.length,
-  last_good_data: (one) => one.last_good_at,
-  datasets: (one) => (one.datasets ?? []).map(({ id, name }) => name ?? id).join("; "),
-  destination: (one) => one.destination_title ?? one.destination,
-  lands_in: (one) => one.lands_in,
-  cadence: (one) => one.every,
-  next_tick: (one) => one.next_tick,
-  ends_at: (one) => one.ends_at,
-  owner: (one) => one.owner,
+  connection: (dataflow) => dataflow.conn_id,
+  sandbox: (dataflow) => dataflow.sandbox,
+  export: (dataflow) => dataflow.name,
+  dataflow_id: (dataflow) => dataflow.id,
+  state: (dataflow) => dataflow.state,
+  outcome: (dataflow) => dataflow.outcome,
+  last_tick: (dataflow) => dataflow.decided?.at,
+  what_happened: (dataflow) => dataflow.decided?.told,
+  warnings: (dataflow) => (dataflow.warnings ?? []).join("; "),
+  bad_ticks: (dataflow) => dataflow.bad,
+  shown_ticks: (dataflow) => dataflow.ticks?.length,
+  last_good_data: (dataflow) => dataflow.last_good_at,
+  datasets: (dataflow) => (dataflow.datasets ?? []).map(({ id, name }) => name ?? id).join("; "),
+  destination: (dataflow) => dataflow.destination_title ?? dataflow.destination,
+  lands_in: (dataflow) => dataflow.lands_in,
+  cadence: (dataflow) => dataflow.every,
+  next_tick: (dataflow) => dataflow.next_tick,
+  ends_at: (dataflow) => dataflow.ends_at,
+  owner: (dataflow) => dataflow.owner,
 };
 
 /** A value in the form of RFC 4180. A text that a spreadsheet would read as a formula gets an apostrophe. */
@@ -30,7 +30,7 @@ function cell(value) {
 }
 
 export function toCsv(exports) {
-  const rows = [Object.keys(COLUMNS), ...exports.map((one) => Object.values(COLUMNS).map((read) => read(one)))];
+  const rows = [Object.keys(COLUMNS), ...exports.map((dataflow) => Object.values(COLUMNS).map((read) => read(dataflow)))];
   return rows.map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 

@@ -59,29 +59,29 @@ function NotYet({ source }) {
 }
 
 function Shown({ data, path, now, heading, run, change, sinceSeconds }) {
-  const { export: one, runs, usual, findings, entities, links } = data;
-  const underWay = tellNow(one);
+  const { export: dataflow, runs, usual, findings, entities, links } = data;
+  const underWay = tellNow(dataflow);
   return h(
     "div",
     null,
     h(
       "header",
       { className: "aep-head" },
-      h("h1", { ref: heading, tabIndex: -1, className: "aep-clamp" }, h(Name, null, one.name)),
-      h(Badge, { one }),
-      h("span", { className: "aep-faint" }, one.state),
+      h("h1", { ref: heading, tabIndex: -1, className: "aep-clamp" }, h(Name, null, dataflow.name)),
+      h(Badge, { dataflow }),
+      h("span", { className: "aep-faint" }, dataflow.state),
     ),
     data.source && h(SourceTrouble, { source: data.source, sinceSeconds: Math.max(sinceSeconds, 0) }),
-    one.decided && h("p", null, h("bdi", null, sentence(one.decided.told)), " ", h("span", { className: "aep-faint" }, h(When, { at: one.decided.at, now }))),
+    dataflow.decided && h("p", null, h("bdi", null, sentence(dataflow.decided.told)), " ", h("span", { className: "aep-faint" }, h(When, { at: dataflow.decided.at, now }))),
     underWay && h("p", null, h("bdi", null, sentence(underWay))),
-    (one.warnings ?? []).map((warning) => h(Notice, { key: warning, tone: "warn" }, sentence(warning))),
-    h(Facts, { one, lands: data.lands, links: links ?? {}, now }),
+    (dataflow.warnings ?? []).map((warning) => h(Notice, { key: warning, tone: "warn" }, sentence(warning))),
+    h(Facts, { dataflow, lands: data.lands, links: links ?? {}, now }),
     h(
       Section,
       { title: "Last ticks" },
-      one.ticks.length === 0 ? h("p", { className: "aep-faint" }, "Its schedule has had no tick yet.") : h(Ticks, { ticks: one.ticks }),
+      dataflow.ticks.length === 0 ? h("p", { className: "aep-faint" }, "Its schedule has had no tick yet.") : h(Ticks, { ticks: dataflow.ticks }),
     ),
-    h(Story, { key: path, path, wrong: one.bad > 0 || one.outcome === "fail" || one.outcome === "warn", now }),
+    h(Story, { key: path, path, wrong: dataflow.bad > 0 || dataflow.outcome === "fail" || dataflow.outcome === "warn", now }),
     h(
       Section,
       { title: "Runs" },
@@ -102,17 +102,17 @@ function Section({ title, children }) {
 /** "dag / task", from the path of a task's page. */
 const taskName = (path) => path.split("/").filter((part, at) => at % 2 === 1).map(decodeURIComponent).join(" / ");
 
-function Facts({ one, lands, links, now }) {
+function Facts({ dataflow, lands, links, now }) {
   const facts = [
-    ["Destination", one.destination_title ?? one.destination],
-    ["Cadence", cadence(one.every)],
-    ["Last good data", h(LastGood, { one, now })],
-    ["Next tick", h(When, { at: one.next_tick, now })],
-    ["Ends in", h(Ends, { export: one })],
-    ["Datasets", h(Datasets, { datasets: one.datasets ?? [] })],
-    ["Sandbox", h(Name, null, one.sandbox)],
-    ["Connection", h(Name, null, one.conn_id)],
-    ["Owner", one.owner && h(Name, null, one.owner)],
+    ["Destination", dataflow.destination_title ?? dataflow.destination],
+    ["Cadence", cadence(dataflow.every)],
+    ["Last good data", h(LastGood, { dataflow, now })],
+    ["Next tick", h(When, { at: dataflow.next_tick, now })],
+    ["Ends in", h(Ends, { dataflow })],
+    ["Datasets", h(Datasets, { datasets: dataflow.datasets ?? [] })],
+    ["Sandbox", h(Name, null, dataflow.sandbox)],
+    ["Connection", h(Name, null, dataflow.conn_id)],
+    ["Owner", dataflow.owner && h(Name, null, dataflow.owner)],
     ["Files", lands && h(Lands, { lands })],
     ["Airflow task", links.task && h(LinkIn, { to: links.task }, h(Name, null, taskName(links.task)))],
     ["In Adobe", links.platform && h(LinkOut, { to: links.platform }, "Platform UI")],
@@ -147,11 +147,11 @@ function Ticks({ ticks }) {
   );
 }
 
-const FOUND = ["Finding", "Became known", "Tick", "What was found"];
+const FINDING_HEADS = ["Finding", "Became known", "Tick", "What was found"];
 
 /** The findings of a check, in its words, newest first. */
 function Findings({ findings, now }) {
-  const heads = FOUND.map((head) => h("th", { key: head, role: "columnheader", scope: "col" }, head));
+  const heads = FINDING_HEADS.map((head) => h("th", { key: head, role: "columnheader", scope: "col" }, head));
   return h(
     "table",
     { role: "table", className: "aep-table aep-cards aep-findings" },
@@ -165,9 +165,9 @@ function Findings({ findings, now }) {
           "tr",
           { key, role: "row" },
           h("th", { role: "rowheader", scope: "row", className: "aep-tight" }, h(FindingKind, { kind, outcome })),
-          h(Cell, { title: FOUND[1], className: "aep-tight" }, h(When, { at: known_at, now, absolute: true })),
-          h(Cell, { title: FOUND[2], className: "aep-tight" }, h(When, { at: tick, now, absolute: true })),
-          h(Cell, { title: FOUND[3], className: "aep-found" }, h("bdi", { className: "aep-name" }, sentence(told))),
+          h(Cell, { title: FINDING_HEADS[1], className: "aep-tight" }, h(When, { at: known_at, now, absolute: true })),
+          h(Cell, { title: FINDING_HEADS[2], className: "aep-tight" }, h(When, { at: tick, now, absolute: true })),
+          h(Cell, { title: FINDING_HEADS[3], className: "aep-found" }, h("bdi", { className: "aep-name" }, sentence(told))),
         ),
       ),
     ),

@@ -11,23 +11,23 @@ const TYPING_MS = 250;
 
 /** What the list can be filtered by: an outcome, or bad ticks with any outcome. */
 const KEPT = {
-  ...Object.fromEntries(Object.entries(OUTCOMES).map(([name, known]) => [name, { ...known, passes: (one) => outcomeOf(one.outcome) === known }])),
-  bad: { title: "with bad ticks", sign: "◔", tone: "none", passes: (one) => one.bad > 0 },
+  ...Object.fromEntries(Object.entries(OUTCOMES).map(([name, known]) => [name, { ...known, passes: (dataflow) => outcomeOf(dataflow.outcome) === known }])),
+  bad: { title: "with bad ticks", sign: "◔", tone: "none", passes: (dataflow) => dataflow.bad > 0 },
 };
 
 // What a table can be filtered and grouped by: the name in the address, the value of an export, and its title.
 const BY = {
-  conn: ["Connection", (one) => one.conn_id],
-  sandbox: ["Sandbox", (one) => one.sandbox],
-  owner: ["Owner", (one) => one.owner ?? NOBODY],
-  destination: ["Destination", (one) => one.destination ?? "", (one) => one.destination_title ?? one.destination],
-  every: ["Cadence", (one) => one.every ?? "", (one) => cadence(one.every)],
+  conn: ["Connection", (dataflow) => dataflow.conn_id],
+  sandbox: ["Sandbox", (dataflow) => dataflow.sandbox],
+  owner: ["Owner", (dataflow) => dataflow.owner ?? NOBODY],
+  destination: ["Destination", (dataflow) => dataflow.destination ?? "", (dataflow) => dataflow.destination_title ?? dataflow.destination],
+  every: ["Cadence", (dataflow) => dataflow.every ?? "", (dataflow) => cadence(dataflow.every)],
 };
 const NOBODY = "-"; // an export without an owner's mark
 
-const titleBy = (name, one) => {
+const titleBy = (name, dataflow) => {
   const [, value, title = value] = BY[name];
-  return value(one) === NOBODY ? "nobody" : plainName(title(one));
+  return value(dataflow) === NOBODY ? "nobody" : plainName(title(dataflow));
 };
 
 /** The state in the address: `{q, conn, sandbox, owner, destination, every, outcome, group, sort, opened, run}`, each a string. */
@@ -45,7 +45,7 @@ export function readAddress(params) {
 }
 
 /** Whether the address filters or groups the exports. */
-export const narrows = ({ q, outcome, group, ...rest }) => [q, outcome, group, ...Object.keys(BY).map((name) => rest[name])].some((each) => each !== "");
+export const narrows = ({ q, outcome, group, ...rest }) => [q, outcome, group, ...Object.keys(BY).map((name) => rest[name])].some((value) => value !== "");
 
 /** The address with some changes; default values are left out. */
 export function changed(params, changes) {
@@ -60,44 +60,44 @@ export function changed(params, changes) {
   return next;
 }
 
-export const keyOf = (one) => `${one.conn_id}/${one.sandbox}/${one.id}`;
+export const keyOf = (dataflow) => `${dataflow.conn_id}/${dataflow.sandbox}/${dataflow.id}`;
 
-const datasetNames = (one) => (one.datasets ?? []).map(({ id, name }) => name ?? id).join(" ");
+const datasetNames = (dataflow) => (dataflow.datasets ?? []).map(({ id, name }) => name ?? id).join(" ");
 
 /** The sort key of a column; a missing time or number sorts last, except that exports without good data sort first. */
 export const ORDERS = {
-  name: (one) => one.name ?? "",
+  name: (dataflow) => dataflow.name ?? "",
   datasets: datasetNames,
-  destination: (one) => one.destination_title ?? one.destination ?? "",
-  every: (one) => cadenceHours(one.every),
-  next: (one) => Date.parse(one.next_tick ?? "") || Infinity,
-  ends: (one) => one.days_left ?? Infinity,
-  state: (one) => one.severity ?? Infinity,
-  good: (one) => Date.parse(one.last_good_at ?? "") || 0,
-  ticks: (one) => -(one.bad ?? 0),
+  destination: (dataflow) => dataflow.destination_title ?? dataflow.destination ?? "",
+  every: (dataflow) => cadenceHours(dataflow.every),
+  next: (dataflow) => Date.parse(dataflow.next_tick ?? "") || Infinity,
+  ends: (dataflow) => dataflow.days_left ?? Infinity,
+  state: (dataflow) => dataflow.severity ?? Infinity,
+  good: (dataflow) => Date.parse(dataflow.last_good_at ?? "") || 0,
+  ticks: (dataflow) => -(dataflow.bad ?? 0),
 };
 
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
-function compare(one, other) {
-  return typeof one === "number" ? (one === other ? 0 : one - other) : collator.compare(one, other);
+function compare(a, b) {
+  return typeof a === "number" ? (a === b ? 0 : a - b) : collator.compare(a, b);
 }
 
 /** The exports that pass the filter, in order; equals by name. */
 export function chosen(exports, { q, outcome, sort, ...filter }) {
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = exports.filter(
-    (one) =>
-      Object.entries(BY).every(([name, [, value]]) => (filter[name] ?? "") === "" || value(one) === filter[name]) &&
-      (outcome === "" || KEPT[outcome].passes(one)) &&
-      passes(one, words),
+  const passing = exports.filter(
+    (dataflow) =>
+      Object.entries(BY).every(([name, [, value]]) => (filter[name] ?? "") === "" || value(dataflow) === filter[name]) &&
+      (outcome === "" || KEPT[outcome].passes(dataflow)) &&
+      passes(dataflow, words),
   );
   const downward = sort.startsWith("-");
   const order = ORDERS[downward ? sort.slice(1) : sort];
-  return found
-    .map((one) => [order(one), one])
-    .sort(([a, one], [b, other]) => (downward ? compare(b, a) : compare(a, b)) || compare(ORDERS.name(one), ORDERS.name(other)))
-    .map(([, one]) => one);
+  return passing
+    .map((dataflow) => [order(dataflow), dataflow])
+    .sort(([a, left], [b, right]) => (downward ? compare(b, a) : compare(a, b)) || compare(ORDERS.name(left), ORDERS.name(right)))
+    .map(([, dataflow]) => dataflow);
 }
 
 /** The exports in groups, in order: `[[title, exports], ...]`; one without a title if they are not grouped. */
@@ -106,22 +106,22 @@ export function grouped(exports, group) {
     return [["", exports]];
   }
   const groups = new Map();
-  for (const one of exports) {
-    const title = titleBy(group, one);
-    groups.set(title, [...(groups.get(title) ?? []), one]);
+  for (const dataflow of exports) {
+    const title = titleBy(group, dataflow);
+    groups.set(title, [...(groups.get(title) ?? []), dataflow]);
   }
   // In the order of the first export of each group.
-  return [...groups].map(([title, found]) => [`${BY[group][0]}: ${title}`, found]);
+  return [...groups].map(([title, members]) => [`${BY[group][0]}: ${title}`, members]);
 }
 
-function passes(one, words) {
+function passes(dataflow, words) {
   if (words.length === 0) {
     return true;
   }
-  const ids = (one.datasets ?? []).map(({ id }) => id).join(" ");
-  const text = `${one.name} ${one.id} ${one.conn_id} ${one.sandbox} ${one.owner} ${one.lands_in} ${one.destination_title} ${one.state} ${datasetNames(one)} ${ids}`;
-  const told = [one.decided?.told, one.current?.told, ...(one.warnings ?? [])].filter(Boolean);
-  const lower = `${text} ${told.join(" ")}`.toLowerCase();
+  const ids = (dataflow.datasets ?? []).map(({ id }) => id).join(" ");
+  const text = `${dataflow.name} ${dataflow.id} ${dataflow.conn_id} ${dataflow.sandbox} ${dataflow.owner} ${dataflow.lands_in} ${dataflow.destination_title} ${dataflow.state} ${datasetNames(dataflow)} ${ids}`;
+  const sentences = [dataflow.decided?.told, dataflow.current?.told, ...(dataflow.warnings ?? [])].filter(Boolean);
+  const lower = `${text} ${sentences.join(" ")}`.toLowerCase();
   return words.every((word) => lower.includes(word));
 }
 
@@ -140,11 +140,11 @@ function Choice({ label, value, options, none = "all", onChange }) {
 }
 
 function options(exports, name, kept) {
-  const found = new Map(exports.map((one) => [BY[name][1](one), titleBy(name, one)]));
-  if (kept !== "" && !found.has(kept)) {
-    found.set(kept, plainName(kept)); // the address names a value that does not exist (any more)
+  const titles = new Map(exports.map((dataflow) => [BY[name][1](dataflow), titleBy(name, dataflow)]));
+  if (kept !== "" && !titles.has(kept)) {
+    titles.set(kept, plainName(kept)); // the address names a value that does not exist (any more)
   }
-  return [...found].sort(([, one], [, other]) => collator.compare(one, other));
+  return [...titles].sort(([, a], [, b]) => collator.compare(a, b));
 }
 
 export function Filters({ exports, filter, onChange }) {
@@ -153,9 +153,9 @@ export function Filters({ exports, filter, onChange }) {
     { className: "aep-filters" },
     h(Search, { value: filter.q, onChange: (q) => onChange({ q }) }),
     Object.entries(BY).map(([name, [label]]) => {
-      const found = options(exports, name, filter[name]);
+      const choices = options(exports, name, filter[name]);
       // A single option is no choice.
-      return found.length < 2 && filter[name] === "" ? null : h(Choice, { key: name, label, value: filter[name], options: found, onChange: (value) => onChange({ [name]: value }) });
+      return choices.length < 2 && filter[name] === "" ? null : h(Choice, { key: name, label, value: filter[name], options: choices, onChange: (value) => onChange({ [name]: value }) });
     }),
     h(Choice, {
       label: "Outcome",

@@ -148,23 +148,23 @@ function NoExports({ sources }) {
 
 /** Tells a screen reader what changed: how many exports pass a new filter, and which began or stopped failing. */
 function Announcer({ exports, shown, filter }) {
-  const [told, setTold] = useState("");
+  const [message, setMessage] = useState("");
   const before = useRef({ outcomes: null, filter });
   useEffect(() => {
     if (exports === undefined) {
       return;
     }
-    const outcomes = new Map(exports.map((one) => [keyOf(one), one.outcome]));
+    const outcomes = new Map(exports.map((dataflow) => [keyOf(dataflow), dataflow.outcome]));
     const { outcomes: old, filter: oldFilter } = before.current;
     before.current = { outcomes, filter };
-    const turned = old === null ? [] : exports.filter((one) => old.has(keyOf(one)) && (old.get(keyOf(one)) === "fail") !== (one.outcome === "fail"));
+    const turned = old === null ? [] : exports.filter((dataflow) => old.has(keyOf(dataflow)) && (old.get(keyOf(dataflow)) === "fail") !== (dataflow.outcome === "fail"));
     if (turned.length > ANNOUNCED) {
-      setTold(`${turned.length} exports began or stopped failing`);
+      setMessage(`${turned.length} exports began or stopped failing`);
     } else if (turned.length > 0) {
-      setTold(turned.map((one) => `${plainName(one.name)} ${one.outcome === "fail" ? "fails" : "no longer fails"}`).join("; "));
+      setMessage(turned.map((dataflow) => `${plainName(dataflow.name)} ${dataflow.outcome === "fail" ? "fails" : "no longer fails"}`).join("; "));
     } else if (filter !== oldFilter) {
-      setTold(`${shown.length} of ${exports.length} exports shown`);
+      setMessage(`${shown.length} of ${exports.length} exports shown`);
     }
   }, [exports, shown, filter]);
-  return h("div", { role: "status", className: "aep-unseen" }, told);
+  return h("div", { role: "status", className: "aep-unseen" }, message);
 }

@@ -78,20 +78,20 @@ export function LinkIn({ to, linkRef, children, ...rest }) {
 
 /** A button that copies a text; if the browser forbids that, it selects the text instead. */
 function Copy({ text, shown, label }) {
-  const [told, setTold] = useState("");
+  const [message, setMessage] = useState("");
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
-      setTold("copied");
+      setMessage("copied");
     } catch {
       getSelection().selectAllChildren(shown.current);
-      setTold("selected");
+      setMessage("selected");
     }
-    setTimeout(() => setTold(""), 2000);
+    setTimeout(() => setMessage(""), 2000);
   };
   return [
     h("button", { key: "copy", type: "button", className: "aep-small", onClick: copy, "aria-label": label }, "Copy"),
-    h("span", { key: "told", role: "status", className: "aep-faint" }, told),
+    h("span", { key: "message", role: "status", className: "aep-faint" }, message),
   ];
 }
 
@@ -136,12 +136,12 @@ export function Cell({ title, className, children }) {
 }
 
 /** How long until the schedule ends; the last seven days are highlighted. */
-export function Ends({ export: one }) {
-  const { days_left: days, ends_at: at } = one;
+export function Ends({ dataflow }) {
+  const { days_left: days, ends_at: at } = dataflow;
   if (days === null || days === undefined) {
     return h("span", { className: "aep-faint", title: "its schedule has no end" }, "no end");
   }
-  const text = one.ends_in ?? "ended";
+  const text = dataflow.ends_in ?? "ended";
   const soon = days <= 7;
   return h("span", { className: soon ? "aep-soon" : undefined, title: fullTime(at) }, soon ? `⚠ ${text}` : text);
 }

@@ -124,7 +124,7 @@ function More({ run }) {
       "div",
       null,
       h("dt", null, "Judged by"),
-      judges.map((each) => h("dd", { key: each.path }, h(LinkIn, { to: each.path }, h(Name, null, `${each.dag_id} / ${each.task_id}${each.map_index < 0 ? "" : ` [${each.map_index}]`}`)), h("div", { className: "aep-faint" }, h(Name, null, each.run_id)))),
+      judges.map((judge) => h("dd", { key: judge.path }, h(LinkIn, { to: judge.path }, h(Name, null, `${judge.dag_id} / ${judge.task_id}${judge.map_index < 0 ? "" : ` [${judge.map_index}]`}`)), h("div", { className: "aep-faint" }, h(Name, null, judge.run_id)))),
       judges.length === 0 && h("dd", { className: "aep-faint" }, error ? "Airflow does not say." : data ? "no task that you may see" : "…"),
     ),
     h("div", null, h("dt", null, "Link to this run"), h("dd", null, h(Id, { id: new URL(`plugin/aep-exports?run=${encodeURIComponent(run.id)}`, document.baseURI).href, label: "Copy the link to this run" }))),

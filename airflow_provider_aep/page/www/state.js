@@ -27,30 +27,30 @@ export function tellNow({ current }) {
 }
 
 /** The badge and the number of bad ticks, in one line. */
-export function Badge({ one }) {
-  const bad = tellBad(one);
-  return h("span", { className: "aep-state" }, h(Outcome, { outcome: one.outcome }), bad && h("span", { className: "aep-bad" }, ` ${bad}`));
+export function Badge({ dataflow }) {
+  const bad = tellBad(dataflow);
+  return h("span", { className: "aep-state" }, h(Outcome, { outcome: dataflow.outcome }), bad && h("span", { className: "aep-bad" }, ` ${bad}`));
 }
 
 /** The state as a cell of the table. */
-export function StateCell({ one }) {
-  const [why, now] = [tellWhy(one), tellNow(one)];
-  const all = [why, now, ...(one.warnings ?? [])].filter(Boolean).map(sentence);
+export function StateCell({ dataflow }) {
+  const [why, now] = [tellWhy(dataflow), tellNow(dataflow)];
+  const all = [why, now, ...(dataflow.warnings ?? [])].filter(Boolean).map(sentence);
   // If the export is good, the run under way is more interesting than the last one.
-  const shown = (one.outcome === "ok" ? [now ?? why] : [why, now]).filter(Boolean);
+  const shown = (dataflow.outcome === "ok" ? [now ?? why] : [why, now]).filter(Boolean);
   return h(
     "span",
     { title: [...new Set(all)].join("\n") || undefined },
-    h(Badge, { one }),
-    (shown.length ? shown : ["no run has finished yet"]).map((told) => h("bdi", { key: told, className: "aep-clamp aep-told" }, sentence(told))),
+    h(Badge, { dataflow }),
+    (shown.length ? shown : ["no run has finished yet"]).map((text) => h("bdi", { key: text, className: "aep-clamp aep-told" }, sentence(text))),
   );
 }
 
 /** When records were last delivered, or "none" if no listed run delivered any. */
-export function LastGood({ one, now }) {
-  if (one.last_good_at) {
-    return h(When, { at: one.last_good_at, now });
+export function LastGood({ dataflow, now }) {
+  if (dataflow.last_good_at) {
+    return h(When, { at: dataflow.last_good_at, now });
   }
   const title = "no run listed here has delivered records";
-  return h("span", { className: "aep-faint", title }, one.ticks.length ? "none" : "–");
+  return h("span", { className: "aep-faint", title }, dataflow.ticks.length ? "none" : "–");
 }

@@ -41,11 +41,11 @@ function Asked({ path, now }) {
     null,
     h(AnswerTrouble, { error, receivedAt, now }),
     h(SourceTrouble, { source: data.source, sinceSeconds: Math.max(now - receivedAt, 0) / 1000 }),
-    h(Told, { story: data.story }),
+    h(StoryText, { story: data.story }),
   );
 }
 
-function Told({ story }) {
+function StoryText({ story }) {
   // A failure that later runs have made up for is no alarm.
   const tone = { fail: story.actions.length ? "fail" : "warn", warn: "warn" }[story.outcome] ?? "none";
   return h(
@@ -97,7 +97,7 @@ function tellSlot(slot) {
 function Lanes({ story }) {
   const [into, out] = [slotsOf(story.came_in, story.window), slotsOf(story.went_out, story.window)];
   const { totals } = story;
-  const told = [
+  const phrases = [
     `From ${fullTime(story.window.since)} to ${fullTime(story.window.until)}`,
     `${plural(totals.batches, "batch").replace("batchs", "batches")} came in${totals.batches_failed ? `, ${count(totals.batches_failed)} failed` : ""}`,
     `${plural(totals.runs, "run")} went out; ${count(totals.bad)} bad`,
@@ -106,10 +106,10 @@ function Lanes({ story }) {
   return h(
     "figure",
     { className: "aep-lanes" },
-    h("figcaption", null, h("span", null, "Came in"), h("span", { className: "aep-faint" }, told[1].replace(" came in", ""), numbers(totals.records_in))),
+    h("figcaption", null, h("span", null, "Came in"), h("span", { className: "aep-faint" }, phrases[1].replace(" came in", ""), numbers(totals.records_in))),
     h(
       "svg",
-      { viewBox: `0 0 ${SLOTS * STEP} ${2 * HEIGHT + MIDDLE}`, preserveAspectRatio: "none", role: "img", "aria-label": told.join("; ") },
+      { viewBox: `0 0 ${SLOTS * STEP} ${2 * HEIGHT + MIDDLE}`, preserveAspectRatio: "none", role: "img", "aria-label": phrases.join("; ") },
       h(Lane, { slots: into, up: true }),
       h("path", { className: "aep-floor", d: `M0 ${HEIGHT + MIDDLE / 2}H${SLOTS * STEP}` }),
       h(Lane, { slots: out, up: false }),

@@ -29,8 +29,8 @@ export function bar({ x, width, floor, height, most, gap }) {
 
 /** "12 Nov 03:00: failed, 0 records". */
 export function tellTick([at, kind, records, isFirst]) {
-  const told = records === null || records === undefined ? "" : `, ${plural(records, "record")}`;
-  return `${shortTime(at)}: ${kindOf(kind).title}${told}${isFirst ? `, ${FIRST}` : ""}`;
+  const amount = records === null || records === undefined ? "" : `, ${plural(records, "record")}`;
+  return `${shortTime(at)}: ${kindOf(kind).title}${amount}${isFirst ? `, ${FIRST}` : ""}`;
 }
 
 /** The ticks in one sentence: their number, and each that was not good, newest first. */
@@ -45,7 +45,7 @@ export function tellTicks(ticks) {
 
 /** The largest number, unless it is many times the next: then the next, so that it does not flatten the others. */
 export function mostOf(numbers) {
-  const [first = 0, second = 0] = [...numbers].sort((one, other) => other - one);
+  const [first = 0, second = 0] = [...numbers].sort((a, b) => b - a);
   return numbers.length >= FEW && first > OUTLIER * second && second > 0 ? second : first;
 }
 
@@ -61,14 +61,14 @@ function shapes(ticks) {
   const byKind = new Map();
   ticks.forEach(([, kind, records], index) => {
     const x = (first + index) * STEP;
-    const found = byKind.get(kind) ?? { ground: "", bars: "", marks: "" };
+    const paths = byKind.get(kind) ?? { ground: "", bars: "", marks: "" };
     const height = records ? Math.max(1.5, (records / most) * HEIGHT) : 0;
-    found.ground += `M${x} 0h${BAR}v${HEIGHT}h-${BAR}z`;
+    paths.ground += `M${x} 0h${BAR}v${HEIGHT}h-${BAR}z`;
     if (height) {
-      found.bars += bar({ x, width: BAR, floor: HEIGHT, height, most: HEIGHT, gap: BREAK });
+      paths.bars += bar({ x, width: BAR, floor: HEIGHT, height, most: HEIGHT, gap: BREAK });
     }
-    found.marks += `M${x + BAR / 2} ${MARKS_AT}${kindOf(kind).mark}`;
-    byKind.set(kind, found);
+    paths.marks += `M${x + BAR / 2} ${MARKS_AT}${kindOf(kind).mark}`;
+    byKind.set(kind, paths);
   });
   return byKind;
 }
@@ -129,7 +129,7 @@ export function TickList({ ticks }) {
 /** The meaning of the marks that occur, in the order of `KINDS`. */
 export function Legend({ ticks, Kind }) {
   const order = Object.keys(KINDS);
-  const sorted = [...new Set(ticks.map(([, kind]) => kind))].sort((one, other) => order.indexOf(one) - order.indexOf(other));
+  const sorted = [...new Set(ticks.map(([, kind]) => kind))].sort((a, b) => order.indexOf(a) - order.indexOf(b));
   return h(
     "ul",
     { className: "aep-legend", "aria-label": "Legend" },

@@ -24,10 +24,10 @@ const COLUMNS = [
 
 export function ExportsTable({ exports, sort, group, now, addressOf, onSort, single, focused, onFocused }) {
   const [length, setLength] = useState(PAGE);
-  const reach = Math.max(length, exports.findIndex((one) => keyOf(one) === focused) + 1);
+  const reach = Math.max(length, exports.findIndex((dataflow) => keyOf(dataflow) === focused) + 1);
   const rows = exports.slice(0, reach);
-  const several = new Set(exports.map((one) => one.conn_id)).size > 1;
-  const ticks = rows.flatMap((one) => one.ticks);
+  const several = new Set(exports.map((dataflow) => dataflow.conn_id)).size > 1;
+  const ticks = rows.flatMap((dataflow) => dataflow.ticks);
   return h(
     "div",
     null,
@@ -45,9 +45,9 @@ export function ExportsTable({ exports, sort, group, now, addressOf, onSort, sin
             "tbody",
             { key: title, role: "rowgroup" },
             title && h(GroupHead, { title, members: exports.length > rows.length ? null : members }),
-            members.map((one) => {
-              const key = keyOf(one);
-              return h(Row, { key, one, now, several, to: addressOf(key), focused: key === focused, onFocused });
+            members.map((dataflow) => {
+              const key = keyOf(dataflow);
+              return h(Row, { key, dataflow, now, several, to: addressOf(key), focused: key === focused, onFocused });
             }),
           ),
         ),
@@ -84,12 +84,12 @@ function Head({ name, title, sort, onSort }) {
 
 /** @param members the exports of the group; null if some are not shown yet */
 function GroupHead({ title, members }) {
-  const failing = members?.filter((one) => one.outcome === "fail").length;
-  const told = members && ` · ${plural(members.length, "export")}${failing ? `, ${failing} failing` : ""}`;
-  return h("tr", { role: "row", className: "aep-group" }, h("th", { role: "rowheader", scope: "rowgroup", colSpan: COLUMNS.length }, h("bdi", null, title), h("span", { className: "aep-faint" }, told)));
+  const failing = members?.filter((dataflow) => dataflow.outcome === "fail").length;
+  const summary = members && ` · ${plural(members.length, "export")}${failing ? `, ${failing} failing` : ""}`;
+  return h("tr", { role: "row", className: "aep-group" }, h("th", { role: "rowheader", scope: "rowgroup", colSpan: COLUMNS.length }, h("bdi", null, title), h("span", { className: "aep-faint" }, summary)));
 }
 
-const Row = memo(function Row({ one, now, several, to, focused, onFocused }) {
+const Row = memo(function Row({ dataflow, now, several, to, focused, onFocused }) {
   const link = useRef(null);
   useEffect(() => {
     if (focused) {
@@ -97,28 +97,28 @@ const Row = memo(function Row({ one, now, several, to, focused, onFocused }) {
       onFocused();
     }
   }, [focused, onFocused]);
-  const datasets = one.datasets ?? [];
+  const datasets = dataflow.datasets ?? [];
   const names = datasets.map(({ id, name }) => plainName(name ?? id));
   return h(
     "tr",
-    { role: "row", className: one.state === "disabled" ? "aep-off" : undefined },
+    { role: "row", className: dataflow.state === "disabled" ? "aep-off" : undefined },
     h(
       "th",
       { role: "rowheader", scope: "row" },
-      h(LinkIn, { to, linkRef: link, className: "aep-link aep-clamp" }, h(Name, { title: plainName(one.name) }, one.name)),
-      h("div", { className: "aep-faint aep-clamp" }, several ? [h(Name, { key: 0 }, one.conn_id), " · "] : null, h(Name, null, one.sandbox)),
+      h(LinkIn, { to, linkRef: link, className: "aep-link aep-clamp" }, h(Name, { title: plainName(dataflow.name) }, dataflow.name)),
+      h("div", { className: "aep-faint aep-clamp" }, several ? [h(Name, { key: 0 }, dataflow.conn_id), " · "] : null, h(Name, null, dataflow.sandbox)),
     ),
-    h(Cell, { title: "State", className: "aep-verdict" }, h(StateCell, { one })),
-    h(Cell, { title: "Last good data" }, h(LastGood, { one, now })),
-    h(Cell, { title: "Last ticks", className: "aep-strip-cell" }, h(Strip, { ticks: one.ticks })),
+    h(Cell, { title: "State", className: "aep-verdict" }, h(StateCell, { dataflow })),
+    h(Cell, { title: "Last good data" }, h(LastGood, { dataflow, now })),
+    h(Cell, { title: "Last ticks", className: "aep-strip-cell" }, h(Strip, { ticks: dataflow.ticks })),
     h(
       Cell,
       { title: "Datasets", className: "aep-datasets aep-third" },
       h("span", { className: "aep-clamp", title: names.join("\n") }, h("bdi", null, names[0] ?? "–"), names.length > 1 ? ` +${names.length - 1}` : null),
     ),
-    h(Cell, { title: "Destination", className: "aep-third" }, one.destination_title ?? one.destination ?? "–"),
-    h(Cell, { title: "Cadence", className: "aep-tight" }, cadence(one.every)),
-    h(Cell, { title: "Next tick", className: "aep-tight" }, one.state === "enabled" ? h(When, { at: one.next_tick, now }) : one.state),
-    h(Cell, { title: "Ends in", className: "aep-tight" }, h(Ends, { export: one })),
+    h(Cell, { title: "Destination", className: "aep-third" }, dataflow.destination_title ?? dataflow.destination ?? "–"),
+    h(Cell, { title: "Cadence", className: "aep-tight" }, cadence(dataflow.every)),
+    h(Cell, { title: "Next tick", className: "aep-tight" }, dataflow.state === "enabled" ? h(When, { at: dataflow.next_tick, now }) : dataflow.state),
+    h(Cell, { title: "Ends in", className: "aep-tight" }, h(Ends, { dataflow })),
   );
 });

@@ -84,43 +84,43 @@ function Judged({ exports, now }) {
       "table",
       { role: "table", className: "aep-table aep-cards aep-findings" },
       h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, HEADS.map((head) => h("th", { key: head, role: "columnheader", scope: "col" }, head)))),
-      h("tbody", { role: "rowgroup" }, exports.map((one, at) => h(JudgedRow, { key: `${one.dataflow_id} ${at}`, one, now }))),
+      h("tbody", { role: "rowgroup" }, exports.map((judged, at) => h(JudgedRow, { key: `${judged.dataflow_id} ${at}`, judged, now }))),
     ),
   );
 }
 
-function JudgedRow({ one, now }) {
-  const name = h(Name, null, one.dataflow_name ?? one.dataflow_id);
+function JudgedRow({ judged, now }) {
+  const name = h(Name, null, judged.dataflow_name ?? judged.dataflow_id);
   return h(
     "tr",
     { role: "row" },
     h(
       "th",
       { role: "rowheader", scope: "row" },
-      one.page ? h(LinkIn, { to: one.page }, name) : name,
-      one.platform && h("div", null, h(LinkOut, { to: one.platform }, "Platform UI")),
+      judged.page ? h(LinkIn, { to: judged.page }, name) : name,
+      judged.platform && h("div", null, h(LinkOut, { to: judged.platform }, "Platform UI")),
     ),
-    h(Cell, { title: HEADS[1], className: "aep-tight" }, h(Outcome, { outcome: one.outcome })),
+    h(Cell, { title: HEADS[1], className: "aep-tight" }, h(Outcome, { outcome: judged.outcome })),
     h(
       Cell,
       { title: HEADS[2], className: "aep-found" },
-      one.findings.map((found, at) => h(Found, { key: at, found, now })),
-      one.more > 0 && h("div", { className: "aep-faint" }, `and ${plural(one.more, "finding")} more`),
-      one.recovered && h("div", null, "recovered: ", h("bdi", null, sentence(one.recovered))),
-      one.findings.length === 0 && !one.recovered && h("span", { className: "aep-faint" }, one.outcome === "ok" ? "nothing wrong" : "not kept here; see the log of the task"),
+      judged.findings.map((finding, at) => h(Finding, { key: at, finding, now })),
+      judged.more > 0 && h("div", { className: "aep-faint" }, `and ${plural(judged.more, "finding")} more`),
+      judged.recovered && h("div", null, "recovered: ", h("bdi", null, sentence(judged.recovered))),
+      judged.findings.length === 0 && !judged.recovered && h("span", { className: "aep-faint" }, judged.outcome === "ok" ? "nothing wrong" : "not kept here; see the log of the task"),
     ),
   );
 }
 
-function Found({ found, now }) {
+function Finding({ finding, now }) {
   return h(
     "div",
     null,
-    h("span", { "aria-hidden": true }, `${outcomeOf(found.outcome).sign} `),
-    h("strong", null, plainName(found.kind).replaceAll("_", " ")),
-    found.standing && " (known before)",
+    h("span", { "aria-hidden": true }, `${outcomeOf(finding.outcome).sign} `),
+    h("strong", null, plainName(finding.kind).replaceAll("_", " ")),
+    finding.standing && " (known before)",
     ": ",
-    h("bdi", null, sentence(found.told)),
-    found.tick && h("span", { className: "aep-faint" }, " – tick of ", h(When, { at: found.tick, now, absolute: true })),
+    h("bdi", null, sentence(finding.told)),
+    finding.tick && h("span", { className: "aep-faint" }, " – tick of ", h(When, { at: finding.tick, now, absolute: true })),
   );
 }

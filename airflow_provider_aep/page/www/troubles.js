@@ -26,13 +26,13 @@ export const isTroubled = (source) => Boolean(source.error) || source.state === 
 
 /** What is wrong with a data source, and the age of its data. */
 export function SourceTrouble({ source, sinceSeconds = 0 }) {
-  return isTroubled(source) ? h(Notice, { tone: toneOf(source) }, h(Told, { source, sinceSeconds })) : null;
+  return isTroubled(source) ? h(Notice, { tone: toneOf(source) }, h(TroubleText, { source, sinceSeconds })) : null;
 }
 
 const isUnknown = ({ age_seconds }) => age_seconds === null || age_seconds === undefined;
 const toneOf = (source) => (isUnknown(source) ? "fail" : "warn");
 
-function Told({ source, sinceSeconds }) {
+function TroubleText({ source, sinceSeconds }) {
   const { conn_id, sandbox, error, age_seconds } = source;
   const shown = isUnknown(source) ? "Its exports have not been read yet." : `Its data are ${age(age_seconds + sinceSeconds)} old.`;
   return [
@@ -62,7 +62,7 @@ export function SourceTroubles({ sources, sinceSeconds }) {
       "details",
       { className: "aep-details aep-troubles" },
       h("summary", null, h("strong", null, `Trouble with ${plural(troubled.length, "connection")}`), ` – ${[...new Set(troubled.map(titleOf))].join(", ")}`),
-      h("ul", null, troubled.map((source) => h("li", { key: keyOf(source) }, h(Told, { source, sinceSeconds })))),
+      h("ul", null, troubled.map((source) => h("li", { key: keyOf(source) }, h(TroubleText, { source, sinceSeconds })))),
     ),
   );
 }

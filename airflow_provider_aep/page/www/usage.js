@@ -45,68 +45,68 @@ function Ledgers({ now }) {
     h(AnswerTrouble, { error, receivedAt, now }),
     h(SourceTroubles, { sources: data.sources, sinceSeconds: Math.max(now - receivedAt, 0) / 1000 }),
     loading && h(Waiting, null, "Loading the runs of the year …"),
-    data.usage.map((one) => h(Ledger, { key: `${one.conn_id}/${one.sandbox}`, one })),
+    data.usage.map((ledger) => h(Ledger, { key: `${ledger.conn_id}/${ledger.sandbox}`, ledger })),
   );
 }
 
-function Ledger({ one }) {
+function Ledger({ ledger }) {
   return h(
     "article",
     { className: "aep-usage" },
-    h("h2", null, `${one.year}, sandbox `, h(Name, null, one.sandbox), h("span", { className: "aep-faint aep-gap", title: fullTime(one.at) }, `days and months in ${one.timezone}`)),
-    one.problem && h(Notice, { tone: "warn" }, plainName(one.problem)),
-    one.allowances.map((each) => h(Allowance, { key: each.allowance, each })),
-    one.total === null
+    h("h2", null, `${ledger.year}, sandbox `, h(Name, null, ledger.sandbox), h("span", { className: "aep-faint aep-gap", title: fullTime(ledger.at) }, `days and months in ${ledger.timezone}`)),
+    ledger.problem && h(Notice, { tone: "warn" }, plainName(ledger.problem)),
+    ledger.allowances.map((allowance) => h(Allowance, { key: allowance.allowance, allowance })),
+    ledger.total === null
       ? h("p", { className: "aep-faint" }, "No run of this year is listed.")
       : [
-          h("p", { key: "total" }, `In all ${told(one.total, "records")} and ${told(one.total, "bytes")}, in ${plural(one.total.runs, "run")}.`),
-          h(Table, { key: "months", title: "Month", rows: one.months.map((each) => ({ ...each, id: each.month, name: each.month })) }),
-          h(Table, { key: "exports", title: "Export", rows: largestFirst(one.exports), beside: "Destination" }),
-          h(Table, { key: "datasets", title: "Dataset", rows: largestFirst(one.datasets) }),
-          h(Table, { key: "destinations", title: "Destination", rows: largestFirst(one.destinations.map((each) => ({ ...each, id: each.name }))) }),
+          h("p", { key: "total" }, `In all ${amount(ledger.total, "records")} and ${amount(ledger.total, "bytes")}, in ${plural(ledger.total.runs, "run")}.`),
+          h(Table, { key: "months", title: "Month", rows: ledger.months.map((row) => ({ ...row, id: row.month, name: row.month })) }),
+          h(Table, { key: "exports", title: "Export", rows: largestFirst(ledger.exports), beside: "Destination" }),
+          h(Table, { key: "datasets", title: "Dataset", rows: largestFirst(ledger.datasets) }),
+          h(Table, { key: "destinations", title: "Destination", rows: largestFirst(ledger.destinations.map((row) => ({ ...row, id: row.name }))) }),
         ],
-    h("ul", { className: "aep-faint aep-usage-notes" }, one.notes.map((note) => h("li", { key: note }, plainName(note)))),
+    h("ul", { className: "aep-faint aep-usage-notes" }, ledger.notes.map((note) => h("li", { key: note }, plainName(note)))),
   );
 }
 
 function largestFirst(rows) {
-  return [...rows].sort((one, other) => other.bytes - one.bytes || other.records - one.records);
+  return [...rows].sort((a, b) => b.bytes - a.bytes || b.records - a.records);
 }
 
 /** "at least 12,400 records + 2 runs unknown": an unknown count is never shown as zero. */
-function told(one, measure) {
-  const unknown = one[`${measure}_unknown`];
-  if (unknown > 0 && unknown >= one.runs && one[measure] === 0) {
+function amount(sums, measure) {
+  const unknown = sums[`${measure}_unknown`];
+  if (unknown > 0 && unknown >= sums.runs && sums[measure] === 0) {
     return `unknown ${measure}`;
   }
-  const sum = measure === "bytes" ? bytes(one.bytes) : plural(one.records, "record");
-  const known = one.incomplete ? `at least ${sum}` : sum;
+  const sum = measure === "bytes" ? bytes(sums.bytes) : plural(sums.records, "record");
+  const known = sums.incomplete ? `at least ${sum}` : sum;
   return unknown > 0 ? `${known} + ${plural(unknown, "run")} unknown` : known;
 }
 
-function Allowance({ each }) {
-  const [tone, sign, title] = STANDINGS[each.status] ?? STANDINGS.near;
-  const used = Math.min(each.share, 1);
-  const forecast = each.forecast === null ? used : Math.min(each.forecast / each.limit, 1);
+function Allowance({ allowance }) {
+  const [tone, sign, title] = STANDINGS[allowance.status] ?? STANDINGS.near;
+  const used = Math.min(allowance.share, 1);
+  const forecast = allowance.forecast === null ? used : Math.min(allowance.forecast / allowance.limit, 1);
   return h(
     "div",
     { className: "aep-allowance" },
     h("span", { className: `aep-badge aep-outcome-${tone}` }, h("span", { className: "aep-sign", "aria-hidden": true }, sign), title),
     h(
       "svg",
-      { className: `aep-meter aep-meter-${tone}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": `${Math.round(each.share * 100)} % used` },
+      { className: `aep-meter aep-meter-${tone}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": `${Math.round(allowance.share * 100)} % used` },
       h("rect", { className: "aep-meter-ground", width: 100, height: 8 }),
       h("rect", { className: "aep-meter-forecast", width: forecast * 100, height: 8 }),
       h("rect", { className: "aep-meter-used", width: used * 100, height: 8 }),
     ),
-    h("p", null, plainName(each.told)),
+    h("p", null, plainName(allowance.told)),
   );
 }
 
 function Table({ title, rows, beside }) {
   const [all, setAll] = useState(false);
   const shown = all ? rows : rows.slice(0, Math.max(FIRST, title === "Month" ? 12 : 0));
-  const most = Math.max(1, ...rows.map((each) => each.bytes));
+  const most = Math.max(1, ...rows.map((row) => row.bytes));
   const heads = [title, beside, "Runs", "Records", "Bytes"].filter(Boolean);
   return h(
     "div",
@@ -119,19 +119,19 @@ function Table({ title, rows, beside }) {
       h(
         "tbody",
         { role: "rowgroup" },
-        shown.map((each) =>
+        shown.map((row) =>
           h(
             "tr",
-            { key: each.id, role: "row" },
-            h("th", { role: "rowheader", scope: "row" }, h(Name, null, each.name)),
-            beside && h(Cell, { title: beside }, plainName(each.destination ?? "–")),
-            h(Cell, { title: "Runs" }, each.failed > 0 ? `${count(each.runs)}, ${count(each.failed)} failed` : count(each.runs)),
-            h(Cell, { title: "Records" }, told(each, "records")),
+            { key: row.id, role: "row" },
+            h("th", { role: "rowheader", scope: "row" }, h(Name, null, row.name)),
+            beside && h(Cell, { title: beside }, plainName(row.destination ?? "–")),
+            h(Cell, { title: "Runs" }, row.failed > 0 ? `${count(row.runs)}, ${count(row.failed)} failed` : count(row.runs)),
+            h(Cell, { title: "Records" }, amount(row, "records")),
             h(
               Cell,
               { title: "Bytes" },
-              told(each, "bytes"),
-              h("svg", { className: "aep-usage-bar", viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": true }, h("rect", { width: (each.bytes / most) * 100, height: 4 })),
+              amount(row, "bytes"),
+              h("svg", { className: "aep-usage-bar", viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": true }, h("rect", { width: (row.bytes / most) * 100, height: 4 })),
             ),
           ),
         ),

@@ -70,7 +70,7 @@ function relativeSeconds(seconds) {
   if (Math.abs(seconds) < 1) {
     return "now";
   }
-  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? UNITS.at(-1);
+  const [unit, size] = UNITS.find(([, unitSeconds]) => Math.abs(seconds) >= unitSeconds) ?? UNITS.at(-1);
   return relative.format(Math.trunc(seconds / size), unit);
 }
 
@@ -79,7 +79,7 @@ export function age(seconds) {
   if (seconds < 2) {
     return "a moment";
   }
-  const [unit, size] = UNITS.find(([, each]) => seconds >= each);
+  const [unit, size] = UNITS.find(([, unitSeconds]) => seconds >= unitSeconds);
   const number = Math.floor(seconds / size);
   return `${number} ${unit}${number === 1 ? "" : "s"}`;
 }
@@ -148,8 +148,8 @@ export function cadence(every) {
 
 /** A schedule's word in hours, as a sort key; once sorts last. */
 export function cadenceHours(every) {
-  const found = /^(\d+)([hd])$/.exec(every ?? "");
-  return found ? Number(found[1]) * (found[2] === "d" ? 24 : 1) : Infinity;
+  const match = /^(\d+)([hd])$/.exec(every ?? "");
+  return match ? Number(match[1]) * (match[2] === "d" ? 24 : 1) : Infinity;
 }
 
 // Characters that are invisible, or change the direction of what follows; not those that join letters and emoji.
