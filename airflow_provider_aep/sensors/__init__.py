@@ -1,6 +1,6 @@
-"""Sensors: wait for runs of a dataflow and judge them; wait for data that come into a dataset.
+"""Sensors: wait for runs of dataflows and judge them; wait for data that are ingested into datasets.
 
-Each is imported on first use: Airflow's metaclass makes the class of a sensor expensive.
+Each is imported on first use, because Airflow's metaclass makes a sensor class expensive.
 """
 
 from __future__ import annotations

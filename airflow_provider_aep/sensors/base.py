@@ -26,8 +26,8 @@ from airflow_provider_aep.times import span_words
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks import AepHook
 
-# Airflow retries no such timeout: another wait would be in vain, too.
-IN_VAIN = "The time for what was waited for is over."
+# Raised as an AirflowSensorTimeout, which Airflow does not retry: another wait could not succeed either.
+IN_VAIN = "This wait can no longer succeed."
 _AIRFLOWS_SPANS = ("poke_interval", "timeout", "max_wait")
 _SPAN = Span()
 
@@ -35,8 +35,8 @@ _SPAN = Span()
 class AepSensor(BaseSensorOperator):
     """Base of the sensors.
 
-    :param poke_interval: between two polls: seconds, a ``timedelta`` or, like ``timeout``, an ISO 8601
-        duration; ``None`` where neither the author nor ``default_args`` gave it.
+    :param poke_interval: time between two polls: seconds, a ``timedelta`` or, as for ``timeout``, an ISO 8601
+        duration; ``None`` if neither the author nor ``default_args`` set it.
     :param deferrable: wait in the triggerer.
     :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
     :param sandbox: overrides the connection's sandbox. Templated.
@@ -63,11 +63,11 @@ class AepSensor(BaseSensorOperator):
         texts = {name: spans[name] for name in _AIRFLOWS_SPANS if isinstance(spans.get(name), str)}
         if problems := list(problems_of(dict.fromkeys(texts, _SPAN), texts)):
             raise AepValidationError("the sensor", problems)
-        # Airflow takes no text.
+        # Airflow accepts no text here.
         spans |= {name: _SPAN.kept(text) for name, text in texts.items()}
         super().__init__(**spans)
         if self.poke_interval <= 0:
-            # Airflow takes zero: a worker, or the poll of a triggerer, would ask without a pause.
+            # Airflow accepts zero, with which a worker or a triggerer would poll without a pause.
             problem = Problem("poke_interval", "must be a number of seconds above 0")
             raise AepValidationError("the sensor", [problem])
         self.deferrable = deferrable
@@ -93,7 +93,7 @@ class AepSensor(BaseSensorOperator):
         return AepHook(self.aep_conn_id, sandbox=self.sandbox)
 
     def wait_on_worker(self, context: Any) -> Any:
-        """Poke or reschedule, as Airflow does it; a timeout says what was seen last."""
+        """Poke or reschedule in Airflow's own loop; a timeout also says what was seen last."""
         try:
             return super().execute(context)
         except (AirflowSensorTimeout, AirflowTaskTimeout) as error:
@@ -101,40 +101,40 @@ class AepSensor(BaseSensorOperator):
 
     @contextmanager
     def _lenient(self) -> Iterator[None]:
-        """``soft_fail`` and ``never_fail`` as in poke mode, in which alone all Airflow versions agree."""
+        """Handle ``soft_fail`` and ``never_fail`` as poke mode does: Airflow's versions agree on no other."""
         try:
             yield
         except (AirflowFailException, AirflowSensorTimeout, AepError) as error:
             if self.never_fail or (self.soft_fail and not isinstance(error, AepError)):
-                # Airflow puts words of its own in the place of these when a deferred task resumes.
+                # When a deferred task resumes, Airflow replaces the message of the exception with its own.
                 self.log.warning("%s", error)
                 raise AirflowSkipException(str(error)) from error
             raise
 
     def _get_next_poke_interval(self, started_at: Any, run_duration: Any, poke_count: int) -> float:
-        # A service that asks to be left alone is, also when Airflow's own loop does the waiting.
+        # The service's Retry-After also holds while Airflow's own loop waits.
         usual = float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
         left = float(self.timeout - run_duration())
         return max(usual, min(self.asked_to_wait, left))
 
     def _first_start(self, context: Any) -> datetime | None:
-        """When the task first looked, in reschedule mode; ``None``: it has not yet."""
+        """When the task first polled, in reschedule mode; ``None`` if it has not yet."""
         ti = context["ti"]
-        found: datetime | None
+        first_start: datetime | None
         if hasattr(ti, "get_first_reschedule_date"):
-            found = ti.get_first_reschedule_date(context)
-        else:  # on Airflow 2, what its own loop asks
+            first_start = ti.get_first_reschedule_date(context)
+        else:  # on Airflow 2, as its own loop does
             first_try = (ti.max_tries or 0) - (self.retries or 0) + 1
             place = (ti.dag_id, ti.task_id, ti.run_id, ti.map_index)
-            found = import_module("airflow.sensors.base")._orig_start_date(*place, first_try)
-        return found
+            first_start = import_module("airflow.sensors.base")._orig_start_date(*place, first_try)
+        return first_start
 
     @property
     def execution_seconds(self) -> float:
         return self.execution_timeout.total_seconds() if self.execution_timeout else float("inf")
 
     def time_out(self, last_seen: object) -> NoReturn:
-        """End the wait, with what was seen last."""
+        """End the wait at its timeout; the message says what was seen last."""
         if self.execution_seconds < self.timeout:
             raise AirflowTaskTimeout(
                 f"The execution_timeout of {span_words(self.execution_seconds, exact=True)} is over. "
@@ -145,5 +145,5 @@ class AepSensor(BaseSensorOperator):
         )
 
     def give_up(self, last_seen: object) -> NoReturn:
-        """End a wait that nothing can end any more, with what was seen last."""
+        """End a wait that can no longer succeed; the message says what was seen last."""
         raise AirflowSensorTimeout(f"{IN_VAIN} Last seen: {last_seen}.")

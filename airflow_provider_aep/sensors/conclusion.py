@@ -1,4 +1,4 @@
-"""What a sensor does when its runs have come to an end: judge them, keep the verdict, tell assets."""
+"""What a sensor does when its runs have ended: judge them, keep the verdict, send asset events."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any]:
-    """Judge what was seen, keep the verdict, and end the task as the policy says.
+    """Judge the runs that were seen, keep the verdict, and end the task as the policy says.
 
-    Nothing is kept or told before all that it takes to judge was read.
+    Nothing is kept or sent until everything that judging needs has been read.
 
     :raises AepError: the service gave no answer.
     """
@@ -48,7 +48,7 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
         told["location"] = location.url
     sensor.verdict = told
     if is_collected():
-        location_of(sensor, flow)  # now: OpenLineage asks when the task has ended, and asks nothing of Adobe
+        location_of(sensor, flow)  # now, because OpenLineage calls after the task has ended: no requests then
     context["ti"].xcom_push(key=VERDICT_KEY, value=told)
     metrics.judged(told)
     for error in verdict.errors:
@@ -57,7 +57,7 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     text = f"Dataflow {told['dataflow_name']!r}: {told['reason']}{because}"
     if told["outcome"] == "fail":
         failed = AepRunFailedError(text, told)
-        # Not retried: looking again at a finished run cannot change it.
+        # Not retried: another poll cannot change a finished run.
         raise AirflowFailException(str(failed)) from failed
     if told["outcome"] == "skip":
         raise AirflowSkipException(text)
@@ -65,31 +65,31 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     if not is_news:
         # Airflow sends the event of an outlet whenever its task succeeds.
         raise AirflowSkipException(
-            f"{text}. An earlier DAG run has told of it; skipped, so that no asset gets a second event"
+            f"{text}. An earlier DAG run has reported it; skipped, so that no asset gets a second event"
         )
     _tell_assets(sensor, context, sighting.runs, told, location)
     return told
 
 
 def forget_earlier_try(context: Any) -> None:
-    """Take away what an earlier try of this task left, as Airflow does where a task begins on a worker."""
+    """Delete what an earlier attempt of this task left, as Airflow does if a task begins on a worker."""
     from airflow_provider_aep._airflow import XCom
 
     ti = context["ti"]
     if ti.try_number <= 1:
-        return  # there was none, and each question is a call to Airflow's API server
+        return  # there was none, and each deletion is a call to Airflow's API server
     place = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
     for key in (VERDICT_KEY, "return_value"):
-        with suppress(Exception):  # there is none, or an Airflow that keeps none here
+        with suppress(Exception):  # there is none, or this Airflow keeps none here
             XCom.delete(key=key, **place)
 
 
 def judge(sensor: Judging, sighting: Sighting, flow: Dataflow | None) -> Verdict:
-    """The verdict on what was seen."""
+    """The verdict on the runs of a sighting."""
     from airflow_provider_aep.monitoring.judging import judge_sighting
 
     def unexplained(error: AepError) -> None:
-        sensor.log.warning("Why dataflow %s exported nothing cannot be told: %s", sensor.dataflow_id, error)
+        sensor.log.warning("Cannot find out why dataflow %s exported nothing: %s", sensor.dataflow_id, error)
 
     return sensor.hook.run(
         judge_sighting(
@@ -104,44 +104,44 @@ def judge(sensor: Judging, sighting: Sighting, flow: Dataflow | None) -> Verdict
 
 
 def _held_against_storage(sensor: Judging, told: dict[str, Any], dataflow: str | Dataflow) -> dict[str, Any]:
-    """A verdict that also knows what the storage holds.
+    """The verdict with what the storage holds.
 
-    :param dataflow: its id, or itself where that was read already.
+    :param dataflow: its id, or the record if it was read already.
     :raises AepError: the service gave no answer.
     """
     from airflow_provider_aep.hooks.storage import check_delivery, unchecked
     from airflow_provider_aep.monitoring.verdict import with_delivery
     from airflow_provider_aep.sensors.wanted import read_own_datasets
 
-    # Other dataflows may deliver into the same folder, so whose files are meant must be known.
+    # Other dataflows may deliver into the same folder, so only files of these datasets count.
     datasets = told["dataset_ids"] or sensor.hook.run(read_own_datasets(dataflow))
     if datasets:
-        found = check_delivery(
+        delivery = check_delivery(
             {**told, "dataset_ids": list(datasets)},
             storage_path=str(sensor.storage_path),
             storage_conn_id=sensor.storage_conn_id,
         )
     else:
-        found = unchecked("the datasets of the dataflow could not be read, so its files are not known")
-    sensor.log.log(logging.INFO if found.status == "ok" else logging.WARNING, "%s", found.told)
-    return with_delivery(told, found.to_json(), sensor.on_missing_files, sensor.on_unchecked_files)
+        delivery = unchecked("the datasets of the dataflow could not be read, so its files are not known")
+    sensor.log.log(logging.INFO if delivery.status == "ok" else logging.WARNING, "%s", delivery.told)
+    return with_delivery(told, delivery.to_json(), sensor.on_missing_files, sensor.on_unchecked_files)
 
 
 def _last_verdict(sensor: Judging, context: Any) -> Any:
-    """What this task judged in the last DAG run before this one; ``None`` where that cannot be read."""
+    """The verdict of this task in the last DAG run before this one; ``None`` if it cannot be read."""
     ti = context["ti"]
     try:
         return ti.xcom_pull(
             key=VERDICT_KEY, task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True
         )
     except Exception as error:
-        # A recovery stays untold, or an asset gets a second event: neither is a reason to lose a verdict.
+        # A recovery goes unreported, or an asset gets a second event: no reason to lose a verdict.
         sensor.log.warning("The verdict of the last DAG run cannot be read: %s", without_words(error))
         return None
 
 
 def _is_news(last: Any, run_ids: Collection[str]) -> bool:
-    """Whether the last DAG run before this one has told its assets of other runs than these."""
+    """Whether any of these runs is new to the assets, by the verdict of the last DAG run before this one."""
     if not isinstance(last, dict) or last.get("outcome") not in ("ok", "warn"):
         return True
     return not set(run_ids) <= set(last.get("run_ids") or ())
@@ -162,9 +162,9 @@ def _tell_assets(
 
 
 def location_of(sensor: Judging, dataflow: Dataflow | None = None) -> Location | None:
-    """Where the dataflow delivers, read once; ``None`` where that cannot be read.
+    """Where the dataflow delivers, read once; ``None`` if that cannot be read.
 
-    :param dataflow: itself where it was read already.
+    :param dataflow: the record if it was read already.
     """
     from airflow_provider_aep.flowservice.locations import read_location
 
@@ -174,7 +174,7 @@ def location_of(sensor: Judging, dataflow: Dataflow | None = None) -> Location |
         sensor.known_location = sensor.hook.run(read_location(dataflow or sensor.dataflow_id))
         return sensor.known_location
     except AepError as error:
-        sensor.log.warning("Where dataflow %s delivers cannot be told: %s", sensor.dataflow_id, error)
+        sensor.log.warning("Cannot find out where dataflow %s delivers: %s", sensor.dataflow_id, error)
         return None
 
 

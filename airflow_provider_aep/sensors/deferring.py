@@ -12,19 +12,19 @@ from airflow_provider_aep.errors import OUTAGES, AepError, error_from_json
 if TYPE_CHECKING:
     from airflow_provider_aep.sensors.roles import Deferring, Waiting
 
-# A run takes minutes: of a window that began so lately, none has ended.
+# A run takes minutes, so no run of a window that began this recently has ended.
 YOUNG = timedelta(minutes=5)
-# Seconds in which a triggerer has taken up a trigger.
+# Seconds within which a triggerer starts a trigger.
 FIRST_LOOK_WITHIN = 900.0
 
 
 def begin(sensor: Waiting, context: Any) -> dict[str, Any]:
-    """Begin to wait: poll once, and defer where that does not end the wait.
+    """Begin the wait: poll once, and defer unless that ends the wait.
 
-    In a young window a poll would not end it. The trigger polls first then, and the worker does not load what
-    polls, which costs half as much as its start.
+    In a young window it would not. So the trigger makes the first poll, and the worker does not load the
+    modules that poll, which costs half as much as its start.
     """
-    # Found out once: ``look`` takes it from there.
+    # Determined once; ``look`` uses it.
     sensor.known_wait = wait = sensor.wait_without_asking(context)
     if wait and not wait.run_ids and datetime.now(tz=UTC) - wait.started_after < YOUNG:
         defer(sensor, new_deadline(sensor), first_look_by=first_look_by(time.time(), sensor.poke_interval))
@@ -32,9 +32,9 @@ def begin(sensor: Waiting, context: Any) -> dict[str, Any]:
 
 
 def execute_deferrable(sensor: Waiting, context: Any, deadline: float | None = None) -> dict[str, Any]:
-    """Poll once on the worker, and defer where that does not end the wait.
+    """Poll once on the worker, and defer unless that ends the wait.
 
-    :param deadline: when to give up, in epoch seconds; by default as the sensor's timeouts say from now on.
+    :param deadline: when to give up, in epoch seconds; by default the sensor's timeouts count from now.
     """
     deadline = new_deadline(sensor) if deadline is None else deadline
     sighting = sensor.look(context)
@@ -51,7 +51,7 @@ def new_deadline(sensor: Deferring) -> float:
 
 
 def suspend(sensor: Deferring, trigger: Any, method_name: str, *, deadline: float) -> NoReturn:
-    """Leave the worker until the trigger has an event, or time out where nothing is left of the wait."""
+    """Leave the worker until the trigger has an event, or time out if the deadline has passed."""
     left = deadline - time.time()
     if left <= 0:
         sensor.time_out(sensor.last_seen)
@@ -59,27 +59,28 @@ def suspend(sensor: Deferring, trigger: Any, method_name: str, *, deadline: floa
         trigger=trigger,
         method_name=method_name,
         kwargs={"deadline": deadline},
-        # The trigger ends the wait itself and says what it saw last. Airflow's own timeout, which
-        # cannot, is there for a triggerer that is dead.
+        # The trigger ends the wait itself and says what it saw last. Airflow's own timeout cannot say
+        # that; it is for a dead triggerer.
         timeout=timedelta(seconds=left + 60 + 2 * sensor.poke_interval),
     )
     raise AssertionError("unreachable: deferring raises")
 
 
 def first_look_by(began: float, poke_interval: float) -> float:
-    """Until when a trigger takes it that nobody has looked before; all in epoch seconds.
+    """Until when a trigger that starts may assume that nobody has polled yet; all in epoch seconds.
 
-    One that starts later takes the place of one that has, as after a restart of the triggerer.
+    A trigger that starts later replaces one that has polled, as after a restart of the triggerer.
     """
     return began + FIRST_LOOK_WITHIN + 2 * poke_interval
 
 
 def defer(sensor: Waiting, deadline: float, *, first_look_by: float = 0.0) -> NoReturn:
-    """Go on waiting in the triggerer, for what the sensor waits for.
+    """Go on waiting in the triggerer.
 
-    Where an outage kept it from finding that out, it only waits until the service answers, and polls again.
+    If an outage kept the sensor from finding out what to wait for, the trigger only waits until the service
+    responds, and the sensor polls again.
 
-    :param first_look_by: until when nobody has polled, where the sensor has not.
+    :param first_look_by: until when the trigger may assume that nobody has polled; zero if the sensor has.
     """
     from airflow_provider_aep.flowservice.validation import check_id
     from airflow_provider_aep.monitoring.waits import Wait
@@ -114,50 +115,50 @@ def defer(sensor: Waiting, deadline: float, *, first_look_by: float = 0.0) -> No
 def resume(sensor: Waiting, context: Any, event: Any, deadline: float | None) -> dict[str, Any]:
     """Judge what the trigger saw; anything but a well-formed event fails the task.
 
-    :param deadline: that of the wait; ``None`` where an older version of the provider deferred.
+    :param deadline: the deadline of the wait; ``None`` if an older version of the provider deferred the task.
     """
     from airflow_provider_aep.monitoring.waits import Sighting, Wait
 
-    told = ending(sensor, event)
-    if told.get("wait"):
-        # Airflow has rendered the templates anew, and one may tell of the present moment.
-        sensor.known_wait = Wait.from_json(sensor.dataflow_id, told["wait"])
-    if told["status"] == "again":
+    payload = ending(sensor, event)
+    if payload.get("wait"):
+        # Airflow has rendered the templates again, and one of them may depend on the current time.
+        sensor.known_wait = Wait.from_json(sensor.dataflow_id, payload["wait"])
+    if payload["status"] == "again":
         return execute_deferrable(sensor, context, deadline)
-    if not told.get("runs"):
+    if not payload.get("runs"):
         raise lost(sensor)
-    if (verdict := sensor.conclude(context, Sighting.from_json(told))) is not None:
+    if (verdict := sensor.conclude(context, Sighting.from_json(payload))) is not None:
         return verdict
-    # Judging met an outage. The next poll finds the runs as they are.
+    # An outage prevented the verdict. The next poll reads the runs again.
     with suppress(*OUTAGES):
         sensor.wait_of(context)
     defer(sensor, new_deadline(sensor) if deadline is None else deadline)
 
 
 def resume_polling(sensor: Waiting, context: Any, event: Any, deadline: float) -> dict[str, Any]:
-    """The service answers again: find out what to wait for, and wait."""
+    """Find out what to wait for, now that the service responds again, and wait."""
     ending(sensor, event)
     return execute_deferrable(sensor, context, deadline)
 
 
 def ending(sensor: Deferring, event: Any) -> dict[str, Any]:
-    """What a trigger's event tells of a wait that came to its end; raises for any other."""
+    """The event, if the task can go on with it; raises for a timeout, an error, or a malformed event."""
     from airflow_provider_aep.monitoring.waits import EVENT_VERSION
 
-    told = event if isinstance(event, dict) and event.get("version") == EVENT_VERSION else {}
-    if told.get("status") in ("finished", "again"):
-        return told
-    if told.get("status") == "timeout":
-        if told.get("in_vain"):
-            sensor.give_up(told.get("last_seen"))
-        sensor.time_out(told.get("last_seen"))
-    if told.get("status") == "error" and isinstance(told.get("error"), dict):
-        raise error_from_json(told["error"])
+    payload = event if isinstance(event, dict) and event.get("version") == EVENT_VERSION else {}
+    if payload.get("status") in ("finished", "again"):
+        return payload
+    if payload.get("status") == "timeout":
+        if payload.get("in_vain"):
+            sensor.give_up(payload.get("last_seen"))
+        sensor.time_out(payload.get("last_seen"))
+    if payload.get("status") == "error" and isinstance(payload.get("error"), dict):
+        raise error_from_json(payload["error"])
     raise lost(sensor)
 
 
 def lost(sensor: Deferring) -> AepError:
     return AepError(
-        "the trigger's event is lost or not of this provider's version, so the outcome of "
-        f"{sensor.what} is unknown; clear the task to look again"
+        "the trigger's event is lost or comes from another version of this provider, so the outcome of "
+        f"{sensor.what} is unknown; clear the task to poll again"
     )

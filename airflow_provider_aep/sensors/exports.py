@@ -1,4 +1,4 @@
-"""The sensor that waits for the ticks of many exports in one task, and tells of each that is not well."""
+"""The sensor that waits for the ticks of many exports in one task, and reports each bad one."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from airflow_provider_aep.operators.base import Moment, Upstream
     from airflow_provider_aep.sensors.progress import Progress
 
-# Of a DAG run by hand that has no data interval.
+# The window of a manual DAG run without a data interval.
 USUAL_WINDOW = timedelta(days=1)
-# For so many heartbeats after a deferral Airflow may still take its end for that of the resumed task.
+# For this many heartbeats after a deferral, Airflow may mistake the end of the deferred task for that of the
+# resumed one.
 HEARTBEATS = 3
 
 
@@ -36,38 +37,39 @@ class AepExportsSensor(AepSensor):
     """Wait for all exports that were due in a window, in one task, and judge each.
 
     It takes one trigger and one shared poll, however many exports there are. Each tick is judged as by an
-    ``AepDataflowRunSensor`` with ``tick``. What is left at the timeout is told by name, as ``error``.
+    ``AepDataflowRunSensor`` with ``tick``. A tick that is unfinished at the timeout is reported by name, as
+    ``error``.
 
-    With ``alert``, somebody hears of a bad export soon after it ended, while others are still waited for. In
-    reschedule mode, which remembers nothing, at the end.
+    With ``alert``, a bad export is reported soon after it ended, while the sensor still waits for the others;
+    in reschedule mode, which keeps no state between polls, at the end.
 
     :param due_from: start of the window: ISO 8601, ``datetime`` or epoch seconds. By default the window is
-        the data interval of the DAG run; the day before it for one by hand that has none. Templated.
-    :param due_until: its end, itself not in it; with ``due_from`` alone, the moment at which the
-        task began. Templated.
-    :param name_contains: only dataflows with this in their name, in whatever letter case. Templated.
-    :param destinations: only to these destinations, such as ``["s3"]``. Templated.
-    :param export_owner: only those that this owner declared. Templated.
-    :param ticks: wait for these ticks in place of those of a window: a list of dicts with ``dataflow_id`` and
+        the data interval of the DAG run, or the day before a manual DAG run without one. Templated.
+    :param due_until: end of the window, exclusive; with ``due_from`` alone, the moment at which the task
+        began. Templated.
+    :param name_contains: only dataflows whose name contains this, in any letter case. Templated.
+    :param destinations: only exports to these destinations, such as ``["s3"]``. Templated.
+    :param export_owner: only exports that this owner declared. Templated.
+    :param ticks: wait for these ticks instead of a window: a list of dicts with ``dataflow_id`` and
         ``tick``, or what ``AepListDataflowsOperator`` returns for a window. Templated.
-    :param run_policy: arguments of the sensor's run policy, such as ``{"max_drop": 0.5}``; see ``RunPolicy``.
+    :param run_policy: a dict of arguments of ``RunPolicy``, such as ``{"max_drop": 0.5}``.
     :param on_missing: ``fail``, ``warn``, ``skip`` or ``ok`` for a tick that had no run in time.
-    :param on_nothing: the same where no dataflow fits the selection. That none was due is fine.
-    :param alert: an ``AepRunNotifier`` of its own, for what is not well and what has recovered. The callbacks
-        of the task do not repeat what it was told.
-    :param fail_on_bad: fail at the end where a verdict is ``fail``. A task that fails sends no asset event:
-        with ``False`` it succeeds with its verdicts, and ``AepRequireGoodExportsOperator`` fails by them.
-    :param outlets: an ``AssetAlias`` gets an event for each dataset of each good export, once the task ends.
-    :param poke_interval: seconds between two looks; by default ``[aep] poll_interval``, 60.
-    :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
+    :param on_nothing: the same if no dataflow matches the selection. If none was due, that is fine.
+    :param alert: an ``AepRunNotifier`` of its own, for problems and recoveries. The callbacks of the task do
+        not repeat its alerts.
+    :param fail_on_bad: fail at the end if a verdict is ``fail``. A failed task sends no asset events: with
+        ``False`` it succeeds with its verdicts, and ``AepRequireGoodExportsOperator`` fails on them.
+    :param outlets: an ``AssetAlias`` gets an event for each dataset of each good export when the task ends.
+    :param poke_interval: seconds between two polls; by default ``[aep] poll_interval``, 60.
+    :param deferrable: wait in the triggerer; by default ``[operators] default_deferrable`` decides.
     :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
     :param sandbox: overrides the connection's sandbox. Templated.
-    :raises AepValidationError: ``ticks`` beside a window or a selection, or an outlet that is a single
-        export, when the DAG is parsed.
-    :raises AepConfigError: ``alert`` is no ``AepRunNotifier``, likewise.
+    :raises AepValidationError: when the DAG is parsed: ``ticks`` together with a window or a selection, or an
+        outlet that is a single export.
+    :raises AepConfigError: when the DAG is parsed: ``alert`` is not an ``AepRunNotifier``.
     :return: ``outcome`` (the worst), ``totals`` by outcome, ``verdicts`` (the worst first, each with
-        ``dataflow_id``, ``dataflow_name``, ``tick``, ``outcome``, ``status`` and more) and ``left_out``: how
-        many more there are than fit.
+        ``dataflow_id``, ``dataflow_name``, ``tick``, ``outcome``, ``status`` and more) and ``left_out``, the
+        number of verdicts that did not fit.
     """
 
     template_fields: Sequence[str] = (
@@ -130,7 +132,7 @@ class AepExportsSensor(AepSensor):
         self._began: datetime | None = None
         self._stuck_at: dict[str, datetime] = {}
         self._open_before: dict[str, dict[str, str]] | None = None
-        # Remembered, as what was given may turn out to be nothing when it is rendered.
+        # Kept, because a template may render to nothing.
         self._is_given = ticks is not None
         self.run_policy()
         self._check_arguments()
@@ -141,7 +143,7 @@ class AepExportsSensor(AepSensor):
 
         if self.reschedule and not self.deferrable:
             self._began = self._first_start(context)
-        # Else a window until now would grow with each look.
+        # Otherwise a window until now would grow with each poll.
         self._began = self._began or datetime.now(tz=UTC)
         # Reject typos now, not after hours of waiting.
         self._chosen(context)
@@ -161,7 +163,7 @@ class AepExportsSensor(AepSensor):
         return PokeReturnValue(is_done=self._look(context, is_last=is_last) or is_last)
 
     def _get_next_poke_interval(self, started_at: Any, run_duration: Any, poke_count: int) -> float:
-        # The last look is at the deadline, as in the triggerer.
+        # The last poll is at the deadline, as in the triggerer.
         usual = super()._get_next_poke_interval(started_at, run_duration, poke_count)
         return max(min(usual, self._deadline - time.time()), 0.0)
 
@@ -172,14 +174,14 @@ class AepExportsSensor(AepSensor):
         deadline: float | None = None,
         progress: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Look again, as the trigger saw something end; tell of what is not well, and wait for the rest."""
+        """Poll again, because the trigger saw a wait end; report problems, and wait for the rest."""
         from airflow_provider_aep.sensors.progress import Progress
 
         with self._lenient():
-            told = deferring.ending(self, event)
-            # Airflow 2 loses all but the event in dag.test(): there it looks anew, at all there is.
+            payload = deferring.ending(self, event)
+            # In dag.test(), Airflow 2 loses everything but the event, so the sensor starts over there.
             self._progress = Progress() if progress is None else Progress.from_json(progress)
-            return self._go_on(context, told["deadline"] if deadline is None else deadline)
+            return self._go_on(context, payload["deadline"] if deadline is None else deadline)
 
     def _go_on(self, context: Any, deadline: float) -> Any:
         is_last = time.time() >= deadline - 1.0
@@ -212,13 +214,16 @@ class AepExportsSensor(AepSensor):
             ),
             method_name="execute_complete",
             kwargs={"deadline": deadline, "progress": progress.to_json()},
-            # The trigger ends the wait itself. Airflow's own timeout is there for a triggerer that is dead.
+            # The trigger ends the wait itself. Airflow's own timeout is for a dead triggerer.
             timeout=timedelta(seconds=left + 60 + 2 * self.poke_interval),
         )
         raise AssertionError("unreachable: deferring raises")
 
     def _look(self, context: Any, *, is_last: bool) -> bool:
-        """Look once, and tell of what is not well; whether all has come to an end."""
+        """Poll once, and report problems.
+
+        :return: whether all waits have ended.
+        """
         from airflow_provider_aep.hooks import metrics
         from airflow_provider_aep.monitoring.poll import no_answer
         from airflow_provider_aep.sensors import telling
@@ -245,7 +250,7 @@ class AepExportsSensor(AepSensor):
         settle(self, progress, before, now=now, stuck_at=self._stuck_at, first=is_first, last=last)
         metrics.polled(time.monotonic() - began)
         left = len(progress.dues or {})
-        self.log.info("%d exports have come to an end, %d are waited for", len(progress.settled), left)
+        self.log.info("%d exports have come to an end, still waiting for %d", len(progress.settled), left)
         if not self.reschedule:
             telling.tell(self, context, progress, before)
         return not left
@@ -261,7 +266,8 @@ class AepExportsSensor(AepSensor):
         else:
             chosen = self.hook.run(choose_due(selection, *window))
             for name in chosen.unreadable:
-                self.log.warning("The schedule of %r cannot be read, so nothing is waited for", name)
+                sentence = "The schedule of %r cannot be read, so the sensor does not wait for it"
+                self.log.warning(sentence, name)
             if not chosen.selected:
                 telling.end_with_nothing(self, context, selection.told_nothing(chosen.listed))
             self.log.info(
@@ -293,7 +299,7 @@ class AepExportsSensor(AepSensor):
 
     @property
     def tells_assets(self) -> bool:
-        """Whether an outlet takes events of whatever exports turn out to be good."""
+        """Whether an outlet takes an event of any good export."""
         from airflow_provider_aep._airflow import AssetAlias
 
         return any(isinstance(outlet, AssetAlias) for outlet in self.outlets or ())
@@ -313,7 +319,7 @@ class AepExportsSensor(AepSensor):
         return run_policy(self.policy)
 
     def _chosen(self, context: Any) -> tuple[dict[str, list[datetime]] | None, Any, Selection]:
-        """Given ticks, or else a window and a selection."""
+        """The given ticks, or else a window; and the selection."""
         from airflow_provider_aep.monitoring.selection import Selection
         from airflow_provider_aep.sensors.wanted import given_ticks, window_of_ticks
 
@@ -330,10 +336,10 @@ class AepExportsSensor(AepSensor):
         beside = ("due_from", "due_until", "name_contains", "destinations", "export_owner")
         problems = []
         if self._is_given and any(getattr(self, name) not in (None, "", ()) for name in beside):
-            rule = f"says what is waited for; leave out {', '.join(beside)}"
+            rule = f"says what to wait for; leave out {', '.join(beside)}"
             problems.append(Problem("ticks", rule))
         if any(is_export_asset(outlet) for outlet in self.outlets or ()):
-            rule = "would tell of every export whatever became of it; give an AssetAlias"
+            rule = "would send an event for its export whatever the verdict is; give an AssetAlias"
             problems.append(Problem("outlets", rule))
         if problems:
             raise AepValidationError("the sensor", problems)

@@ -1,4 +1,4 @@
-"""The sensor that waits until something was ingested into datasets."""
+"""The sensor that waits until data were ingested into datasets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Each costs a request in every poll.
 MOST_DATASETS = 20
-# A longer one would be a DAG of its own.
+# A longer pause belongs in a DAG of its own.
 LONGEST_SETTLING = 24 * 3600
 RULES = {
     "require": OneOf("all", "any"),
@@ -33,36 +33,36 @@ WAYS = ("dataset_id", "dataset_ids", "dataset_names")
 
 
 class AepDatasetIngestedSensor(AepSensor):
-    """Wait until something was ingested into a dataset, or into several, since a moment.
+    """Wait until data were ingested into one dataset, or into several, since a moment.
 
-    A batch counts that succeeded, was completed after the moment, and tells that it brought records. One that
-    failed, that replaces, deletes or compacts, or that was taken back does not. Batches are read from Adobe's
-    Catalog, as far back as three days before the moment: one that was open for longer is not found.
+    A batch counts if it succeeded, was completed after the moment, and reports that it brought records. One
+    that failed, that replaces, deletes or compacts data, or that was taken back does not count. Batches are
+    read from Adobe's Catalog from three days before the moment on: one that was open for longer is not found.
 
-    While waiting, a service that does not answer, a 429 or an expired token do not fail the task; its
-    ``timeout`` ends the wait and says what was seen.
+    While the task waits, neither an unavailable service nor a 429 nor an expired token fails it. Its
+    ``timeout`` ends the wait, with a message of what was seen last.
 
     :param dataset_id: the dataset. Templated.
-    :param dataset_ids: several, in its place: a list, or the same as text; at most 20. Templated.
-    :param dataset_names: the exact names of datasets that can be exported, in its place. Templated.
-    :param ingested_after: ISO 8601, ``datetime`` or epoch seconds; a batch that was completed at this very
+    :param dataset_ids: several datasets instead: a list, or the list as text; at most 20. Templated.
+    :param dataset_names: the exact names of datasets that can be exported, instead. Templated.
+    :param ingested_after: ISO 8601, ``datetime`` or epoch seconds; a batch that was completed at exactly this
         moment does not count. By default, for a DAG run of a timetable, the start of its data interval.
         Templated.
-    :param require: ``all`` datasets must have got something, or ``any`` of them.
-    :param min_records: so many records must have come into a dataset since the moment.
-    :param accept_uncounted: a batch that does not tell how many records it brought counts as well.
-    :param settled_for: seconds, a ``timedelta``, or an ISO 8601 duration: a batch counts when it has been
-        completed for so long.
+    :param require: ``all`` datasets must have received data, or ``any`` of them.
+    :param min_records: how many records a dataset must have received since the moment.
+    :param accept_uncounted: also count a batch that does not report how many records it brought.
+    :param settled_for: seconds, a ``timedelta``, or an ISO 8601 duration: a batch counts once it has been
+        completed for this long.
     :param poke_interval: seconds between two polls, in every mode; by default ``[aep] poll_interval``, 60.
-    :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
+    :param deferrable: wait in the triggerer; by default ``[operators] default_deferrable`` decides.
     :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
     :param sandbox: overrides the connection's sandbox. Templated.
-    :raises AepValidationError: an argument makes no sense: when the DAG is parsed, or, if it is a template,
-        when the task begins.
-    :return: a dict: ``ingested_after``; ``dataset_ids`` of those that got something; and ``datasets``, by id,
-        with ``name``, ``batches``, ``records`` (``None`` where not all batches tell), ``first_completed``,
-        ``last_completed``, and ``complete`` (false where there were more batches than were read). Its
-        ``dataset_ids`` also go to an XCom key of that name.
+    :raises AepValidationError: an argument is invalid: when the DAG is parsed, or, if it is a template, when
+        the task begins.
+    :return: a dict: ``ingested_after``; ``dataset_ids`` of those that received data; and ``datasets``, by id,
+        with ``name``, ``batches``, ``records`` (``None`` unless all batches report them),
+        ``first_completed``, ``last_completed``, and ``complete`` (false if there were more batches than were
+        read). ``dataset_ids`` also go to an XCom key of that name.
     """
 
     template_fields: Sequence[str] = (*AepSensor.template_fields, *WAYS, "ingested_after")
@@ -101,7 +101,7 @@ class AepDatasetIngestedSensor(AepSensor):
         self.min_records = min_records
         self.accept_uncounted = accept_uncounted
         self.settled_for = settled_for
-        # Remembered, as what was given may turn out to be nothing when it is rendered.
+        # Kept, because a template may render to nothing.
         self._has_moment = ingested_after is not None
         self._known_wait: IngestionWait | None = None
         self._way = self._check_when_parsed()
@@ -116,24 +116,24 @@ class AepDatasetIngestedSensor(AepSensor):
             deadline = deferring.new_deadline(self)
             seen = self._look(self._known_wait)
             if seen.finished:
-                return self._told(context, seen.result)
+                return self._publish(context, seen.result)
             self._defer(seen.wait, deadline)
 
     def poke(self, context: Any) -> PokeReturnValue:
         seen = self._look(self._known_wait or self._wait_of(context))
-        result = self._told(context, seen.result) if seen.finished else None
+        result = self._publish(context, seen.result) if seen.finished else None
         return PokeReturnValue(is_done=seen.finished, xcom_value=result)
 
     def execute_complete(self, context: Any, event: Any = None, deadline: float | None = None) -> Any:
         """Return what the trigger saw; anything but a well-formed event fails the task."""
         with self._lenient():
-            told = deferring.ending(self, event)
-            if not isinstance(told.get("result"), dict):
+            payload = deferring.ending(self, event)
+            if not isinstance(payload.get("result"), dict):
                 raise deferring.lost(self)
-            self.log.info("%s", told.get("told"))
-            return self._told(context, told["result"])
+            self.log.info("%s", payload.get("told"))
+            return self._publish(context, payload["result"])
 
-    def _told(self, context: Any, result: Any) -> dict[str, Any]:
+    def _publish(self, context: Any, result: Any) -> dict[str, Any]:
         """The result; its ids also get a key of their own, so that a task can take them as an argument."""
         context["ti"].xcom_push(key="dataset_ids", value=result["dataset_ids"])
         return dict(result)
@@ -168,7 +168,7 @@ class AepDatasetIngestedSensor(AepSensor):
     def _wait_of(self, context: Any) -> IngestionWait:
         """What the sensor waits for.
 
-        :raises AepValidationError: an argument makes no sense.
+        :raises AepValidationError: an argument is invalid.
         """
         from airflow_provider_aep.hooks.days import moment_in_zone
         from airflow_provider_aep.monitoring.arrivals import IngestionWait
@@ -194,9 +194,10 @@ class AepDatasetIngestedSensor(AepSensor):
         return {"dataset_ids": _limited(self._way, ids_of(self._way, given, what="dataset"))}
 
     def _check_when_parsed(self) -> str:
-        """Refuse what makes no sense whatever templates render to; which argument names the datasets.
+        """Refuse arguments that are invalid whatever templates render to.
 
-        :raises AepValidationError: naming every such argument.
+        :return: the argument that names the datasets.
+        :raises AepValidationError: naming every invalid argument.
         """
         ways = [way for way in WAYS if getattr(self, way) is not None]
         problems = (
@@ -217,9 +218,11 @@ class AepDatasetIngestedSensor(AepSensor):
 
 
 def _begin(context: Any) -> datetime:
-    """From when on data are new to a DAG run: one by hand has no turn, and some Airflows give it another's.
+    """From when on data are new to a DAG run: the start of its data interval.
 
-    :raises AepValidationError: its data interval says nothing.
+    A manual DAG run has none of its own, and some Airflow versions give it that of another.
+
+    :raises AepValidationError: the DAG run has no data interval of its own.
     """
     start = context.get("data_interval_start")
     if start and getattr(context.get("dag_run"), "run_type", None) in TIMED:
@@ -236,7 +239,7 @@ def _names(given: Any) -> tuple[str, ...]:
     problems = [
         Problem(f"dataset_names/{at}", "must be the name of a dataset")
         for at, name in enumerate(names)
-        # A template renders a lost XCom as a word.
+        # A template renders a missing XCom as a word.
         if not isinstance(name, str) or is_nothing(name)
     ]
     if problems:
@@ -246,7 +249,7 @@ def _names(given: Any) -> tuple[str, ...]:
 
 def _limited(field: str, given: tuple[str, ...]) -> tuple[str, ...]:
     if len(given) > MOST_DATASETS:
-        rule = f"must be at most {MOST_DATASETS}, as each costs a request in every poll"
+        rule = f"must be at most {MOST_DATASETS}, because each costs a request in every poll"
         raise AepValidationError("the sensor", [Problem(field, rule)])
     return given
 

@@ -1,4 +1,4 @@
-"""What it takes of a sensor to wait, to defer and to judge; only type checkers import it."""
+"""What a sensor must provide to wait, to defer and to judge; only type checkers import this module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_aep.monitoring.waits import Sighting, Wait
 
 
 class Deferring(Protocol):
-    """What it takes of a sensor to defer."""
+    """What a sensor must provide to defer."""
 
     aep_conn_id: str
     poke_interval: float
@@ -33,7 +33,7 @@ class Deferring(Protocol):
 
 
 class Waiting(Deferring, Protocol):
-    """What it takes of a sensor to wait for runs in the triggerer."""
+    """What a sensor must provide to wait for runs in the triggerer."""
 
     dataflow_id: Any
     known_wait: Wait | None
@@ -45,7 +45,7 @@ class Waiting(Deferring, Protocol):
 
 
 class Judging(Protocol):
-    """What it takes of a sensor to judge."""
+    """What a sensor must provide to judge runs."""
 
     dataflow_id: Any
     on_missing_files: str

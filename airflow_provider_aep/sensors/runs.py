@@ -26,69 +26,63 @@ if TYPE_CHECKING:
 class AepDataflowRunSensor(AepSensor):
     """Wait for runs of a dataflow, and judge them: those of a tick, of a window, or given ones.
 
-    Poke, reschedule and deferrable mode run the same code and end alike. While waiting, a service that
-    does not answer, a 429 or an expired token do not fail the task; its ``timeout`` ends the wait and says
-    what was last seen.
+    Poke, reschedule and deferrable mode run the same code and end alike. Neither an unavailable service nor a
+    429 nor an expired token fails a task that waits; its ``timeout`` does, and says what was seen last.
 
     :param dataflow_id: the dataflow. Templated.
-    :param started_after: ISO 8601, ``datetime`` or epoch seconds; by default the start of the DAG run's data
-        interval, or the moment from which the run could start where it has none. Templated.
-    :param started_before: the end of the window, likewise. By default, for a DAG run of a timetable, it is
-        the moment at which the next DAG run is due, so that a later run does not make a DAG run of the past
-        green; with ``started_after`` alone, and for a DAG run by hand, it is open. A window that has passed
-        without its runs ends the wait with ``AirflowSensorTimeout``. Templated.
-    :param expected_runs: how many runs must have appeared. One tick makes one run, or one for each dataset.
-        Templated.
-    :param tick: wait for the runs of this tick of the schedule, whenever they start, in place of a window: a
-        moment as ``AepListDataflowsOperator`` tells it. How many there must be is learnt from the datasets of
-        the dataflow and from the ticks before it. Templated.
-    :param run_ids: wait for these runs, whenever they started, in place of a window: a list, as
-        ``AepRunExportOperator`` returns it, or the same as text. Templated.
+    :param started_after: start of the window: ISO 8601, ``datetime`` or epoch seconds; by default the start
+        of the DAG run's data interval, or without one the earliest time at which it could start. Templated.
+    :param started_before: end of the window, likewise. By default when the next DAG run is due, so that a
+        later run does not make a past DAG run green; open with ``started_after`` alone, or if no timetable
+        made the DAG run. A window that passes without its runs is an ``AirflowSensorTimeout``. Templated.
+    :param expected_runs: how many runs must appear; a tick makes one, or one for each dataset. Templated.
+    :param tick: wait for the runs of this tick of the schedule, whenever they start, instead of a window: a
+        moment as ``AepListDataflowsOperator`` returns it. How many runs to expect follows from the datasets
+        of the dataflow and from earlier ticks. Templated.
+    :param run_ids: wait for these runs, whenever they started, instead of a window: a list, as
+        ``AepRunExportOperator`` returns it, or the list as text. Templated.
     :param run_policy: a dict of the arguments from ``on_failed`` to ``ingestion_margin``, each of which may
-        stand alone in its place. What is left out is as in ``RunPolicy``.
+        also be given alone. ``RunPolicy`` has the defaults.
     :param on_failed: ``fail``, ``warn``, ``skip`` or ``ok`` for a run that failed.
-    :param on_partial: the same for a run that lost or skipped records, or carries errors.
+    :param on_partial: the same for a run that lost or skipped records, or has errors.
     :param on_zero_records: the same for a run that succeeded and exported nothing.
-    :param on_zero_when_nothing_ingested: takes its place where the Catalog tells that nothing was ingested
-        into the datasets since the last good export, so that the run is rightly empty.
-    :param on_zero_when_ingested: takes its place where data were ingested in time, and not exported.
-    :param on_low_records: the same for one that exported fewer records than ``min_records`` or ``max_drop``
-        allow.
-    :param on_slow: the same for one that took longer than ``max_duration``.
-    :param on_stuck: the same for a run that is still under way after ``max_duration``, or after 150 minutes
-        when that is several times its usual, or past the next tick. ``fail`` and ``skip`` end the wait;
+    :param on_zero_when_nothing_ingested: replaces ``on_zero_records`` if the Catalog shows that nothing was
+        ingested into the datasets since the last good export: the run is rightly empty.
+    :param on_zero_when_ingested: replaces ``on_zero_records`` if data were ingested in time but not exported.
+    :param on_low_records: the same for a run below ``min_records`` or ``max_drop``.
+    :param on_slow: the same for a run that took longer than ``max_duration``.
+    :param on_stuck: the same for a run that is still under way after ``max_duration``; without it, after 150
+        minutes if that is several times its usual, or past the next tick. ``fail`` and ``skip`` end the wait;
         with ``warn`` and ``ok`` it goes on.
     :param on_incomplete: the same for a tick that has fewer runs than it owes 150 minutes after it.
-    :param on_unknown_records: the same for a run that succeeded and does not say how many records it
-        exported.
+    :param on_unknown_records: the same for a run that succeeded and has no count of records.
     :param min_records: how many records a run that is not empty must export.
     :param max_drop: how far a run may fall below the median of the last ``history`` runs that exported
         something, as a share: ``0.5`` allows half.
-    :param history: how many earlier runs make the usual.
+    :param history: how many earlier runs determine the usual.
     :param zero_streak: ``on_zero_records`` applies from the Nth consecutive empty run; to a first, full
         export at once.
-    :param max_failed_ratio: up to which share of failed records a run still counts as whole; errors of
+    :param max_failed_ratio: the share of failed records up to which a run still counts as whole; errors of
         another kind are not tolerated.
     :param max_skipped_ratio: the same for skipped records.
     :param max_duration: seconds, a ``timedelta``, or an ISO 8601 duration such as ``PT2H``.
-    :param ingestion_margin: as ``max_duration``: what was ingested so close to the start of a run may
-        or may not belong to it.
-    :param storage_path: count the delivered files there too, as in ``s3://bucket/aep/crm``: the folder that
-        the target connection names. Templated.
+    :param ingestion_margin: the same. Data ingested this close to a run's start may or may not belong to it.
+    :param storage_path: also count the delivered files there: the folder that the target connection names,
+        as in ``s3://bucket/aep/crm``. Templated.
     :param storage_conn_id: the Airflow connection to the storage. Templated.
-    :param on_missing_files: ``fail``, ``warn``, ``skip`` or ``ok`` where the storage holds fewer files than
-        the runs say. Only files of the dataflow's own datasets count.
-    :param on_unchecked_files: the same where the storage could not be read, or does not say enough: a path
-        that is mistyped must not stay green for ever.
-    :param poke_interval: seconds between two looks, in every mode; by default ``[aep] poll_interval``, 60.
+    :param on_missing_files: ``fail``, ``warn``, ``skip`` or ``ok`` if the storage holds fewer files than the
+        runs report. Only files of the dataflow's own datasets count.
+    :param on_unchecked_files: the same if the storage could not be read, or there is too little to compare:
+        a mistyped path must not stay green for ever.
+    :param poke_interval: seconds between two polls, in every mode; by default ``[aep] poll_interval``, 60.
         ``exponential_backoff`` stretches it in the modes that wait on a worker.
-    :param deferrable: wait in the triggerer; by default as ``[operators] default_deferrable`` says.
-    :param start_in_triggerer: begin in the triggerer too, which saves the first start of a worker (Airflow
-        3.3 and later; before, it defers as usual). Not for mapped tasks, nor for what another task returns.
+    :param deferrable: wait in the triggerer; by default ``[operators] default_deferrable`` decides.
+    :param start_in_triggerer: also begin in the triggerer, which saves the first start of a worker (Airflow
+        3.3 and later; before, it defers as usual). Not for mapped tasks, nor for values of other tasks.
     :param aep_conn_id: the Airflow connection, of type ``aep``. Templated.
     :param sandbox: overrides the connection's sandbox. Templated.
-    :raises AepValidationError: arguments that contradict each other, or that the triggerer cannot render,
-        when the DAG is parsed.
+    :raises AepValidationError: when the DAG is parsed: arguments contradict each other, or the triggerer
+        cannot render them.
     :return: the verdict as a dict: ``outcome``, ``status``, ``reason``, ``dataflow_name``, ``run_ids``,
         ``records_in``, ``records_out``, ``records_skipped``, ``records_failed``, ``bytes``, ``files``,
         ``duration_seconds``, ``errors`` and more.
@@ -192,7 +186,7 @@ class AepDataflowRunSensor(AepSensor):
         self.verdict: dict[str, Any] | None = None
         self.known_location: Location | None = None
         self._stuck_at: dict[str, datetime] = {}
-        # Remembered, as what was given may turn out to be nothing when it is rendered.
+        # Kept, because a template may render to nothing.
         self._kind = self._wanted().kind()
         policy = self.run_policy()
         check_moments(vars(self))
@@ -226,12 +220,12 @@ class AepDataflowRunSensor(AepSensor):
         push_dataflow_link(context, self.hook.dataflow_url(self.dataflow_id))
 
     def _stay_where(self, event: Any) -> None:
-        """Judge in the sandbox in which the trigger looked: the connection may name another one by now."""
+        """Judge in the sandbox that the trigger polled: by now the connection may name another one."""
         if isinstance(event, dict):
             self.sandbox = self.sandbox or event.get("sandbox")
 
     def execute_started(self, context: Any, event: Any = None) -> dict[str, Any]:
-        """Go on where the wait began in the triggerer: Airflow has called no ``execute``."""
+        """Go on after a wait that began in the triggerer: Airflow has not called ``execute``."""
         conclusion.forget_earlier_try(context)
         self._stay_where(event)
         self._begin(context)
@@ -249,7 +243,7 @@ class AepDataflowRunSensor(AepSensor):
     def poke(self, context: Any) -> PokeReturnValue:
         sighting = self.look(context)
         if sighting.in_vain:
-            raise AirflowSensorTimeout(IN_VAIN)  # what was seen last is added where the wait ends
+            raise AirflowSensorTimeout(IN_VAIN)  # ``wait_on_worker`` adds what was seen last
         verdict = self.conclude(context, sighting) if sighting.finished else None
         return PokeReturnValue(is_done=verdict is not None, xcom_value=verdict)
 
@@ -262,14 +256,14 @@ class AepDataflowRunSensor(AepSensor):
             return deferring.resume(self, context, event, deadline)
 
     def execute_again(self, context: Any, event: Any = None, *, deadline: float) -> dict[str, Any]:
-        """Find out what to wait for, now that the service answers again."""
+        """Find out what to wait for, now that the service responds again."""
         with self._lenient():
             return deferring.resume_polling(self, context, event, deadline)
 
     def conclude(self, context: Any, sighting: Sighting) -> dict[str, Any] | None:
-        """Judge runs that have come to an end, and end the task as the policy says.
+        """Judge runs that have ended, and end the task as the policy says.
 
-        :return: the verdict, or ``None`` where the service gave no answer to what it takes to judge.
+        :return: the verdict, or ``None`` if an outage prevented it.
         """
         try:
             return conclusion.conclude(self, context, sighting)
@@ -280,12 +274,12 @@ class AepDataflowRunSensor(AepSensor):
             return None
 
     def wait_without_asking(self, context: Any) -> Wait | None:
-        """What the sensor waits for, where nobody must be asked to tell it."""
+        """What the sensor waits for, if that takes no request; otherwise ``None``."""
         now, policy = datetime.now(tz=UTC), self.run_policy()
         return wait_without_asking(self.dataflow_id, self._wanted(), self._kind, context, policy, now=now)
 
     def wait_of(self, context: Any) -> Wait:
-        """What the sensor waits for; found out once."""
+        """What the sensor waits for; determined once."""
         if self.known_wait is None:
             now, policy = datetime.now(tz=UTC), self.run_policy()
             self.known_wait = self.hook.run(
@@ -314,10 +308,7 @@ class AepDataflowRunSensor(AepSensor):
         self.log.info("Dataflow %s: %s", self.dataflow_id, sighting.told)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
-        """What OpenLineage's provider, where it is installed, asks for when the task has ended.
-
-        Nothing is asked of Adobe: it would be asked in a hurry, and when nobody can help.
-        """
+        """What OpenLineage's provider asks for when the task has ended: too late for requests to Adobe."""
         from airflow_provider_aep.assets.lineage import facets_of
 
         org = self.hook.get_conn().credentials.org_id
@@ -337,10 +328,7 @@ class AepDataflowRunSensor(AepSensor):
         )
 
     def check_wanted(self) -> None:
-        """Whether the arguments say what is waited for, as far as they are rendered.
-
-        :raises AepValidationError: they do not.
-        """
+        """:raises AepValidationError: an argument that says what to wait for is invalid."""
         wanted = self._wanted()
         wanted.expected()
         if self._kind == "run_ids":
@@ -348,7 +336,7 @@ class AepDataflowRunSensor(AepSensor):
         self.moment_of_tick()
 
     def moment_of_tick(self) -> datetime | None:
-        """The tick whose runs it waits for, if it waits for those of a tick."""
+        """The tick whose runs the sensor waits for; ``None`` if it waits for others."""
         return self._wanted().moment() if self._kind == "tick" else None
 
     def run_policy(self) -> RunPolicy:

@@ -13,7 +13,7 @@ from airflow_provider_aep.errors import AepValidationError, Problem
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.policy import RunPolicy
 
-# The arguments that the trigger gets, rendered there.
+# The arguments that are rendered in the trigger.
 RENDERED = (
     "aep_conn_id",
     "sandbox",
@@ -24,17 +24,17 @@ RENDERED = (
     "tick",
     "run_ids",
 )
-# In a template they ask what Airflow's triggerer does not answer: the trigger would hang until its timeout
-# (seen on 3.3.2).
+# In a template these send requests that Airflow's triggerer does not answer, so the trigger would hang until
+# its timeout (seen on 3.3.2).
 _ASKING = re.compile(r"xcom_pull|\bprev_\w+_success\b|\b(?:ti|task_instance)\s*\.\s*get_")
 MAPPED = "is not possible for a mapped task: Airflow would start each with the same arguments"
 
 
 class Times(NamedTuple):
-    """When the wait ends, as the trigger counts it.
+    """When the wait ends, in seconds, as the trigger counts them.
 
-    :param timeout: after so long Airflow itself ends the trigger.
-    :param margin: so many seconds before that the trigger gives up, and says what it saw last.
+    :param timeout: when Airflow itself ends the trigger.
+    :param margin: how long before that the trigger gives up, so that it can report what it saw last.
     """
 
     timeout: float
@@ -42,7 +42,7 @@ class Times(NamedTuple):
 
 
 def times_of(timeout: float, execution_seconds: float, poke_interval: float) -> Times:
-    """The times of a sensor; Airflow cuts its own timeout to the execution_timeout."""
+    """The times of a sensor; Airflow limits its own timeout to the execution_timeout."""
     whole = timeout + 60.0 + 2 * poke_interval
     total = min(whole, execution_seconds)
     margin = whole - timeout if total == whole else min(60.0 + 2 * poke_interval, total / 2)
@@ -68,16 +68,16 @@ def check_startable(arguments: dict[str, Any]) -> None:
 
 
 def is_literal(arguments: dict[str, Any]) -> bool:
-    """Whether nothing of these is a template."""
+    """Whether none of the arguments is a template."""
     return not any(mark in str(value) for value in arguments.values() for mark in ("{{", "{%"))
 
 
 def start_in_triggerer_of(sensor: Any, kind: str, policy: RunPolicy) -> None:
-    """Let a sensor start in the triggerer, where this Airflow can do so.
+    """Let a sensor start in the triggerer, if this Airflow supports it.
 
     :param kind: which of its arguments say what it waits for.
-    :param policy: that of its arguments.
-    :raises AepValidationError: an argument comes from another task, or one that is no template is wrong.
+    :param policy: the run policy of its arguments.
+    :raises AepValidationError: an argument comes from another task, or a literal one is invalid.
     """
     from airflow.triggers.base import StartTriggerArgs
 

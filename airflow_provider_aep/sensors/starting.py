@@ -1,8 +1,8 @@
-"""Starting a sensor in the triggerer (Airflow 3.3): the trigger that begins.
+"""Starting a sensor in the triggerer (Airflow 3.3): the trigger that begins the wait.
 
-The first start of a worker is saved: the trigger renders the templates, finds out what is waited for, looks
-at once, and then waits as any other. Whatever goes wrong before it waits, the worker repeats, so that the
-task ends with the same error as without.
+This saves the first start of a worker: the trigger renders the templates, finds out what to wait for, polls
+at once, and then waits like any other trigger. If something fails before it waits, a worker repeats it, so
+that the task ends with the same error as otherwise.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
     :param kind: ``tick``, ``run_ids`` or ``window``.
     :param run_policy: the arguments of a ``RunPolicy``.
     :param margin: how many seconds before Airflow's own timeout of the trigger it gives up.
-    :param longest: the seconds until that timeout, where Airflow does not tell it.
+    :param longest: the seconds until that timeout, in case Airflow does not pass it.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         self.emptied = False
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
-        """Airflow calls it with the context of the task, which says when the DAG run is about."""
+        """Airflow calls this with the context of the task, which has the data interval of the DAG run."""
         self.context = context
         before = {name: getattr(self, name) for name in RENDERED}
         super().render_template_fields(context, jinja_env)
-        # The worker refuses it, in its own words.
+        # A worker refuses such an argument with its own message.
         self.emptied = any(
             is_later(given) and is_nothing(getattr(self, name)) for name, given in before.items()
         )
@@ -93,23 +93,23 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         except Exception as error:
             is_first = time.time() < self.first_look_by
             if not isinstance(error, OUTAGES) and (is_first or ends_the_wait(error)):
-                # A refused argument, or a connection that is not there: the worker meets it, too.
+                # An invalid argument or a missing connection, for example, fails on the worker as well.
                 self.log.info("The wait begins on a worker: %s", without_words(error))
                 return {"status": "again", **told}
             words = error if isinstance(error, AepError) else without_words(error)
-            self.log.info("Dataflow %s: there is no answer: %s", self.dataflow_id, words)
+            self.log.info("Dataflow %s: cannot find out what to wait for: %s", self.dataflow_id, words)
         return {}
 
     async def _wait(self, poll: SharedPoll) -> dict[str, Any]:
         from airflow_provider_aep.monitoring.waits import Wait
 
-        # Where an outage kept it from finding out what to wait for, it waits until the service answers.
+        # If an outage kept it from finding out what to wait for, it waits until the service responds.
         answer = Wait(dataflow_id=self.dataflow_id, started_after=datetime.now(tz=UTC), expected=0)
         ending = await poll.wait(
             self.known or answer,
             deadline=self.deadline,
             interval=self.poll_interval,
-            tell=lambda told: self.log.info("Dataflow %s: %s", self.dataflow_id, told),
+            tell=lambda message: self.log.info("Dataflow %s: %s", self.dataflow_id, message),
             with_flow=self.known is not None,
             fresh=self.known is not None and time.time() < self.first_look_by,
             soon=self.known is not None,
@@ -119,7 +119,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         return {**ending, "deadline": self.deadline, "wait": self.known and self.known.to_json()}
 
     async def _find_out(self) -> Wait:
-        """What is waited for."""
+        """What to wait for."""
         from airflow_provider_aep.hooks import AepHook
         from airflow_provider_aep.monitoring.policy import run_policy
         from airflow_provider_aep.sensors.wanted import Wanted, read_wait, wait_without_asking

@@ -1,4 +1,4 @@
-"""What a sensor of many exports tells: alerts while it waits, its XComs, its end, and events of assets."""
+"""How a sensor of many exports reports: alerts while it waits, XComs, the end of the task, asset events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_provider_aep.sensors.progress import Progress, check_of, ordered, r
 
 
 class Telling(Protocol):
-    """What it takes of a sensor to tell what it has found."""
+    """What a sensor must provide to report its results."""
 
     alert: Any
     fail_on_bad: bool
@@ -35,7 +35,7 @@ class Telling(Protocol):
 
 
 def place_of(sensor: Telling) -> dict[str, Any]:
-    """The connection and sandbox that all is about."""
+    """The sandbox and connection, as keys of a result."""
     return {"sandbox": sensor.hook.sandbox, "conn_id": sensor.hook.aep_conn_id}
 
 
@@ -47,21 +47,21 @@ def open_before(sensor: Telling, context: Any) -> dict[str, dict[str, str]]:
             key=CHECK_KEY, task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True
         )
     except Exception as error:
-        # A recovery stays untold: that is no reason to lose a verdict.
-        sensor.log.warning("What the last DAG run left open cannot be read: %s", without_words(error))
+        # Then a recovery goes unreported, which is no reason to lose a verdict.
+        sensor.log.warning("The incidents of the last DAG run cannot be read: %s", without_words(error))
         return {}
     kept = last.get("open") if isinstance(last, Mapping) else None
     if not isinstance(kept, Mapping) or any(
         last.get(name) != value for name, value in place_of(sensor).items()
     ):
         return {}
-    return {str(each): moments(kinds) for each, kinds in kept.items()}
+    return {str(dataflow_id): moments(kinds) for dataflow_id, kinds in kept.items()}
 
 
 def tell(sensor: Telling, context: Any, progress: Progress, before: Mapping[str, Mapping[str, str]]) -> None:
-    """Send the alerts that were not sent yet, and keep what is known by now.
+    """Send the alerts that were not sent yet, and keep the state so far.
 
-    A worker that is lost in here tells again when the task is retried, under the same keys.
+    If a worker is lost here, the retry sends the alerts again, with the same incident keys.
     """
     if sensor.alert is None or not (untold := progress.untold):
         return
@@ -74,46 +74,46 @@ def tell(sensor: Telling, context: Any, progress: Progress, before: Mapping[str,
 def end(
     sensor: Telling, context: Any, progress: Progress, before: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
-    """Tell what is left to tell, and end the task with the verdicts, or by them."""
+    """Send the remaining alerts, and return the verdicts, or fail the task because of them."""
     tell(sensor, context, progress, before)
     _push(sensor, context, progress, before)
     bad = [entry for entry in ordered(progress.settled.values()) if entry["outcome"] == "fail"]
     if bad:
-        told = bad_in_words(bad, len(progress.settled))
+        sentence = bad_in_words(bad, len(progress.settled))
         if sensor.fail_on_bad:
-            # Not retried: looking again at what has ended cannot change it.
-            raise AirflowFailException(told)
-        sensor.log.warning("%s", told)
+            # Not retried: another poll cannot change a finished run.
+            raise AirflowFailException(sentence)
+        sensor.log.warning("%s", sentence)
     _tell_assets(sensor, context, progress)
     return result_of(progress.settled.values(), place_of(sensor))
 
 
-def end_with_nothing(sensor: Telling, context: Any, told: str) -> NoReturn:
-    """End the task, as no dataflow fits the selection."""
-    found = {**place_of(sensor), "outcome": sensor.on_nothing, "exports": [], "told": told}
+def end_with_nothing(sensor: Telling, context: Any, sentence: str) -> NoReturn:
+    """End the task, because no dataflow fits the selection."""
+    check = {**place_of(sensor), "outcome": sensor.on_nothing, "exports": [], "told": sentence}
     if sensor.alert is not None:
-        sensor.alert.tell(context, found)
-        found["quiet"] = True
-    context["ti"].xcom_push(key=CHECK_KEY, value=found)
+        sensor.alert.tell(context, check)
+        check["quiet"] = True
+    context["ti"].xcom_push(key=CHECK_KEY, value=check)
     if sensor.on_nothing == "fail":
-        raise AirflowFailException(told)
-    sensor.log.warning("%s", told)
-    raise AirflowSkipException(told)
+        raise AirflowFailException(sentence)
+    sensor.log.warning("%s", sentence)
+    raise AirflowSkipException(sentence)
 
 
 def _push(sensor: Telling, context: Any, progress: Progress, before: Mapping[str, Mapping[str, str]]) -> None:
-    found = check_of(
+    check = check_of(
         progress.settled.values(),
         place_of(sensor),
         told=progress.told,
         open_before=before,
         waits_for=len(progress.dues or {}),
     )
-    context["ti"].xcom_push(key=CHECK_KEY, value=with_well(found, progress.settled.values()))
+    context["ti"].xcom_push(key=CHECK_KEY, value=with_well(check, progress.settled.values()))
 
 
 def _tell_assets(sensor: Telling, context: Any, progress: Progress) -> None:
-    """An event for each dataset of each good export, through each alias."""
+    """Send an event for each dataset of each good export through each alias."""
     aliases = [outlet for outlet in sensor.outlets or () if isinstance(outlet, AssetAlias)]
     events = [entry["event"] for entry in progress.settled.values() if entry.get("event")]
     if not aliases or not events:

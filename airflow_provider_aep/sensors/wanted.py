@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.policy import RunPolicy
     from airflow_provider_aep.monitoring.waits import Wait
 
-# So far back given runs are looked for in listings; those from before are asked for one by one.
+# Given runs are looked up in listings this far back; older ones are requested one by one.
 GIVEN_RUNS_REACH = timedelta(hours=3)
-# DAG runs that have a turn: those that a timetable made.
+# The types of DAG runs that a timetable created: only these have a data interval of their own.
 TIMED = ("scheduled", "backfill")
 
 
@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
         :raises AepValidationError: several at once.
         """
         windowed = self.expected_runs != 1 or any(
-            each not in (None, "") for each in (self.started_after, self.started_before)
+            moment not in (None, "") for moment in (self.started_after, self.started_before)
         )
         given = [name for name in ("tick", "run_ids") if getattr(self, name) is not None]
         if given and (windowed or len(given) > 1):
@@ -48,16 +48,16 @@ class Wanted(NamedTuple):
         return given[0] if given else "window"
 
     def ids(self) -> tuple[str, ...]:
-        """The given runs, also where a template rendered the list as text.
+        """The ids of the given runs, also if a template rendered the list as text.
 
-        :raises AepValidationError: there is none, or one is no id.
+        :raises AepValidationError: there is none, or one is not an id.
         """
         return ids_of("run_ids", self.run_ids, what="run")
 
     def moment(self) -> datetime:
         """The given tick.
 
-        :raises AepValidationError: it is no moment.
+        :raises AepValidationError: it is not a moment.
         """
         from airflow_provider_aep.hooks.days import moment_in_zone
 
@@ -66,7 +66,7 @@ class Wanted(NamedTuple):
     def expected(self) -> int:
         """How many runs must appear.
 
-        :raises AepValidationError: it is no such number.
+        :raises AepValidationError: it is not a whole number above 0.
         """
         text = str(self.expected_runs)
         if text.isdecimal() and int(text) > 0:
@@ -75,7 +75,7 @@ class Wanted(NamedTuple):
         raise AepValidationError("the sensor", [problem])
 
     def window(self, context: Any) -> dict[str, Any]:
-        """``started_after``, ``started_before`` and ``own_until`` of a ``Wait``; the last two may be lacking.
+        """``started_after``, ``started_before`` and ``own_until`` of a ``Wait``; the last two may be missing.
 
         :raises AepValidationError: it ends before it begins.
         """
@@ -92,28 +92,28 @@ class Wanted(NamedTuple):
 
 
 def ids_of(field: str, given: Any, *, what: str) -> tuple[str, ...]:
-    """Ids from a list, also where a template rendered it as text; each once.
+    """Ids from a list, also if a template rendered it as text; each once.
 
     :param what: whose ids they are, for the error.
-    :raises AepValidationError: there is none, or one is no id.
+    :raises AepValidationError: there is none, or one is not an id.
     """
     from airflow_provider_aep.flowservice.validation import check_id
 
     if isinstance(given, str):
-        given = [each for each in re.split(r"[\[\](),'\"\s]+", given) if each]
+        given = [text for text in re.split(r"[\[\](),'\"\s]+", given) if text]
     if not isinstance(given, Collection) or isinstance(given, bytes | Mapping) or not given:
         raise AepValidationError("the sensor", [Problem(field, f"must be a list of {what} ids")])
-    return tuple(dict.fromkeys(check_id(f"{field}/{at}", each) for at, each in enumerate(given)))
+    return tuple(dict.fromkeys(check_id(f"{field}/{at}", text) for at, text in enumerate(given)))
 
 
 def default_window(context: Any) -> dict[str, Any]:
-    """The time of a DAG run: from the start of its data interval until the next DAG run is due.
+    """The window of a DAG run: from the start of its data interval until the next DAG run is due.
 
-    A DAG run of the past is about its own time: a run that started in the turn of a later one is not meant.
-    And where runs started in the data interval itself, those that came after it are the next DAG run's.
+    So a past DAG run does not judge a run that started when a later DAG run was due. If runs started within
+    the data interval itself, those after it belong to the next DAG run.
     """
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
-    # One by hand has no turn: some Airflows give it the interval of another.
+    # Some Airflow versions give a manual DAG run the interval of another one.
     has_turn = start and end and getattr(context.get("dag_run"), "run_type", None) in TIMED
     return {
         "started_after": in_utc(_begin(context)),
@@ -127,7 +127,8 @@ def default_window(context: Any) -> dict[str, Any]:
 def _begin(context: Any) -> datetime:
     """When the DAG run began.
 
-    :raises AepValidationError: there is none, as in a unit test; from now on nothing may ever run there.
+    :raises AepValidationError: the context has no DAG run, as in a unit test. A window that begins now might
+        never see a run there.
     """
     start, run = context.get("data_interval_start"), context.get("dag_run")
     if start is None and run is None:
@@ -137,25 +138,25 @@ def _begin(context: Any) -> datetime:
 
 
 def next_turn(start: datetime, end: datetime, timetable: Any) -> datetime | None:
-    """When the DAG run after the one of an interval is due; ``None`` where that cannot be told.
+    """When the DAG run after the one of an interval is due; ``None`` if that cannot be determined.
 
-    :param timetable: it is asked where the interval has no width.
+    :param timetable: used if the interval has no width.
     """
     if end > start:
         return in_utc(end + (end - start))
     try:
         return _following(timetable, end)
     except Exception:
-        # A timetable that says it in a way of its own. Without an end the window stays open.
+        # A custom timetable may have other methods. Without an end the window stays open.
         return None
 
 
 def _following(timetable: Any, moment: datetime) -> datetime | None:
-    """The next moment of a timetable; those of ``airflow.timetables`` count, those of ``airflow.sdk`` not."""
+    """The next moment of a timetable; those of ``airflow.sdk`` cannot compute it themselves."""
     if parts := getattr(timetable, "timetables", None) or getattr(timetable, "_timetables", None):
         return min(filter(None, (_following(part, moment) for part in parts)), default=None)
-    if count := getattr(timetable, "_get_next", None):
-        return in_utc(count(in_pendulum(moment)))
+    if get_next := getattr(timetable, "_get_next", None):
+        return in_utc(get_next(in_pendulum(moment)))
     if delta := getattr(timetable, "delta", None):
         return in_utc(moment + delta)
     if not isinstance(expression := getattr(timetable, "expression", None), str):
@@ -170,11 +171,11 @@ def _following(timetable: Any, moment: datetime) -> datetime | None:
 def window_of_ticks(
     due_from: Any, due_until: Any, context: Any, *, usual: timedelta, now: datetime
 ) -> tuple[datetime, datetime]:
-    """The window whose ticks are meant: as given, or the data interval of the DAG run.
+    """The window whose ticks to wait for: as given, or the data interval of the DAG run.
 
-    :param usual: how far it reaches back for a DAG run by hand without an interval.
+    :param usual: how far it reaches back for a manual DAG run without an interval.
     :param now: where it ends with ``due_from`` alone.
-    :raises AepValidationError: it has no width, or cannot be told.
+    :raises AepValidationError: it has no width, or cannot be determined.
     """
     from airflow_provider_aep.flowservice.moments import parse_window
     from airflow_provider_aep.hooks.days import zone_of_days
@@ -198,7 +199,7 @@ def window_of_ticks(
 def given_ticks(given: Any) -> dict[str, list[datetime]]:
     """Given ticks by dataflow, from dicts with ``dataflow_id`` and ``tick``, or with ``id`` and ``ticks``.
 
-    :raises AepValidationError: they are not such a list, or one is no id or no moment.
+    :raises AepValidationError: they are not such a list, or an id or a moment in it is invalid.
     """
     from airflow_provider_aep.flowservice.validation import check_id
     from airflow_provider_aep.hooks.days import moment_in_zone
@@ -206,31 +207,31 @@ def given_ticks(given: Any) -> dict[str, list[datetime]]:
     if not isinstance(given, Collection) or isinstance(given, str | bytes | Mapping):
         rule = "must be a list of dicts with dataflow_id and tick"
         raise AepValidationError("the sensor", [Problem("ticks", rule)])
-    found: dict[str, list[datetime]] = {}
-    for at, each in enumerate(given):
-        if not isinstance(each, Mapping):
+    by_dataflow: dict[str, list[datetime]] = {}
+    for at, item in enumerate(given):
+        if not isinstance(item, Mapping):
             raise AepValidationError("the sensor", [Problem(f"ticks/{at}", "must be a dict")])
-        dataflow_id = check_id(f"ticks/{at}/dataflow_id", each.get("dataflow_id", each.get("id")))
-        if not {"tick", "ticks"} & each.keys():
+        dataflow_id = check_id(f"ticks/{at}/dataflow_id", item.get("dataflow_id", item.get("id")))
+        if not {"tick", "ticks"} & item.keys():
             rule = "has no tick: let AepListDataflowsOperator list with due_from and due_until"
             raise AepValidationError("the sensor", [Problem(f"ticks/{at}", rule)])
-        some = each["ticks"] if "ticks" in each else [each["tick"]]
-        if not isinstance(some, Collection) or isinstance(some, str | bytes | Mapping):
+        ticks = item["ticks"] if "ticks" in item else [item["tick"]]
+        if not isinstance(ticks, Collection) or isinstance(ticks, str | bytes | Mapping):
             raise AepValidationError(
                 "the sensor", [Problem(f"ticks/{at}/ticks", "must be a list of moments")]
             )
-        moments = [moment_in_zone(f"ticks/{at}/tick", tick) for tick in some]
-        found[dataflow_id] = list(dict.fromkeys([*found.get(dataflow_id, ()), *moments]))
-    return found
+        moments = [moment_in_zone(f"ticks/{at}/tick", tick) for tick in ticks]
+        by_dataflow[dataflow_id] = list(dict.fromkeys([*by_dataflow.get(dataflow_id, ()), *moments]))
+    return by_dataflow
 
 
 def wait_without_asking(
     dataflow_id: str, wanted: Wanted, kind: str, context: Any, policy: RunPolicy, *, now: datetime
 ) -> Wait | None:
-    """What the sensor waits for: a window, or given runs; ``None`` of a tick, for which one must ask.
+    """What the sensor waits for: a window, or given runs; ``None`` for a tick, which takes requests.
 
     :param kind: which of the arguments the author gave.
-    :raises AepValidationError: an argument makes no sense.
+    :raises AepValidationError: an argument is invalid.
     """
     from airflow_provider_aep.monitoring.waits import Wait
 
@@ -245,11 +246,11 @@ def wait_without_asking(
 def read_wait(
     dataflow_id: str, wanted: Wanted, kind: str, context: Any, policy: RunPolicy, *, now: datetime
 ) -> Exchange[Wait]:
-    """What the sensor waits for; of a tick that takes reading the dataflow and its datasets.
+    """What the sensor waits for; for a tick, the dataflow and its datasets are read.
 
     :param kind: which of the arguments the author gave.
     :raises AepNotFoundError: there is no such dataflow.
-    :raises AepValidationError: an argument makes no sense, or the schedule has no such tick.
+    :raises AepValidationError: an argument is invalid, or the schedule has no such tick.
     """
     if wait := wait_without_asking(dataflow_id, wanted, kind, context, policy, now=now):
         return wait
@@ -271,7 +272,7 @@ def _read_tick_wait(dataflow_id: str, at: datetime, policy: RunPolicy) -> Exchan
 
     flow = yield from get_dataflow(dataflow_id)
     if not flow.ticks(at, at + timedelta(microseconds=1)):
-        rule = f"is no tick of the schedule of dataflow {flow.name!r}; AepListDataflowsOperator tells them"
+        rule = f"is no tick of the schedule of dataflow {flow.name!r}; AepListDataflowsOperator lists them"
         raise AepValidationError("the sensor", [Problem("tick", rule)])
     datasets = yield from read_own_datasets(flow)
     return Wait(
@@ -283,9 +284,9 @@ def _read_tick_wait(dataflow_id: str, at: datetime, policy: RunPolicy) -> Exchan
 
 
 def read_own_datasets(dataflow: str | Dataflow) -> Exchange[tuple[str, ...] | None]:
-    """What a dataflow exports; ``None`` where that may not be read, or its source connection names nothing.
+    """The datasets of a dataflow; ``None`` if they may not be read, or its source connection names none.
 
-    :param dataflow: its id, or itself where that was read already.
+    :param dataflow: its id, or the record if it was read already.
     :raises AepError: the service gave no answer.
     """
     from airflow_provider_aep.flowservice.connections import read_source_datasets

@@ -47,4 +47,4 @@ def test_a_dag_run_of_the_past_ensures_once_lists_its_own_ticks_and_waits_for_no
     assert pulled(before, "due") == []
     # and where nothing ran in its time, the wait ends at once.
     assert states(before)["wait"] == "failed"
-    assert "The time for what was waited for is over" in logged()
+    assert "This wait can no longer succeed" in logged()

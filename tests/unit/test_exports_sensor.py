@@ -382,7 +382,7 @@ def test_an_export_whose_schedule_cannot_be_read_is_named_in_the_log(many, expor
     export("good", "success")
     emulator._world.entities._kept["flows", "prod"][odd]["scheduleParams"]["timeUnit"] = "full moon"
     assert by_name(many("poke", **window(now))) == {"good": "success"}
-    assert "The schedule of 'odd' cannot be read, so nothing is waited for" in logged()
+    assert "The schedule of 'odd' cannot be read, so the sensor does not wait for it" in logged()
 
 
 def test_the_window_is_the_data_interval_and_a_timed_run_without_one_is_refused(many, export, now, ti):
@@ -544,7 +544,7 @@ def test_a_deadline_that_has_passed_does_not_make_it_fire_sooner(many, export, n
 
 @pytest.mark.parametrize("event", [None, "text", {}, {"version": 99, "status": "finished"}])
 def test_an_event_that_is_lost_or_of_another_version_fails_the_task(many, event, ti):
-    with pytest.raises(AepError, match="clear the task to look again"):
+    with pytest.raises(AepError, match="clear the task to poll again"):
         many.sensor("deferrable").execute_complete(context_of(ti), event, deadline=1.0, progress={})
 
 
@@ -592,7 +592,7 @@ def test_the_result_of_a_thousand_bad_exports_is_bounded_and_says_how_many_are_l
     assert len(json.dumps(check)) < 4 * progress.MOST_BYTES
     assert len(result["verdicts"]) + result["left_out"] == result["totals"]["fail"] == 1_000
     assert len(check["exports"]) < 1_000
-    assert "more exports are not well" in check["notes"][0]
+    assert "more exports have problems or have recovered" in check["notes"][0]
 
 
 def test_a_dag_with_it_can_be_parsed_and_mapped():

@@ -201,7 +201,7 @@ def test_a_tick_long_past_without_a_run_ends_the_wait_at_once(aep, watch, nightl
     clock.advance(4 * HOUR)
     outcome = watch(mode, dataflow_id=flow, tick=now + timedelta(hours=1), timeout=90 * HOUR)
     assert isinstance(outcome.error, AirflowSensorTimeout)
-    assert outcome.told.startswith("The time for what was waited for is over. Last seen: no run ")
+    assert outcome.told.startswith("This wait can no longer succeed. Last seen: no run ")
     assert watch.now() - now - timedelta(hours=8) <= timedelta(seconds=mode == "triggerer")
 
 

@@ -145,7 +145,7 @@ def test_a_window_that_has_passed_without_a_run_ends_at_once_and_says_so(watch, 
     outcome = watch(mode, dataflow_id=nightly(), context=dag_run(now - 3 * DAY, now - 2 * DAY))
     assert isinstance(outcome.error, AirflowSensorTimeout)
     assert outcome.told == (
-        "The time for what was waited for is over. Last seen: no run has started yet, and its window ended "
+        "This wait can no longer succeed. Last seen: no run has started yet, and its window ended "
         f"at {now - DAY:%Y-%m-%d %H:%M} UTC."
     )
     assert outcome.deferrals == []
@@ -156,7 +156,7 @@ def test_a_window_that_has_passed_without_a_run_ends_at_once_and_says_so(watch, 
 def test_one_that_passes_while_it_is_waited_for_ends_the_wait(watch, nightly, now, mode):
     context = dag_run(now - timedelta(hours=1), now - timedelta(minutes=20))
     outcome = watch(mode, dataflow_id=nightly("success"), context=context, timeout=90 * HOUR)
-    assert outcome.told.startswith("The time for what was waited for is over. Last seen: ")
+    assert outcome.told.startswith("This wait can no longer succeed. Last seen: ")
     assert timedelta(minutes=35) < watch.now() - now < timedelta(hours=1)
 
 
@@ -210,7 +210,7 @@ def test_a_run_that_an_earlier_dag_run_told_of_makes_no_second_event(daily, mode
     assert first.state == "success"
     assert len(first.runs) == 1
     assert (second.state, second.runs) == ("skipped", None)
-    assert "An earlier DAG run has told of it; skipped, so that no asset gets a second event" in second.told
+    assert "An earlier DAG run has reported it; skipped, so that no asset gets a second event" in second.told
 
 
 def test_a_run_that_is_news_makes_one(daily, clock):
