@@ -16,8 +16,8 @@ from typing import Any
 
 from airflow_provider_aep.emulator.entities import Document, milliseconds
 
-# The statuses of ingested batches, of failed ones, and of all that have ended. A batch with any other status is
-# under way.
+# The statuses of ingested batches, of failed ones, and of all that have ended. A batch with any other status
+# is under way.
 INGESTED = ("success", "active")
 FAILED = ("failed", "failure")
 ENDS = (*INGESTED, *FAILED, "aborted", "abandoned", "inactive", "deleted")
