@@ -176,6 +176,8 @@ class Soak:
         self._kill()
         killed = time.monotonic()
         with self.service.down():
+            # What asks just now is refused, and waits once more.
+            self._note_met()
             self.report.say(
                 f"SIGKILL to {', '.join(self.victims)}, with {len(holders)} tasks waiting; "
                 f"connections are refused for {self.plan.outage:g} s"

@@ -17,8 +17,8 @@ class Way(ABC):
     """A DAG of ``tests/airflow/dags/aep_soak.py`` that watches all exports.
 
     :cvar dag_id: its id.
-    :ivar met: the map indexes of the tasks that Airflow had in its hands while components of it were killed,
-        or away, and of which it may therefore make a further attempt.
+    :ivar met: the map indexes of the tasks that Airflow had in its hands while components of it, or the
+        service, were killed or away; they may therefore have a further attempt, or wait once more.
     """
 
     dag_id: ClassVar[str]

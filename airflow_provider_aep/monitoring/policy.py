@@ -98,6 +98,10 @@ class RunPolicy:
     def __post_init__(self) -> None:
         _check("the run policy", self)
 
+    def to_json(self) -> dict[str, Any]:
+        """The arguments that make this policy, without those that have their defaults."""
+        return _changed(self)
+
     @property
     def longest(self) -> timedelta | None:
         """``max_duration`` as a span."""
@@ -180,13 +184,22 @@ def check_policy(given: Mapping[str, Any]) -> None:
 
 
 def _check(what: str, policy: RunPolicy | AuditPolicy) -> None:
-    names = [policy_field.name for policy_field in fields(policy) if policy_field.name != "runs"]
-    given = {name: getattr(policy, name) for name in names}
+    given = _changed(policy)
     if problems := list(problems_of({name: _RULES.get(name, _CHOICE) for name in given}, given)):
         raise AepValidationError(what, problems)
     for name, value in given.items():
         if isinstance(rule := _RULES.get(name), Span):
             object.__setattr__(policy, name, rule.number(value))
+
+
+def _changed(policy: RunPolicy | AuditPolicy) -> dict[str, Any]:
+    # Not by "==": False equals 0.0, and is no share.
+    return {
+        policy_field.name: value
+        for policy_field in fields(policy)
+        if (value := getattr(policy, policy_field.name)) is not policy_field.default
+        and policy_field.name != "runs"
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

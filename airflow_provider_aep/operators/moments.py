@@ -16,13 +16,15 @@ MOMENTS = (
 )
 # The names in a template of dates and times that Airflow renders in UTC without an offset.
 _UTC_TEXT = re.compile(r"(?<![\w.'\"])((?:(?:yesterday|tomorrow|prev|next)_)?ds(?:_nodash)?|ts_nodash)\b")
-# The same of a moment that a template writes itself, without the offset that it has.
+# A moment that a template itself writes, without the offset that it has. In between it may be moved, but not
+# to another time zone: then the author has thought of it.
 _CUT_OFF = re.compile(
-    r"(?<!['\"])\b((?:data_interval_(?:start|end)|(?:logical|execution)_date|run_after)"
-    r"\.(?:strftime|format|date|naive|to_date_string|to_datetime_string)\b(?!\([^)]*(?:%:?z|Z))"
-    r"|ts(?=\[))"
+    r"(?<!['\"])\b(?:(data_interval_(?:start|end)|(?:logical|execution)_date|run_after)"
+    r"(?s:(?!\}\}|%\}|in_timezone|in_tz|astimezone).)*?"
+    r"(\.(?:strftime|format|date|naive|to_date_string|to_datetime_string))\b(?!\([^)]*(?:%:?z|Z))"
+    r"|(ts)(?=\[))"
 )
-_OFFSET_AT_END = re.compile(r"(?:Z|[+-]\d\d:?\d\d)(?:['\"]\s*-?\}\})?\s*$")
+_OFFSET_AT_END = re.compile(r"(?:Z|[+-]\d\d:?\d\d|T\d[\d:.]*[+-]\d\d)(?:['\"]\s*-?\}\})?\s*$")
 
 
 def check_moments(given: Mapping[str, Any]) -> None:
@@ -35,7 +37,7 @@ def check_moments(given: Mapping[str, Any]) -> None:
     """
     templates = dict(each for name in MOMENTS for each in _templates(name, given.get(name)))
     utc_words = {
-        name: written[1]
+        name: "".join(filter(None, written.groups()))
         for name, text in templates.items()
         if not _OFFSET_AT_END.search(text)
         if (written := _UTC_TEXT.search(text) or _CUT_OFF.search(text))

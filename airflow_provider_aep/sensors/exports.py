@@ -188,8 +188,6 @@ class AepExportsSensor(AepSensor):
         self._defer(deadline)
 
     def _defer(self, deadline: float) -> NoReturn:
-        from dataclasses import asdict
-
         from airflow_provider_aep.monitoring.dues import dues_to_json
         from airflow_provider_aep.triggers import AepExportsTrigger
 
@@ -201,7 +199,7 @@ class AepExportsSensor(AepSensor):
         self.defer(
             trigger=AepExportsTrigger(
                 dues=dues_to_json((progress.dues or {}).values()),
-                run_policy=asdict(self.run_policy()),
+                run_policy=self.run_policy().to_json(),
                 tells_soon=self.alert is not None,
                 deadline=deadline,
                 poll_interval=self.poke_interval,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -95,7 +94,7 @@ def start_in_triggerer_of(sensor: Any, kind: str, policy: RunPolicy) -> None:
         trigger_kwargs={
             **rendered,
             "kind": kind,
-            "run_policy": asdict(policy),
+            "run_policy": policy.to_json(),
             "poll_interval": sensor.poke_interval,
             "margin": times.margin,
             "longest": min(times.timeout, sensor.execution_seconds),

@@ -18,7 +18,7 @@ from benchmarks.whole.service import Services, Tick
 from tools.soak_costs import CpuMeter
 from tools.stack import AirflowStack
 
-IDLE_SECONDS = 30.0
+IDLE_SECONDS = 60.0
 SETTLE_SECONDS = 5.0
 PATIENCE = 900.0
 CALL = re.compile(r"method=(\w+) path=/execution/(\S*)")
@@ -50,6 +50,15 @@ class Cost:
     def seconds(self) -> float:
         """CPU for one export."""
         return sum(self.cpu.values()) / self.exports
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            exports=self.exports + other.exports,
+            cpu={name: seconds + other.cpu[name] for name, seconds in self.cpu.items()},
+            requests=self.requests + other.requests,
+            tokens=self.tokens + other.tokens,
+            calls=self.calls + other.calls,
+        )
 
 
 class Course:

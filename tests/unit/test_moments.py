@@ -118,6 +118,8 @@ def test_what_airflow_writes_in_utc_is_not_read_in_another_zone(make, monkeypatc
             "{{ ts[:19] }}",
         ),
         "{{ dag_run.logical_date.format('YYYY-MM-DDTHH:mm') }}",
+        "{{ (data_interval_start - macros.timedelta(days=1)).strftime('%Y-%m-%d') }}",
+        "{{ data_interval_start.subtract(days=1).start_of('day').to_datetime_string() }}",
     ):
         with pytest.raises(AepValidationError, match=r"UTC and without an offset.*data_interval_start"):
             make(text)
@@ -126,5 +128,9 @@ def test_what_airflow_writes_in_utc_is_not_read_in_another_zone(make, monkeypatc
         *("{{ ds ~ 'T06:00Z' }}", "{{ data_interval_start.strftime('%Y-%m-%dT%H:%M%z') }}"),
         "{{ data_interval_start.in_timezone('Europe/Berlin').strftime('%Y-%m-%d') }}",
         "{{ data_interval_start.format('YYYY-MM-DDTHH:mmZ') }}",
+        "{{ (data_interval_start - macros.timedelta(days=1)).strftime('%Y-%m-%dT%H:%M%z') }}",
+        "{{ (data_interval_start - macros.timedelta(days=1)).in_timezone('Europe/Berlin').strftime('%F') }}",
+        "{{ data_interval_start }}{{ params.naive.strftime('') }}",
+        *("{{ ds }}T06:00+01", "{{ ds }}T06+01:00", "{{ '{}'.format(data_interval_start) }}"),
     ):
         make(text)

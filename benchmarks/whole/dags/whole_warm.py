@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
 from airflow.sdk import DAG, task
 
 from airflow_provider_aep.sensors import AepDataflowRunSensor, AepExportsSensor
@@ -32,6 +33,11 @@ with DAG("whole_warm", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC
         start_in_triggerer=True,
     )
     AepExportsSensor(task_id="many", ticks=[third], deferrable=True)
+    DateTimeSensorAsync(
+        task_id="timed",
+        target_time="{{ dag_run.start_date + macros.timedelta(seconds=60) }}",
+        start_from_trigger=True,
+    )
     if find_spec("airflow.providers.dbt"):
         from airflow.providers.dbt.cloud.sensors.dbt import DbtCloudJobRunSensor
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.run_record import DataflowRun
 from airflow_provider_aep.monitoring.findings import findings_of, standing_of, window_of
 from airflow_provider_aep.monitoring.handover import Handover, since_kept
@@ -488,3 +490,19 @@ class TestWhatIsHandedOver:
         assert Handover.from_json(kept)
         assert Handover.from_json({**kept, "until": "2026-12-01T00:00:00"}) is None
         assert Handover.from_json({**kept, "version": 0}) is None
+
+
+def test_a_policy_travels_as_what_differs_from_the_defaults_and_comes_back_the_same():
+    given = {"on_failed": "warn", "max_drop": 0.5, "max_duration": "PT2H", "history": 30}
+
+    document = RunPolicy(**given).to_json()
+
+    assert document == {**given, "max_duration": 7200}
+    assert RunPolicy(**json.loads(json.dumps(document))) == RunPolicy(**given)
+    assert RunPolicy().to_json() == {}
+
+
+@pytest.mark.parametrize("value", [False, True, None, "", "0"])
+def test_what_only_equals_a_default_is_still_held_against_the_rule(value):
+    with pytest.raises(AepValidationError, match="max_failed_ratio"):
+        RunPolicy(max_failed_ratio=value)
