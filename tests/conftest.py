@@ -1,4 +1,4 @@
-"""What every ring of tests shares: the emulator in process, and a clock that waits in no time.
+"""What all tests share: the emulator in process, and a clock that waits in no time.
 
 Airflow reads its configuration and creates files while it is imported, so its home is set here, before
 any test imports it.

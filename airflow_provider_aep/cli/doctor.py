@@ -1,4 +1,4 @@
-"""``aep doctor``: the checks that ask Adobe, and those of this machine and its Airflow."""
+"""``aep doctor``: the checks against Adobe, and those of this machine and its Airflow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONNECT_SECONDS = 5.0
 
 def doctor(arguments: Namespace, output: Output) -> int:
     """Run all checks and print the findings; 1 if one failed."""
-    findings = [*_of_adobe(arguments), look_for_triggerer()]
+    findings = [*_findings_at_adobe(arguments), look_for_triggerer()]
     output.document({"findings": [finding.to_json() for finding in findings]})
     width = max(len(finding.check) for finding in findings)
     for finding in findings:
@@ -34,13 +34,13 @@ def doctor(arguments: Namespace, output: Output) -> int:
     return 1 if any(finding.level == "fail" for finding in findings) else 0
 
 
-def _of_adobe(arguments: Namespace) -> list[Finding]:
+def _findings_at_adobe(arguments: Namespace) -> list[Finding]:
     conn_id = arguments.conn_id
     try:
         hook = hook_of(arguments)
         sandbox = hook.sandbox
     except AepError as error:
-        advice = "docs/connection.md explains its fields, docs/cli.md where connections are read from"
+        advice = "docs/connection.md explains its fields, docs/cli.md says where connections are read from"
         first = Finding(check=CONNECTION, level="fail", seen=one_line(error), advice=advice)
         return [first, *not_checked((NETWORK, *CHECKS), first)]
     seen = f"{conn_id!r} is complete: {hook.get_conn().platform_url} and sandbox {sandbox!r}"
@@ -49,11 +49,11 @@ def _of_adobe(arguments: Namespace) -> list[Finding]:
         findings += not_checked(CHECKS, findings[-1])
     else:
         findings += hook.run(examine(sandbox=sandbox, clock=lambda: datetime.now(tz=UTC)))
-    return [_naming(finding, conn_id) for finding in findings]
+    return [_with_connection_named(finding, conn_id) for finding in findings]
 
 
 def _network(hook: AepHook) -> Finding:
-    """Whether the hosts can be reached at all: known at once, while an exchange would keep retrying."""
+    """Whether the hosts can be reached. Fails within seconds; an exchange would retry for half a minute."""
     conn = hook.get_conn()
     urls = (conn.credentials.token_url, conn.platform_url)
     for url in urls:
@@ -76,19 +76,17 @@ def look_for_triggerer() -> Finding:
 
         job = most_recent_job("TriggererJob")
         alive = job is not None and job.is_alive()
-    except Exception:  # from whichever database driver, or because there is no database
+    except Exception:  # from any database driver, or because there is no database
         return Finding(
             check=TRIGGERER, level="not checked", seen="the database of Airflow cannot be read here"
         )
     if alive:
         return Finding(check=TRIGGERER, level="ok", seen="a triggerer is alive")
-    never = "no triggerer has ever run" if job is None else "no triggerer is alive"
-    advice = (
-        "Deferred sensors wait for one without a word. Start it: airflow triggerer. Or set deferrable=False."
-    )
-    return Finding(check=TRIGGERER, level="warn", seen=never, advice=advice)
+    seen = "no triggerer has ever run" if job is None else "no triggerer is alive"
+    advice = "Deferred sensors wait silently for one. Start one: airflow triggerer. Or set deferrable=False."
+    return Finding(check=TRIGGERER, level="warn", seen=seen, advice=advice)
 
 
-def _naming(finding: Finding, conn_id: str) -> Finding:
-    named = finding.advice.replace(UNNAMED, f"Airflow connection {conn_id!r}")
-    return Finding(check=finding.check, level=finding.level, seen=finding.seen, advice=named)
+def _with_connection_named(finding: Finding, conn_id: str) -> Finding:
+    advice = finding.advice.replace(UNNAMED, f"Airflow connection {conn_id!r}")
+    return Finding(check=finding.check, level=finding.level, seen=finding.seen, advice=advice)

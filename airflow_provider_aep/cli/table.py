@@ -54,14 +54,14 @@ def _days(text: str) -> int | str:
 COMMANDS = (
     Command(
         "validate",
-        "check export specs without asking Adobe",
+        "check export specs without contacting Adobe",
         {0: "no problem", 1: "problems, or specs that cannot be read"},
         (PATHS, JSON),
     ),
     Command(
         "plan",
         "show what ensuring export specs would do",
-        {0: "nothing would change", 2: "something would", 1: "an error"},
+        {0: "nothing would change", 2: "something would change", 1: "an error"},
         (
             PATHS,
             ROTATE,
@@ -71,7 +71,7 @@ COMMANDS = (
     ),
     Command(
         "ensure",
-        "make what exists what the export specs declare",
+        "create or change exports as their specs declare",
         {0: "done, or nothing to do", 1: "some failed"},
         (
             PATHS,
@@ -89,7 +89,7 @@ COMMANDS = (
     ),
     Command(
         "delete",
-        "delete an export, and what was made for it",
+        "delete an export and the entities created for it",
         {0: "gone", 1: "an error, not confirmed, or no export has the name"},
         (
             Option(
@@ -137,7 +137,7 @@ COMMANDS = (
     Command(
         "explain",
         "show what came into an export, what went out, what was lost and why, and what to do now",
-        {0: "nothing failed; warnings do not count", 1: "something did, or an error"},
+        {0: "nothing failed; warnings do not count", 1: "something failed, or an error"},
         (
             NAME_OR_ID,
             Option(
@@ -172,7 +172,7 @@ COMMANDS = (
     Command(
         "check",
         "check the runs, gaps and ends of all exports over a window",
-        {0: "nothing failed; warnings do not count", 1: "something did, or an error"},
+        {0: "nothing failed; warnings do not count", 1: "something failed, or an error"},
         (
             Option(
                 ("--since",),
@@ -229,7 +229,7 @@ COMMANDS = (
     Command(
         "alert",
         "send a test alert through each channel of a DAG file, or of the command line",
-        {0: "all were sent", 1: "one was not, or an error"},
+        {0: "all were sent", 1: "one could not be sent, or an error"},
         (
             Option(("action",), "what to do: test", {"choices": ("test",), "metavar": "test"}),
             Option(
@@ -260,19 +260,19 @@ COMMANDS = (
     Command(
         "doctor",
         "check the connection, its permissions and the exports of the sandbox",
-        {0: "nothing failed", 1: "something did; warnings do not count"},
+        {0: "nothing failed", 1: "something failed; warnings do not count"},
         TALKS,
     ),
     Command(
         "probe",
-        "look up in your own sandbox what Adobe's documents leave open",
+        "check in your own sandbox what Adobe's documents leave open",
         {
             0: "all as assumed, or harmless",
-            1: "something ends in an error, or cannot be noticed",
+            1: "a difference ends in an error, or cannot be noticed",
             2: "an error, it could not run, or it left something behind",
         },
         (
-            flag("--write", "also make an export that never runs, and remove it again"),
+            flag("--write", "also create an export that never runs, and remove it again"),
             Option(
                 ("--confirm-sandbox",),
                 "with --write: the name of the sandbox, typed out; needed unless it is a development sandbox",
@@ -323,7 +323,7 @@ COMMANDS = (
     ),
     Command(
         "completion",
-        "print a script for a shell to complete commands and options",
+        "print a shell script that completes commands and options",
         {0: "printed", 1: "an error"},
         (
             Option(

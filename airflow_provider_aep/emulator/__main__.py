@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _give_up(f"Port {given.port} {trouble}. Choose another with --port, or --port 0 for any.")
         _announce(emulator, url, given)
         try:
-            _tell_ready(given.ready_file, url)
+            _write_ready_file(given.ready_file, url)
         except OSError as error:
             return _give_up(f"Cannot write --ready-file {given.ready_file}: {error.strerror}.")
         while not stop.wait(HEARTBEAT):
@@ -102,16 +102,16 @@ def _announce(emulator: Emulator, url: str, given: argparse.Namespace) -> None:
     sys.stdout.flush()
 
 
-def _tell_ready(ready_file: Path | None, url: str) -> None:
+def _write_ready_file(ready_file: Path | None, url: str) -> None:
     if ready_file is None:
         return
     # Renamed into place, so that a launcher never reads half a line.
-    growing = ready_file.parent / f"{ready_file.name}.growing"
+    draft = ready_file.parent / f"{ready_file.name}.growing"
     try:
-        growing.write_text(url + "\n", encoding="utf-8")
-        growing.replace(ready_file)
+        draft.write_text(url + "\n", encoding="utf-8")
+        draft.replace(ready_file)
     except OSError:
-        growing.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 
@@ -166,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
-        "--sandboxes", type=_sandboxes, default="prod,dev", help="comma list (default: %(default)s)"
+        "--sandboxes", type=_sandboxes, default="prod,dev", help="comma-separated (default: %(default)s)"
     )
     parser.add_argument("--page-size", type=_number(PAGE), default=20)
     parser.add_argument("--ready-file", type=Path, help="receives the URL once the server listens")

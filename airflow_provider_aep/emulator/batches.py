@@ -4,8 +4,8 @@ Moments are seconds of the clock; in documents they are epoch *milliseconds*.
 
 Source: Catalog Service API reference, batchResponse (members, and the words of a status); batch ingestion
 guide (the names in ``metrics``, which the reference leaves open).
-Assumed: a batch is ``processing`` until it ends, and shows neither an end nor counts before; a failed batch
-has no counts; the counts at the top and in ``metrics`` agree.
+Assumed: a batch is ``processing`` until it ends, and shows neither an end nor counts until then; a failed
+batch has no counts; the counts at the top and in ``metrics`` agree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 
 from airflow_provider_aep.emulator.entities import Document, milliseconds
 
-# The statuses of ingested batches, and all that end a batch; with any other, a batch is under way.
+# The statuses of ingested batches, of failed ones, and of all that have ended. A batch with any other status
+# is under way.
 INGESTED = ("success", "active")
 FAILED = ("failed", "failure")
 ENDS = (*INGESTED, *FAILED, "aborted", "abandoned", "inactive", "deleted")
@@ -58,11 +59,11 @@ class Batch:
         return self.rows if self.status in INGESTED and self._has_ended(at) else 0
 
     def _has_ended(self, at: float) -> bool:
-        # The small number protects against rounding in the last digit.
+        # The tolerance is for rounding in the last digit.
         return self.completed is not None and self.completed <= at + 1e-6
 
     def to_api(self, at: float, owner: Mapping[str, str]) -> Document:
-        """Its document at a moment.
+        """The document of the batch at a moment.
 
         :param owner: the organization and the sandbox, which all documents of the Catalog name.
         """

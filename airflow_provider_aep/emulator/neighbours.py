@@ -1,7 +1,7 @@
 """The neighbouring services that dataset exports need: ad hoc runs, the landing zone, sandboxes.
 
 Source: Data Distiller guide "Export data" and Adobe's Python client (ad hoc runs of datasets, which no
-reference covers), Data Landing Zone page (credentials), Sandbox API reference.
+reference covers); Data Landing Zone page (credentials); Sandbox API reference.
 """
 
 from __future__ import annotations

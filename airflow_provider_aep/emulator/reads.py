@@ -51,7 +51,7 @@ def list_datasets(world: World, call: Call, spec_id: str) -> Response:
     page = datasets[start : start + limit]
     info = {
         "start": start,
-        # The index of the last dataset on this page: the tutorial's page with one item shows end 0.
+        # Source: export datasets tutorial: a page with one item ends at 0, so this is an index.
         "end": max(start, start + len(page) - 1),
         "total": len(datasets),
         "hasNext": start + limit < len(datasets),

@@ -23,8 +23,8 @@ BYTES_READ_PER_ROW = 220
 
 ABORTED = {"code": "ACTIVATION_BATCH-0000-FAILED", "message": "Job aborted."}
 
-# How a run can end, and how its document can be odd. With "never" a tick makes no run. The kinds after it are
-# documents that some sample, schema or client hints at.
+# How a run can end, and how its document can be odd. With "never" a tick makes no run. From "in_progress" on,
+# the kinds are documents that a sample, a schema or a client hints at.
 KINDS = (
     "success",
     "zero",
@@ -98,7 +98,7 @@ def finished(kind: str, frame: Frame, exported: Sequence[Exported]) -> Document:
 def _good(kind: str, frame: Frame, exported: Sequence[Exported]) -> Document:
     errors = _errors(sum(dataset.failed for dataset in exported))
     if kind == "success_with_errors":
-        # Source: "Monitor dataflows" guide: one record of a hundred failed, the run is a success.
+        # Source: "Monitor dataflows" guide: one record of a hundred failed, and the run is a success.
         errors = _errors(1)
     status = "partialSuccess" if kind == "partial" else "success"
     files = sum(dataset.files for dataset in exported)
@@ -230,12 +230,12 @@ def _activities(status: str, errors: list[Document]) -> list[Document]:
 
 
 def _odd(kind: str, document: Document) -> Document:
-    """Turn a good document into an odd one."""
+    """Change a good document into the odd one of a kind; other kinds leave it as it is."""
     metrics = document["metrics"]
     if kind == "unknown_status":
         metrics["statusSummary"]["status"] = "reconciling"
     if kind == "negative_counts":
-        # Source: source notifications: -1 for a count that the service does not know.
+        # Source: notifications of sources, which show -1 for a count that the service does not know.
         metrics["sizeSummary"]["inputBytes"] = -1
         metrics["recordSummary"]["inputRecordCount"] = -1
         metrics.setdefault("fileSummary", {})["inputFileCount"] = -1

@@ -4,8 +4,7 @@ The file is one JSON document that only its owner may read. It is written under 
 reader never finds half of it. It holds no login: of a base connection's ``auth``, only what decides where
 files land is kept. Tokens, ordered faults, the log, changed specs and the memories of worlds are not kept.
 
-After a restart, the emulator catches up with what would have happened meanwhile, like a service that never
-stops.
+After a restart, the emulator catches up with what would have happened since, like a service that never stops.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class StateFile:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Restore the emulator, lock the file against other emulators, and save once more at the end.
+        """Lock the file against other emulators, restore the emulator, and save once more at the end.
 
         :raises ValueError: another emulator uses the file, or it does not hold the state of such an emulator.
         :raises OSError: it cannot be read or written.
@@ -110,7 +109,7 @@ def state_of(emulator: Emulator) -> dict[str, Any]:
     lifecycle = world.lifecycle
     return {
         "format": FORMAT,
-        **_kind(emulator),
+        **_fixed_options(emulator),
         "origin": lake._origin,
         "ahead": emulator.clock._ahead,
         "worlds": list(emulator.worlds),
@@ -161,62 +160,64 @@ def restore(emulator: Emulator, content: bytes) -> None:
     :raises ValueError: the content is not such a state, or the emulator had other options.
     """
     try:
-        held = json.loads(content)
-        if held["format"] != FORMAT:
+        state = json.loads(content)
+        if state["format"] != FORMAT:
             raise KeyError
-        other = [name for name, value in _kind(emulator).items() if held[name] != value]
+        changed = [name for name, value in _fixed_options(emulator).items() if state[name] != value]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError("it holds no state of this version of the emulator") from None
-    if other:
-        options = ", ".join(f"{name} {held[name]!r}" for name in other)
+    if changed:
+        options = ", ".join(f"{name} {state[name]!r}" for name in changed)
         raise ValueError(f"it was written with other options: {options}")
     try:
         with emulator._lock:
-            _restore(emulator, held)
+            _restore(emulator, state)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise ValueError("it holds a state that is damaged") from None
 
 
-def _kind(emulator: Emulator) -> dict[str, Any]:
-    """The options that must be the same for a state to fit."""
+def _fixed_options(emulator: Emulator) -> dict[str, Any]:
+    """The options that a restart must not change."""
     lake = emulator._lake
     return {"seed": lake._seed, "hour_seconds": lake._hour, "sandboxes": list(emulator.sandboxes)}
 
 
-def _restore(emulator: Emulator, held: dict[str, Any]) -> None:
+def _restore(emulator: Emulator, state: dict[str, Any]) -> None:
     entities, lake, lifecycle = emulator._world.entities, emulator._lake, emulator._world.lifecycle
-    emulator.clock._ahead = float(held["ahead"])
-    emulator.enter(*held["worlds"])
-    for dice, (version, numbers, gauss) in zip(_dice(emulator), held["dice"], strict=True):
+    emulator.clock._ahead = float(state["ahead"])
+    emulator.enter(*state["worlds"])
+    for dice, (version, numbers, gauss) in zip(_dice(emulator), state["dice"], strict=True):
         dice.setstate((version, tuple(numbers), gauss))
-    entities._writes = int(held["writes"])
+    entities._writes = int(state["writes"])
     entities._kept = {
         (kind, sandbox): {document["id"]: document for document in documents}
-        for kind, sandbox, documents in held["entities"]
+        for kind, sandbox, documents in state["entities"]
     }
-    emulator._layer._entities._came = dict(held["came"])
-    lake._origin = float(held["origin"])
+    emulator._layer._entities._came = dict(state["came"])
+    lake._origin = float(state["origin"])
     lake._grown.clear()
     lake._datasets = {
         sandbox: {members["id"]: Dataset(**members) for members in datasets}
-        for sandbox, datasets in held["datasets"].items()
+        for sandbox, datasets in state["datasets"].items()
     }
     lake._added = {
-        dataset: [Batch(**members) for members in added] for dataset, added in held["batches"].items()
+        dataset: [Batch(**members) for members in added] for dataset, added in state["batches"].items()
     }
-    lake._hidden = set(held["hidden"])
-    for sandbox, flow_id, anchor, number, exported, minutes in held["courses"]:
+    lake._hidden = set(state["hidden"])
+    for sandbox, flow_id, anchor, number, exported, minutes in state["courses"]:
         flow = entities._kept["flows", sandbox][flow_id]
         cadence = Cadence.of(flow["scheduleParams"])
         lifecycle._courses[flow_id] = Course(flow, cadence, anchor, number, exported, set(minutes))
-    for run in held["underway"]:
+    for run in state["underway"]:
         course = lifecycle._courses[run["flow"]]
         ends = math.inf if run["ends"] is None else run["ends"]
-        begun = Underway(run["id"], course, run["kind"], run["stops"], run["nominal"], run["created"], ends)
+        underway = Underway(
+            run["id"], course, run["kind"], run["stops"], run["nominal"], run["created"], ends
+        )
         if run["listed"]:
-            begun.document = entities._kept["runs", course.flow["sandboxName"]][run["id"]]
-        lifecycle._underway.append(begun)
-    lifecycle._scripts = {flow: list(kinds) for flow, kinds in held["scripts"]}
+            underway.document = entities._kept["runs", course.flow["sandboxName"]][run["id"]]
+        lifecycle._underway.append(underway)
+    lifecycle._scripts = {flow: list(kinds) for flow, kinds in state["scripts"]}
 
 
 def _dice(emulator: Emulator) -> tuple[random.Random, ...]:

@@ -343,6 +343,6 @@ def test_the_exit_codes_stand_in_one_table_on_the_page():
 def test_help_tells_the_exit_codes(capsys):
     with pytest.raises(SystemExit):
         main(["plan", "--help"])
-    assert "Exit codes: 0: nothing would change. 1: an error. 2: something would." in " ".join(
+    assert "Exit codes: 0: nothing would change. 1: an error. 2: something would change." in " ".join(
         capsys.readouterr().out.split()
     )
