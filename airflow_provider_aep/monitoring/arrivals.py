@@ -91,16 +91,16 @@ class IngestionWait:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> IngestionWait:
+    def from_json(cls, document: Mapping[str, Any]) -> IngestionWait:
         """What ``to_json`` made."""
         return cls(
-            after=parse_moment("after", told["after"]),
-            dataset_ids=tuple(told["dataset_ids"]),
-            dataset_names=tuple(told["dataset_names"]),
-            require=told["require"],
-            min_records=int(told["min_records"]),
-            accept_uncounted=bool(told["accept_uncounted"]),
-            settled_for=timedelta(seconds=told["settled_for"]),
+            after=parse_moment("after", document["after"]),
+            dataset_ids=tuple(document["dataset_ids"]),
+            dataset_names=tuple(document["dataset_names"]),
+            require=document["require"],
+            min_records=int(document["min_records"]),
+            accept_uncounted=bool(document["accept_uncounted"]),
+            settled_for=timedelta(seconds=document["settled_for"]),
         )
 
 
@@ -133,7 +133,7 @@ class Arrivals:
     def suffice(self, wait: IngestionWait) -> bool:
         return bool(self.counted) and (self.least >= wait.min_records or wait.min_records == 1)
 
-    def told(self, wait: IngestionWait) -> str:
+    def sentence(self, wait: IngestionWait) -> str:
         """A sentence about them."""
         since = f"{self.dataset.name} since {wait.after:%Y-%m-%d %H:%M:%S} UTC"
         sentence = f"nothing was ingested into {since}"
@@ -225,7 +225,7 @@ def seen_of(arrivals: Mapping[str, Arrivals], wait: IngestionWait) -> IngestionS
     """What came into the datasets of a wait, and whether that ends it."""
     done = [dataset_id for dataset_id, arrived in arrivals.items() if arrived.suffice(wait)]
     return IngestionSighting(
-        told="; ".join(arrived.told(wait) for arrived in arrivals.values()),
+        told="; ".join(arrived.sentence(wait) for arrived in arrivals.values()),
         wait=wait,
         finished=len(done) == len(arrivals) if wait.require == "all" else bool(done),
         result={

@@ -99,7 +99,7 @@ def audit_exports(
         raise AepValidationError("the window", [Problem("until", "must be later than since")])
     policy, selection = policy or AuditPolicy(), selection or Selection()
     listed = yield from list_dataflows()
-    if before and before.told.keys() - {flow.id for flow in listed}:
+    if before and before.reported.keys() - {flow.id for flow in listed}:
         # A known dataflow was deleted, or the filter missed it: read all, to tell the two apart.
         listed = yield from list_dataflows(whole=True)
     selection.check(listed)
@@ -192,7 +192,7 @@ def _handover(
         flow_id = export.dataflow.id
         if flow_id not in timelines and not (before and before.knows(flow_id)):
             continue  # it has never been read
-        kept = dict(before.told[flow_id]) if before and before.knows(flow_id) else {}
+        kept = dict(before.reported[flow_id]) if before and before.knows(flow_id) else {}
         kept |= {finding.key: finding.known_at for finding in export.findings if finding.known_at}
         kept |= {finding.key: until for finding in export.standing}  # for as long as it stands
         reported[flow_id] = kept
@@ -214,7 +214,7 @@ def _handover(
     return Handover(
         since=first,
         until=until,
-        told={
+        reported={
             flow_id: {key: at for key, at in keys.items() if at >= first}
             for flow_id, keys in reported.items()
         },

@@ -112,7 +112,7 @@ def _judged(
     new, earlier = window_of(found, window.since, window.until)
     reported: Mapping[str, datetime] = {}
     if before is not None and before.knows(read.flow.id):
-        reported, watched_from = before.told[read.flow.id], before.watched_from(read.flow.id)
+        reported, watched_from = before.reported[read.flow.id], before.watched_from(read.flow.id)
         late = [
             finding
             for finding in earlier

@@ -38,18 +38,18 @@ class Cursor:
 
     :param since: runs that were created earlier do not matter any more.
     :param begun: runs that finished earlier are history, as far as clocks agree.
-    :param told: the ids of runs that must not be reported again, with the moments of their creation.
+    :param reported: the ids of runs that must not be reported again, with the moments of their creation.
     """
 
     since: datetime
     begun: datetime
-    told: Mapping[str, datetime] = field(default_factory=dict)
+    reported: Mapping[str, datetime] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, in whole epoch seconds, rounded so that no run falls out of the window."""
-        told = {run_id: math.ceil(created.timestamp()) for run_id, created in self.told.items()}
+        reported = {run_id: math.ceil(created.timestamp()) for run_id, created in self.reported.items()}
         since, begun = int(self.since.timestamp()), int(self.begun.timestamp())
-        return {"version": VERSION, "since": since, "begun": begun, "told": told}
+        return {"version": VERSION, "since": since, "begun": begun, "told": reported}
 
     @classmethod
     def from_json(cls, kept: object) -> Cursor | None:
@@ -57,8 +57,8 @@ class Cursor:
         if not isinstance(kept, Mapping) or kept.get("version") != VERSION:
             return None
         try:
-            told = {str(run_id): _moment(seconds) for run_id, seconds in kept["told"].items()}
-            return cls(since=_moment(kept["since"]), begun=_moment(kept["begun"]), told=told)
+            reported = {str(run_id): _moment(seconds) for run_id, seconds in kept["told"].items()}
+            return cls(since=_moment(kept["since"]), begun=_moment(kept["begun"]), reported=reported)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
             return None
 
@@ -112,7 +112,7 @@ def pick_news(cursor: Cursor, runs: Iterable[DataflowRun]) -> list[DataflowRun]:
     news = {
         run.id: run
         for run in runs
-        if run.finished and run.id not in cursor.told and created_at(run) >= cursor.since
+        if run.finished and run.id not in cursor.reported and created_at(run) >= cursor.since
     }
     return sorted(news.values(), key=lambda run: run.completed_at or created_at(run))
 
@@ -120,7 +120,7 @@ def pick_news(cursor: Cursor, runs: Iterable[DataflowRun]) -> list[DataflowRun]:
 def move_on(
     cursor: Cursor,
     runs: Iterable[DataflowRun],
-    told: Iterable[DataflowRun],
+    reported: Iterable[DataflowRun],
     *,
     now: datetime,
     whole: bool = True,
@@ -128,10 +128,10 @@ def move_on(
     """The cursor after a look.
 
     :param runs: all runs that the look saw.
-    :param told: those of them that must not be reported again.
+    :param reported: those of them that must not be reported again.
     :param whole: whether the look saw all dataflows; if not, the window stays for those that it missed.
     """
-    known = {**cursor.told, **{run.id: created_at(run) for run in told}}
+    known = {**cursor.reported, **{run.id: created_at(run) for run in reported}}
     # Runs that are under way, or could not be reported yet, hold the window open.
     open_since = [created_at(run) for run in runs if run.id not in known and created_at(run) >= now - REACH]
     since = cursor.since
@@ -144,7 +144,7 @@ def move_on(
         # Begin after the newest forgotten run, which must not be reported again.
         since = newest[0][1] + timedelta(milliseconds=1)
         kept = {run_id: created for run_id, created in newest if created >= since}
-    return Cursor(since=since, begun=cursor.begun, told=kept)
+    return Cursor(since=since, begun=cursor.begun, reported=kept)
 
 
 def created_at(run: DataflowRun) -> datetime:

@@ -24,7 +24,7 @@ class Handover:
     """How far checks have come.
 
     :param since: everything that became known from here up to ``until`` has been reported.
-    :param told: the keys of the reported findings, with the moments at which they became known, by dataflow.
+    :param reported: the keys of the reported findings, with the moments when they became known, by dataflow.
     :param first_seen: for dataflows that joined later: reports on them begin here.
     :param unread_since: for dataflows that could not be read: nothing has been reported from here on.
     :param open_since: for dataflows with a run under way: when it started.
@@ -36,7 +36,7 @@ class Handover:
 
     since: datetime
     until: datetime
-    told: Mapping[str, Mapping[str, datetime]]
+    reported: Mapping[str, Mapping[str, datetime]]
     first_seen: Mapping[str, datetime] = field(default_factory=dict)
     unread_since: Mapping[str, datetime] = field(default_factory=dict)
     open_since: Mapping[str, datetime] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Handover:
 
     def knows(self, dataflow_id: str) -> bool:
         """Whether a dataflow was checked before."""
-        return dataflow_id in self.told
+        return dataflow_id in self.reported
 
     def watched_from(self, dataflow_id: str) -> datetime:
         """From when on everything that became known about a dataflow has been reported."""
@@ -60,7 +60,7 @@ class Handover:
             "until": self.until.isoformat(),
             "told": {
                 flow_id: {key: _seconds(at) for key, at in keys.items()}
-                for flow_id, keys in self.told.items()
+                for flow_id, keys in self.reported.items()
             },
             "first_seen": {flow_id: at.isoformat() for flow_id, at in self.first_seen.items()},
             "unread_since": {flow_id: at.isoformat() for flow_id, at in self.unread_since.items()},
@@ -83,7 +83,7 @@ class Handover:
             return cls(
                 since=_moment(kept["since"]),
                 until=_moment(kept["until"]),
-                told={
+                reported={
                     flow_id: {key: _moment(at) for key, at in keys.items()}
                     for flow_id, keys in kept["told"].items()
                 },
@@ -109,9 +109,9 @@ class Handover:
             return None
 
 
-def since_kept(told: Mapping[str, Mapping[str, datetime]]) -> datetime:
+def since_kept(reported: Mapping[str, Mapping[str, datetime]]) -> datetime:
     """From when on all reported keys can be kept: if there are too many, the oldest are forgotten."""
-    moments = sorted((at for keys in told.values() for at in keys.values()), reverse=True)
+    moments = sorted((at for keys in reported.values() for at in keys.values()), reverse=True)
     return moments[MOST_KEPT - 1] + timedelta(microseconds=1) if len(moments) > MOST_KEPT else EARLIEST
 
 

@@ -55,7 +55,7 @@ def severity_of(status: str, outcome: str, cause: str | None = None) -> str:
 
 
 def with_incidents(
-    told: Mapping[str, Any], last: object, now: datetime, *, settles: bool = False
+    verdict: Mapping[str, Any], last: object, now: datetime, *, settles: bool = False
 ) -> dict[str, Any]:
     """A sensor's verdict as plain JSON, with the incidents of its export.
 
@@ -68,15 +68,15 @@ def with_incidents(
     """
     known = last if isinstance(last, Mapping) else {}
     # The task may watch another dataflow since.
-    if any(known.get(name) != told.get(name) for name in ("dataflow_id", "sandbox")):
+    if any(known.get(name) != verdict.get(name) for name in ("dataflow_id", "sandbox")):
         known = {}
     before = moments(known.get("open"))
-    if told["outcome"] == "ok" and (told.get("records_out") != 0 or settles):
-        return {**told, "recovered": before} if before else dict(told)
-    if told["outcome"] not in MINDED:
-        return {**told, "open": before} if before else dict(told)
-    since = told.get("completed_at") or told.get("started_at") or now.astimezone(UTC).isoformat()
-    return {**told, "open": {told["status"]: since, **before}}
+    if verdict["outcome"] == "ok" and (verdict.get("records_out") != 0 or settles):
+        return {**verdict, "recovered": before} if before else dict(verdict)
+    if verdict["outcome"] not in MINDED:
+        return {**verdict, "open": before} if before else dict(verdict)
+    since = verdict.get("completed_at") or verdict.get("started_at") or now.astimezone(UTC).isoformat()
+    return {**verdict, "open": {verdict["status"]: since, **before}}
 
 
 def moments(kept: object) -> dict[str, str]:

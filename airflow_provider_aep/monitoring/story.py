@@ -22,7 +22,7 @@ from airflow_provider_aep.monitoring.policy import CONCERN, worst_choice
 from airflow_provider_aep.monitoring.remedies import remedies
 from airflow_provider_aep.monitoring.story_lanes import interleaved
 from airflow_provider_aep.monitoring.story_parts import (
-    Told,
+    Facts,
     exports_of,
     ingestion_of,
     latest_of,
@@ -37,7 +37,7 @@ MOST_BATCHES = 1000
 MOST_LOST_IDS = 50
 
 
-def story_of(told: Told) -> dict[str, Any]:
+def story_of(facts: Facts) -> dict[str, Any]:
     """The story as plain JSON, oldest first; moments are ISO 8601 in UTC.
 
     Its keys: ``dataflow``, ``sandbox``, ``window``, ``outcome`` (that of a check of the window), ``summary``
@@ -46,11 +46,11 @@ def story_of(told: Told) -> dict[str, Any]:
     similar ones grouped), ``notes`` (what is not known) and ``actions`` (``why``, ``command``, and its
     ``kind``: ``shell`` or ``ask``).
     """
-    flow, schedule = told.flow, schedule_words(told.flow.schedule)
-    new, standing = _known(told)
-    lost = lost_of(told)
-    batches = ingestion_of(told, {batch_id: loss for loss in lost for batch_id in loss["batch_ids"]})
-    exports = exports_of(told)
+    flow, schedule = facts.flow, schedule_words(facts.flow.schedule)
+    new, standing = _known(facts)
+    lost = lost_of(facts)
+    batches = ingestion_of(facts, {batch_id: loss for loss in lost for batch_id in loss["batch_ids"]})
+    exports = exports_of(facts)
     for loss in lost:
         loss["batch_ids"] = loss["batch_ids"][:MOST_LOST_IDS]
     outcome = worst_choice(finding.outcome for finding in (*new, *standing))
@@ -64,62 +64,62 @@ def story_of(told: Told) -> dict[str, Any]:
             "every": schedule["every"],
             "ends_at": schedule["end"],
         },
-        "sandbox": told.sandbox,
-        "window": {"since": told.since.isoformat(), "until": told.now.isoformat()},
+        "sandbox": facts.sandbox,
+        "window": {"since": facts.since.isoformat(), "until": facts.now.isoformat()},
         "outcome": outcome,
-        "summary": _summary(told, lost, latest, exports),
+        "summary": _summary(facts, lost, latest, exports),
         "totals": _totals(batches, exports),
         "ingestion": batches[-MOST_BATCHES:],
         "exports": exports,
         "lost": lost,
         "lanes": interleaved(batches, exports),
-        "notes": _notes(told, len(batches)),
+        "notes": _notes(facts, len(batches)),
         "actions": [
             action._asdict()
             for action in remedies(
                 flow,
-                standing=_still_so(told, [*standing, *new]),
+                standing=_still_so(facts, [*standing, *new]),
                 lost=[loss for loss in lost if not loss["later_run"]],
                 latest=latest,
-                names={dataset_id: told.name_of(dataset_id) for dataset_id in told.ingested},
-                conn_id=told.conn_id,
-                sandbox=told.sandbox,
+                names={dataset_id: facts.name_of(dataset_id) for dataset_id in facts.ingested},
+                conn_id=facts.conn_id,
+                sandbox=facts.sandbox,
             )
         ],
     }
 
 
-def _known(told: Told) -> tuple[list[Finding], list[Finding]]:
+def _known(facts: Facts) -> tuple[list[Finding], list[Finding]]:
     """The findings that became known in the window, and earlier ones that still hold."""
-    if told.timeline is None:
-        bare = Timeline(flow=told.flow, runs=(), now=told.now, known_from=told.now)
-        return [*of_dataflow(bare, told.policy), unread(told.why, told.policy)], []
-    new, earlier = window_of(told.findings, told.since, told.now + timedelta(microseconds=1))
-    return new, standing_of(told.timeline, earlier)
+    if facts.timeline is None:
+        bare = Timeline(flow=facts.flow, runs=(), now=facts.now, known_from=facts.now)
+        return [*of_dataflow(bare, facts.policy), unread(facts.why, facts.policy)], []
+    new, earlier = window_of(facts.findings, facts.since, facts.now + timedelta(microseconds=1))
+    return new, standing_of(facts.timeline, earlier)
 
 
-def _still_so(told: Told, findings: Sequence[Finding]) -> list[Finding]:
-    if told.timeline is None:
+def _still_so(facts: Facts, findings: Sequence[Finding]) -> list[Finding]:
+    if facts.timeline is None:
         return list(findings)
-    return standing_of(told.timeline, findings)
+    return standing_of(facts.timeline, findings)
 
 
 # In words
 
 
 def _summary(
-    told: Told,
+    facts: Facts,
     lost: Sequence[Mapping[str, Any]],
     latest: Sequence[Mapping[str, Any]],
     exports: Sequence[Mapping[str, Any]],
 ) -> str:
-    name, days = told.flow.name, _days(told)
-    if told.timeline is None:
-        return f"{name}: its runs could not be read: {told.why}"
+    name, days = facts.flow.name, _days(facts)
+    if facts.timeline is None:
+        return f"{name}: its runs could not be read: {facts.why}"
     open_ = [loss for loss in lost if not loss["later_run"]]
     times = f" {len(open_)} times in the last {days}" if len(open_) > 1 else ""
     losses = f"lost data{times}: {open_[-1]['told']}" if open_ else ""
-    now = of_dataflow(told.timeline, told.policy)
+    now = of_dataflow(facts.timeline, facts.policy)
     off = next((finding.told for finding in now if finding.kind in ("disabled", "ended")), "")
     if off:
         return f"{name}: {off}{f'; before that it {losses}' if losses else ''}."
@@ -138,8 +138,8 @@ def _summary(
     return f"{name} is well: nothing was lost or failed in the last {days}."
 
 
-def _days(told: Told) -> str:
-    days = round((told.now - told.since) / timedelta(days=1))
+def _days(facts: Facts) -> str:
+    days = round((facts.now - facts.since) / timedelta(days=1))
     return "day" if days == 1 else f"{days} days"
 
 
@@ -162,16 +162,16 @@ def _totals(
     }
 
 
-def _notes(told: Told, batches: int) -> list[str]:
+def _notes(facts: Facts, batches: int) -> list[str]:
     """Sentences about what is not known, and why."""
     notes = []
-    if told.timeline is not None and told.timeline.known_from > told.since:
-        notes.append(f"Runs before {told.timeline.known_from:%Y-%m-%d %H:%M} UTC are not listed.")
-    if not told.ingested:
+    if facts.timeline is not None and facts.timeline.known_from > facts.since:
+        notes.append(f"Runs before {facts.timeline.known_from:%Y-%m-%d %H:%M} UTC are not listed.")
+    if not facts.ingested:
         notes.append("What was ingested is not known: the datasets of the export could not be read.")
-    if told.unasked:
-        notes.append(f"{told.unasked} more datasets of the export were not looked at.")
-    for ingested in told.ingested.values():
+    if facts.unasked:
+        notes.append(f"{facts.unasked} more datasets of the export were not looked at.")
+    for ingested in facts.ingested.values():
         if ingested.why:
             notes.append(f"What was ingested into {ingested.name} is not known: {ingested.why}")
             continue

@@ -25,7 +25,7 @@ _OF_TICKS = frozenset({"late", "doubled", "incomplete"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Facts:
     """The material of a story.
 
     :param timeline: ``None`` if the runs could not be read, for the reason ``why``.
@@ -55,20 +55,20 @@ class Told:
 # What went out
 
 
-def exports_of(told: Told) -> list[dict[str, Any]]:
-    timeline = told.timeline
+def exports_of(facts: Facts) -> list[dict[str, Any]]:
+    timeline = facts.timeline
     if timeline is None:
         return []
     by_run: dict[str, list[Finding]] = {}
     by_tick: dict[str, Finding] = {}
-    for finding in told.findings:
+    for finding in facts.findings:
         for run_id in finding.run_ids:
             by_run.setdefault(run_id, []).append(finding)
         if not finding.run_ids and finding.tick:
             by_tick[f"{finding.kind}:{finding.tick.isoformat()}"] = finding
-    runs = [run for run in timeline.runs if _moment_of(run, told.now) >= told.since]
-    exports = [_run_entry(run, timeline, told, by_run.get(run.id, []), by_tick) for run in runs]
-    for state in states_of(timeline, told.policy.runs, told.since):
+    runs = [run for run in timeline.runs if _moment_of(run, facts.now) >= facts.since]
+    exports = [_run_entry(run, timeline, facts, by_run.get(run.id, []), by_tick) for run in runs]
+    for state in states_of(timeline, facts.policy.runs, facts.since):
         if state.runs:
             continue
         gap = by_tick.get(f"missing:{state.at.isoformat()}")
@@ -101,7 +101,7 @@ _EMPTY: Mapping[str, Any] = {
 def _run_entry(
     run: DataflowRun,
     timeline: Timeline,
-    told: Told,
+    facts: Facts,
     findings: Sequence[Finding],
     by_tick: Mapping[str, Finding],
 ) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _run_entry(
     cause = next((finding.cause for finding in findings if finding.cause), None)
     stuck = next((finding for finding in findings if finding.kind == "stuck"), None)
     if run.finished:
-        judged = judgement_of(run, timeline, told.policy, cause)
+        judged = judgement_of(run, timeline, facts.policy, cause)
         status, outcome, words = KINDS.get(judged.status, "failed"), judged.choice, judged.told
     elif stuck:
         status, outcome, words = "stuck", stuck.outcome, stuck.told
@@ -121,7 +121,7 @@ def _run_entry(
         beside += [by_tick[key] for key in keys if key in by_tick]
     return {
         **_EMPTY,
-        "at": _moment_of(run, told.now).isoformat(),
+        "at": _moment_of(run, facts.now).isoformat(),
         "tick": tick.at.isoformat() if tick else None,
         "run_id": run.id,
         "started": iso(run.started_at),
@@ -162,16 +162,16 @@ def latest_of(exports: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 # What came in
 
 
-def ingestion_of(told: Told, lost: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def ingestion_of(facts: Facts, lost: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The batches of the window, by the moment at which they ended.
 
     :param lost: entries of ``lost_of``, by the id of the batch.
     """
     entries = {}
-    for dataset_id, ingested in told.ingested.items():
+    for dataset_id, ingested in facts.ingested.items():
         for batch in ingested.batches:
             at = batch.ended_at or batch.created_at
-            if at is None or not told.since <= at <= told.now:
+            if at is None or not facts.since <= at <= facts.now:
                 continue
             owed = lost.get(batch.id)
             entries[batch.id, dataset_id] = {
@@ -190,23 +190,23 @@ def ingestion_of(told: Told, lost: Mapping[str, Mapping[str, Any]]) -> list[dict
     return sorted(entries.values(), key=lambda entry: (entry["at"], entry["dataset_id"], entry["batch_id"]))
 
 
-def lost_of(told: Told) -> list[dict[str, Any]]:
+def lost_of(facts: Facts) -> list[dict[str, Any]]:
     """Data that were ingested and not exported: each batch once, by the first run or tick that owed it."""
     seen: set[str] = set()
     losses = []
-    for finding in told.findings:
+    for finding in facts.findings:
         if finding.cause is None or finding.cause.kind != "not_exported":
             continue
         owed = [batch for batch in finding.cause.owed if batch.id not in seen]
         seen |= {batch.id for batch in owed}
-        if not owed or (finding.known_at and finding.known_at < told.since):
+        if not owed or (finding.known_at and finding.known_at < facts.since):
             continue
-        ids = sorted({key for batch in owed for key in batch.dataset_ids if key in told.ingested})
+        ids = sorted({key for batch in owed for key in batch.dataset_ids if key in facts.ingested})
         ends = [batch.ended_at for batch in owed if batch.ended_at]
         losses.append(
             {
                 "dataset_ids": ids,
-                "datasets": [told.name_of(dataset_id) for dataset_id in ids],
+                "datasets": [facts.name_of(dataset_id) for dataset_id in ids],
                 "batches": len(owed),
                 "records": sum_of(batch.records for batch in owed),
                 "since": iso(min(ends, default=None)),
@@ -215,19 +215,19 @@ def lost_of(told: Told) -> list[dict[str, Any]]:
                 "told": finding.cause.told,
                 "tick": iso(finding.tick),
                 "run_id": finding.run_ids[0] if finding.run_ids else None,
-                "later_run": _later(told, finding, owed),
+                "later_run": _later(facts, finding, owed),
             }
         )
     return losses
 
 
-def _later(told: Told, finding: Finding, owed: Sequence[Batch]) -> dict[str, Any] | None:
+def _later(facts: Facts, finding: Finding, owed: Sequence[Batch]) -> dict[str, Any] | None:
     """A later run that may have delivered the owed batches.
 
     The run after a missing one goes back to the last export. After an empty one, only an export on demand
     does, which belongs to no tick.
     """
-    timeline = told.timeline
+    timeline = facts.timeline
     ends = [batch.ended_at for batch in owed if batch.ended_at]
     if timeline is None or not ends or not finding.known_at:
         return None
@@ -237,7 +237,7 @@ def _later(told: Told, finding: Finding, owed: Sequence[Batch]) -> dict[str, Any
     for run in timeline.runs:
         if not (run.delivered and run.records_out and run.started_at):
             continue
-        if run.started_at <= max(after, max(ends) + told.policy.runs.margin):
+        if run.started_at <= max(after, max(ends) + facts.policy.runs.margin):
             continue
         if run.dataset_ids and not datasets <= set(run.dataset_ids):
             continue

@@ -24,7 +24,7 @@ from airflow_provider_aep.monitoring.policy import AuditPolicy
 from airflow_provider_aep.monitoring.questions import case_of
 from airflow_provider_aep.monitoring.reading import Datasets, Known, read_timelines
 from airflow_provider_aep.monitoring.story import story_of
-from airflow_provider_aep.monitoring.story_parts import Told
+from airflow_provider_aep.monitoring.story_parts import Facts
 from airflow_provider_aep.monitoring.timeline import Timeline
 
 DAYS = 7
@@ -70,7 +70,7 @@ def read_story(
         causes = yield from read_causes(cases, margin=_AS_USUAL.runs.margin, now=now)
     ids = _datasets(timeline)
     ingested = yield from _read_lanes(ids[:AT_ONCE], since, now)
-    material = Told(
+    material = Facts(
         flow=flow,
         timeline=timeline,
         findings=findings_of(timeline, _AS_USUAL, causes=causes) if timeline else (),

@@ -179,22 +179,22 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict | None:
 
 
 def with_delivery(
-    told: Mapping[str, Any], found: Mapping[str, Any], choice: str, unchecked: str
+    verdict: Mapping[str, Any], delivery: Mapping[str, Any], choice: str, unchecked: str
 ) -> dict[str, Any]:
     """A verdict as plain JSON, with the files in the storage.
 
-    :param told: the verdict.
-    :param found: the result of listing the storage, with ``status`` and ``told``.
+    :param verdict: as plain JSON.
+    :param delivery: the result of listing the storage, with ``status`` and ``told``.
     :param choice: the policy's choice for missing files.
     :param unchecked: the policy's choice for a storage that could not be read.
     """
-    both = {**told, "storage": dict(found)}
-    meaning = {"missing": choice, "fewer": choice, "unchecked": unchecked}.get(found["status"])
-    if meaning is None or (found["status"] == "unchecked" and meaning == "ok"):
+    both = {**verdict, "storage": dict(delivery)}
+    meaning = {"missing": choice, "fewer": choice, "unchecked": unchecked}.get(delivery["status"])
+    if meaning is None or (delivery["status"] == "unchecked" and meaning == "ok"):
         return both
-    status = "unchecked_files" if found["status"] == "unchecked" else "missing_files"
-    both["reason"] = f"{told['reason']}; {found['told']}"
-    if CONCERN[meaning] >= CONCERN[told["outcome"]]:  # type: ignore[index]
+    status = "unchecked_files" if delivery["status"] == "unchecked" else "missing_files"
+    both["reason"] = f"{verdict['reason']}; {delivery['told']}"
+    if CONCERN[meaning] >= CONCERN[verdict["outcome"]]:  # type: ignore[index]
         both |= {"outcome": meaning, "status": status}
     return both
 

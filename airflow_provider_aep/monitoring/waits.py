@@ -91,14 +91,14 @@ class Wait(NamedTuple):
         }
 
     @classmethod
-    def from_json(cls, dataflow_id: str, told: Mapping[str, Any]) -> Wait:
+    def from_json(cls, dataflow_id: str, document: Mapping[str, Any]) -> Wait:
         """The wait from ``to_json``.
 
         :raises AepValidationError: an id or a moment is malformed.
         """
         from airflow_provider_aep.flowservice.dataflow_record import Dataflow
 
-        tick, longest = told.get("tick"), told.get("longest")
+        tick, longest = document.get("tick"), document.get("longest")
         of_tick = tick and TickWait(
             at=parse_moment("tick", tick["at"]),
             flow=Dataflow.from_api(tick["flow"]),
@@ -106,13 +106,13 @@ class Wait(NamedTuple):
         )
         return cls(
             dataflow_id=check_id("dataflow_id", dataflow_id),
-            started_after=parse_moment("started_after", told["started_after"]),
-            started_before=_moment(told, "started_before"),
-            own_until=_moment(told, "own_until"),
-            expected=int(told.get("expected", 1)),
-            run_ids=tuple(check_id("run_ids", run_id) for run_id in told.get("run_ids") or ()),
+            started_after=parse_moment("started_after", document["started_after"]),
+            started_before=_moment(document, "started_before"),
+            own_until=_moment(document, "own_until"),
+            expected=int(document.get("expected", 1)),
+            run_ids=tuple(check_id("run_ids", run_id) for run_id in document.get("run_ids") or ()),
             tick=of_tick,
-            ends_stuck=bool(told.get("ends_stuck")),
+            ends_stuck=bool(document.get("ends_stuck")),
             longest=timedelta(seconds=longest) if longest else None,
             step=of_tick.flow.step if of_tick else timedelta(),
         )
@@ -204,18 +204,18 @@ class Sighting(NamedTuple):
         return {"status": "finished", "runs": runs} | {name: value for name, value in also.items() if value}
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Sighting:
+    def from_json(cls, document: Mapping[str, Any]) -> Sighting:
         """The sighting from ``to_json``."""
         from airflow_provider_aep.flowservice.dataflow_record import Dataflow
         from airflow_provider_aep.flowservice.run_record import DataflowRun
 
         return cls(
-            runs=tuple(DataflowRun.from_api(run) for run in told["runs"]),
+            runs=tuple(DataflowRun.from_api(run) for run in document["runs"]),
             finished=True,
             told="the trigger saw the runs end",
-            incomplete=str(told.get("incomplete") or ""),
-            stuck=str(told.get("stuck") or ""),
-            flow=Dataflow.from_api(told["dataflow"]) if told.get("dataflow") else None,
+            incomplete=str(document.get("incomplete") or ""),
+            stuck=str(document.get("stuck") or ""),
+            flow=Dataflow.from_api(document["dataflow"]) if document.get("dataflow") else None,
         )
 
 

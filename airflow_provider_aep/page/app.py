@@ -184,7 +184,7 @@ def story(conn_id: str, sandbox: str, dataflow_id: str, user: GetUserDep, sessio
             return {
                 "refresh_seconds": max(REFRESH_SECONDS, refresh_seconds()),
                 "source": current.to_json() | ({} if view.only is None else {"error": hushed(current.error)}),
-                "story": current.snapshot.told if current.snapshot else None,
+                "story": current.snapshot.document if current.snapshot else None,
             }
     raise HTTPException(404, "There is no such export, or no longer")
 

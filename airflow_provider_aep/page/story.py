@@ -28,7 +28,7 @@ class Story:
     """The story of one export of a sandbox, as the browser gets it."""
 
     sandbox: str
-    told: Mapping[str, Any] = field(repr=False)
+    document: Mapping[str, Any] = field(repr=False)
 
 
 def read_told(dataflow_id: str, *, conn_id: str, sandbox: str, now: datetime) -> Exchange[Story]:
@@ -38,7 +38,7 @@ def read_told(dataflow_id: str, *, conn_id: str, sandbox: str, now: datetime) ->
     """
     flow = yield from get_dataflow(dataflow_id)
     story = yield from read_story(flow, now=now, conn_id=conn_id, sandbox=sandbox)
-    return Story(sandbox=sandbox, told=story_to_json(story))
+    return Story(sandbox=sandbox, document=story_to_json(story))
 
 
 def story_to_json(story: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,38 +37,38 @@ def conclude(sensor: Judging, context: Any, sighting: Sighting) -> dict[str, Any
     # The name is for people who read an alert; without it the id must do.
     name = flow.name if flow else sensor.dataflow_id
     place = {"sandbox": sensor.hook.sandbox, "conn_id": sensor.hook.aep_conn_id}
-    told = {**verdict.to_json(), "dataflow_name": name, **place}
+    document = {**verdict.to_json(), "dataflow_name": name, **place}
     if sensor.storage_path and verdict.status not in ("failed", "unknown", "stuck"):
-        told = _held_against_storage(sensor, told, flow or sensor.dataflow_id)
+        document = _held_against_storage(sensor, document, flow or sensor.dataflow_id)
     last = _last_verdict(sensor, context)
-    is_news = not sensor.outlets or _is_news(last, told["run_ids"])
-    told = with_incidents(told, last, datetime.now(tz=UTC), settles=verdict.settles)
-    location = location_of(sensor, flow) if told["outcome"] in ("fail", "warn") else None
+    is_news = not sensor.outlets or _is_news(last, document["run_ids"])
+    document = with_incidents(document, last, datetime.now(tz=UTC), settles=verdict.settles)
+    location = location_of(sensor, flow) if document["outcome"] in ("fail", "warn") else None
     if location and location.url:
-        told["location"] = location.url
-    sensor.verdict = told
+        document["location"] = location.url
+    sensor.verdict = document
     if is_collected():
         location_of(sensor, flow)  # now, because OpenLineage calls after the task has ended: no requests then
-    context["ti"].xcom_push(key=VERDICT_KEY, value=told)
-    metrics.judged(told)
+    context["ti"].xcom_push(key=VERDICT_KEY, value=document)
+    metrics.judged(document)
     for error in verdict.errors:
         sensor.log.error("Adobe's error %s: %s", error["code"], error["message"])
     because = f"; {verdict.cause.told}" if verdict.cause else ""
-    text = f"Dataflow {told['dataflow_name']!r}: {told['reason']}{because}"
-    if told["outcome"] == "fail":
-        failed = AepRunFailedError(text, told)
+    text = f"Dataflow {document['dataflow_name']!r}: {document['reason']}{because}"
+    if document["outcome"] == "fail":
+        failed = AepRunFailedError(text, document)
         # Not retried: another poll cannot change a finished run.
         raise AirflowFailException(str(failed)) from failed
-    if told["outcome"] == "skip":
+    if document["outcome"] == "skip":
         raise AirflowSkipException(text)
-    sensor.log.log(logging.WARNING if told["outcome"] == "warn" else logging.INFO, "%s", text)
+    sensor.log.log(logging.WARNING if document["outcome"] == "warn" else logging.INFO, "%s", text)
     if not is_news:
         # Airflow sends the event of an outlet whenever its task succeeds.
         raise AirflowSkipException(
             f"{text}. An earlier DAG run has reported it; skipped, so that no asset gets a second event"
         )
-    _tell_assets(sensor, context, sighting.runs, told, location)
-    return told
+    _tell_assets(sensor, context, sighting.runs, document, location)
+    return document
 
 
 def forget_earlier_try(context: Any) -> None:
@@ -103,7 +103,9 @@ def judge(sensor: Judging, sighting: Sighting, flow: Dataflow | None) -> Verdict
     )
 
 
-def _held_against_storage(sensor: Judging, told: dict[str, Any], dataflow: str | Dataflow) -> dict[str, Any]:
+def _held_against_storage(
+    sensor: Judging, document: dict[str, Any], dataflow: str | Dataflow
+) -> dict[str, Any]:
     """The verdict with what the storage holds.
 
     :param dataflow: its id, or the record if it was read already.
@@ -114,17 +116,17 @@ def _held_against_storage(sensor: Judging, told: dict[str, Any], dataflow: str |
     from airflow_provider_aep.sensors.wanted import read_own_datasets
 
     # Other dataflows may deliver into the same folder, so only files of these datasets count.
-    datasets = told["dataset_ids"] or sensor.hook.run(read_own_datasets(dataflow))
+    datasets = document["dataset_ids"] or sensor.hook.run(read_own_datasets(dataflow))
     if datasets:
         delivery = check_delivery(
-            {**told, "dataset_ids": list(datasets)},
+            {**document, "dataset_ids": list(datasets)},
             storage_path=str(sensor.storage_path),
             storage_conn_id=sensor.storage_conn_id,
         )
     else:
         delivery = unchecked("the datasets of the dataflow could not be read, so its files are not known")
     sensor.log.log(logging.INFO if delivery.status == "ok" else logging.WARNING, "%s", delivery.told)
-    return with_delivery(told, delivery.to_json(), sensor.on_missing_files, sensor.on_unchecked_files)
+    return with_delivery(document, delivery.to_json(), sensor.on_missing_files, sensor.on_unchecked_files)
 
 
 def _last_verdict(sensor: Judging, context: Any) -> Any:
@@ -151,13 +153,15 @@ def _tell_assets(
     sensor: Judging,
     context: Any,
     runs: Sequence[DataflowRun],
-    told: dict[str, Any],
+    document: dict[str, Any],
     location: Location | None,
 ) -> None:
     from airflow_provider_aep.assets import asset_event_extra, emit_asset_events, is_export_asset
 
     if any(map(is_export_asset, sensor.outlets)):
-        extra = asset_event_extra(told, location or location_of(sensor), runs, tick=sensor.moment_of_tick())
+        extra = asset_event_extra(
+            document, location or location_of(sensor), runs, tick=sensor.moment_of_tick()
+        )
         emit_asset_events(context, sensor.outlets, extra)
 
 

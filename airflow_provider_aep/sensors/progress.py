@@ -34,19 +34,19 @@ class Progress:
 
     :param dues: the ticks that it still waits for, by key; ``None`` until they could be determined.
     :param settled: the entries of the ticks that have ended, by key.
-    :param told: the keys of the entries for which an alert was sent.
+    :param alerted: the keys of the entries for which an alert was sent.
     """
 
     dues: dict[str, Due] | None = None
     settled: dict[str, Entry] = field(default_factory=dict)
-    told: set[str] = field(default_factory=set)
+    alerted: set[str] = field(default_factory=set)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, as a deferral keeps it."""
         return {
             "dues": None if self.dues is None else dues_to_json(self.dues.values()),
             "settled": self.settled,
-            "told": sorted(self.told),
+            "told": sorted(self.alerted),
         }
 
     @classmethod
@@ -56,13 +56,13 @@ class Progress:
         return cls(
             dues=None if dues is None else {due.key: due for due in dues_from_json(dues)},
             settled=dict(kept["settled"]),
-            told=set(kept["told"]),
+            alerted=set(kept["told"]),
         )
 
     @property
     def untold(self) -> list[str]:
         """The keys of the entries that need an alert and had none."""
-        return [key for key, entry in self.settled.items() if needs_alert(entry) and key not in self.told]
+        return [key for key, entry in self.settled.items() if needs_alert(entry) and key not in self.alerted]
 
 
 def needs_alert(entry: Mapping[str, Any]) -> bool:
@@ -112,14 +112,14 @@ def check_of(
     entries: Collection[Entry],
     place: Mapping[str, Any],
     *,
-    told: Collection[str] = (),
+    alerted: Collection[str] = (),
     open_before: Mapping[str, Mapping[str, str]] = {},
     waits_for: int = 0,
     whole: bool = False,
 ) -> dict[str, Any]:
     """The problems and recoveries, in the shape of a check's result, so that the notifier can report them.
 
-    :param told: the keys of the entries for which an alert was sent.
+    :param alerted: the keys of the entries for which an alert was sent.
     :param open_before: the incidents that were open before, by dataflow.
     :param waits_for: how many ticks the sensor still waits for.
     :param whole: leave nothing out.
@@ -127,7 +127,7 @@ def check_of(
     by_flow: dict[str, list[Entry]] = {}
     for entry in filter(needs_alert, ordered(entries)):
         by_flow.setdefault(entry["dataflow_id"], []).append(entry)
-    every = [_export(of_flow, told) for of_flow in by_flow.values()]
+    every = [_export(of_flow, alerted) for of_flow in by_flow.values()]
     exports = every if whole else fitting(every, MOST_BYTES)
     left_out = len(every) - len(exports)
     more = f"{left_out} more exports have problems or have recovered; the log of the task names them."

@@ -85,9 +85,9 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
         last = ends.timestamp() if isinstance(ends, datetime) else time.time() + self.longest
         self.deadline = last - self.margin
         self.first_look_by = first_look_by(last - self.longest, self.poll_interval)
-        told: dict[str, Any] = {"deadline": self.deadline}
+        event: dict[str, Any] = {"deadline": self.deadline}
         if self.emptied:
-            return {"status": "again", **told}
+            return {"status": "again", **event}
         try:
             self.known = await self._find_out()
         except Exception as error:
@@ -95,7 +95,7 @@ class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
             if not isinstance(error, OUTAGES) and (is_first or ends_the_wait(error)):
                 # An invalid argument or a missing connection, for example, fails on the worker as well.
                 self.log.info("The wait begins on a worker: %s", without_words(error))
-                return {"status": "again", **told}
+                return {"status": "again", **event}
             words = error if isinstance(error, AepError) else without_words(error)
             self.log.info("Dataflow %s: cannot find out what to wait for: %s", self.dataflow_id, words)
         return {}

@@ -67,7 +67,7 @@ def tell(sensor: Telling, context: Any, progress: Progress, before: Mapping[str,
         return
     news = [progress.settled[key] for key in untold]
     sensor.alert.tell(context, check_of(news, place_of(sensor), open_before=before, whole=True))
-    progress.told.update(untold)
+    progress.alerted.update(untold)
     _push(sensor, context, progress, before)
 
 
@@ -105,7 +105,7 @@ def _push(sensor: Telling, context: Any, progress: Progress, before: Mapping[str
     check = check_of(
         progress.settled.values(),
         place_of(sensor),
-        told=progress.told,
+        alerted=progress.alerted,
         open_before=before,
         waits_for=len(progress.dues or {}),
     )

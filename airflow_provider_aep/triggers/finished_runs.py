@@ -188,7 +188,7 @@ class AepDataflowRunFinishedTrigger(BaseEventTrigger):
         return self.statuses is None or _status(run) in self.statuses
 
     def _is_worth_keeping(self, cursor: Cursor) -> bool:
-        if self._kept is None or cursor.told.keys() - self._kept.told.keys():
+        if self._kept is None or cursor.reported.keys() - self._kept.reported.keys():
             return True
         return cursor.since - self._kept.since > KEEP_EVERY
 

@@ -89,9 +89,9 @@ def test_no_run_holds_it_open_for_ever():
 def test_what_has_left_the_window_is_forgotten_and_yet_not_told_again():
     old = run_of("old", created=NOW + MINUTE, completed=NOW + 2 * MINUTE)
     cursor = move_on(started(), [old], [old], now=NOW + 3 * MINUTE)
-    assert set(cursor.told) == {"old"}
+    assert set(cursor.reported) == {"old"}
     cursor = move_on(cursor, [old], [], now=NOW + 2 * LOOK_BACK)
-    assert cursor.told == {}
+    assert cursor.reported == {}
     assert pick_news(cursor, [old]) == []
 
 
@@ -113,7 +113,7 @@ def test_the_number_of_runs_told_is_bounded(monkeypatch):
     monkeypatch.setattr(finished, "MOST_TOLD", 3)
     runs = [run_of(f"{n}", created=NOW + n * MINUTE, completed=NOW + 30 * MINUTE) for n in range(6)]
     cursor = move_on(started(), runs, runs, now=NOW + 31 * MINUTE)
-    assert len(cursor.told) <= 3
+    assert len(cursor.reported) <= 3
     assert pick_news(cursor, runs) == []
 
 
@@ -134,12 +134,14 @@ def test_a_cursor_survives_being_kept():
     assert pick_news(kept, [run]) == []
     # Whole seconds: no cursor may forget a run and yet look at it.
     cursor = Cursor(
-        since=NOW + timedelta(milliseconds=1600), begun=NOW, told={"b": NOW + timedelta(milliseconds=1700)}
+        since=NOW + timedelta(milliseconds=1600),
+        begun=NOW,
+        reported={"b": NOW + timedelta(milliseconds=1700)},
     )
     kept = Cursor.from_json(cursor.to_json())
     assert kept is not None
     assert kept.since <= cursor.since
-    assert kept.told["b"] >= cursor.told["b"]
+    assert kept.reported["b"] >= cursor.reported["b"]
 
 
 @pytest.mark.parametrize(

@@ -478,7 +478,7 @@ class TestWhatIsHandedOver:
         ],
     )
     def test_a_hand_over_that_breaks_the_arithmetic_counts_as_nothing(self, broken):
-        kept = Handover(since=at(), until=at(2), told={"f": {}}).to_json()
+        kept = Handover(since=at(), until=at(2), reported={"f": {}}).to_json()
         assert Handover.from_json({**kept, **broken}) is None
 
     @pytest.mark.parametrize("kept", [None, "told", [], {}, {"version": 1}, {"version": 0, "told": {}}])
@@ -486,7 +486,7 @@ class TestWhatIsHandedOver:
         assert Handover.from_json(kept) is None
 
     def test_nor_does_a_moment_without_a_time_zone_or_what_another_version_wrote(self):
-        kept = Handover(since=at(), until=at(2), told={}).to_json()
+        kept = Handover(since=at(), until=at(2), reported={}).to_json()
         assert Handover.from_json(kept)
         assert Handover.from_json({**kept, "until": "2026-12-01T00:00:00"}) is None
         assert Handover.from_json({**kept, "version": 0}) is None

@@ -16,7 +16,7 @@ from airflow_provider_aep.monitoring.audit import audit_exports
 from airflow_provider_aep.monitoring.owing import Ingested
 from airflow_provider_aep.monitoring.policy import AuditPolicy
 from airflow_provider_aep.monitoring.story import MOST_BATCHES, story_of
-from airflow_provider_aep.monitoring.story_parts import Told
+from airflow_provider_aep.monitoring.story_parts import Facts
 from airflow_provider_aep.monitoring.telling import MOST_REQUESTS, read_story
 from airflow_provider_aep.monitoring.timeline import timeline_of
 
@@ -319,7 +319,7 @@ class TestBounds:
         ]
         dataset = CatalogDataset(id="d", name="x'; $(reboot) \n", is_snapshot=False, kept_for=None)
         story = story_of(
-            Told(
+            Facts(
                 flow=flow,
                 timeline=timeline_of(flow, [], now=moment, known_from=moment - timedelta(days=9)),
                 findings=(),

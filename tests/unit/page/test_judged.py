@@ -55,7 +55,7 @@ def test_a_sensor_leaves_all_exports_that_it_watched_and_the_bad_ones_come_first
 def test_of_more_bad_exports_than_an_xcom_holds_those_that_are_left_out_are_counted():
     entries = [entry(f"{number:036}", "fail") for number in range(300)]
     alerted = {f"{each['dataflow_id']} {each['tick']}" for each in entries}
-    told = judged_rows(with_well(check_of(entries, PLACE, told=alerted), entries), nowhere)
+    told = judged_rows(with_well(check_of(entries, PLACE, alerted=alerted), entries), nowhere)
     assert 0 < len(told["exports"]) < 300
     assert len(told["exports"]) + told["left_out"] == 300
 

@@ -43,7 +43,7 @@ def test_it_is_read_when_it_is_opened_and_once_for_all_who_look(stories, emulato
 def test_it_holds_what_the_drawing_and_the_rows_need_and_no_document(stories, clock, make_dataflow):
     flow = make_dataflow("orders")
     clock.advance(5 * HOUR)
-    told = look(stories, flow).snapshot.told
+    told = look(stories, flow).snapshot.document
     assert [each[1] for each in told["went_out"]] == ["good", "good"]
     assert all(len(each) == 3 for each in told["came_in"])
     assert told["summary"].startswith("orders is well: ")
