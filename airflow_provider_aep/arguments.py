@@ -8,7 +8,7 @@ on, and a template that renders to nothing never widens what a task reads, chang
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,6 +62,22 @@ def _is_made_of(text: str, rendered: object) -> bool:
         return False
 
 
+def emptied(given: object, rendered: object, place: str = "") -> Iterator[str]:
+    """The places in a document whose templates and task results were rendered to nothing.
+
+    Without this check, a name would be "None", and an empty field would silently mean its default.
+    """
+    if is_later(given):
+        if is_nothing(rendered):
+            yield place
+    elif isinstance(given, Mapping) and isinstance(rendered, Mapping):
+        for key, member in given.items():
+            yield from emptied(member, rendered.get(key), f"{place}/{key}")
+    elif isinstance(given, list | tuple) and isinstance(rendered, list | tuple):
+        for index, (item, rendered_item) in enumerate(zip(given, rendered, strict=False)):
+            yield from emptied(item, rendered_item, f"{place}/{index}")
+
+
 class Argument:
     """An argument that is checked each time it is set; this base class only refuses empty values.
 
@@ -89,6 +105,10 @@ class Argument:
         if is_later(value) and not is_rendered and self.name in getattr(task, "template_fields", ()):
             vars(task)[self.name] = value
             return
+        if not is_rendered and (places := list(emptied(before, value))):
+            rule = RENDERED_TO_NOTHING + ", or leave it out"
+            problems = [Problem(f"{self.name}{place}", rule) for place in places]
+            raise AepValidationError(_arguments_of(task), problems)
         if not is_rendered:
             value = as_typed(before, value)
         if is_rendered and self.is_nothing(value):

@@ -25,11 +25,14 @@ from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.connections import (
     AepCreateBaseConnectionOperator,
     AepCreateSourceConnectionOperator,
+    AepCreateTargetConnectionOperator,
 )
 from airflow_provider_aep.operators.dataflows import (
+    AepCreateDataflowOperator,
     AepDeleteDataflowOperator,
     AepEnableDataflowOperator,
     AepListDataflowsOperator,
+    AepUpdateDataflowOperator,
 )
 from airflow_provider_aep.operators.exports import (
     AepDeleteExportOperator,
@@ -361,6 +364,38 @@ def test_a_field_of_a_spec_that_is_rendered_to_nothing_is_refused(aep, kind, fie
         task = make(kind, native=native, spec=document)
         with pytest.raises(AepValidationError, match=f"/{field} is empty or 'None' once it is rendered"):
             run_task(task, given=given)
+    assert aep.log == []
+
+
+LATER = "{{ params.given }}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "where"),
+    [
+        (AepCreateDataflowOperator, {"schedule": {"every": "3h", "start": LATER}}, "schedule/start"),
+        (AepCreateDataflowOperator, {"schedule": {"every": "3h", "end": LATER}}, "schedule/end"),
+        (
+            AepCreateDataflowOperator,
+            {"schedule": {"every": "3h", "folder_template": LATER}},
+            "schedule/folder_template",
+        ),
+        (AepUpdateDataflowOperator, {"schedule": {"every": "3h", "end": LATER}}, "schedule/end"),
+        (
+            AepCreateTargetConnectionOperator,
+            {"target_params": {"path": LATER, "datasetFileType": "JSON"}},
+            "target_params/path",
+        ),
+        (AepCreateSourceConnectionOperator, {"datasets": [DATAFLOW, LATER]}, "datasets/1"),
+        (AepEnsureExportOperator, {"specs": [spec(), spec(name=LATER)]}, "specs/1/name"),
+    ],
+)
+def test_a_field_of_a_document_that_is_rendered_to_nothing_is_refused(aep, kind, given, where):
+    # A folder "None", or an export that goes on for 180 days because its end was empty.
+    for native, value in product([False, True], [None, "", " ", "null"]):
+        task = make(kind, native=native, **given)
+        with pytest.raises(AepValidationError, match=f"{where} is empty or 'None' once it is rendered"):
+            run_task(task, given=value)
     assert aep.log == []
 
 
