@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_aep.errors import AepValidationError, Problem
-from airflow_provider_aep.times import DAY, SPAN_RULE, read_span, span_words
+from airflow_provider_aep.times import DAY, SPAN_RULE, fixed_span, read_span, span_words
 
 # How Jinja and JSON write a missing value; the last three are empty lists and dicts.
 _NOTHING = ("", "None", "null", "[]", "()", "{}")
@@ -287,23 +287,23 @@ class Span(Number):
         try:
             return super().rule_broken_by(self.number(value)) or self._too_long(value)
         except ValueError as error:
-            return str(error) if str(value)[:1] == "P" else self.told
+            return self.told if isinstance(value, str) and value[:1] != "P" else str(error)
 
     def _too_long(self, value: Any) -> str:
         # A moment that it is added to must stay one.
-        days = self.number(value) * self.seconds / DAY
-        return f"must be at most {LONGEST_DAYS} days" if days > LONGEST_DAYS else ""
+        is_good = self.number(value) * self.seconds <= LONGEST_DAYS * DAY
+        return "" if is_good else f"must be at most {LONGEST_DAYS} days"
 
     def number(self, value: Any) -> Any:
         """A span as a number of its unit; any other value unchanged.
 
-        :raises ValueError: a text is no ISO 8601 duration.
+        :raises ValueError: a text is no ISO 8601 duration, or the span has no fixed length.
         """
         if isinstance(value, str):
             value = read_span(value)
         if not isinstance(value, timedelta):
             return value
-        number = value.total_seconds() / self.seconds
+        number = fixed_span(value).total_seconds() / self.seconds
         return int(number) if number.is_integer() else number
 
     def _bounds(self) -> str:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from itertools import product
 from typing import Any
 
+import pendulum
 import pytest
 from airflow.providers.common.compat.notifier import BaseNotifier
 from airflow.providers.common.compat.sdk import DAG, AirflowException, BaseOperator, TaskGroup
@@ -575,16 +576,35 @@ def test_a_span_is_a_timedelta_an_iso_duration_or_a_number(kind, name):
 
 @of_spans
 def test_a_duration_without_a_fixed_length_is_refused_with_its_rule(kind, name):
-    for given in ("P1M", "P1Y", "P1Y2M3DT4H", "P0.5Y"):
+    for given in (
+        "P1M",
+        "P1Y",
+        "P1Y2M3DT4H",
+        "P0.5Y",
+        pendulum.duration(months=1),
+        pendulum.duration(years=1),
+    ):
         with pytest.raises(AepValidationError, match=f"{name} must not be in months or years.*give days"):
             make(kind, **{name: given})
 
 
 @of_spans
 def test_what_is_no_duration_is_refused_as_one(kind, name):
-    for given in ("2h", "P", "PT", "P1H", "-PT2H", "pt2h", "12:00", "2026-12-01", "P1DT", "7200", "PT2H "):
+    wrong = ["2h", "P", "PT", "P1H", "-PT2H", "pt2h", "12:00", "2026-12-01", "P1DT", "7200", "PT2H "]
+    for given in (*wrong, "P1D/P2D", "PT2H/PT3H", "PT1H1H", "PT1.H", "P1D\n"):
         with pytest.raises(AepValidationError, match=rf"{name} must be .*ISO 8601 duration such as 'PT2H'"):
             make(kind, **{name: given})
+
+
+@of_spans
+def test_a_number_that_no_clock_counts_to_is_refused_by_name(kind, name):
+    with pytest.raises(AepValidationError, match=f"{name} must be"):
+        make(kind, **{name: 10**400})
+
+
+def test_an_interval_of_pendulum_has_a_length():
+    interval = pendulum.datetime(2026, 3, 1) - pendulum.datetime(2026, 1, 1)
+    assert kept(AepDataflowRunSensor, "max_duration", interval) == 59 * 86_400
 
 
 @pytest.mark.parametrize("name", ["timeout", "max_wait", "poke_interval"])
