@@ -172,17 +172,6 @@ def check_choices(**given: object) -> None:
         raise AepValidationError("the run policy", problems)
 
 
-def check_policy(given: Mapping[str, Any]) -> None:
-    """Refuse arguments of a sensor that break a rule of the run policy.
-
-    :raises AepValidationError: naming each of them.
-    """
-    files = ("on_missing_files", "on_unchecked_files")
-    check_choices(**{name: given[name] for name in files if name in given})
-    names = [policy_field.name for policy_field in fields(RunPolicy)]
-    RunPolicy(**{name: given[name] for name in names if name in given})
-
-
 def _check(what: str, policy: RunPolicy | AuditPolicy) -> None:
     given = _changed(policy)
     if problems := list(problems_of({name: _RULES.get(name, _CHOICE) for name in given}, given)):
@@ -245,6 +234,18 @@ class AuditPolicy:
             "doubled": self.on_doubled,
         }
         return choices[kind]
+
+
+def check_policy(given: Mapping[str, Any]) -> None:
+    """Refuse arguments of ``partial`` that break a rule of the run policy, or of a check's.
+
+    :raises AepValidationError: naming each of them.
+    """
+    files = ("on_missing_files", "on_unchecked_files")
+    check_choices(**{name: given[name] for name in files if name in given})
+    runs, own = ([part.name for part in fields(kind)] for kind in (RunPolicy, AuditPolicy))
+    run_policy(given.get("run_policy"), alone={name: given[name] for name in runs if name in given})
+    AuditPolicy(**{name: given[name] for name in own if name in given})
 
 
 def audit_policy(given: Mapping[str, Any]) -> AuditPolicy:

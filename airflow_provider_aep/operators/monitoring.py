@@ -147,6 +147,13 @@ class AepCheckExportsOperator(AepOperator):
         self._policy()
         check_moments(vars(self))
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        from airflow_provider_aep.monitoring.policy import check_policy
+
+        check_policy(kwargs)
+        return super().partial(**kwargs)
+
     def execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_aep.hooks import metrics
         from airflow_provider_aep.hooks.days import zone_of_days

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 # Raised as an AirflowSensorTimeout, which Airflow does not retry: another wait could not succeed either.
 IN_VAIN = "This wait can no longer succeed."
-_AIRFLOWS_SPANS = ("poke_interval", "timeout", "max_wait")
-_SPAN = Span()
+_AIRFLOWS_SPANS = {"poke_interval": Span(least=None, above=0), "timeout": Span(), "max_wait": Span()}
 
 
 class AepSensor(BaseSensorOperator):
@@ -59,20 +58,10 @@ class AepSensor(BaseSensorOperator):
     ) -> None:
         if poke_interval is None:
             poke_interval = poll_interval()
-        spans = {"poke_interval": poke_interval, **kwargs}
-        # Airflow itself accepts no text here. With a float, it may wait for ever.
-        ours = {
-            name: spans[name]
-            for name in _AIRFLOWS_SPANS
-            if isinstance(spans.get(name), str | int | timedelta)
-        }
-        if problems := list(problems_of(dict.fromkeys(ours, _SPAN), ours)):
-            raise AepValidationError("the sensor", problems)
-        spans |= {name: _SPAN.kept(span) for name, span in ours.items()}
-        super().__init__(**spans)
+        super().__init__(**_with_spans({"poke_interval": poke_interval, **kwargs}))
         if self.poke_interval <= 0:
             # Airflow accepts zero, with which a worker or a triggerer would poll without a pause.
-            problem = Problem("poke_interval", "must be a number of seconds above 0")
+            problem = Problem("poke_interval", _AIRFLOWS_SPANS["poke_interval"].told)
             raise AepValidationError("the sensor", [problem])
         self.deferrable = deferrable
         self.aep_conn_id = aep_conn_id
@@ -82,9 +71,12 @@ class AepSensor(BaseSensorOperator):
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
+        from airflow_provider_aep.monitoring.policy import check_policy
+
+        check_policy(kwargs)
         check_partial(cls, kwargs)
         check_moments(kwargs)
-        return super().partial(**kwargs)
+        return super().partial(**_with_spans(kwargs))
 
     def pre_execute(self, context: Any) -> None:
         super().pre_execute(context)
@@ -151,3 +143,17 @@ class AepSensor(BaseSensorOperator):
     def give_up(self, last_seen: object) -> NoReturn:
         """End a wait that can no longer succeed; the message says what was seen last."""
         raise AirflowSensorTimeout(f"{IN_VAIN} Last seen: {last_seen}.")
+
+
+def _with_spans(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of Airflow's own sensor, which takes no text as a span.
+
+    :raises AepValidationError: one is no span.
+    """
+    # With a float, Airflow may wait for ever.
+    spans = {
+        name: given[name] for name in _AIRFLOWS_SPANS if isinstance(given.get(name), str | int | timedelta)
+    }
+    if problems := list(problems_of({name: _AIRFLOWS_SPANS[name] for name in spans}, spans)):
+        raise AepValidationError("the sensor", problems)
+    return {**given, **{name: _AIRFLOWS_SPANS[name].kept(span) for name, span in spans.items()}}

@@ -107,6 +107,16 @@ class AepDatasetIngestedSensor(AepSensor):
         self._way = self._check_when_parsed()
         check_moments(vars(self))
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        rules = {name: rule for name, rule in RULES.items() if name in kwargs}
+        if problems := list(problems_of(rules, kwargs)):
+            raise AepValidationError("the sensor", problems)
+        for way in WAYS:
+            if kwargs.get(way) is not None and _is_literal(kwargs[way]):
+                _datasets_of(way, kwargs[way])
+        return super().partial(**kwargs)
+
     def execute(self, context: Any) -> Any:
         # Reject typos now, not after hours of waiting.
         self._known_wait = self._wait_of(context)
@@ -180,18 +190,8 @@ class AepDatasetIngestedSensor(AepSensor):
             min_records=self.min_records,
             accept_uncounted=RULES["accept_uncounted"].kept(self.accept_uncounted),
             settled_for=self.settled_for,
-            **self._datasets(),
+            **_datasets_of(self._way, getattr(self, self._way)),
         )
-
-    def _datasets(self) -> dict[str, tuple[str, ...]]:
-        given = getattr(self, self._way)
-        if self._way == "dataset_names":
-            return {"dataset_names": _limited(self._way, _names(given))}
-        if self._way == "dataset_id":
-            from airflow_provider_aep.flowservice.validation import check_id
-
-            return {"dataset_ids": (check_id("dataset_id", given),)}
-        return {"dataset_ids": _limited(self._way, ids_of(self._way, given, what="dataset"))}
 
     def _check_when_parsed(self) -> str:
         """Refuse arguments that are invalid whatever templates render to.
@@ -207,14 +207,24 @@ class AepDatasetIngestedSensor(AepSensor):
         if problems:
             raise AepValidationError("the sensor", problems)
         self._way = ways[0]
-        if _is_literal(getattr(self, self._way)):
-            self._datasets()
+        if _is_literal(given := getattr(self, self._way)):
+            _datasets_of(self._way, given)
         if self._has_moment and _is_literal(self.ingested_after):
             # Imported here: a DAG file that gives a template, as most do, does not pay for it.
             from airflow_provider_aep.hooks.days import moment_in_zone
 
             moment_in_zone("ingested_after", self.ingested_after)
         return self._way
+
+
+def _datasets_of(way: str, given: Any) -> dict[str, tuple[str, ...]]:
+    if way == "dataset_names":
+        return {"dataset_names": _limited(way, _names(given))}
+    if way == "dataset_id":
+        from airflow_provider_aep.flowservice.validation import check_id
+
+        return {"dataset_ids": (check_id("dataset_id", given),)}
+    return {"dataset_ids": _limited(way, ids_of(way, given, what="dataset"))}
 
 
 def _begin(context: Any) -> datetime:

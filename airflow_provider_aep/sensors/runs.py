@@ -205,9 +205,8 @@ class AepDataflowRunSensor(AepSensor):
             from airflow_provider_aep.sensors.startable import refuse_mapping
 
             refuse_mapping()
-        from airflow_provider_aep.monitoring.policy import check_policy
-
-        check_policy(kwargs)
+        if not is_later(expected := kwargs.get("expected_runs", 1)):
+            Wanted(expected_runs=expected).expected()
         return super().partial(**kwargs)
 
     def _begin(self, context: Any) -> None:

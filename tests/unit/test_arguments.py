@@ -443,6 +443,18 @@ def test_what_is_wrong_for_all_of_a_mapped_task_is_refused_when_the_dag_is_parse
         kind.partial(task_id="task", **wrong)
 
 
+@of_kind("switch", "choice", "number", "text")
+def test_whatever_a_task_refuses_a_mapped_one_refuses_too(kind, name):
+    if not issubclass(kind, BaseOperator):
+        return
+    for wrong in ("fial" if name not in KINDS["text"] else "", True, 1.5, -1, "P1M", 10**400):
+        try:
+            make(kind, **{name: wrong})
+        except REFUSED:
+            with pytest.raises(REFUSED):
+                kind.partial(task_id="task", **{name: wrong})
+
+
 def test_a_mapped_task_takes_templates_where_they_are_rendered():
     mapped = AepDeleteExportOperator.partial(
         task_id="task", with_base="{{ params.with_base }}", sandbox="{{ params.sandbox }}"

@@ -671,7 +671,7 @@ def test_a_task_resumes_although_the_service_is_down_by_then(aep, watch, nightly
 def test_a_sensor_that_would_ask_without_a_pause_is_refused(kind, monkeypatch):
     given = {AepDataflowRunSensor: {"dataflow_id": "f-1"}, AepDatasetIngestedSensor: {"dataset_id": "d"}}
     for interval in (0, 0.0, timedelta(0)):
-        with pytest.raises(AepValidationError, match="poke_interval must be a number of seconds above 0"):
+        with pytest.raises(AepValidationError, match=r"poke_interval must be .*above 0"):
             kind(task_id="t", poke_interval=interval, **given.get(kind, {}))
     monkeypatch.setenv("AIRFLOW__AEP__POLL_INTERVAL", "0")
     with pytest.raises(AepConfigError, match=r"\[aep\] poll_interval must be"):
