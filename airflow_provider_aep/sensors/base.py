@@ -54,11 +54,16 @@ class AepSensor(BaseSensorOperator):
         deferrable: bool,
         aep_conn_id: str,
         sandbox: str | None,
+        # By name, so that Airflow fills them in from default_args here.
+        timeout: Any = None,
+        max_wait: Any = None,
         **kwargs: Any,
     ) -> None:
         if poke_interval is None:
             poke_interval = poll_interval()
-        super().__init__(**_with_spans({"poke_interval": poke_interval, **kwargs}))
+        spans = {"poke_interval": poke_interval, "timeout": timeout, "max_wait": max_wait}
+        given = {name: span for name, span in spans.items() if span is not None}
+        super().__init__(**_with_spans({**given, **kwargs}))
         if self.poke_interval <= 0:
             # Airflow accepts zero, with which a worker or a triggerer would poll without a pause.
             problem = Problem("poke_interval", _AIRFLOWS_SPANS["poke_interval"].told)

@@ -66,8 +66,8 @@ KINDS = {
     },
     "number": {
         *("ends_soon_days", "expected_runs", "history", "ingestion_margin", "lag", "max_drop"),
-        *("max_duration", "max_failed_ratio", "max_skipped_ratio", "min_records", "poke_interval"),
-        *("poll_interval", "ready_timeout", "settled_for", "timeout", "zero_streak"),
+        *("max_duration", "max_failed_ratio", "max_skipped_ratio", "max_wait", "min_records"),
+        *("poke_interval", "poll_interval", "ready_timeout", "settled_for", "timeout", "zero_streak"),
     },
     "text": {
         *("aep_conn_id", "base_connection_id", "credentials_conn_id", "dataflow_id", "dataflow_name"),
@@ -246,9 +246,9 @@ def test_what_decides_is_refused_when_the_dag_is_parsed_unless_it_is_what_it_mus
         wrong += [True, "Fail"]
     for value in wrong:
         # A window without an end is none, and a wait for ever is what Airflow allows.
-        if name in ("timeout", "poke_interval") and value in (float("inf"), True):
+        if name in ("max_wait", "timeout", "poke_interval") and value in (float("inf"), True):
             continue
-        if name in ("timeout", "poke_interval", "poll_interval") and value != value:
+        if name in ("max_wait", "timeout", "poke_interval", "poll_interval") and value != value:
             continue
         with pytest.raises(REFUSED):
             make(kind, **{name: value})
@@ -549,8 +549,8 @@ ENSURED = {"dataflow_id": DATAFLOW, "changed": True}
 
 
 SPANS = {
-    *("ends_soon_days", "ingestion_margin", "lag", "max_duration", "poke_interval", "poll_interval"),
-    *("ready_timeout", "settled_for", "timeout"),
+    *("ends_soon_days", "ingestion_margin", "lag", "max_duration", "max_wait", "poke_interval"),
+    *("poll_interval", "ready_timeout", "settled_for", "timeout"),
 }
 OF_SPANS = [(kind, name) for kind, name in ARGUMENTS if name in SPANS]
 of_spans = pytest.mark.parametrize(
@@ -626,6 +626,14 @@ def test_what_airflow_takes_in_seconds_a_sensor_takes_as_a_duration_too(kind, na
     assert found in (5400, timedelta(minutes=90))
     with pytest.raises(AepValidationError, match=f"{name} must not be in months or years"):
         make(kind, **{name: "P1M"})
+
+
+@pytest.mark.parametrize("name", ["timeout", "max_wait", "poke_interval"])
+@pytest.mark.parametrize("kind", [AepDataflowRunSensor, AepExportsSensor, AepDatasetIngestedSensor])
+def test_default_args_may_say_it_as_well(kind, name):
+    with DAG("exports", schedule=None, default_args={name: "PT1H30M"}):
+        found = getattr(kind(task_id="task", **NEEDS.get(kind.__name__, {})), name)
+    assert found in (5400, timedelta(minutes=90))
 
 
 def test_a_bound_of_a_span_is_told_in_words():
