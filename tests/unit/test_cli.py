@@ -289,7 +289,7 @@ def test_nothing_is_deleted_unasked(aep_cli, specs, aep, monkeypatch):
     assert (code, "Give --yes" in err) == (1, True)
     monkeypatch.setattr(sys, "stdin", terminal("n\n"))
     code, _, err = aep_cli("delete", "one", "--owner", "crm-team")
-    assert (code, "'one' of crm-team in sandbox prod" in err) == (1, True)
+    assert (code, "'one' of owner crm-team in sandbox prod" in err) == (1, True)
     assert entities(aep)["flows"] == 1
     monkeypatch.setattr(sys, "stdin", terminal("y\n"))
     assert aep_cli("delete", "one", "--owner", "crm-team")[0] == 0

@@ -78,6 +78,9 @@ def test_without_arguments_there_is_help(capsys):
         (["usage", "--by", "mnoth"], "must be one of day, month, year (did you mean 'month'?)"),
         (["alert", "tset"], "must be one of test (did you mean 'test'?)"),
         (["completion", "zhs"], "must be one of bash, zsh, fish (did you mean 'zsh'?)"),
+        (["--json", "list"], "aep: --json must come after a command: aep COMMAND --json"),
+        (["--conn-id", "list", "plan"], "aep: --conn-id must come after a command: aep COMMAND --conn-id"),
+        (["--versoin"], "aep: unknown argument: --versoin (did you mean '--version'?)"),
     ],
 )
 def test_what_is_misspelt_is_met_with_what_was_meant(capsys, typed, says):
