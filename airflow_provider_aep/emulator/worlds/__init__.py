@@ -15,8 +15,6 @@ from airflow_provider_aep.emulator.worlds.ingesting import INGESTING
 from airflow_provider_aep.emulator.worlds.showing import SHOWING
 from airflow_provider_aep.emulator.worlds.spelling import SPELLING
 
-__all__ = ["WORLDS", "Deviation", "worlds_of"]
-
 WORLDS: Mapping[str, Deviation] = {
     world.name: world for world in (*ASKING, *SHOWING, *SPELLING, *ANSWERING, *INGESTING)
 }
