@@ -80,9 +80,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
     """The parsed arguments; ``None`` if there were none and the help was printed."""
     parser = make_parser()
     if "_ARGCOMPLETE" in os.environ:  # a shell asks for completions
-        import argcomplete
+        from airflow_provider_aep.cli.completing import complete
 
-        argcomplete.autocomplete(parser)
+        complete(parser)
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
         parser.commands.get(arguments.subcommand or "", parser).refuse(unknown)

@@ -319,6 +319,15 @@ def test_bash_completes_commands_and_options():
     assert completions("aep usage --by m") == ["month"]
 
 
+def test_a_value_is_completed_by_what_it_may_be_and_a_file_only_where_one_is_wanted():
+    assert set(completions("aep list --destination s")) == {"s3", "sftp"}
+    assert completions("aep check --policy max_dr") == ["max_drop="]
+    assert completions("aep alert test --status par") == ["partial"]
+    assert completions("aep plan pypr") == ["pyproject.toml"]
+    assert completions("aep list --owner pypr") == completions("aep runs pypr") == []
+    assert " -o default" not in shell("aep completion bash").stdout
+
+
 @pytest.mark.parametrize(("name", "holds"), [("zsh", "#compdef aep"), ("fish", "complete --command aep")])
 def test_zsh_and_fish_get_scripts_of_their_own(aep_cli, name, holds):
     code, out, _ = aep_cli("completion", name)
