@@ -8,12 +8,12 @@ on, and a template that renders to nothing never widens what a task reads, chang
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_aep.errors import AepValidationError, Problem
-from airflow_provider_aep.times import DAY, SPAN_RULE, read_span, span_words
+from airflow_provider_aep.times import DAY, SPAN_RULE, fixed_span, read_span, span_words
 
 # How Jinja and JSON write a missing value; the last three are empty lists and dicts.
 _NOTHING = ("", "None", "null", "[]", "()", "{}")
@@ -62,6 +62,22 @@ def _is_made_of(text: str, rendered: object) -> bool:
         return False
 
 
+def emptied(given: object, rendered: object, place: str = "") -> Iterator[str]:
+    """The places in a document whose templates and task results were rendered to nothing.
+
+    Without this check, a name would be "None", and an empty field would silently mean its default.
+    """
+    if is_later(given):
+        if is_nothing(rendered):
+            yield place
+    elif isinstance(given, Mapping) and isinstance(rendered, Mapping):
+        for key, member in given.items():
+            yield from emptied(member, rendered.get(key), f"{place}/{key}")
+    elif isinstance(given, list | tuple) and isinstance(rendered, list | tuple):
+        for index, (item, rendered_item) in enumerate(zip(given, rendered, strict=False)):
+            yield from emptied(item, rendered_item, f"{place}/{index}")
+
+
 class Argument:
     """An argument that is checked each time it is set; this base class only refuses empty values.
 
@@ -89,6 +105,10 @@ class Argument:
         if is_later(value) and not is_rendered and self.name in getattr(task, "template_fields", ()):
             vars(task)[self.name] = value
             return
+        if not is_rendered and (places := list(emptied(before, value))):
+            rule = RENDERED_TO_NOTHING + ", or leave it out"
+            problems = [Problem(f"{self.name}{place}", rule) for place in places]
+            raise AepValidationError(_arguments_of(task), problems)
         if not is_rendered:
             value = as_typed(before, value)
         if is_rendered and self.is_nothing(value):
@@ -267,23 +287,23 @@ class Span(Number):
         try:
             return super().rule_broken_by(self.number(value)) or self._too_long(value)
         except ValueError as error:
-            return str(error) if str(value)[:1] == "P" else self.told
+            return self.told if isinstance(value, str) and value[:1] != "P" else str(error)
 
     def _too_long(self, value: Any) -> str:
         # A moment that it is added to must stay one.
-        days = self.number(value) * self.seconds / DAY
-        return f"must be at most {LONGEST_DAYS} days" if days > LONGEST_DAYS else ""
+        is_good = self.number(value) * self.seconds <= LONGEST_DAYS * DAY
+        return "" if is_good else f"must be at most {LONGEST_DAYS} days"
 
     def number(self, value: Any) -> Any:
         """A span as a number of its unit; any other value unchanged.
 
-        :raises ValueError: a text is no ISO 8601 duration.
+        :raises ValueError: a text is no ISO 8601 duration, or the span has no fixed length.
         """
         if isinstance(value, str):
             value = read_span(value)
         if not isinstance(value, timedelta):
             return value
-        number = value.total_seconds() / self.seconds
+        number = fixed_span(value).total_seconds() / self.seconds
         return int(number) if number.is_integer() else number
 
     def _bounds(self) -> str:

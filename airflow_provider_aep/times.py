@@ -5,6 +5,7 @@ pendulum is imported only inside functions, so a DAG file loads it only if it us
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 HOUR, DAY = 3600, 86_400
 SPAN_RULE = "an ISO 8601 duration such as 'PT2H'"
+_NOT_FIXED = "must not be in months or years, whose length varies, as {} is: give days"
+# pendulum also reads intervals, and units that come twice.
+_SPAN = re.compile(r"P(?!$)({0}W)?({0}D)?(T(?!$)({0}H)?({0}M)?({0}S)?)?".format(r"[0-9]+(?:[.,][0-9]+)?"))
 
 
 def span_words(span: timedelta | float, *, exact: bool = False) -> str:
@@ -46,14 +50,31 @@ def read_span(text: str) -> timedelta:
 
     date = text.partition("T")[0]
     if date[:1] == "P" and set("YM") & set(date):
-        raise ValueError(f"must not be in months or years, whose length varies, as {text} is: give days")
+        raise ValueError(_NOT_FIXED.format(text))
     try:
-        parsed = pendulum.parse(text) if date[:1] == "P" and text[-1] not in "PT" else None
+        parsed = pendulum.parse(text) if _SPAN.fullmatch(text) else None
     except (ValueError, OverflowError):
         parsed = None
     if not isinstance(parsed, pendulum.Duration):
         raise ValueError(f"must be {SPAN_RULE}")
     return parsed.as_timedelta()
+
+
+def fixed_span(span: timedelta) -> timedelta:
+    """The same span.
+
+    :raises ValueError: it is a duration of pendulum in months or years; the message is the broken rule.
+    """
+    if type(span) is timedelta:
+        return span
+    import pendulum
+
+    # An interval lies between two moments: it has a length, and tells its months all the same.
+    if not isinstance(span, pendulum.Duration) or isinstance(span, pendulum.Interval):
+        return span
+    if span.months or span.years:
+        raise ValueError(_NOT_FIXED.format(span))
+    return span
 
 
 def zone_names() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -140,7 +141,7 @@ def _width_of(stream: TextIO) -> int:
         fallback = os.get_terminal_size(stream.fileno()).columns or fallback
     # ``stream``, as standard output itself is redirected at this point.
     columns = os.environ.get("COLUMNS", "")
-    return int(columns) if columns.isascii() and columns.isdigit() and int(columns) > 0 else fallback
+    return int(columns) if re.fullmatch("0*[1-9][0-9]{0,5}", columns) else fallback
 
 
 def counted(number: int, what: str) -> str:

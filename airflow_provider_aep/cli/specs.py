@@ -191,7 +191,7 @@ def import_command(arguments: Namespace, output: Output) -> int:
         _write_new(written, to_yaml(good))
         output.line(f"wrote {counted(len(good), 'export spec')} to {written}")
     elif good:
-        output.text(printable(to_yaml(good)))
+        output.text(to_yaml(good))
     output.document(
         {
             "exports": [document for document, _ in good],

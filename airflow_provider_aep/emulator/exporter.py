@@ -111,7 +111,8 @@ def check_root(root: Path) -> None:
         with tempfile.TemporaryFile(dir=root):
             pass
     except OSError as error:
-        why = "it is a file" if root.is_file() else error.strerror
+        is_there = isinstance(error, FileExistsError)
+        why = "it is a file" if is_there and root.is_file() else error.strerror
         raise ValueError(f"root must be a folder that can be written to, and {root} cannot: {why}.") from None
 
 

@@ -25,6 +25,8 @@ from airflow_provider_aep.emulator.replies import Refusal, bad_request
 from airflow_provider_aep.emulator.service import LOGIN_PATH, Emulator
 from airflow_provider_aep.flowservice.exchange import Request, Response
 
+__all__ = ["airflow_connection", "serve"]
+
 LOOPBACK = "127.0.0.1"
 LARGEST_BODY = 10_000_000
 LONGEST_LINE = 8_192
@@ -87,6 +89,8 @@ class Door(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         began = time.monotonic()
         try:
+            if self.headers.defects:  # what follows such a line is read as part of the body
+                raise self._malformed("A line of the headers is no header")
             target, body = self._target(), self._body()
             response, fault = self._answer(target, body)
         except Refusal as refusal:
@@ -136,7 +140,13 @@ class Door(BaseHTTPRequestHandler):
         length = lengths.pop().strip() if lengths else "0"
         if lengths or not re.fullmatch("[0-9]{1,20}", length) or int(length) > LARGEST_BODY:
             raise self._malformed("The content length is not acceptable")
-        return self.rfile.read(int(length))
+        return self._whole(int(length))
+
+    def _whole(self, length: int) -> bytes:
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise self._malformed("The body is shorter than it says")
+        return body
 
     def _chunks(self) -> Iterator[bytes]:
         """The parts of a chunked body.
@@ -151,7 +161,7 @@ class Door(BaseHTTPRequestHandler):
             if not length:
                 break
             left -= length
-            yield self.rfile.read(length)
+            yield self._whole(length)
             if self._line():
                 raise self._malformed("A chunk is longer than it says")
         for _ in range(MOST_TRAILERS):

@@ -44,7 +44,7 @@ class StateFile:
     """
 
     def __init__(self, path: Path, emulator: Emulator) -> None:
-        self._path, self._emulator = path.resolve(), emulator
+        self._path, self._emulator = Path(os.path.realpath(path)), emulator
         self._saved = -1
         self._trouble = ""
 

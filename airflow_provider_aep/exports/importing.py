@@ -50,6 +50,8 @@ SCHEMA_COMMENT = "# yaml-language-server: $schema=./export_spec.schema.json"
 # Readers of YAML 1.1 and 1.2 take these for texts, except words such as yes and null, which the library
 # quotes; it does not quote y and n.
 _HARMLESS = re.compile(r"[A-Za-z][A-Za-z0-9 _./%@-]+")
+# Line breaks, and the joiners of some languages and of emoji.
+_SHOWN = "\n\u200c\u200d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,14 @@ def to_yaml(documents: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> str
             width=110,
         )
         parts.append("\n".join([*lines, text]))
-    return f"{SCHEMA_COMMENT}\n" + "---\n".join(parts)
+    return _escaped(f"{SCHEMA_COMMENT}\n" + "---\n".join(parts))
+
+
+def _escaped(text: str) -> str:
+    """YAML with an escape for each letter that is invisible or moves the cursor; all are in double quotes."""
+    return "".join(
+        letter if letter.isprintable() or letter in _SHOWN else f"\\U{ord(letter):08x}" for letter in text
+    )
 
 
 def _fits_a_spec(description: str) -> bool:

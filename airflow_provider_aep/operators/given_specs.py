@@ -7,11 +7,11 @@ and results of other tasks have to wait until the task runs, which checks everyt
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from airflow_provider_aep.arguments import RENDERED_TO_NOTHING, as_typed, is_later, is_nothing, is_template
+from airflow_provider_aep.arguments import as_typed, is_template
 from airflow_provider_aep.errors import AepConfigError, AepValidationError, Problem
 from airflow_provider_aep.operators.bundles import load_bundled_specs
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # Placeholder for what another task has yet to return: the check of a spec ignores templates.
 _LATER = "{{ later }}"
-
-NOTHING = f"{RENDERED_TO_NOTHING}, or leave it out of the spec"
 
 Placed = tuple[str, object]
 
@@ -74,9 +72,6 @@ class GivenSpecs:
         """The specs of the rendered argument."""
         from airflow_provider_aep.exports.spec import parse_spec, parse_specs
 
-        if emptied := list(_emptied(self._given, rendered)):
-            problems = [Problem(place or ("spec" if self.alone else "specs"), NOTHING) for place in emptied]
-            raise AepValidationError("the export spec" if self.alone else "the export specs", problems)
         placed = self._read(as_typed(self._given, rendered), early=False)
         if self.alone:
             return [parse_spec(document, place=place) for place, document in placed]
@@ -146,22 +141,6 @@ def _without_upstream(value: object) -> object:
         return [_without_upstream(item) for item in value]
     # XComArgs and similar classes, which each Airflow line keeps in another module.
     return _LATER if hasattr(value, "iter_references") else value
-
-
-def _emptied(given: object, rendered: object, place: str = "") -> Iterator[str]:
-    """The places of templates and task results that were rendered to nothing.
-
-    Without this check, a name would be "None", and an empty field would silently mean its default.
-    """
-    if is_later(given):
-        if is_nothing(rendered):
-            yield place
-    elif isinstance(given, Mapping) and isinstance(rendered, Mapping):
-        for key, member in given.items():
-            yield from _emptied(member, rendered.get(key), f"{place}/{key}")
-    elif isinstance(given, list | tuple) and isinstance(rendered, list | tuple):
-        for index, (item, rendered_item) in enumerate(zip(given, rendered, strict=True)):
-            yield from _emptied(item, rendered_item, f"{place}/{index}" if place else f"specs[{index}]")
 
 
 def _json(text: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -60,11 +60,15 @@ class AepSensor(BaseSensorOperator):
         if poke_interval is None:
             poke_interval = poll_interval()
         spans = {"poke_interval": poke_interval, **kwargs}
-        texts = {name: spans[name] for name in _AIRFLOWS_SPANS if isinstance(spans.get(name), str)}
-        if problems := list(problems_of(dict.fromkeys(texts, _SPAN), texts)):
+        # Airflow itself accepts no text here. With a float, it may wait for ever.
+        ours = {
+            name: spans[name]
+            for name in _AIRFLOWS_SPANS
+            if isinstance(spans.get(name), str | int | timedelta)
+        }
+        if problems := list(problems_of(dict.fromkeys(ours, _SPAN), ours)):
             raise AepValidationError("the sensor", problems)
-        # Airflow accepts no text here.
-        spans |= {name: _SPAN.kept(text) for name, text in texts.items()}
+        spans |= {name: _SPAN.kept(span) for name, span in ours.items()}
         super().__init__(**spans)
         if self.poke_interval <= 0:
             # Airflow accepts zero, with which a worker or a triggerer would poll without a pause.

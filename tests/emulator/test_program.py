@@ -97,9 +97,10 @@ def test_a_world_without_prod_starts(start):
     assert program.returncode == 0
 
 
-@pytest.mark.parametrize("place", ["file", "file/below", "/proc/nowhere"])
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/nowhere", "loop", "x" * 300])
 def test_a_root_that_cannot_be_written_is_told_before_it_starts(capsys, tmp_path, place):
     (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
     assert main(["--port", "0", "--root", str(tmp_path / place)]) == 2
     told = capsys.readouterr()
     assert told.out == ""
@@ -135,9 +136,10 @@ def test_a_state_outlives_its_emulator_however_that_ends(start, tmp_path, kill):
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".state")] == []
 
 
-@pytest.mark.parametrize("place", ["nowhere/state", "folder", "other"])
+@pytest.mark.parametrize("place", ["nowhere/state", "folder", "other", "loop", "x" * 300])
 def test_a_state_that_cannot_be_used_is_told_before_it_starts(capsys, tmp_path, place):
     (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "other").write_text("my own notes")
     assert main(["--port", "0", "--state", str(tmp_path / place)]) == 2
     told = capsys.readouterr()

@@ -263,6 +263,9 @@ class TestMalformed:
             b"Content-Length: 1_0",
             b"Content-Length: " + b"9" * 5000,
             b"Content-Length: 2\r\nContent-Length: 3",
+            b"Content-Type: application/json\r\nContent-Length: 50\r\n\r\n{}",
+            b"Content-Type: application/json\r\nContent-Length : 2\r\n\r\n{}",
+            b"no header\r\nContent-Length: 2\r\n\r\n{}",
             b"Content-Length: 2\r\nTransfer-Encoding: chunked",
             b"Transfer-Encoding: gzip, chunked",
             b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -279,6 +282,15 @@ class TestMalformed:
         assert answer.count(b"HTTP/1.1") == 1
         assert wire("GET", FLOWS)[0] == 200
         assert capfd.readouterr().err == ""
+
+    def test_what_is_cut_short_is_not_carried_out(self, raw, emulator):
+        before = emulator.clock()
+        body = b'{"seconds": 3600}'
+        head = (
+            b"POST /emulator/advance HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n"
+        )
+        assert raw(head + body).startswith(b"HTTP/1.1 400 ")
+        assert emulator.clock() - before < 60
 
     def test_a_whole_url_is_an_address_too(self, wire, url):
         assert wire("GET", f"{url}{FLOWS}?limit=1")[0] == 200

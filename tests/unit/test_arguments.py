@@ -14,6 +14,7 @@ from datetime import timedelta
 from itertools import product
 from typing import Any
 
+import pendulum
 import pytest
 from airflow.providers.common.compat.notifier import BaseNotifier
 from airflow.providers.common.compat.sdk import DAG, AirflowException, BaseOperator, TaskGroup
@@ -25,11 +26,14 @@ from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.connections import (
     AepCreateBaseConnectionOperator,
     AepCreateSourceConnectionOperator,
+    AepCreateTargetConnectionOperator,
 )
 from airflow_provider_aep.operators.dataflows import (
+    AepCreateDataflowOperator,
     AepDeleteDataflowOperator,
     AepEnableDataflowOperator,
     AepListDataflowsOperator,
+    AepUpdateDataflowOperator,
 )
 from airflow_provider_aep.operators.exports import (
     AepDeleteExportOperator,
@@ -364,6 +368,38 @@ def test_a_field_of_a_spec_that_is_rendered_to_nothing_is_refused(aep, kind, fie
     assert aep.log == []
 
 
+LATER = "{{ params.given }}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "where"),
+    [
+        (AepCreateDataflowOperator, {"schedule": {"every": "3h", "start": LATER}}, "schedule/start"),
+        (AepCreateDataflowOperator, {"schedule": {"every": "3h", "end": LATER}}, "schedule/end"),
+        (
+            AepCreateDataflowOperator,
+            {"schedule": {"every": "3h", "folder_template": LATER}},
+            "schedule/folder_template",
+        ),
+        (AepUpdateDataflowOperator, {"schedule": {"every": "3h", "end": LATER}}, "schedule/end"),
+        (
+            AepCreateTargetConnectionOperator,
+            {"target_params": {"path": LATER, "datasetFileType": "JSON"}},
+            "target_params/path",
+        ),
+        (AepCreateSourceConnectionOperator, {"datasets": [DATAFLOW, LATER]}, "datasets/1"),
+        (AepEnsureExportOperator, {"specs": [spec(), spec(name=LATER)]}, "specs/1/name"),
+    ],
+)
+def test_a_field_of_a_document_that_is_rendered_to_nothing_is_refused(aep, kind, given, where):
+    # A folder "None", or an export that goes on for 180 days because its end was empty.
+    for native, value in product([False, True], [None, "", " ", "null"]):
+        task = make(kind, native=native, **given)
+        with pytest.raises(AepValidationError, match=f"{where} is empty or 'None' once it is rendered"):
+            run_task(task, given=value)
+    assert aep.log == []
+
+
 @pytest.mark.parametrize("until", ["2026-12-01T00:00:00Z", "2026-11-30T00:00:00Z"])
 def test_a_window_without_width_lists_nothing_and_says_what_to_do(aep, until):
     task = make(AepListDataflowsOperator, due_from="2026-12-01T00:00:00Z", due_until=until)
@@ -540,16 +576,35 @@ def test_a_span_is_a_timedelta_an_iso_duration_or_a_number(kind, name):
 
 @of_spans
 def test_a_duration_without_a_fixed_length_is_refused_with_its_rule(kind, name):
-    for given in ("P1M", "P1Y", "P1Y2M3DT4H", "P0.5Y"):
+    for given in (
+        "P1M",
+        "P1Y",
+        "P1Y2M3DT4H",
+        "P0.5Y",
+        pendulum.duration(months=1),
+        pendulum.duration(years=1),
+    ):
         with pytest.raises(AepValidationError, match=f"{name} must not be in months or years.*give days"):
             make(kind, **{name: given})
 
 
 @of_spans
 def test_what_is_no_duration_is_refused_as_one(kind, name):
-    for given in ("2h", "P", "PT", "P1H", "-PT2H", "pt2h", "12:00", "2026-12-01", "P1DT", "7200", "PT2H "):
+    wrong = ["2h", "P", "PT", "P1H", "-PT2H", "pt2h", "12:00", "2026-12-01", "P1DT", "7200", "PT2H "]
+    for given in (*wrong, "P1D/P2D", "PT2H/PT3H", "PT1H1H", "PT1.H", "P1D\n"):
         with pytest.raises(AepValidationError, match=rf"{name} must be .*ISO 8601 duration such as 'PT2H'"):
             make(kind, **{name: given})
+
+
+@of_spans
+def test_a_number_that_no_clock_counts_to_is_refused_by_name(kind, name):
+    with pytest.raises(AepValidationError, match=f"{name} must be"):
+        make(kind, **{name: 10**400})
+
+
+def test_an_interval_of_pendulum_has_a_length():
+    interval = pendulum.datetime(2026, 3, 1) - pendulum.datetime(2026, 1, 1)
+    assert kept(AepDataflowRunSensor, "max_duration", interval) == 59 * 86_400
 
 
 @pytest.mark.parametrize("name", ["timeout", "max_wait", "poke_interval"])

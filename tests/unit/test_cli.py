@@ -22,6 +22,7 @@ from airflow_provider_aep.cli.options import DEFAULT_CONN_ID, DEFAULT_OWNER
 from airflow_provider_aep.cli.output import Output, one_line, printable
 from airflow_provider_aep.cli.table import COMMANDS
 from airflow_provider_aep.exports import spec as spec_module
+from airflow_provider_aep.exports.files import load_specs
 from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.provider_info import get_provider_info
@@ -389,6 +390,20 @@ def test_an_imported_spec_can_be_planned_and_ensured(aep_cli, make_dataflow, aep
     assert [flow["id"] for flow in aep.entities("flows")] == [dataflow_id]
     code, _, err = aep_cli("import", "by-hand", "--output", str(file))
     assert (code, "is not overwritten" in err) == (1, True)
+
+
+def test_a_spec_on_standard_output_names_the_export_that_it_was_imported_from(
+    aep_cli, make_dataflow, tmp_path
+):
+    # A terminal must not print these letters; in their place a "?" would rename the export.
+    make_dataflow("rtl \u202etxt\u200b\xa0")
+    code, out, _ = aep_cli("import", "--all")
+    assert code == 0
+    assert out.isascii()
+    file = tmp_path / "imported.yaml"
+    file.write_text(out)
+    (spec,) = load_specs(file)
+    assert spec["name"] == "rtl \u202etxt\u200b\xa0"
 
 
 def test_imported_specs_go_to_standard_output(aep_cli, make_dataflow):

@@ -358,3 +358,10 @@ def test_help_tells_the_exit_codes(capsys):
     assert "Exit codes: 0: nothing would change. 1: an error. 2: something would change." in " ".join(
         capsys.readouterr().out.split()
     )
+
+
+@pytest.mark.parametrize("columns", ["0", "-5", "wide", "", "9" * 5000, "٤٠"])
+def test_a_width_that_is_none_is_that_of_the_terminal(terminal, columns):
+    output, stream = terminal(columns)
+    output.table(["name"], [["crm"]])
+    assert stream.getvalue() == "name\ncrm\n"

@@ -120,6 +120,15 @@ def test_what_airflow_writes_in_utc_is_not_read_in_another_zone(make, monkeypatc
         "{{ dag_run.logical_date.format('YYYY-MM-DDTHH:mm') }}",
         "{{ (data_interval_start - macros.timedelta(days=1)).strftime('%Y-%m-%d') }}",
         "{{ data_interval_start.subtract(days=1).start_of('day').to_datetime_string() }}",
+        *("{{ data_interval_start.replace(tzinfo=None) }}", "{{ data_interval_start.isoformat()[:10] }}"),
+        *("{{ ts | replace('+00:00', '') }}", "{{ ts.split('+')[0] }}", "{{ ts_nodash_with_tz[:15] }}"),
+        *("{{ (data_interval_start | string)[:19] }}", "{{ data_interval_start.year }}-01-01"),
+        "{% set day = data_interval_start %}{{ day.strftime('%Y-%m-%d') }}",
+        "{{ macros.datetime.strftime(data_interval_start, '%Y-%m-%d') }}",
+        "{{ '{:%Y-%m-%d}'.format(data_interval_start) }}",
+        *("{{ dag_run.start_date.date() }}", "{{ ti.start_date.date() }}", "{{ macros.datetime.utcnow() }}"),
+        "{{ prev_data_interval_end_success.strftime('%Y-%m-%d') }}",
+        *("{{ params.since or ds }}", "{{ ts if params.whole else ds }}", "{{ ti.xcom_pull('a') or ds }}"),
     ):
         with pytest.raises(AepValidationError, match=r"UTC and without an offset.*data_interval_start"):
             make(text)
@@ -131,6 +140,9 @@ def test_what_airflow_writes_in_utc_is_not_read_in_another_zone(make, monkeypatc
         "{{ (data_interval_start - macros.timedelta(days=1)).strftime('%Y-%m-%dT%H:%M%z') }}",
         "{{ (data_interval_start - macros.timedelta(days=1)).in_timezone('Europe/Berlin').strftime('%F') }}",
         "{{ data_interval_start }}{{ params.naive.strftime('') }}",
+        *("{# ds #}{{ ts }}", "{{ dag_run.conf.ts[:10] }}", "{{ ti.xcom_pull('ds') }}", "{{ run_id }}"),
+        *("{{ params.since or '2026-07-01' }}", "{{ data_interval_start.int_timestamp }}", "{{ x | mine }}"),
+        "{{ data_interval_start.strftime('%Y-%m-%dT%H:%M:%S+00:00') }}",
         *("{{ ds }}T06:00+01", "{{ ds }}T06+01:00", "{{ '{}'.format(data_interval_start) }}"),
     ):
         make(text)

@@ -18,6 +18,7 @@ from airflow_provider_aep.exports.spec import parse_spec
 from airflow_provider_aep.exports.state import State, read_state
 from airflow_provider_aep.flowservice.exchange import Request
 from airflow_provider_aep.flowservice.validation import check_name
+from airflow_provider_aep.monitoring.table import printable
 from tests.unit.exports.strategies import specs
 
 KINDS = ("flows", "connections", "sourceConnections", "targetConnections")
@@ -151,6 +152,8 @@ ODD += [
     "\u2028",
     "\ufeffa",
     "a\xa0",
+    "zero\u200bwidth",
+    "\u202etxt",
 ]
 ODD += ["\U0001f600", "'q'", '"', "\\", "é" * 255, "a b " * 63, "  a" * 85, "!t", "&a", "*a", "%d", "@x", "?"]
 names = st.one_of(
@@ -183,8 +186,10 @@ def test_every_name_survives_the_file(tmp_path, name, description):
     else:
         document["description"] = description
     file = tmp_path / "imported.yaml"
-    file.write_text(to_yaml([(document, [])]), encoding="utf-8", newline="")
+    text = to_yaml([(document, [f"a note on {name}"])])
+    file.write_text(text, encoding="utf-8", newline="")
     assert load_specs(file) == [document]
+    assert printable(text) == text
 
 
 def test_a_description_that_looks_like_a_template_is_left_alone_and_said(
