@@ -328,6 +328,7 @@ def test_the_export_of_another_owner_is_not_deleted(aep_cli, specs, aep):
     aep_cli("ensure", specs("one"))
     code, out, _ = aep_cli("delete", "one", "--yes")
     assert (code, "belong to somebody else" in out) == (1, True)
+    assert "See whose they are with `aep list`, and name that owner" in out
     assert entities(aep)["flows"] == 1
 
 
