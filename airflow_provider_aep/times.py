@@ -78,22 +78,26 @@ def fixed_span(span: timedelta) -> timedelta:
 
 
 def zone_names() -> tuple[str, ...]:
-    """The IANA names of all time zones."""
+    """The IANA names of all time zones, without those that depend on the machine."""
     import pendulum
 
-    return tuple(pendulum.timezones())
+    return tuple(name for name in pendulum.timezones() if name not in ("Factory", "localtime"))
 
 
 def zone_of(name: str) -> tzinfo | None:
-    """The time zone with an IANA name, or the machine's for ``system``; ``None`` if there is none."""
+    """The time zone with an IANA name; ``None`` if there is none."""
     import pendulum
-    from pendulum.tz.local_timezone import get_local_timezone
 
     if name.casefold() == "utc":
         return UTC
-    if name == "system":
-        return get_local_timezone()
     return pendulum.Timezone(name) if name in zone_names() else None
+
+
+def zone_here() -> tzinfo:
+    """The time zone of this machine."""
+    from pendulum.tz.local_timezone import get_local_timezone
+
+    return get_local_timezone()
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:

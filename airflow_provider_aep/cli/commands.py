@@ -8,6 +8,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 from airflow_provider_aep.cli.given import ask, hook_of, since_of
 from airflow_provider_aep.cli.output import Output, counted
@@ -26,13 +27,11 @@ def list_command(arguments: Namespace, output: Output) -> int:
 
 
 def runs_command(arguments: Namespace, output: Output) -> int:
-    from datetime import UTC, datetime
-
     from airflow_provider_aep.cli.runs import COLUMNS, latest_runs, row_of, run_to_json
 
     if arguments.limit < 1:
         raise AepValidationError("the arguments", [Problem("--limit", "must be at least 1")])
-    now = datetime.now(tz=UTC)
+    now = _now()
     since = since_of(arguments.since, now) if arguments.since else None
     hook = hook_of(arguments)
     timeline, runs = hook.run(latest_runs(arguments.name_or_id, limit=arguments.limit, since=since, now=now))
@@ -77,8 +76,6 @@ def enable_command(arguments: Namespace, output: Output) -> int:
 
 
 def check_command(arguments: Namespace, output: Output) -> int:
-    from datetime import UTC, datetime, timedelta
-
     from airflow_provider_aep.flowservice.moments import parse_moment
     from airflow_provider_aep.hooks.days import zone_of_days
     from airflow_provider_aep.monitoring.allowance import parse_allowances
@@ -87,8 +84,9 @@ def check_command(arguments: Namespace, output: Output) -> int:
     from airflow_provider_aep.monitoring.policy import audit_policy
     from airflow_provider_aep.monitoring.selection import Selection
 
-    now = datetime.now(tz=UTC)
-    until = parse_moment("--until", arguments.until, zone_of_days()) if arguments.until else now
+    now = _now()
+    # Nothing has become known yet in the future: a window there would always be good.
+    until = min(parse_moment("--until", arguments.until, zone_of_days()), now) if arguments.until else now
     since = since_of(arguments.since or "P1D", until)
     selection = Selection.of(arguments.name, arguments.destination, arguments.owner)
     policy = audit_policy(dict(map(_policy_part, arguments.policy or ())))
@@ -117,6 +115,10 @@ def check_command(arguments: Namespace, output: Output) -> int:
         line = f"{allowance.outcome:<4}  {allowance.standing.allowance.key}: {allowance.standing.told}"
         output.line(line, word=allowance.outcome)
     return 1 if audit.outcome == "fail" else 0
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
 
 
 def _policy_part(text: str) -> tuple[str, int | float | str]:

@@ -200,6 +200,8 @@ def import_command(arguments: Namespace, output: Output) -> int:
             "written": written,
         }
     )
+    if not imported:
+        say(f"aep: sandbox {hook.sandbox} has no dataset export to import")
     for export in bad:
         say(f"aep: {printable(export.name)}: {one_line(export.error or AepError())}")
     return 1 if bad else 0

@@ -180,7 +180,11 @@ COMMANDS = (
                 "or a duration before the end, such as PT6H (default: P1D)",
                 {"metavar": "MOMENT"},
             ),
-            Option(("--until",), "end of the window, exclusive (default: now)", {"metavar": "MOMENT"}),
+            Option(
+                ("--until",),
+                "end of the window, exclusive, at most now (default: now)",
+                {"metavar": "MOMENT"},
+            ),
             *SELECTION,
             Option(
                 ("--policy",),

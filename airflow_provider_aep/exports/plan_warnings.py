@@ -73,8 +73,10 @@ def _move_warnings(spec: ExportSpec, steps: Sequence[Step]) -> Iterator[str]:
     """If the files go to another place: what stays in the old one, and how the new one gets all data."""
     _, _, target, dataflow = steps
     places = {*places_of(spec.destination), "base connection"} - {"datasetFileType", "compression"}
-    moved = [change for change in target.changes if change.field in places]
-    if target.action == "keep" or not moved:
+    moved = [change for change in target.changes if change.field in places and target.action != "keep"]
+    if dataflow.action == "update":
+        moved += [change for change in dataflow.changes if change.field == "schedule.folder_template"]
+    if not moved:
         return
     old = ", ".join(f"{change.field} {change.old}" for change in moved if change.old is not None)
     stays = f"the export moves: what was delivered so far stays in {old or 'the old place'}, and"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -140,15 +141,14 @@ def _begin(context: Any) -> datetime:
 def next_turn(start: datetime, end: datetime, timetable: Any) -> datetime | None:
     """When the DAG run after the one of an interval is due; ``None`` if that cannot be determined.
 
-    :param timetable: used if the interval has no width.
+    :param timetable: if it has the interval, it also tells the next one, which may be shorter or longer: over
+        a change of clocks, a weekend, or in another month.
     """
-    if end > start:
-        return in_utc(end + (end - start))
-    try:
-        return _following(timetable, end)
-    except Exception:
-        # A custom timetable may have other methods. Without an end the window stays open.
-        return None
+    with suppress(Exception):  # a custom timetable may have other methods
+        if end == start or _following(timetable, start) == end:
+            return _following(timetable, end)
+    # Without an end the window stays open.
+    return in_utc(end + (end - start)) if end > start else None
 
 
 def _following(timetable: Any, moment: datetime) -> datetime | None:

@@ -407,6 +407,11 @@ def test_a_spec_on_standard_output_names_the_export_that_it_was_imported_from(
     assert spec["name"] == "rtl \u202etxt\u200b\xa0"
 
 
+def test_an_import_of_nothing_says_so(aep_cli, aep, tmp_path):
+    code, out, err = aep_cli("import", "--all", "--output", str(tmp_path / "all.yaml"))
+    assert (code, out, err) == (0, "", "aep: sandbox prod has no dataset export to import\n")
+
+
 def test_imported_specs_go_to_standard_output(aep_cli, make_dataflow):
     make_dataflow("one")
     make_dataflow("two")

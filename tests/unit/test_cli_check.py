@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from airflow_provider_aep.cli import main
+from airflow_provider_aep.cli import commands, main
+
+
+@pytest.fixture(autouse=True)
+def emulated_time(monkeypatch, clock):
+    monkeypatch.setattr(commands, "_now", lambda: datetime.fromtimestamp(clock(), tz=UTC))
 
 
 @pytest.fixture
@@ -77,6 +82,16 @@ def test_a_window_and_a_policy_take_durations(capsys, aep, clock, now, nightly):
     told = json.loads(capsys.readouterr().out)
     since, until = (datetime.fromisoformat(told[key]) for key in ("since", "until"))
     assert until - since == timedelta(hours=6)
+
+
+def test_a_window_does_not_reach_into_the_future_where_all_is_well(capsys, aep, clock, now, nightly):
+    aep.script_runs(nightly, ["failed"])
+    clock.advance(7200)
+    assert main(["check", "--until", (now + timedelta(days=30)).isoformat(), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert datetime.fromisoformat(told["until"]) == now + timedelta(hours=2)
+    assert main(["check", "--since", (now + timedelta(days=1)).isoformat(), "--until", "2099-01-01"]) == 1
+    assert "until must be later than since" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["P1M", "P1Y", "PT", "P99999999D", "7d"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -80,6 +81,12 @@ def test_a_zone_that_is_not_there_is_refused_by_the_name_of_the_setting(monkeypa
     monkeypatch.setenv(HERE, "Europe/Berln")
     with pytest.raises(AepConfigError, match=r"\[aep\] timezone .*Europe/Berlin"):
         Wanted(tick="2026-07-01T06:00").moment()
+
+
+def test_the_setting_may_be_the_zone_of_the_machine_as_in_airflow(monkeypatch):
+    monkeypatch.setenv(HERE, "system")
+    monkeypatch.setattr("airflow_provider_aep.hooks.days.zone_here", lambda: ZoneInfo("Asia/Kathmandu"))
+    assert Wanted(tick="2026-07-01T06:00").moment() == datetime(2026, 7, 1, 0, 15, tzinfo=UTC)
 
 
 MAKE = {

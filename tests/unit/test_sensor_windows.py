@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
@@ -122,6 +124,35 @@ def test_an_end_that_is_given_goes_with_the_start_of_the_dag_run():
 
 def test_airflows_own_timetable_of_intervals_needs_no_help():
     assert next_turn(NOON - DAY, NOON, CronDataIntervalTimetable("@daily", timezone="UTC")) == NOON + DAY
+
+
+def intervals(expression: str) -> list[Any]:
+    """Timetables of intervals in Berlin: that of the scheduler, and that of a DAG file, if there is one."""
+    kinds: list[Any] = [CronDataIntervalTimetable]
+    with suppress(ImportError):  # before Airflow 3.2
+        from airflow.sdk import CronDataIntervalTimetable as OfADag
+
+        kinds.append(OfADag)
+    return [kind(expression, timezone=pendulum.timezone("Europe/Berlin")) for kind in kinds]
+
+
+@pytest.mark.parametrize(
+    ("expression", "days"),
+    [
+        ("0 0 * * *", ["2026-03-28", "2026-03-29", "2026-03-30"]),  # then 23 hours
+        ("0 0 * * *", ["2026-03-29", "2026-03-30", "2026-03-31"]),  # then 24, after 23
+        ("0 0 * * *", ["2026-10-24", "2026-10-25", "2026-10-26"]),  # then 25
+        ("0 0 * * *", ["2026-10-25", "2026-10-26", "2026-10-27"]),
+        ("0 0 * * 1-5", ["2026-11-27", "2026-11-30", "2026-12-01"]),  # after a weekend
+        ("0 0 1 * *", ["2026-01-01", "2026-02-01", "2026-03-01"]),
+    ],
+)
+def test_the_next_dag_run_is_due_after_the_next_interval_and_not_after_one_as_long_as_this(expression, days):
+    start, end, following = (
+        datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC) for day in days
+    )
+    for timetable in intervals(expression):
+        assert next_turn(start, end, timetable) == following
 
 
 # Which run

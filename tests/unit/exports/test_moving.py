@@ -32,6 +32,19 @@ def test_an_export_that_moves_in_place_warns_that_only_what_is_new_goes_there(de
     assert "delete the export (AepDeleteExportOperator, aep delete) and ensure it again" in told
 
 
+@pytest.mark.parametrize(
+    ("before", "from_where"),
+    [(None, "the old place"), ("%DESTINATION%/%DATASET_ID%", "folder_template %DESTINATION%/%DATASET_ID%")],
+)
+def test_other_folders_are_another_place_too(desk, before, from_where):
+    words = {"every": "3h", "end": (desk.now + timedelta(days=90)).isoformat()}
+    desk.ensure(desk.spec(schedule={**words, **({"folder_template": before} if before else {})}))
+    plan = desk.plan(desk.spec(schedule={**words, "folder_template": "%DATASET_NAME%"}))
+    (told,) = [one for one in plan.warnings if STAYS in one]
+    assert from_where in told
+    assert "only new data from now on" in told
+
+
 def test_another_storage_warns_that_a_new_dataflow_begins_with_a_full_export(desk):
     desk.ensure(desk.spec(destination=s3()))
     plan = desk.plan(desk.spec(destination={**s3(), "type": "gcs"}))

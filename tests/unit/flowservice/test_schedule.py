@@ -493,6 +493,12 @@ class TestATimeZone:
         rule = f"must be the name of a time zone, such as Europe/Berlin{hint}"
         assert self.told(timezone=given, start="2027-02-01") == [f"schedule/timezone {rule}"]
 
+    @pytest.mark.parametrize("given", ["system", "localtime", "Factory"])
+    def test_a_zone_that_each_machine_reads_otherwise_is_none(self, given):
+        # A laptop and a worker would move the start to and fro.
+        (told,) = self.told(timezone=given, start="2027-02-01")
+        assert told.startswith("schedule/timezone must be the name of a time zone")
+
     def test_the_same_moment_in_other_words_is_the_same_schedule(self):
         here = parse_schedule(
             {"every": "1d", "start": "2027-02-01T06:00", "timezone": "Europe/Berlin"}, now=LONG_AGO
