@@ -32,6 +32,30 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
+__all__ = [
+    "AepAmbiguousNameError",
+    "AepAnswerError",
+    "AepApiError",
+    "AepAuthError",
+    "AepConfigError",
+    "AepConflictError",
+    "AepError",
+    "AepExportsError",
+    "AepNotFoundError",
+    "AepOvertakenError",
+    "AepPreconditionError",
+    "AepRateLimitError",
+    "AepRunFailedError",
+    "AepServerError",
+    "AepTooLargeError",
+    "AepTransportError",
+    "AepUnsafePlanError",
+    "AepUnseenError",
+    "AepValidationError",
+    "AepWriteRefusedError",
+    "Problem",
+]
+
 
 class AepError(Exception):
     """Base of every error that this provider raises on purpose."""

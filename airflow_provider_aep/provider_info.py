@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+__all__ = ["get_provider_info"]
+
 DESCRIPTION = "Set up and watch dataset exports from Adobe Experience Platform to cloud storage."
 INTEGRATION = "Adobe Experience Platform"
 

@@ -29,6 +29,8 @@ from airflow_provider_aep.times import span_words
 if TYPE_CHECKING:
     from airflow.sdk import RetryPolicy
 
+__all__ = ["AEP_RETRY_POLICY"]
+
 # Each request was retried for about half a minute before the task failed.
 SHORT_DELAY = timedelta(minutes=1)
 # Some gateways ask for days; a retry after an hour checks whether the limit is still in force.

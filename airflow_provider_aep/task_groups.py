@@ -17,6 +17,8 @@ from airflow_provider_aep.sensors import AepDataflowRunSensor, AepExportsSensor
 if TYPE_CHECKING:
     from airflow_provider_aep.operators.exports import AepEnsureExportOperator, Spec
 
+__all__ = ["AepExportTaskGroup", "AepExportsTaskGroup"]
+
 NOT_ENSURED = "AEP export could not be ensured: {{ exception }}"
 
 

@@ -8,26 +8,22 @@ make an environment for it and remove it afterwards; otherwise it is not measure
 
 Each runs as a program of its own against an emulator of its own (a third process, real HTTP on loopback),
 first where nothing exists, then again, with nothing to change. Rounds go through the rivals in turn,
-forwards and backwards. Requests are counted by the emulator, which answers each after 50 ms, as a
-real service might; CPU is that of the client's process alone.
+forwards and backwards. The emulator counts requests, and answers each after 50 ms, without TLS; CPU is that
+of the client's process alone.
 
 How to read it:
 
-* Ratios come first; 1.00 is the plain loop of the same run. Times belong to the machine, and other work on
-  it makes them noisy: compare ratios, and distrust differences below a tenth.
-* *Wall* is mostly waiting for answers. This provider creates several exports at a time, the loops one after
-  the other; a loop with threads would close that gap.
+* Ratios come first; 1.00 is the plain loop of the same run. Distrust differences below a tenth.
+* *Wall* is mostly waiting for responses. This provider creates several exports at a time, the loops one.
 * *CPU* is the work without the start. ``start`` is the interpreter and all imports; a task pays both.
 * They do not promise the same. A loop is content when a dataflow has the name. This provider compares
-  datasets, place and schedule, which is why it reads all four kinds of entities also where nothing changed.
-* There is no TLS here. With it each new connection costs a handshake; all of them keep theirs alive.
+  datasets, place and schedule, so it reads all four kinds of entities, also where nothing changed.
 
 The second part is 20 exports in trouble, tried up to three times, as a task with retries would: the service
 answers 429 for five seconds, with ``Retry-After`` or without, and a retry comes when that is over; or the
-answer to every 19th POST is lost (not 20th, as four POSTs make an export and each kind shall be hit).
+response to every 19th POST is lost (four POSTs make an export, and each kind is hit).
 ``missing`` are exports without a dataflow in the end, ``twins`` entities that share kind and name with
-another: a twin dataflow exports everything twice, a twin connection lies about. ``wall`` is the work of all
-tries, without the pauses between them.
+another. ``wall`` is the work of all tries, without the pauses between them.
 """
 
 from __future__ import annotations

@@ -232,7 +232,7 @@ def _show_runs(runs: Sequence[DataflowRun], report: Report) -> None:
 def _show_files(
     runs: Sequence[DataflowRun], found: Sequence[ExportFolder], root: Path, report: Report
 ) -> None:
-    report.title(f"Files on disk, rows read back from them (below {root})")
+    report.title(f"Files on disk, rows read back from them (below {root}, until the demo ends)")
     folders = sorted(found, key=lambda folder: str(folder.export_time))
     report.table(
         ("folder", "files", "bytes", "rows"),

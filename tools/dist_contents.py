@@ -33,7 +33,7 @@ NEEDED = (
 )
 
 SECRETS = {
-    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s|\\n)*[\w+/=]{0,40}"),
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s|\\n)*(?:Proc-Type|[\w+/=]{8,40})"),
     "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     "an Adobe client secret": re.compile(r"\bp8e-[\w-]{28,}"),
     "a signed token": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
@@ -50,7 +50,7 @@ SECRETS = {
 # What examples and tests use in their place; anything that is not here is to be looked at.
 FAKES = (
     "EXAMPLE",
-    *("AKIA2345ABCDEFGH2345", "AKIA2345ABCDEFGH2346"),
+    *("2345ABCDEFGH234", "ZANZIBARZANZIBAR"),
     "pr0xy-passw0rd@127.0.0.1",
 )
 FAKE_KEYS = ("VmVyeVByaXZhdGVLZXk", "bWFkZSB1cA==", "bm90IGEga2V5")  # of the tests, and only there

@@ -39,6 +39,7 @@ def take(browser: Browser, airflow: AirflowStack, story: Story) -> None:
         for name, path in paths.items():
             page.goto(f"{airflow.url}/{path}")
             page.locator(".aep-strip").last.wait_for()
+            page.wait_for_function("!document.querySelector('.aep-waiting')")
             page.evaluate("document.activeElement.blur()")
             page.wait_for_timeout(500)  # fonts, and Airflow's own navigation
             file = PICTURES / f"{name}-{theme}.png"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_aep.flowservice.locations import Folder, Location
     from airflow_provider_aep.flowservice.run_record import DataflowRun
 
+__all__ = ["asset_to_openlineage", "asset_uri", "create_asset", "export_asset", "sanitize_uri"]
+
 SCHEME = "aep"
 ORG_SUFFIX = "@AdobeOrg"
 # The longest that Airflow 3 stores.

@@ -188,7 +188,7 @@ def doctor_command(arguments: Namespace, output: Output) -> int:
 
 
 def completion_command(arguments: Namespace, output: Output) -> int:
-    from argcomplete.shell_integration import shellcode
+    from airflow_provider_aep.cli.completing import script
 
-    output.text(shellcode(["aep"], shell=arguments.shell))
+    output.text(script(arguments.shell))
     return 0

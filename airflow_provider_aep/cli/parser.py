@@ -39,6 +39,15 @@ class Parser(argparse.ArgumentParser):
         rule = f"must be one of {', '.join(known)}{nearest(value, known)}"
         raise argparse.ArgumentError(action, f"{value!r} {rule}")
 
+    def check_start(self, argv: Sequence[str]) -> None:
+        """Exit with an error if the options of a command stand before it."""
+        flag = argv[0].partition("=")[0] if argv else ""
+        if not flag.startswith("-") or flag in self._option_string_actions:
+            return
+        if any(flag in command._option_string_actions for command in self.commands.values()):
+            self.error(f"{flag} must come after a command: aep COMMAND {flag}")
+        self.refuse(argv[:1])
+
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
         """Exit with an error about arguments that are unknown."""
         known = [flag for action in self._actions for flag in action.option_strings]
@@ -80,9 +89,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
     """The parsed arguments; ``None`` if there were none and the help was printed."""
     parser = make_parser()
     if "_ARGCOMPLETE" in os.environ:  # a shell asks for completions
-        import argcomplete
+        from airflow_provider_aep.cli.completing import complete
 
-        argcomplete.autocomplete(parser)
+        complete(parser)
+    argv = sys.argv[1:] if argv is None else argv
+    parser.check_start(argv)
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
         parser.commands.get(arguments.subcommand or "", parser).refuse(unknown)

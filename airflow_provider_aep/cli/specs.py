@@ -142,10 +142,12 @@ def delete_command(arguments: Namespace, output: Output) -> int:
     wanted, declared = _to_delete(arguments)
     hook = hook_of(arguments)
     named = ", ".join(
-        f"{name!r} of {owner} in sandbox {sandbox or hook.sandbox}" for name, owner, sandbox in wanted
+        f"{name!r} of owner {owner} in sandbox {sandbox or hook.sandbox}" for name, owner, sandbox in wanted
     )
-    what = "what is left behind of" if arguments.leftovers_only else "and what was made for them:"
-    question = f"Delete {what} {named}?" if arguments.leftovers_only else f"Delete {named}, {what[:-1]}?"
+    them = "it" if len(wanted) == 1 else "them"
+    question = f"Delete {named}, and what was made for {them}?"
+    if arguments.leftovers_only:
+        question = f"Delete what is left behind of {named}?"
     ask(arguments, question, "deleted")
     results: list[dict[str, Any]] = []
     for name, owner, sandbox in wanted:

@@ -18,6 +18,8 @@ from airflow_provider_aep.emulator.server import airflow_connection, serve
 from airflow_provider_aep.emulator.service import Emulator
 from airflow_provider_aep.emulator.task_instance import FakeTaskInstance, context_of
 
+__all__ = ["ServedEmulator"]
+
 
 @dataclass(frozen=True)
 class ServedEmulator:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+__all__ = ["ExportFolder", "count_rows", "read_exports"]
+
 EXPORT_TIME = re.compile(r"exportTime=(\d{12})")
 DATASET_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
 

@@ -25,6 +25,8 @@ from airflow_provider_aep.emulator.replies import Refusal, bad_request
 from airflow_provider_aep.emulator.service import LOGIN_PATH, Emulator
 from airflow_provider_aep.flowservice.exchange import Request, Response
 
+__all__ = ["airflow_connection", "serve"]
+
 LOOPBACK = "127.0.0.1"
 LARGEST_BODY = 10_000_000
 LONGEST_LINE = 8_192

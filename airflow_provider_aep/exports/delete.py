@@ -165,8 +165,8 @@ def _check_ours(state: State, *, name: str, owner: str) -> None:
     named = [str(flow["id"]) for flow in state.entities["dataflow"] if flow.get("name") == name]
     if named and not ours:
         raise AepConflictError(
-            f"no entity carries the mark of export {name!r} of {owner}; the dataflows with that name belong "
-            f"to somebody else, or to nobody: {', '.join(named)}",
+            f"owner {owner} has no export {name!r}; the dataflows with that name belong to somebody else, or "
+            f"to nobody: {', '.join(named)}. See whose they are with `aep list`, and name that owner",
             named,
         )
 

@@ -24,6 +24,8 @@ from airflow_provider_aep.errors import AepConfigError, AepValidationError, Prob
 from airflow_provider_aep.exports.plain import templates_in
 from airflow_provider_aep.exports.spec import parse_specs
 
+__all__ = ["load_specs"]
+
 SUFFIXES = (".yaml", ".yml", ".json")
 LARGEST_FILE = 1024 * 1024  # bytes
 DEEPEST = 20

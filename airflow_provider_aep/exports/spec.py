@@ -29,15 +29,7 @@ from airflow_provider_aep.flowservice.schedule import (
 )
 from airflow_provider_aep.flowservice.validation import check_name, nearest
 
-__all__ = [
-    "DEFAULT_OWNER",
-    "MOST_IN_A_SANDBOX",
-    "SCHEMA_FILE",
-    "DatasetRef",
-    "ExportSpec",
-    "parse_spec",
-    "parse_specs",
-]
+__all__ = ["SCHEMA_FILE", "DatasetRef", "ExportSpec", "parse_spec", "parse_specs"]
 
 DEFAULT_OWNER = "airflow"
 # Adobe's hard limit of destinations in a sandbox

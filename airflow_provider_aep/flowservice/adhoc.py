@@ -32,6 +32,8 @@ from airflow_provider_aep.flowservice.runs import list_runs_of
 from airflow_provider_aep.flowservice.validation import check_id
 from airflow_provider_aep.times import span_words
 
+__all__ = ["run_export"]
+
 PATH = "/data/core/activation/disflowprovider/adhocrun"
 ACCEPT = "application/vnd.adobe.adhoc.dataset.activation+json; version=1"
 # Adobe's own client polls at this interval.

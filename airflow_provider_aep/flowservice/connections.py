@@ -30,6 +30,15 @@ from airflow_provider_aep.flowservice.logins import resolve_login
 from airflow_provider_aep.flowservice.patterns import misplaced
 from airflow_provider_aep.flowservice.validation import check_id, check_name, schema_problems, unknown
 
+__all__ = [
+    "create_base_connection",
+    "create_source_connection",
+    "create_target_connection",
+    "dataset_ids_of",
+    "get_connection_spec",
+    "read_source_datasets",
+]
+
 # Every documented request has it; no spec lists it.
 MODE = "Server-to-server"
 # Keys that Adobe's own requests carry although the printed specs do not list them.

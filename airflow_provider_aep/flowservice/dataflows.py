@@ -48,12 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Dataflow",
-    "Rescheduled",
-    "State",
     "cadence_warnings",
     "create_dataflow",
     "delete_dataflow",
-    "flows_to_destinations",
     "get_dataflow",
     "get_flow_spec",
     "list_dataflows",

@@ -18,6 +18,8 @@ from airflow_provider_aep.flowservice.exchange import Exchange, Request
 from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, MOST_PAGES, part_of_name
 from airflow_provider_aep.flowservice.validation import nearest
 
+__all__ = ["list_datasets", "list_for_names"]
+
 _UNLISTED = (
     "Adobe requires the names of datasets beside their ids: let the credential list datasets, or give each "
     "dataset with its id and its name."

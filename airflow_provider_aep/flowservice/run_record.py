@@ -25,6 +25,8 @@ from airflow_provider_aep.flowservice.run_counts import (
     records_of,
 )
 
+__all__ = ["DataflowRun"]
+
 # The service records an end soon after it happened; an end much later than its last update is a wrong number.
 _WRITTEN_WITHIN = timedelta(hours=1)
 

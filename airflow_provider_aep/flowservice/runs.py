@@ -17,6 +17,8 @@ from airflow_provider_aep.flowservice.listing import LARGEST_PAGE, ORDER_TOLERAN
 from airflow_provider_aep.flowservice.run_record import DataflowRun, pick_runs
 from airflow_provider_aep.flowservice.validation import check_id
 
+__all__ = ["get_run", "list_runs", "list_runs_of"]
+
 
 def get_run(run_id: str) -> Exchange[DataflowRun]:
     """One run.

@@ -35,7 +35,7 @@ from airflow_provider_aep.flowservice.tokens import Tokens
 from airflow_provider_aep.flowservice.write_guard import Writes, check_may_send
 from airflow_provider_aep.times import span_words
 
-__all__ = ["LONGEST_CLOSED", "TRIES", "AepCredentials", "AepSession"]
+__all__ = ["AepCredentials", "AepSession"]
 
 T = TypeVar("T")
 

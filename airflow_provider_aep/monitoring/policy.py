@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 from airflow_provider_aep.arguments import Argument, Number, OneOf, Span, problems_of
 from airflow_provider_aep.errors import AepValidationError, Problem
 
+__all__ = ["AuditPolicy", "RunPolicy"]
+
 Choice = Literal["fail", "warn", "skip", "ok"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
 # How much a choice concerns the engineer on call.

@@ -91,14 +91,8 @@ def state_of(served: Served, timeline: Timeline, policy: RunPolicy) -> State | N
     """The state of one tick; ``None`` if it is not known."""
     tick, now = served.tick, timeline.now
     runs = tuple(served.standing())
-    gap = next(
-        (
-            event
-            for event in timeline.events
-            if event.tick.at == tick.at and event.kind in ("missing", "incomplete")
-        ),
-        None,
-    )
+    events = {event.kind: event for event in timeline.events if event.tick.at == tick.at}
+    gap = events.get("missing") or events.get("incomplete")
     if not runs:
         if gap is not None and served.gap:
             return State(at=tick.at, kind="missing", told=told_of(gap), runs=())
@@ -111,10 +105,8 @@ def state_of(served: Served, timeline: Timeline, policy: RunPolicy) -> State | N
     states = [state, *(_of_runs((run,), tick.at, timeline, policy) for run in served.extra)]
     if gap is not None and gap.kind == "incomplete" and served.count < gap.owed:
         states.append(replace(state, kind="incomplete", told=told_of(gap)))
-    if served.doubled:
-        doubled = (event for event in timeline.events if event.kind == "doubled")
-        event = next(event for event in doubled if event.tick.at == tick.at)
-        states.append(replace(state, kind="doubled", told=told_of(event)))
+    if doubled := events.get("doubled"):
+        states.append(replace(state, kind="doubled", told=told_of(doubled)))
     started = runs[0].started_at
     if state.verdict and started and started > tick.deadline:
         sentence = f"the run for {tick} started {late_words(tick, started)}"

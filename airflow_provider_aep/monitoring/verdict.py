@@ -18,6 +18,8 @@ from airflow_provider_aep.monitoring.usual import History, alike, usual_records
 if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.causes import Cause
 
+__all__ = ["Verdict"]
+
 # A message names so many of the bad exports.
 NAMED = 30
 

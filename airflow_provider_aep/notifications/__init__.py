@@ -25,7 +25,6 @@ from airflow_provider_aep.notifications.of_checks import alerts_of
 from airflow_provider_aep.notifications.of_dag_runs import alerts_of_dag_run, alerts_of_deadline
 from airflow_provider_aep.notifications.words import (
     GOOD,
-    LONGEST_TEXT,
     MESSAGES,
     USUAL,
     check_messages,
@@ -35,7 +34,7 @@ from airflow_provider_aep.notifications.words import (
 )
 from airflow_provider_aep.operators.xcom_keys import CHECK_KEY, LINK_KEY, VERDICT_KEY
 
-__all__ = ["LONGEST_TEXT", "MESSAGES", "USUAL", "AepRunNotifier"]
+__all__ = ["AepRunNotifier"]
 
 # A callback of a task in one of these states, without a verdict or an exception, has nothing to report.
 _WELL = {"success", "skipped", "running", "deferred"}

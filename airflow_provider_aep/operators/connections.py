@@ -8,6 +8,14 @@ from typing import Any, ClassVar
 from airflow_provider_aep.arguments import Argument, Id, Text
 from airflow_provider_aep.operators.base import AepOperator, Upstream
 
+__all__ = [
+    "AepCreateBaseConnectionOperator",
+    "AepCreateSourceConnectionOperator",
+    "AepCreateTargetConnectionOperator",
+    "AepGetConnectionSpecOperator",
+    "AepListDestinationsOperator",
+]
+
 
 class AepGetConnectionSpecOperator(AepOperator):
     """Read Adobe's spec of a destination: what its login and its target parameters must contain.

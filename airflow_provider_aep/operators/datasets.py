@@ -8,6 +8,8 @@ from typing import Any
 from airflow_provider_aep.arguments import Text
 from airflow_provider_aep.operators.base import AepOperator
 
+__all__ = ["AepListDatasetsOperator"]
+
 
 class AepListDatasetsOperator(AepOperator):
     """List the datasets of the sandbox that can be exported.

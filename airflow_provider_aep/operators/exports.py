@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from airflow_provider_aep.exports.plan import Plan
     from airflow_provider_aep.exports.spec import ExportSpec
 
+__all__ = ["AepDeleteExportOperator", "AepEnsureExportOperator", "AepPlanExportOperator"]
+
 # A spec as a document, or the path of a file with one; in ``specs``, of a file or folder with several.
 Spec = Mapping[str, Any] | str | Path
 OnChanges = Literal["ok", "warn", "fail", "skip"]

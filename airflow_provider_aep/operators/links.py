@@ -7,6 +7,8 @@ from typing import Any
 from airflow_provider_aep._airflow import BaseOperatorLink, XCom
 from airflow_provider_aep.operators.xcom_keys import LINK_KEY
 
+__all__ = ["AepDataflowLink"]
+
 
 class AepDataflowLink(BaseOperatorLink):
     """The link to the page of a task's dataflow in the Platform UI.

@@ -13,6 +13,8 @@ from airflow_provider_aep.operators.dataflow_state import (
     AepEnableDataflowOperator,
 )
 
+__all__ = ["maintenance_window"]
+
 
 @contextmanager
 def maintenance_window(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.policy import AuditPolicy
     from airflow_provider_aep.monitoring.selection import Selection
 
+__all__ = ["AepCheckExportsOperator"]
+
 # The window of a first check whose DAG run has no data interval.
 USUAL_WINDOW = timedelta(days=1)
 # The longest window, however long ago the last check was.

@@ -11,6 +11,8 @@ from airflow_provider_aep.errors import AepValidationError, Problem
 from airflow_provider_aep.operators.base import Upstream
 from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
 
+__all__ = ["AepRequireGoodExportsOperator"]
+
 
 class AepRequireGoodExportsOperator(BaseOperator):
     """Fail if an ``AepExportsSensor`` has a verdict of ``fail``; sends no request to Adobe.

@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_aep._lazy import lazily
-from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
 
 if TYPE_CHECKING:
     from airflow_provider_aep.sensors.exports import AepExportsSensor
     from airflow_provider_aep.sensors.ingested import AepDatasetIngestedSensor
     from airflow_provider_aep.sensors.runs import AepDataflowRunSensor
 
-__all__ = ["VERDICT_KEY", "AepDataflowRunSensor", "AepDatasetIngestedSensor", "AepExportsSensor"]
+__all__ = ["AepDataflowRunSensor", "AepDatasetIngestedSensor", "AepExportsSensor"]
 
 __getattr__ = lazily(
     __name__,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_aep.monitoring.shared_poll import SharedPoll
     from airflow_provider_aep.monitoring.waits import Wait
 
+__all__ = ["AepDataflowRunStartTrigger"]
+
 
 class AepDataflowRunStartTrigger(AepDataflowRunTrigger):
     """Begins the wait of an ``AepDataflowRunSensor`` in the triggerer.

@@ -17,8 +17,7 @@ from sqlalchemy import select
 from airflow_provider_aep.flowservice.destinations import DESTINATIONS
 from airflow_provider_aep.hooks import AepHook
 from airflow_provider_aep.operators.links import AepDataflowLink
-from airflow_provider_aep.operators.xcom_keys import CHECK_KEY
-from airflow_provider_aep.sensors import VERDICT_KEY
+from airflow_provider_aep.operators.xcom_keys import CHECK_KEY, VERDICT_KEY
 from tests.airflow.past import turn
 from tools.provisioning import new_dataflow
 

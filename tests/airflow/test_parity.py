@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_aep.flowservice.dataflows import delete_dataflow
 from airflow_provider_aep.hooks import AepHook
-from airflow_provider_aep.sensors import VERDICT_KEY
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
 from tests.airflow.kinds import ALL, GIVEN, OUTCOMES, together
 from tests.airflow.test_examples import export
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_aep.emulator.server import airflow_connection, serve
-from airflow_provider_aep.sensors import VERDICT_KEY
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
 from tests.airflow.kinds import KINDS, WAITS
 from tests.airflow.test_stack import RememberingEmulator, Stage
 from tools.environment import CHECKOUT

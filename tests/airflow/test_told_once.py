@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aep.sensors import VERDICT_KEY
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
 from tests.airflow.conftest import HOME
 from tests.airflow.test_examples import export
 

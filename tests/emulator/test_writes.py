@@ -200,10 +200,10 @@ def test_a_target_that_breaks_its_spec_is_refused(api, code, params):
 
 def test_a_path_that_would_keep_the_published_pattern_busy_for_ages_is_judged_at_once(api):
     base = api.post("/connections", api.base_body())["id"]
-    began = time.perf_counter()
+    began = time.process_time()
     for path in ("%SEGMENT_ID%/" * 100 + "|", "/" * 8000 + "|"):
         assert api.call("POST", "/targetConnections", json=api.target_body(base, path=path)).status == 400
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     api.post("/targetConnections", api.target_body(base, path="aep/%SEGMENT_ID%//%SEGMENT_NAME%"))
 
 

@@ -290,7 +290,7 @@ def test_nothing_is_deleted_unasked(aep_cli, specs, aep, monkeypatch):
     assert (code, "Give --yes" in err) == (1, True)
     monkeypatch.setattr(sys, "stdin", terminal("n\n"))
     code, _, err = aep_cli("delete", "one", "--owner", "crm-team")
-    assert (code, "'one' of crm-team in sandbox prod" in err) == (1, True)
+    assert (code, "'one' of owner crm-team in sandbox prod" in err) == (1, True)
     assert entities(aep)["flows"] == 1
     monkeypatch.setattr(sys, "stdin", terminal("y\n"))
     assert aep_cli("delete", "one", "--owner", "crm-team")[0] == 0
@@ -328,6 +328,7 @@ def test_the_export_of_another_owner_is_not_deleted(aep_cli, specs, aep):
     aep_cli("ensure", specs("one"))
     code, out, _ = aep_cli("delete", "one", "--yes")
     assert (code, "belong to somebody else" in out) == (1, True)
+    assert "See whose they are with `aep list`, and name that owner" in out
     assert entities(aep)["flows"] == 1
 
 

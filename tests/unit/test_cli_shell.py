@@ -78,6 +78,9 @@ def test_without_arguments_there_is_help(capsys):
         (["usage", "--by", "mnoth"], "must be one of day, month, year (did you mean 'month'?)"),
         (["alert", "tset"], "must be one of test (did you mean 'test'?)"),
         (["completion", "zhs"], "must be one of bash, zsh, fish (did you mean 'zsh'?)"),
+        (["--json", "list"], "aep: --json must come after a command: aep COMMAND --json"),
+        (["--conn-id", "list", "plan"], "aep: --conn-id must come after a command: aep COMMAND --conn-id"),
+        (["--versoin"], "aep: unknown argument: --versoin (did you mean '--version'?)"),
     ],
 )
 def test_what_is_misspelt_is_met_with_what_was_meant(capsys, typed, says):
@@ -317,6 +320,15 @@ def test_bash_completes_commands_and_options():
     assert {"plan", "probe"} == set(completions("aep p"))
     assert "--with-base" in completions("aep delete nightly --")
     assert completions("aep usage --by m") == ["month"]
+
+
+def test_a_value_is_completed_by_what_it_may_be_and_a_file_only_where_one_is_wanted():
+    assert set(completions("aep list --destination s")) == {"s3", "sftp"}
+    assert completions("aep check --policy max_dr") == ["max_drop="]
+    assert completions("aep alert test --status par") == ["partial"]
+    assert completions("aep plan pypr") == ["pyproject.toml"]
+    assert completions("aep list --owner pypr") == completions("aep runs pypr") == []
+    assert " -o default" not in shell("aep completion bash").stdout
 
 
 @pytest.mark.parametrize(("name", "holds"), [("zsh", "#compdef aep"), ("fish", "complete --command aep")])

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import airflow_provider_aep
+from tools.dist import sources
 from tools.dist_contents import (
     check_entry_points,
     check_metadata,
@@ -108,6 +109,11 @@ def test_the_made_up_key_of_a_test_is_good_in_a_test_alone() -> None:
     key = ("-----BEGIN OPENSSH " + "PRIVATE KEY-----\\nbWFkZSB1cA==\\n").encode()
     assert check_secrets("the sdist", {"tests/unit/a.py": key}) == []
     assert check_secrets("the sdist", {"tools/a.py": key}) != []
+
+
+def test_nothing_in_the_checkout_looks_like_a_secret() -> None:
+    names = sources() if (CHECKOUT / ".git").exists() else []
+    assert check_secrets("the sdist", {name: (CHECKOUT / name).read_bytes() for name in names}) == []
 
 
 def test_a_name_of_the_building_machine_is_found() -> None:

@@ -17,7 +17,8 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_provider_aep.errors import AepConfigError, AepRateLimitError, AepValidationError
 from airflow_provider_aep.notifications import USUAL, AepRunNotifier
 from airflow_provider_aep.operators.links import AepDataflowLink
-from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
+from airflow_provider_aep.sensors import AepDataflowRunSensor
 from tests.mail import Mailbox, mailbox
 from tests.unit.task_instance import FakeTaskInstance, context_of
 

@@ -8,9 +8,11 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator
 
 from airflow_provider_aep.errors import AepConfigError
-from airflow_provider_aep.notifications import LONGEST_TEXT, AepRunNotifier
+from airflow_provider_aep.notifications import AepRunNotifier
+from airflow_provider_aep.notifications.words import LONGEST_TEXT
 from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
-from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
+from airflow_provider_aep.sensors import AepDataflowRunSensor
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 VERDICT = {"status": "failed", "outcome": "fail", "reason": "it broke", "dataflow_name": "crm"}

@@ -26,7 +26,8 @@ from airflow.providers.common.compat.sdk import DAG, BaseHook
 
 from airflow_provider_aep.notifications import AepRunNotifier
 from airflow_provider_aep.operators.links import AepDataflowLink
-from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
+from airflow_provider_aep.sensors import AepDataflowRunSensor
 from tests.unit.task_instance import FakeTaskInstance, context_of
 
 SECRET = "Secr3t"

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_aep.monitoring.alerts import Alert
 from airflow_provider_aep.monitoring.incidents import with_incidents
 from airflow_provider_aep.notifications import AepRunNotifier
-from airflow_provider_aep.sensors import VERDICT_KEY
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
 from tests.unit.task_instance import context_of
 
 

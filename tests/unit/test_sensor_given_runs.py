@@ -11,7 +11,8 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Airfl
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import AepAuthError, AepNotFoundError, AepValidationError
 from airflow_provider_aep.operators.dataflows import AepRunExportOperator
-from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
+from airflow_provider_aep.sensors import AepDataflowRunSensor
 from airflow_provider_aep.sensors.wanted import Wanted
 from tests.unit.sensing import HOUR, each_mode
 from tests.unit.task_instance import FakeTaskInstance, context_of

@@ -14,7 +14,8 @@ from airflow_provider_aep.errors import AepValidationError
 from airflow_provider_aep.flowservice.dataflows import get_dataflow
 from airflow_provider_aep.hooks import metrics
 from airflow_provider_aep.monitoring.waits import EVENT_VERSION, part_of
-from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
+from airflow_provider_aep.sensors import AepDataflowRunSensor
 from tests.unit.sensing import OutletEvents
 from tests.unit.task_instance import FakeTaskInstance, context_of
 

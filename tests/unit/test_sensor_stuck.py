@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
 
 from airflow_provider_aep.errors import AepError
-from airflow_provider_aep.sensors import VERDICT_KEY
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
 from tests.unit.sensing import HOUR, MODES, each_mode, fire
 from tests.unit.task_instance import context_of
 

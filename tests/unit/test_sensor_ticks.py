@@ -16,7 +16,8 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_aep.emulator import Emulator
 from airflow_provider_aep.errors import AepNotFoundError, AepValidationError
 from airflow_provider_aep.operators.dataflows import AepListDataflowsOperator
-from airflow_provider_aep.sensors import VERDICT_KEY, AepDataflowRunSensor
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
+from airflow_provider_aep.sensors import AepDataflowRunSensor
 from tests.unit.sensing import HOUR, OutletEvents, each_mode
 from tests.unit.task_instance import FakeTaskInstance, context_of
 

@@ -19,7 +19,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_aep.assets import export_asset
-from airflow_provider_aep.sensors import VERDICT_KEY
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
 from airflow_provider_aep.sensors.wanted import Wanted, default_window, next_turn
 from tests.unit.sensing import HOUR, OutletEvents, each_mode
 from tests.unit.task_instance import FakeTaskInstance, context_of

@@ -26,8 +26,8 @@ from airflow_provider_aep.errors import (
     AepValidationError,
 )
 from airflow_provider_aep.operators.links import AepDataflowLink
+from airflow_provider_aep.operators.xcom_keys import VERDICT_KEY
 from airflow_provider_aep.sensors import (
-    VERDICT_KEY,
     AepDataflowRunSensor,
     AepDatasetIngestedSensor,
     AepExportsSensor,

@@ -8,17 +8,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from airflow_provider_aep.emulator.worlds.answering import ANSWERING
 from airflow_provider_aep.emulator.worlds.asking import ASKING
+from airflow_provider_aep.emulator.worlds.changing import CHANGING
+from airflow_provider_aep.emulator.worlds.creating import CREATING
 from airflow_provider_aep.emulator.worlds.deviation import Deviation
 from airflow_provider_aep.emulator.worlds.ingesting import INGESTING
+from airflow_provider_aep.emulator.worlds.offering import OFFERING
+from airflow_provider_aep.emulator.worlds.paging import PAGING
+from airflow_provider_aep.emulator.worlds.reporting import REPORTING
 from airflow_provider_aep.emulator.worlds.showing import SHOWING
 from airflow_provider_aep.emulator.worlds.spelling import SPELLING
 
-__all__ = ["WORLDS", "Deviation", "worlds_of"]
-
 WORLDS: Mapping[str, Deviation] = {
-    world.name: world for world in (*ASKING, *SHOWING, *SPELLING, *ANSWERING, *INGESTING)
+    world.name: world
+    for world in (
+        *(*ASKING, *PAGING, *SHOWING, *SPELLING, *REPORTING),
+        *(*CREATING, *CHANGING, *OFFERING, *INGESTING),
+    )
 }
 
 

@@ -9,24 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_aep.emulator.entities import Document
-from airflow_provider_aep.emulator.worlds.deviation import NOWHERE, Answer, Deviation, Scene
+from airflow_provider_aep.emulator.worlds.deviation import Answer, Deviation, Scene
 
 Change = Callable[[Document], Document]
 Answers = Callable[[Scene, Answer], None]
-
 AS_SENT = "documented nowhere: whether a read shows a text as it was sent"
 TYPES = "Adobe's client sends numbers as texts; which type a read shows is documented nowhere"
 MEMBERS = "samples show more, or fewer, members than the schemas"
 CASE = "Sources reference: words in upper case; samples: in lower case"
-SKEW = 300_000
 TOP = ("description", "flowSpec", "connectionSpec", "inheritedAttributes", "transformations", "labels")
-RUN_WORDS = {"success": "delivered", "processing": "moving", "failed": "broken", "partialSuccess": "mixed"}
-UPPER_WORDS = {
-    "success": "SUCCESS",
-    "processing": "IN_PROGRESS",
-    "failed": "FAILED",
-    "partialSuccess": "PARTIAL_SUCCESS",
-}
 ENTITIES = ("connections", "sourceConnections", "targetConnections", "flows")
 
 
@@ -83,45 +74,8 @@ def _nulls(item: Document) -> Document:
     return {**dict.fromkeys(TOP), **item}
 
 
-def _moments(change: Callable[[int], Any]) -> Change:
-    """Change every moment in milliseconds: the audit fields, and the clocks of runs."""
-    names = ("createdAt", "updatedAt", "startedAtUTC", "completedAtUTC", "started", "updated")
-
-    def walk(value: Any) -> Any:
-        if isinstance(value, list):
-            return [walk(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        return {
-            name: change(member) if name in names and isinstance(member, int) and member else walk(member)
-            for name, member in value.items()
-        }
-
-    return lambda item: dict(walk(item))
-
-
-def _metrics(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
-    return member("metrics", change)
-
-
-def _durations(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
-    return _metrics(lambda metrics: member("durationSummary", change)(metrics))
-
-
 def _renamed(names: Mapping[str, str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda members: {names.get(name, name): value for name, value in members.items()}
-
-
-def _words(words: Mapping[str, str]) -> Change:
-    def status(summary: dict[str, Any]) -> dict[str, Any]:
-        return {**summary, "status": words.get(summary.get("status", ""), summary.get("status"))}
-
-    return _metrics(lambda metrics: member("statusSummary", status)(metrics))
-
-
-def _counts(metrics: dict[str, Any]) -> dict[str, Any]:
-    names = ("recordSummary", "sizeSummary", "fileSummary")
-    return {name: texts(value) if name in names else value for name, value in metrics.items()}
 
 
 def _as_objects(item: Document) -> Document:
@@ -141,24 +95,6 @@ def _logins_shown(scene: Scene, answer: Answer) -> None:
 
     if scene.kind == "connections" and (scene.lists or scene.reads):
         answer.rewrite_items(shown_login)
-
-
-def _ids_of_entities(change: Callable[[str], str]) -> Change:
-    """Change the ids by which a run names its datasets."""
-
-    def walk(value: Any) -> Any:
-        if isinstance(value, list):
-            return [walk(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        return {
-            name: [{**entity, "id": change(entity["id"])} for entity in inner]
-            if name == "entitySummaries"
-            else walk(inner)
-            for name, inner in value.items()
-        }
-
-    return member("metrics", walk)
 
 
 def _as_ids(item: Document) -> Document:
@@ -387,98 +323,5 @@ SPELLING = (
         says="Entities come back without createdAt and updatedAt.",
         source=MEMBERS,
         answers=shown(without("createdAt", "updatedAt", "createdBy", "updatedBy")),
-    ),
-    Deviation(
-        name="moments-as-texts",
-        says="Moments such as createdAt come back as texts that hold the number.",
-        source=TYPES,
-        answers=shown(_moments(str), *ENTITIES, "runs"),
-    ),
-    Deviation(
-        name="moments-in-seconds",
-        says="Moments of entities and runs come back in seconds.",
-        source="source notifications: seconds in places where others have milliseconds",
-        answers=shown(_moments(lambda moment: moment // 1000), *ENTITIES, "runs"),
-    ),
-    Deviation(
-        name="clock-5m-ahead",
-        says="The clock of the service is five minutes ahead.",
-        source=NOWHERE,
-        answers=shown(_moments(lambda moment: moment + SKEW), *ENTITIES, "runs"),
-    ),
-    Deviation(
-        name="clock-5m-behind",
-        says="The clock of the service is five minutes behind.",
-        source=NOWHERE,
-        answers=shown(_moments(lambda moment: moment - SKEW), *ENTITIES, "runs"),
-    ),
-    Deviation(
-        name="run-times-in-seconds",
-        says="The start and the end of a run come back in seconds.",
-        source="source notifications: seconds in places where others have milliseconds",
-        answers=shown(
-            _durations(lambda times: {name: value // 1000 for name, value in times.items()}), "runs"
-        ),
-    ),
-    Deviation(
-        name="run-counts-as-texts",
-        says="Counts of records, bytes and files come back as texts.",
-        source=TYPES,
-        answers=shown(_metrics(_counts), "runs"),
-    ),
-    Deviation(
-        name="run-status-upper-case",
-        says="The status of a run comes back as SUCCESS, IN_PROGRESS, FAILED or PARTIAL_SUCCESS.",
-        source="Sources reference: these words; samples of the Destinations reference: success, failed",
-        answers=shown(_words(UPPER_WORDS), "runs"),
-    ),
-    Deviation(
-        name="run-status-other-words",
-        says="The status of a run comes back in words that no document has.",
-        source="references, guides and Adobe's client have four lists of words, all different",
-        answers=shown(_words(RUN_WORDS), "runs"),
-    ),
-    Deviation(
-        name="run-status-not-shown",
-        says="A run comes back without a status; its end tells that it is over.",
-        source="samples: summaries are missing, empty or null",
-        answers=shown(_metrics(without("statusSummary")), "runs"),
-    ),
-    Deviation(
-        name="run-end-as-stopped",
-        says="The end of a run comes back as stoppedAtUTC.",
-        source="Destinations reference: stoppedAtUTC in the schema, completedAtUTC in the samples",
-        answers=shown(_durations(_renamed({"completedAtUTC": "stoppedAtUTC"})), "runs"),
-    ),
-    Deviation(
-        name="run-end-not-shown",
-        says="A run comes back without its end.",
-        source="samples: members of summaries are missing",
-        answers=shown(_durations(without("completedAtUTC")), "runs"),
-    ),
-    Deviation(
-        name="run-start-not-shown",
-        says="A run comes back without its start.",
-        source="samples: members of summaries are missing",
-        answers=shown(_durations(without("startedAtUTC")), "runs"),
-    ),
-    Deviation(
-        name="run-datasets-by-bare-id",
-        says="A run names its datasets by the id alone, without dataset: before it.",
-        source="tutorial: its sample is cut off before; samples for audiences say segment:<id>",
-        answers=shown(_ids_of_entities(lambda name: name.removeprefix("dataset:")), "runs"),
-    ),
-    Deviation(
-        name="run-datasets-not-shown",
-        says="A run does not say which datasets it exported.",
-        source="tutorial: its sample is cut off before; samples for audiences say segment:<id>",
-        answers=shown(
-            _metrics(
-                lambda metrics: member("recordSummary", without("sourceSummaries", "targetSummaries"))(
-                    metrics
-                )
-            ),
-            "runs",
-        ),
     ),
 )

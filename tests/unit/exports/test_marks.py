@@ -77,6 +77,6 @@ def test_a_mark_has_no_character_that_means_something_in_a_filter():
 
 def test_a_description_of_blanks_is_read_in_no_time():
     text = f"from{' ' * 20_000}here"
-    began = time.perf_counter()
+    began = time.process_time()
     assert text_of({"description": described(described(text, MARK), MARK)}) == text
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_aep.monitoring.findings import findings_of
 from airflow_provider_aep.monitoring.policy import AuditPolicy, RunPolicy
+from airflow_provider_aep.monitoring.states import states_of
 from airflow_provider_aep.monitoring.timeline import timeline_of
 from tests.unit.monitoring.histories import MIDNIGHT, a_dataflow, a_run, at
 
@@ -121,6 +122,15 @@ class TestWhatIsMissing:
     def test_a_dataflow_that_is_switched_off_owes_nothing_from_then_on(self):
         flow = a_dataflow("3h", state="disabled", changed=at(hour=4))
         assert found(flow, punctual([0, 3]), now=at(day=2)) == [("disabled", None, "01 04:00")]
+
+    @pytest.mark.parametrize("changed", [None, at(hour=13)])
+    def test_a_tick_is_shown_as_doubled_only_if_that_is_a_finding(self, changed):
+        flow = a_dataflow("3h", **({"changed": changed} if changed else {}))
+        runs = [*punctual(range(0, 24, 3)), a_run(at(minute=20))]
+        timeline = timeline_of(flow, runs, now=at(hour=23), known_from=MIDNIGHT - timedelta(days=1))
+        expected = "good" if changed else "doubled"
+        assert [event.kind for event in timeline.events] == ([] if changed else ["doubled"])
+        assert states_of(timeline, RunPolicy(), MIDNIGHT)[0].kind == expected
 
     def test_a_dataflow_that_is_being_changed_is_told_only_if_it_stays_so(self):
         flow = a_dataflow("1d", state="updating", changed=at(day=1, hour=2))
