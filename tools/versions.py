@@ -30,7 +30,7 @@ ALL = {name: ({**LINES, **OF_THEIR_TIME})[name] for name in ("3.3", "3.2", "3.1"
 UNIT = ("pytest", "-q", "tests/unit", *(f"--ignore={each}" for each in ONCE if each.startswith("tests/unit")))
 # In Airflow's triggerer; on Airflow 2, in the process of `dag.test()`.
 WAIT = ("pytest", "-q", "tests/airflow/test_stack.py", "-k", "deferred_wait")
-WAIT_2 = ("pytest", "-q", "tests/airflow/test_parity.py", "-k", "deferrable")
+WAIT_2 = ("pytest", "-q", "tests/airflow/test_parity.py")
 PAGE = ("pytest", "-q", "tests/browser")
 INSTALLED = """
 from importlib.metadata import version

@@ -19,6 +19,10 @@ MOMENTS = (
     *("started_after", "started_before", "tick", "ticks", "ingested_after"),
     *("due_from", "due_until", "since", "until"),
 )
+# Such a template passes moments on as they are: names alone, none of them a text, none a part of a moment.
+_PASSES_ON = re.compile(
+    r"\s*\{\{(?!.*(?:(?<![a-z])[dt]s(?![a-z])|(?:start|end|date|after|at|success)\.))[\w\s.'\"]*\}\}\s*"
+)
 # The author of such a template has thought of the time zone.
 _CONVERTS = re.compile(r"\b(in_timezone|in_tz|astimezone)\b")
 _ANY_ZONE = timezone(timedelta(hours=1))
@@ -44,7 +48,12 @@ def check_moments(given: Mapping[str, Any]) -> None:
     :param given: arguments of a task, or of the ``partial`` of a mapped one, by name.
     :raises AepValidationError: when the DAG is parsed.
     """
-    templates = dict(each for name in MOMENTS for each in _templates(name, given.get(name)))
+    templates = {
+        place: text
+        for name in MOMENTS
+        for place, text in _templates(name, given.get(name))
+        if not _PASSES_ON.fullmatch(text)
+    }
     if not templates:
         return
     # Imported here: most DAG files have no such template.
