@@ -92,7 +92,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
         from airflow_provider_aep.cli.completing import complete
 
         complete(parser)
-    argv = sys.argv[1:] if argv is None else argv
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv[:1] == ["help"]:  # as in gh and kubectl
+        argv = [*argv[1:], "--help"]
     parser.check_start(argv)
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:

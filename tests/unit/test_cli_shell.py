@@ -352,6 +352,17 @@ def test_the_exit_codes_stand_in_one_table_on_the_page():
     }
 
 
+def test_help_is_a_command_too(capsys):
+    for words in (["help"], ["help", "check"]):
+        texts = []
+        for argv in (words, [*words[1:], "--help"]):
+            with pytest.raises(SystemExit) as ended:
+                main(argv)
+            assert ended.value.code == 0
+            texts.append(capsys.readouterr().out)
+        assert texts[0] == texts[1] != ""
+
+
 def test_help_tells_the_exit_codes(capsys):
     with pytest.raises(SystemExit):
         main(["plan", "--help"])
