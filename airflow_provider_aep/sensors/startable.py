@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_aep._airflow import XComArg
+from airflow_provider_aep.arguments import is_template
 from airflow_provider_aep.errors import AepValidationError, Problem
 
 if TYPE_CHECKING:
@@ -66,11 +67,6 @@ def check_startable(arguments: dict[str, Any]) -> None:
         raise AepValidationError("start_in_triggerer", problems)
 
 
-def is_literal(arguments: dict[str, Any]) -> bool:
-    """Whether none of the arguments is a template."""
-    return not any(mark in str(value) for value in arguments.values() for mark in ("{{", "{%"))
-
-
 def start_in_triggerer_of(sensor: Any, kind: str, policy: RunPolicy) -> None:
     """Let a sensor start in the triggerer, if this Airflow supports it.
 
@@ -84,7 +80,7 @@ def start_in_triggerer_of(sensor: Any, kind: str, policy: RunPolicy) -> None:
 
     rendered = {name: getattr(sensor, name) for name in RENDERED}
     check_startable(rendered)
-    if is_literal(rendered):
+    if not any(is_template(str(value)) for value in rendered.values()):
         sensor.check_wanted()
     if not AIRFLOW_V_3_3_PLUS:
         return

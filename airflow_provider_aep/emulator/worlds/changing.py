@@ -13,26 +13,18 @@ from typing import Any
 from airflow_provider_aep.emulator.entities import CONNECTORS
 from airflow_provider_aep.emulator.replies import flow_error
 from airflow_provider_aep.emulator.world import Call
-from airflow_provider_aep.emulator.worlds.deviation import NOWHERE, Answer, Deviation, Scene
+from airflow_provider_aep.emulator.worlds.deviation import NOWHERE, Answer, Deviation, Scene, rewritten
 
 
 def _each_etag(change: Callable[[str], str]) -> Callable[[Scene, Answer], None]:
     """Rewrite every etag in response bodies."""
 
-    def walk(value: Any) -> Any:
-        if isinstance(value, list):
-            return [walk(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        return {
-            name: change(member)
-            if name == "etag" or (name == "version" and isinstance(member, str) and member.startswith('"'))
-            else walk(member)
-            for name, member in value.items()
-        }
+    def is_etag(name: str, member: Any) -> bool:
+        is_quoted = isinstance(member, str) and member.startswith('"')
+        return name == "etag" or (name == "version" and is_quoted)
 
     def answers(scene: Scene, answer: Answer) -> None:
-        answer.body = walk(answer.body)
+        answer.body = rewritten(answer.body, is_etag, change)
 
     return answers
 

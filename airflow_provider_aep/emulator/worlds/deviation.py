@@ -105,6 +105,22 @@ def as_answered(scene: Scene, answer: Answer) -> None:
     pass
 
 
+def rewritten(value: Any, concerns: Callable[[str, Any], bool], change: Callable[[Any], Any]) -> Any:
+    """A JSON value in which members at any depth are changed.
+
+    :param concerns: whether the member of a name, and with a value, is one of them.
+    :param change: its new value.
+    """
+    if isinstance(value, list):
+        return [rewritten(item, concerns, change) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: change(member) if concerns(name, member) else rewritten(member, concerns, change)
+        for name, member in value.items()
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
     """One way in which the service may differ from the default behaviour of the emulator.

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow_provider_aep.emulator.worlds.deviation import NOWHERE, Deviation
+from airflow_provider_aep.emulator.entities import Document
+from airflow_provider_aep.emulator.worlds.deviation import NOWHERE, Deviation, rewritten
 from airflow_provider_aep.emulator.worlds.spelling import (
     ENTITIES,
     TYPES,
@@ -34,17 +35,10 @@ def _moments(change: Callable[[int], Any]) -> Change:
     """Change every moment in milliseconds: the audit fields, and the clocks of runs."""
     names = ("createdAt", "updatedAt", "startedAtUTC", "completedAtUTC", "started", "updated")
 
-    def walk(value: Any) -> Any:
-        if isinstance(value, list):
-            return [walk(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        return {
-            name: change(member) if name in names and isinstance(member, int) and member else walk(member)
-            for name, member in value.items()
-        }
+    def is_moment(name: str, member: Any) -> bool:
+        return name in names and isinstance(member, int) and bool(member)
 
-    return lambda item: dict(walk(item))
+    return lambda item: dict(rewritten(item, is_moment, change))
 
 
 def _metrics(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
@@ -70,19 +64,13 @@ def _counts(metrics: dict[str, Any]) -> dict[str, Any]:
 def _ids_of_entities(change: Callable[[str], str]) -> Change:
     """Change the ids by which a run names its datasets."""
 
-    def walk(value: Any) -> Any:
-        if isinstance(value, list):
-            return [walk(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        return {
-            name: [{**entity, "id": change(entity["id"])} for entity in inner]
-            if name == "entitySummaries"
-            else walk(inner)
-            for name, inner in value.items()
-        }
+    def is_list_of_entities(name: str, member: Any) -> bool:
+        return name == "entitySummaries"
 
-    return member("metrics", walk)
+    def changed(entities: list[Document]) -> list[Document]:
+        return [{**entity, "id": change(entity["id"])} for entity in entities]
+
+    return member("metrics", lambda metrics: rewritten(metrics, is_list_of_entities, changed))
 
 
 REPORTING = (
